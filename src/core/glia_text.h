@@ -1,0 +1,27 @@
+/* Words that people type: durations, sizes, and what they probably meant. */
+#ifndef GLIA_TEXT_H
+#define GLIA_TEXT_H
+
+#include "glia_status.h"
+
+/** Seconds from "90", "1.5", "5m", "2h", "3d", "02:30" (min:s), "01:00:00", "1-00:00:00". Errors: GLIA_E_ARGUMENT. */
+GLIA_API GLIA_NODISCARD glia_status glia_parse_duration(const char *text, double *out_s);
+
+/** Bytes from "4096", "64KiB", "1.5GiB", "10MB". Errors: GLIA_E_ARGUMENT. */
+GLIA_API GLIA_NODISCARD glia_status glia_parse_size(const char *text, int64_t *out_bytes);
+
+/** Whole number or real number, the whole text; false otherwise (YAML core schema, without hex and octal). */
+GLIA_API bool glia_parse_int(const char *text, int64_t *out);
+GLIA_API bool glia_parse_real(const char *text, double *out);
+
+/** The known word (NULL-terminated list) nearest to `word` by edit distance, or NULL when none is near enough to be a
+ *  slip of the hand. */
+GLIA_API const char *glia_nearest(const char *word, const char *const *known);
+
+/** "1 h 02 min", "3 min 20 s", "12 s", "0.4 s" into out [size]; returns out. */
+GLIA_API const char *glia_format_duration(double s, char *out, size_t size);
+
+/** "1.5 GiB" into out [size]; returns out. */
+GLIA_API const char *glia_format_size(int64_t bytes, char *out, size_t size);
+
+#endif
