@@ -1,0 +1,65 @@
+/* Sources over memory, and what all sources share. */
+#include "glia_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct memory {
+  struct glia_source source;
+  struct glia_field *field;
+  const void **data;
+};
+
+int glia_source_field(const struct glia_source *s, const char *name)
+{
+  for (int i = 0; i < s->n_fields; i++)
+    if (strcmp(s->field[i].name, name) == 0) return i;
+  return -1;
+}
+
+void glia_source_close(struct glia_source **s)
+{
+  if (s == NULL || *s == NULL) return;
+  (*s)->close((*s)->self);
+  *s = NULL;
+}
+
+static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_t *row, void *out)
+{
+  const struct memory *m = self;
+  const size_t bytes = glia_type_bytes(&m->field[field].row);
+  const char *from = m->data[field];
+  char *to = out;
+
+  for (int64_t i = 0; i < n_rows; i++) memcpy(to + (size_t)i * bytes, from + (size_t)row[i] * bytes, bytes);
+  return GLIA_OK;
+}
+
+static void close_memory(void *self)
+{
+  struct memory *m = self;
+
+  free(m->field);
+  free(m->data);
+  free(m);
+}
+
+glia_status glia_source_from_memory(const char *name, int64_t n, int n_fields, const struct glia_field *field,
+                                    const void *const *data, struct glia_source **out)
+{
+  struct memory *m = calloc(1, sizeof *m);
+
+  *out = NULL;
+  GLIA_CHECK(m != NULL, GLIA_E_MEMORY, "a source of %d fields", n_fields);
+  m->field = calloc((size_t)n_fields, sizeof *m->field);
+  m->data = calloc((size_t)n_fields, sizeof *m->data);
+  if (m->field == NULL || m->data == NULL) {
+    close_memory(m);
+    return GLIA_FAIL(GLIA_E_MEMORY, "a source of %d fields", n_fields);
+  }
+  memcpy(m->field, field, (size_t)n_fields * sizeof *field);
+  memcpy(m->data, data, (size_t)n_fields * sizeof *data);
+  m->source = (struct glia_source){m, name, n, n_fields, m->field, read_rows, close_memory};
+  *out = &m->source;
+  return GLIA_OK;
+}
