@@ -12,17 +12,24 @@ typedef enum { GLIA_LOG_ERROR, GLIA_LOG_WARN, GLIA_LOG_INFO, GLIA_LOG_DEBUG } gl
 
 typedef void glia_log_sink(void *self, glia_log_level level, const char *line);
 
-/** Say who this process is; before it, rank 0 of 1. */
+/** Say who this process is; before it, rank 0 of 1. A process alone leaves rank= out of its lines. */
 GLIA_API void glia_log_set_rank(int rank, int size);
 
-/** Receive lines (without newline) instead of standard error; NULL restores the default. */
+/** What was said. */
+GLIA_API int glia_log_rank(void);
+
+/** Receive lines (without newline) instead of standard error; NULL restores the default. The sink is called by one
+ *  thread at a time and must not log itself. */
 GLIA_API void glia_log_set_sink(glia_log_sink *sink, void *self);
 
 GLIA_API void glia_log_set_level(glia_log_level level);
 
+/** Would this rank write a line of that level? For lines that are costly to make. */
+GLIA_API bool glia_log_enabled(glia_log_level level);
+
 /** One line: room ("io"), event ("checkpoint-write"), then key=value pairs by format; values with blanks in quotes. */
-GLIA_API void glia_log(glia_log_level level, const char *room, const char *event, const char *format, ...)
-    GLIA_PRINTF(4, 5);
+GLIA_API void glia_log(glia_log_level level, const char *room, const char *event,
+                       const char *format, ...) GLIA_PRINTF(4, 5);
 
 /** Monotonic seconds. */
 GLIA_API double glia_time_s(void);

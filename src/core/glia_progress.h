@@ -18,7 +18,8 @@ struct glia_progress {
   int width; /* of the last line printed */
 };
 
-GLIA_API void glia_progress_begin(struct glia_progress *p, const char *what, const char *unit, double total);
+GLIA_API void glia_progress_begin(struct glia_progress *p, const char *what, const char *unit,
+                                  double total);
 
 /** Report; `extra` (may be NULL) is shown behind, e.g. "loss 0.31". Prints at most 10 times a second. */
 GLIA_API void glia_progress_update(struct glia_progress *p, double done, const char *extra);

@@ -18,10 +18,13 @@ GLIA_API void glia_random_block(uint64_t key, const uint32_t counter[4], uint32_
 /** 64 random bits of element `index` of stream `key` (counter words: index low, index high, salt low, salt high). */
 GLIA_API uint64_t glia_random_bits(uint64_t key, uint64_t salt, uint64_t index);
 
-/** Uniform in (0, 1): never 0, never 1 (53 bits). */
+/** 64 bits onto (0, 1): never 0, never 1 (52 bits survive). */
+GLIA_API double glia_random_unit(uint64_t bits);
+
+/** Uniform in (0, 1): never 0, never 1. */
 GLIA_API double glia_random_uniform(uint64_t key, uint64_t salt, uint64_t index);
 
-/** Standard normal (Box-Muller on one 128-bit block). */
+/** Standard normal (Box-Muller on one 128-bit block), the same bits on every CPU and C library. */
 GLIA_API double glia_random_normal(uint64_t key, uint64_t salt, uint64_t index);
 
 /** The i-th element of a keyed permutation of 0..n-1, in O(1) memory: a balanced Feistel network on the next

@@ -23,7 +23,10 @@ static const struct {
 static bool known(glia_status st) { return (unsigned)st < GLIA_COUNT(status_table); }
 
 const char *glia_status_name(glia_status st) { return known(st) ? status_table[st].name : "?"; }
-const char *glia_status_text(glia_status st) { return known(st) ? status_table[st].text : "unknown status"; }
+const char *glia_status_text(glia_status st)
+{
+  return known(st) ? status_table[st].text : "unknown status";
+}
 int glia_status_exit_code(glia_status st) { return known(st) ? status_table[st].exit_code : 70; }
 
 const char *glia_trace(void) { return trace; }
@@ -45,7 +48,8 @@ void glia_trace_set(const char *text)
   snprintf(message, sizeof message, "%.*s", (int)strcspn(m, "\n"), m);
 }
 
-void glia_trace_push_(bool fresh, const char *file, int line, const char *function, const char *format, ...)
+void glia_trace_push_(bool fresh, const char *file, int line, const char *function,
+                      const char *format, ...)
 {
   va_list args;
   char text[sizeof message];
@@ -62,6 +66,6 @@ void glia_trace_push_(bool fresh, const char *file, int line, const char *functi
     snprintf(message, sizeof message, "%s", text);
   }
   const size_t used = strlen(trace);
-  snprintf(trace + used, sizeof trace - used, "%s:%d: %s: %s\n", base != NULL ? base + 4 : file, line,
-           function, text);
+  snprintf(trace + used, sizeof trace - used, "%s:%d: %s: %s\n", base != NULL ? base + 4 : file,
+           line, function, text);
 }
