@@ -25,7 +25,8 @@ struct glia_yaml {
   int n_children;
 };
 
-/** Parse a file. Errors: GLIA_E_IO, GLIA_E_CONFIG (with file and line). Ownership: *out is yours to destroy. */
+/** Parse a file of at most 16 MiB, 64 levels and a million nodes; an empty one is a null root.
+ *  Errors: GLIA_E_MISSING, GLIA_E_IO, GLIA_E_CONFIG (with file and line). Ownership: *out is yours to destroy. */
 GLIA_API GLIA_NODISCARD glia_status glia_yaml_parse_file(const char *path,
                                                          struct glia_yaml_doc **out);
 
@@ -76,5 +77,9 @@ GLIA_API GLIA_NODISCARD glia_status glia_yaml_get_choice(const struct glia_yaml 
 /** Seconds: 90, 5m, 2h, 1-00:00:00. */
 GLIA_API GLIA_NODISCARD glia_status glia_yaml_get_duration(const struct glia_yaml *node,
                                                            const char *key, double *out_s);
+
+/** Bytes: 4096, 64KiB, 1.5GiB. */
+GLIA_API GLIA_NODISCARD glia_status glia_yaml_get_size(const struct glia_yaml *node,
+                                                       const char *key, int64_t *out_bytes);
 
 #endif
