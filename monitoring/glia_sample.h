@@ -1,0 +1,49 @@
+/* All samplers of one node, read together into one row. */
+#ifndef GLIA_SAMPLE_H
+#define GLIA_SAMPLE_H
+
+#include "glia_sampler.h"
+
+struct glia_sample_set;
+
+struct glia_sample_time {
+  int64_t monotonic_ns; /* for intervals: steady, starts anywhere */
+  int64_t realtime_ns;  /* for people: since 1970-01-01 UTC; may jump */
+};
+
+/** Open every sampler of samplers.def.
+ *
+ *  root  where the node's files are: "/" for this machine, or a folder that holds a recorded proc/
+ *
+ *  Ownership: the caller closes *out.
+ *  Errors:    GLIA_E_MISSING (root is no folder), GLIA_E_MEMORY. A file that is not there is none: its metrics are missing.
+ */
+GLIA_API GLIA_NODISCARD glia_status glia_sample_set_open(const char *root,
+                                                         struct glia_sample_set **out);
+
+/** The same with the samplers given [n], for programs with sources of their own; they are borrowed until close. */
+GLIA_API GLIA_NODISCARD glia_status
+glia_sample_set_open_with(const struct glia_sampler *const *samplers, int n, const char *root,
+                          struct glia_sample_set **out);
+
+/** Number of metrics: the width of a row. It does not change while the set is open. */
+GLIA_API int64_t glia_sample_set_count(const struct glia_sample_set *set);
+
+/** All metrics [count], in the order of a row. Ownership: borrowed until close. */
+GLIA_API const struct glia_metric *glia_sample_set_metrics(const struct glia_sample_set *set);
+
+/** Read the node now: one row of counters and gauges as they stand. Cannot fail and does not allocate.
+ *
+ *  out   [count] float64 (each metric's unit); GLIA_MISSING where unreadable. Counters need float64: 2^53 B is a week of
+ *        traffic at 100 Gbit/s.
+ *  when  the time just before the first read
+ *
+ *  A set is not for two threads at once: some samplers compare with their last sample.
+ */
+GLIA_API void glia_sample_take(struct glia_sample_set *set, double *out,
+                               struct glia_sample_time *when);
+
+/** Close *set and set it to NULL; NULL is welcome. */
+GLIA_API void glia_sample_set_close(struct glia_sample_set **set);
+
+#endif

@@ -1,0 +1,73 @@
+/* Counters to rates; see glia_rates.h. */
+#include "glia_rates.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct glia_rates {
+  int64_t n;
+  glia_metric_kind *kind; /* [n] */
+  double *last;           /* [n] the row before */
+  int64_t last_ns;
+  int64_t epoch;
+  bool fresh; /* no row before */
+};
+
+glia_status glia_rates_create(int64_t n, const glia_metric_kind *kinds, struct glia_rates **out)
+{
+  *out = NULL;
+  GLIA_CHECK(n >= 0 && n < INT32_MAX, GLIA_E_ARGUMENT, "%lld metrics", (long long)n);
+  struct glia_rates *r = calloc(1, sizeof *r);
+  const size_t room = n > 0 ? (size_t)n : 1;
+  if (r != NULL) {
+    *r = (struct glia_rates){.n = n, .fresh = true};
+    r->kind = calloc(room, sizeof *r->kind);
+    r->last = calloc(room, sizeof *r->last);
+  }
+  if (r == NULL || r->kind == NULL || r->last == NULL) {
+    glia_rates_destroy(&r);
+    return GLIA_FAIL(GLIA_E_MEMORY, "no memory for the rates of %lld metrics", (long long)n);
+  }
+  if (n > 0) memcpy(r->kind, kinds, (size_t)n * sizeof *kinds);
+  *out = r;
+  return GLIA_OK;
+}
+
+void glia_rates_convert(struct glia_rates *rates, int64_t monotonic_ns, int64_t epoch,
+                        const double *in, float *out)
+{
+  const double dt_s = 1e-9 * (double)(monotonic_ns - rates->last_ns);
+  const bool follows = !rates->fresh && epoch == rates->epoch && dt_s > 0.0;
+
+  for (int64_t i = 0; i < rates->n; i++) {
+    if (rates->kind[i] == GLIA_METRIC_GAUGE)
+      out[i] = (float)in[i];
+    else if (follows && in[i] >= rates->last[i]) /* false when either is missing */
+      out[i] = (float)((in[i] - rates->last[i]) / dt_s);
+    else
+      out[i] = GLIA_MISSING;
+  }
+  memcpy(rates->last, in, (size_t)rates->n * sizeof *in);
+  rates->last_ns = monotonic_ns;
+  rates->epoch = epoch;
+  rates->fresh = false;
+}
+
+void glia_rates_reset(struct glia_rates *rates) { rates->fresh = true; }
+
+const char *glia_rates_unit(const struct glia_metric *metric, char *out, size_t size)
+{
+  snprintf(out, size, "%s%s", metric->unit, metric->kind == GLIA_METRIC_COUNTER ? "/s" : "");
+  return out;
+}
+
+void glia_rates_destroy(struct glia_rates **rates)
+{
+  if (*rates == NULL) return;
+  free((*rates)->kind);
+  free((*rates)->last);
+  free(*rates);
+  *rates = NULL;
+}

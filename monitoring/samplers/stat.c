@@ -1,0 +1,178 @@
+/* stat: what the cores do, and how evenly.  Source: proc(5), /proc/stat.
+ *
+ * Time by mode is summed over the cores. How evenly they work is told by the share of time that each was busy since the
+ * last sample, folded to mean, least and most: so 2 or 256 cores give the same columns.
+ */
+#include "procfile.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MODES(X)                                                                                   \
+  X(USER, "user", "time in programs")                                                              \
+  X(NICE, "nice", "time in programs of low priority")                                              \
+  X(SYSTEM, "system", "time in the kernel")                                                        \
+  X(IDLE, "idle", "time with nothing to do")                                                       \
+  X(IOWAIT, "iowait", "time with nothing to do but wait for a disk")                               \
+  X(IRQ, "irq", "time in interrupts")                                                              \
+  X(SOFTIRQ, "softirq", "time in deferred interrupts")                                             \
+  X(STEAL, "steal", "time that the hypervisor gave to others")
+
+enum {
+#define X(id, name, help) id,
+  MODES(X)
+#undef X
+      N_MODES,
+  BUSY_MEAN = N_MODES,
+  BUSY_MIN,
+  BUSY_MAX,
+  FIRST_KEY
+};
+
+static const char *const keys[] = {"ctxt",    "processes",     "intr",
+                                   "softirq", "procs_running", "procs_blocked"};
+
+static const struct glia_metric metrics[FIRST_KEY + GLIA_COUNT(keys)] = {
+#define X(id, name, help)                                                                          \
+  [id] = {"node_cpu_seconds_total{mode=\"" name "\"}", "s", GLIA_METRIC_COUNTER, help},
+    MODES(X)
+#undef X
+        [BUSY_MEAN] = {"glia_cpu_busy_mean_ratio", "1", GLIA_METRIC_GAUGE,
+                       "busy share of the cores since the last sample"},
+    [BUSY_MIN] = {"glia_cpu_busy_min_ratio", "1", GLIA_METRIC_GAUGE,
+                  "busy share of the idlest core since the last sample"},
+    [BUSY_MAX] = {"glia_cpu_busy_max_ratio", "1", GLIA_METRIC_GAUGE,
+                  "busy share of the busiest core since the last sample"},
+    [FIRST_KEY] = {"node_context_switches_total", "1", GLIA_METRIC_COUNTER, "context switches"},
+    {"node_forks_total", "1", GLIA_METRIC_COUNTER, "tasks started"},
+    {"node_intr_total", "1", GLIA_METRIC_COUNTER, "interrupts"},
+    {"node_softirqs_total", "1", GLIA_METRIC_COUNTER, "deferred interrupts"},
+    {"node_procs_running", "1", GLIA_METRIC_GAUGE, "tasks that run or could run"},
+    {"node_procs_blocked", "1", GLIA_METRIC_GAUGE, "tasks waiting for a disk"},
+};
+
+struct core {
+  double busy; /* ticks since boot */
+  double all;
+};
+
+struct state {
+  struct glia_procfile file;
+  double ticks_per_s;
+  struct core *core; /* [n_cores] by number; all = 0 before the first look */
+  int n_cores;
+};
+
+struct spread {
+  double sum;
+  double least;
+  double most;
+  int n;
+};
+
+/* The number in "cpu17", or -1. */
+static int core_number(struct glia_span word)
+{
+  int n = 0;
+
+  if (!glia_span_starts_(word, "cpu") || word.end - word.at < 4 || word.end - word.at > 8)
+    return -1;
+  for (const char *p = word.at + 3; p < word.end; p++) {
+    if (*p < '0' || *p > '9') return -1;
+    n = 10 * n + (*p - '0');
+  }
+  return n;
+}
+
+static void close_all(void *state)
+{
+  struct state *s = state;
+
+  glia_procfile_close_(&s->file);
+  free(s->core);
+  s->core = NULL;
+}
+
+/* Room for twice the highest core number seen now; a core plugged in beyond that is left out of the spread. */
+static glia_status open_under(void *state, const char *root)
+{
+  struct state *s = state;
+  struct glia_span line;
+
+  s->ticks_per_s = (double)sysconf(_SC_CLK_TCK);
+  GLIA_TRY(glia_procfile_open_(&s->file, root, "proc/stat"));
+  struct glia_span rest = glia_procfile_read_(&s->file);
+  while (glia_span_line_(&rest, &line)) {
+    const int number = core_number(glia_span_word_(&line));
+    if (2 * (number + 1) > s->n_cores) s->n_cores = 2 * (number + 1);
+  }
+  if (s->n_cores == 0) return GLIA_OK;
+  s->core = calloc((size_t)s->n_cores, sizeof *s->core);
+  GLIA_CHECK(s->core != NULL, GLIA_E_MEMORY, "no memory for %d cores", s->n_cores);
+  return GLIA_OK;
+}
+
+/* Ticks by mode of one line; old kernels have fewer modes, the rest is missing. */
+static void read_modes(struct glia_span *line, double ticks[N_MODES])
+{
+  for (int m = 0; m < N_MODES; m++) ticks[m] = glia_span_number_(line);
+}
+
+static void add_core(struct core *core, const double ticks[N_MODES], struct spread *spread)
+{
+  struct core now = {0};
+
+  for (int m = 0; m < N_MODES; m++) now.all += isnan(ticks[m]) ? 0.0 : ticks[m];
+  now.busy = now.all - ticks[IDLE] - ticks[IOWAIT];
+  if (isnan(now.busy)) return;
+  if (core->all > 0.0 && now.all > core->all) {
+    /* The kernel's idle time may step back by a tick: keep to [0, 1]. */
+    const double share = fmax(0.0, fmin(1.0, (now.busy - core->busy) / (now.all - core->all)));
+    spread->sum += share;
+    spread->least = spread->n == 0 ? share : fmin(spread->least, share);
+    spread->most = fmax(spread->most, share);
+    spread->n++;
+  }
+  *core = now;
+}
+
+static void sample(void *state, double *out)
+{
+  struct state *s = state;
+  struct glia_span rest = glia_procfile_read_(&s->file);
+  struct glia_span line;
+  struct spread spread = {0};
+  double ticks[N_MODES];
+
+  while (glia_span_line_(&rest,
+                         &line)) { /* "cpu0 4529 0 1866 93512 18 0 6 10 0 0", "ctxt 546423", ... */
+    const struct glia_span word = glia_span_word_(&line);
+    const int number = core_number(word);
+    if (number >= 0 && number < s->n_cores) {
+      read_modes(&line, ticks);
+      add_core(&s->core[number], ticks, &spread);
+    } else if (glia_span_is_(word, "cpu")) {
+      read_modes(&line, ticks);
+      for (int m = 0; m < N_MODES; m++) out[m] = ticks[m] / s->ticks_per_s;
+    } else {
+      const int i = glia_span_find_(word, keys, GLIA_COUNT(keys));
+      if (i >= 0) out[FIRST_KEY + i] = glia_span_number_(&line);
+    }
+  }
+  if (spread.n > 0) {
+    out[BUSY_MEAN] = spread.sum / spread.n;
+    out[BUSY_MIN] = spread.least;
+    out[BUSY_MAX] = spread.most;
+  }
+}
+
+const struct glia_sampler glia_sampler_stat_ = {
+    .name = "stat",
+    .metrics = metrics,
+    .n_metrics = GLIA_COUNT(metrics),
+    .state_size = sizeof(struct state),
+    .open = open_under,
+    .sample = sample,
+    .close = close_all,
+};
