@@ -67,8 +67,8 @@ static int64_t bad_row(const struct array *a, int64_t n_rows, const char *data, 
 
 static glia_status refuse_row(const struct dataset *d, int field, int64_t row, double found)
 {
-  return GLIA_FAIL(GLIA_E_DATA, "%s/%s holds %g in row %lld: data for training must be finite", d->name,
-                   d->field[field].name, found, (long long)row);
+  return GLIA_FAIL(GLIA_E_DATA, "%s/%s holds %g in row %lld: data for training must be finite",
+                   d->name, d->field[field].name, found, (long long)row);
 }
 
 static glia_status load_block(struct array *a, int64_t block, char *out)
@@ -93,7 +93,8 @@ static glia_status cached_block(struct array *a, int64_t block, const char **out
       if (a->slot[i].used < a->slot[s].used) s = i;
     struct slot *victim = &a->slot[s];
     if (victim->data == NULL) victim->data = malloc((size_t)a->block_rows * a->row_bytes);
-    GLIA_CHECK(victim->data != NULL, GLIA_E_MEMORY, "a block of %lld rows", (long long)a->block_rows);
+    GLIA_CHECK(victim->data != NULL, GLIA_E_MEMORY, "a block of %lld rows",
+               (long long)a->block_rows);
     if (victim->used > 0) a->slot_of[victim->block] = -1;
     victim->used = 0;
     GLIA_TRY(load_block(a, block, victim->data));
@@ -105,7 +106,8 @@ static glia_status cached_block(struct array *a, int64_t block, const char **out
   return GLIA_OK;
 }
 
-static glia_status read_cached(struct dataset *d, struct array *a, int64_t n_rows, const int64_t *row, char *out)
+static glia_status read_cached(struct dataset *d, struct array *a, int64_t n_rows,
+                               const int64_t *row, char *out)
 {
   glia_status st = GLIA_OK;
 
@@ -114,14 +116,15 @@ static glia_status read_cached(struct dataset *d, struct array *a, int64_t n_row
     const char *block = NULL;
     st = cached_block(a, row[i] / a->block_rows, &block);
     if (st == GLIA_OK)
-      memcpy(out + (size_t)i * a->row_bytes, block + (size_t)(row[i] % a->block_rows) * a->row_bytes, a->row_bytes);
+      memcpy(out + (size_t)i * a->row_bytes,
+             block + (size_t)(row[i] % a->block_rows) * a->row_bytes, a->row_bytes);
   }
   pthread_mutex_unlock(&d->cache);
   return st;
 }
 
-static glia_status read_plain(const struct dataset *d, const struct array *a, int64_t n_rows, const int64_t *row,
-                              char *out)
+static glia_status read_plain(const struct dataset *d, const struct array *a, int64_t n_rows,
+                              const int64_t *row, char *out)
 {
   for (int64_t i = 0; i < n_rows;) {
     int64_t run = 1; /* neighbours in the file go in one read */
@@ -150,11 +153,12 @@ static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_
   double found = 0.0;
 
   for (int64_t i = 0; i < n_rows; i++)
-    GLIA_CHECK(row[i] >= 0 && row[i] < d->source.n, GLIA_E_ARGUMENT, "%s: row %lld of %lld", d->name, (long long)row[i],
-               (long long)d->source.n);
+    GLIA_CHECK(row[i] >= 0 && row[i] < d->source.n, GLIA_E_ARGUMENT, "%s: row %lld of %lld",
+               d->name, (long long)row[i], (long long)d->source.n);
   if (a->data != NULL) {
     for (int64_t i = 0; i < n_rows; i++)
-      memcpy((char *)out + (size_t)i * a->row_bytes, a->data + (size_t)row[i] * a->row_bytes, a->row_bytes);
+      memcpy((char *)out + (size_t)i * a->row_bytes, a->data + (size_t)row[i] * a->row_bytes,
+             a->row_bytes);
     return GLIA_OK;
   }
   if (a->info.offset >= 0)
@@ -209,7 +213,8 @@ static glia_status open_fields(struct dataset *d, const char *path, hid_t group)
     struct glia_field *f = &d->field[i];
     GLIA_TRY(glia_h5_array_open_(group, d->name, d->names.name[i], &a->id, &a->info));
     const int rank = a->info.type.rank;
-    GLIA_CHECK(rank >= 1, GLIA_E_SHAPE, "%s/%s is a single number, expected rows", d->name, d->names.name[i]);
+    GLIA_CHECK(rank >= 1, GLIA_E_SHAPE, "%s/%s is a single number, expected rows", d->name,
+               d->names.name[i]);
     a->type = a->info.type;
     *f = (struct glia_field){.name = d->names.name[i],
                              .row = glia_type_make(a->type.dtype, rank - 1, &a->type.dim[1])};
@@ -221,9 +226,9 @@ static glia_status open_fields(struct dataset *d, const char *path, hid_t group)
   d->source.n = d->array[x].type.dim[0];
   for (int i = 0; i < d->names.n; i++)
     GLIA_CHECK(d->array[i].type.dim[0] == d->source.n, GLIA_E_SHAPE,
-               "%s: /%s/%s has %lld rows, /%s/%s has %lld: was the file cut short?", path, strrchr(d->name, '/') + 1,
-               d->field[i].name, (long long)d->array[i].type.dim[0], strrchr(d->name, '/') + 1, d->field[x].name,
-               (long long)d->source.n);
+               "%s: /%s/%s has %lld rows, /%s/%s has %lld: was the file cut short?", path,
+               strrchr(d->name, '/') + 1, d->field[i].name, (long long)d->array[i].type.dim[0],
+               strrchr(d->name, '/') + 1, d->field[x].name, (long long)d->source.n);
   GLIA_CHECK(d->source.n > 0, GLIA_E_SHAPE, "%s has no rows", d->name);
   return GLIA_OK;
 }
@@ -260,7 +265,8 @@ static glia_status make_caches(struct dataset *d, const char *path, size_t limit
     a->n_slots = slots < 2 ? 2 : slots > 65536 ? 65536 : (int)slots;
     a->slot = calloc((size_t)a->n_slots, sizeof *a->slot);
     a->slot_of = malloc((size_t)blocks * sizeof *a->slot_of);
-    GLIA_CHECK(a->slot != NULL && a->slot_of != NULL, GLIA_E_MEMORY, "%s: a cache of %d blocks", d->name, a->n_slots);
+    GLIA_CHECK(a->slot != NULL && a->slot_of != NULL, GLIA_E_MEMORY, "%s: a cache of %d blocks",
+               d->name, a->n_slots);
     for (int64_t b = 0; b < blocks; b++) a->slot_of[b] = -1;
   }
   return GLIA_OK;
@@ -272,9 +278,10 @@ static glia_status refuse_ragged(const struct dataset *d)
   for (int i = 0; i < d->names.n; i++) {
     const size_t n = strlen(d->names.name[i]);
     for (int k = 0; k < d->names.n; k++)
-      GLIA_CHECK(strncmp(d->names.name[i], d->names.name[k], n) != 0 || strcmp(d->names.name[k] + n, "_ptr") != 0,
-                 GLIA_E_UNSUPPORTED, "%s/%s has rows of different lengths (%s): not read yet", d->name,
-                 d->names.name[i], d->names.name[k]);
+      GLIA_CHECK(strncmp(d->names.name[i], d->names.name[k], n) != 0 ||
+                     strcmp(d->names.name[k] + n, "_ptr") != 0,
+                 GLIA_E_UNSUPPORTED, "%s/%s has rows of different lengths (%s): not read yet",
+                 d->name, d->names.name[i], d->names.name[k]);
   }
   return GLIA_OK;
 }
@@ -287,15 +294,18 @@ static glia_status find_split(hid_t file, const char *path, const char *split, h
   static const char *const splits[3] = {"train", "valid", "test"};
 
   GLIA_TRY(glia_h5_exists_(file, split, &group, &array));
-  for (int i = 0; i < 3 && !group; i++) GLIA_TRY(glia_h5_exists_(file, splits[i], &have[i], &array));
-  GLIA_CHECK(group, GLIA_E_MISSING, "%s has no split '%s', it has:%s%s%s%s", path, split, have[0] ? " train" : "",
-             have[1] ? " valid" : "", have[2] ? " test" : "", have[0] || have[1] || have[2] ? "" : " none");
+  for (int i = 0; i < 3 && !group; i++)
+    GLIA_TRY(glia_h5_exists_(file, splits[i], &have[i], &array));
+  GLIA_CHECK(group, GLIA_E_MISSING, "%s has no split '%s', it has:%s%s%s%s", path, split,
+             have[0] ? " train" : "", have[1] ? " valid" : "", have[2] ? " test" : "",
+             have[0] || have[1] || have[2] ? "" : " none");
   *out = H5Gopen2(file, split, H5P_DEFAULT);
   GLIA_TRY_H5(*out, GLIA_E_DATA, "%s: /%s", path, split);
   return GLIA_OK;
 }
 
-static glia_status open_split(struct dataset *d, const char *path, const char *split, size_t limit_bytes)
+static glia_status open_split(struct dataset *d, const char *path, const char *split,
+                              size_t limit_bytes)
 {
   hid_t group = -1;
   size_t bytes = 0;
@@ -309,7 +319,8 @@ static glia_status open_split(struct dataset *d, const char *path, const char *s
   GLIA_TRY_TO(out, st, refuse_ragged(d));
   d->field = calloc((size_t)d->names.n, sizeof *d->field);
   d->array = calloc((size_t)d->names.n, sizeof *d->array);
-  GLIA_CHECK_TO(out, st, d->field != NULL && d->array != NULL, GLIA_E_MEMORY, "%s: %d fields", path, d->names.n);
+  GLIA_CHECK_TO(out, st, d->field != NULL && d->array != NULL, GLIA_E_MEMORY, "%s: %d fields", path,
+                d->names.n);
   for (int i = 0; i < d->names.n; i++) {
     d->array[i].id = -1;
     d->field[i].name = d->names.name[i];
@@ -327,7 +338,8 @@ out:
   return st;
 }
 
-glia_status glia_dataset_open(const char *path, const char *split, size_t memory_limit_bytes, struct glia_source **out)
+glia_status glia_dataset_open(const char *path, const char *split, size_t memory_limit_bytes,
+                              struct glia_source **out)
 {
   struct dataset *d = calloc(1, sizeof *d);
   const size_t n = strlen(path) + strlen(split) + 3;
@@ -346,7 +358,8 @@ glia_status glia_dataset_open(const char *path, const char *split, size_t memory
   snprintf(d->name, n, "%s:/%s", path, split);
   d->source.name = d->name;
   glia_h5_lock_();
-  const glia_status st = open_split(d, path, split, memory_limit_bytes > 0 ? memory_limit_bytes : MEMORY_LIMIT_BYTES);
+  const glia_status st =
+      open_split(d, path, split, memory_limit_bytes > 0 ? memory_limit_bytes : MEMORY_LIMIT_BYTES);
   glia_h5_unlock_();
   if (st != GLIA_OK) {
     close_dataset(d);
@@ -365,7 +378,8 @@ static glia_status list_splits(const char *path, bool have[3])
 
   GLIA_TRY(glia_h5_open_(path, &file));
   GLIA_TRY_TO(out, st, glia_h5_check_kind_(file, path, "dataset", GLIA_DATASET_FORMAT));
-  for (int i = 0; i < 3; i++) GLIA_TRY_TO(out, st, glia_h5_exists_(file, splits[i], &have[i], &array));
+  for (int i = 0; i < 3; i++)
+    GLIA_TRY_TO(out, st, glia_h5_exists_(file, splits[i], &have[i], &array));
 out:
   glia_h5_close_(&file);
   return st;

@@ -47,7 +47,8 @@ glia_status glia_dataset_create(const char *path, bool force, struct glia_datase
   *out = NULL;
   GLIA_CHECK(w != NULL, GLIA_E_MEMORY, "%s", path);
   glia_h5_lock_();
-  const glia_status st = glia_h5_out_begin_(&w->out, path, "dataset", GLIA_DATASET_FORMAT, force, false);
+  const glia_status st =
+      glia_h5_out_begin_(&w->out, path, "dataset", GLIA_DATASET_FORMAT, force, false);
   glia_h5_unlock_();
   if (st != GLIA_OK) {
     free(w);
@@ -61,32 +62,35 @@ static glia_status check_path(const char *path)
 {
   const char *slash = strchr(path, '/');
   const size_t n = slash == NULL ? 0 : (size_t)(slash - path);
-  const bool split = (n == 5 && (strncmp(path, "train", n) == 0 || strncmp(path, "valid", n) == 0)) ||
-                     (n == 4 && strncmp(path, "test", n) == 0);
+  const bool split =
+      (n == 5 && (strncmp(path, "train", n) == 0 || strncmp(path, "valid", n) == 0)) ||
+      (n == 4 && strncmp(path, "test", n) == 0);
 
-  GLIA_CHECK(split && slash[1] != '\0' && strchr(slash + 1, '/') == NULL && strcmp(slash + 1, ".") != 0 &&
-                 strlen(path) < 256,
+  GLIA_CHECK(split && slash[1] != '\0' && strchr(slash + 1, '/') == NULL &&
+                 strcmp(slash + 1, ".") != 0 && strlen(path) < 256,
              GLIA_E_ARGUMENT, "'%s' is not train/FIELD, valid/FIELD or test/FIELD", path);
   return GLIA_OK;
 }
 
-glia_status glia_dataset_define(struct glia_dataset_writer *w, const char *path, const struct glia_type *row, int64_t n,
-                                double scale, double offset, int *out)
+glia_status glia_dataset_define(struct glia_dataset_writer *w, const char *path,
+                                const struct glia_type *row, int64_t n, double scale, double offset,
+                                int *out)
 {
   const size_t row_bytes = glia_type_bytes(row);
 
   GLIA_TRY(check_path(path));
   GLIA_CHECK(row->rank < GLIA_MAX_RANK && row_bytes > 0 && row->dtype != GLIA_BOOL, GLIA_E_ARGUMENT,
              "%s: rows without elements, of rank %d or of bool", path, row->rank);
-  GLIA_CHECK(isfinite(scale) && scale != 0.0 && isfinite(offset), GLIA_E_ARGUMENT, "%s: scale %g, offset %g", path,
-             scale, offset);
+  GLIA_CHECK(isfinite(scale) && scale != 0.0 && isfinite(offset), GLIA_E_ARGUMENT,
+             "%s: scale %g, offset %g", path, scale, offset);
   for (int i = 0; i < w->n; i++)
     GLIA_CHECK(strcmp(w->array[i].path, path) != 0, GLIA_E_EXISTS, "%s is defined already", path);
   struct array *more = realloc(w->array, (size_t)(w->n + 1) * sizeof *more);
   GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "%s", path);
   w->array = more;
   struct array *a = &w->array[w->n];
-  *a = (struct array){.row = *row, .row_bytes = row_bytes, .n = n, .scale = scale, .offset = offset, .id = -1};
+  *a = (struct array){
+      .row = *row, .row_bytes = row_bytes, .n = n, .scale = scale, .offset = offset, .id = -1};
   a->buffer_rows = (int64_t)(CHUNK_BYTES / row_bytes) > 0 ? (int64_t)(CHUNK_BYTES / row_bytes) : 1;
   a->path = strdup(path);
   a->buffer = malloc((size_t)a->buffer_rows * row_bytes);
@@ -124,7 +128,8 @@ static glia_status make_array(struct glia_dataset_writer *w, struct array *a, in
     if (glia_dtype_size(a->row.dtype) > 1) H5Pset_shuffle(create);
     H5Pset_deflate(create, 1);
   }
-  a->id = H5Dcreate2(w->out.file, a->path, glia_h5_type_(a->row.dtype), space, links, create, H5P_DEFAULT);
+  a->id = H5Dcreate2(w->out.file, a->path, glia_h5_type_(a->row.dtype), space, links, create,
+                     H5P_DEFAULT);
   GLIA_TRY_H5_TO(out, st, a->id, GLIA_E_IO, "cannot create %s", a->path);
   if (a->scale != 1.0) GLIA_TRY_TO(out, st, glia_h5_put_real_(a->id, "scale", a->scale));
   if (a->offset != 0.0) GLIA_TRY_TO(out, st, glia_h5_put_real_(a->id, "offset", a->offset));
@@ -153,10 +158,11 @@ static glia_status write_rows(struct array *a, int64_t n_rows, const void *rows)
   }
   memory = H5Screate_simple(rank, count, NULL);
   space = H5Dget_space(a->id);
-  GLIA_TRY_H5_TO(out, st, H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL), GLIA_E_INTERNAL,
-                 "cannot select rows of %s", a->path);
-  GLIA_TRY_H5_TO(out, st, H5Dwrite(a->id, glia_h5_type_(a->row.dtype), memory, space, H5P_DEFAULT, rows), GLIA_E_IO,
-                 "cannot write %s", a->path);
+  GLIA_TRY_H5_TO(out, st, H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL),
+                 GLIA_E_INTERNAL, "cannot select rows of %s", a->path);
+  GLIA_TRY_H5_TO(out, st,
+                 H5Dwrite(a->id, glia_h5_type_(a->row.dtype), memory, space, H5P_DEFAULT, rows),
+                 GLIA_E_IO, "cannot write %s", a->path);
   a->written += n_rows;
 out:
   glia_h5_close_(&space);
@@ -175,10 +181,12 @@ static glia_status flush(struct glia_dataset_writer *w, struct array *a, bool la
   return glia_h5_out_check_(&w->out);
 }
 
-static glia_status append(struct glia_dataset_writer *w, struct array *a, int64_t n_rows, const char *rows)
+static glia_status append(struct glia_dataset_writer *w, struct array *a, int64_t n_rows,
+                          const char *rows)
 {
-  GLIA_CHECK(a->n < 0 || a->written + a->held + n_rows <= a->n, GLIA_E_SHAPE, "%s: row %lld appended, %lld expected",
-             a->path, (long long)(a->written + a->held + n_rows), (long long)a->n);
+  GLIA_CHECK(a->n < 0 || a->written + a->held + n_rows <= a->n, GLIA_E_SHAPE,
+             "%s: row %lld appended, %lld expected", a->path,
+             (long long)(a->written + a->held + n_rows), (long long)a->n);
   while (n_rows > 0) {
     const int64_t room = a->buffer_rows - a->held;
     const int64_t now = n_rows < room ? n_rows : room;
@@ -186,22 +194,25 @@ static glia_status append(struct glia_dataset_writer *w, struct array *a, int64_
     a->held += now;
     n_rows -= now;
     rows += (size_t)now * a->row_bytes;
-    if (a->held == a->buffer_rows && (a->id >= 0 || n_rows > 0 || a->n >= 0)) GLIA_TRY(flush(w, a, false));
+    if (a->held == a->buffer_rows && (a->id >= 0 || n_rows > 0 || a->n >= 0))
+      GLIA_TRY(flush(w, a, false));
   }
   return GLIA_OK;
 }
 
-glia_status glia_dataset_append(struct glia_dataset_writer *w, int array, int64_t n_rows, const void *rows)
+glia_status glia_dataset_append(struct glia_dataset_writer *w, int array, int64_t n_rows,
+                                const void *rows)
 {
-  GLIA_CHECK(array >= 0 && array < w->n && n_rows >= 0, GLIA_E_ARGUMENT, "array %d, %lld rows", array,
-             (long long)n_rows);
+  GLIA_CHECK(array >= 0 && array < w->n && n_rows >= 0, GLIA_E_ARGUMENT, "array %d, %lld rows",
+             array, (long long)n_rows);
   glia_h5_lock_();
   const glia_status st = append(w, &w->array[array], n_rows, rows);
   glia_h5_unlock_();
   return st;
 }
 
-glia_status glia_dataset_note(struct glia_dataset_writer *w, int array, const char *name, const char *text)
+glia_status glia_dataset_note(struct glia_dataset_writer *w, int array, const char *name,
+                              const char *text)
 {
   glia_status st = GLIA_OK;
 
@@ -229,7 +240,8 @@ static glia_status check_splits(const struct glia_dataset_writer *w)
       const struct array *b = &w->array[k];
       const size_t split = (size_t)(strchr(a->path, '/') - a->path) + 1;
       GLIA_CHECK(strncmp(a->path, b->path, split) != 0 || a->written == b->written, GLIA_E_SHAPE,
-                 "%s has %lld rows, %s has %lld", a->path, (long long)a->written, b->path, (long long)b->written);
+                 "%s has %lld rows, %s has %lld", a->path, (long long)a->written, b->path,
+                 (long long)b->written);
     }
   return GLIA_OK;
 }
@@ -238,8 +250,9 @@ static glia_status finish(struct glia_dataset_writer *w)
 {
   for (int i = 0; i < w->n; i++) {
     struct array *a = &w->array[i];
-    GLIA_CHECK(a->n < 0 || a->written + a->held == a->n, GLIA_E_SHAPE, "%s got %lld rows, %lld expected", a->path,
-               (long long)(a->written + a->held), (long long)a->n);
+    GLIA_CHECK(a->n < 0 || a->written + a->held == a->n, GLIA_E_SHAPE,
+               "%s got %lld rows, %lld expected", a->path, (long long)(a->written + a->held),
+               (long long)a->n);
     GLIA_TRY(flush(w, a, true));
     for (const struct note *note = a->notes; note != NULL; note = note->next)
       GLIA_TRY(glia_h5_put_text_(a->id, note->name, note->text));

@@ -20,11 +20,13 @@ enum { GLIA_DATASET_FORMAT = 1 };
  *  Errors:     GLIA_E_MISSING (file, split), GLIA_E_IO, GLIA_E_DATA (not HDF5, not a dataset, cut short, NaN),
  *              GLIA_E_SHAPE (fields disagree on the number of rows), GLIA_E_UNSUPPORTED (types, filters, links).
  */
-GLIA_API GLIA_NODISCARD glia_status glia_dataset_open(const char *path, const char *split, size_t memory_limit_bytes,
+GLIA_API GLIA_NODISCARD glia_status glia_dataset_open(const char *path, const char *split,
+                                                      size_t memory_limit_bytes,
                                                       struct glia_source **out);
 
 /** Which splits a dataset has. Errors: as glia_dataset_open. */
-GLIA_API GLIA_NODISCARD glia_status glia_dataset_splits(const char *path, bool *train, bool *valid, bool *test);
+GLIA_API GLIA_NODISCARD glia_status glia_dataset_splits(const char *path, bool *train, bool *valid,
+                                                        bool *test);
 
 struct glia_dataset_writer;
 
@@ -36,7 +38,8 @@ struct glia_dataset_writer;
  *  Ownership:  end it with commit or abort.
  *  Errors:     GLIA_E_EXISTS, GLIA_E_BUSY (another process writes it), GLIA_E_IO.
  */
-GLIA_API GLIA_NODISCARD glia_status glia_dataset_create(const char *path, bool force, struct glia_dataset_writer **out);
+GLIA_API GLIA_NODISCARD glia_status glia_dataset_create(const char *path, bool force,
+                                                        struct glia_dataset_writer **out);
 
 /** Define an array.
  *
@@ -48,17 +51,18 @@ GLIA_API GLIA_NODISCARD glia_status glia_dataset_create(const char *path, bool f
  *
  *  Errors: GLIA_E_ARGUMENT, GLIA_E_EXISTS, GLIA_E_MEMORY.
  */
-GLIA_API GLIA_NODISCARD glia_status glia_dataset_define(struct glia_dataset_writer *w, const char *path,
-                                                        const struct glia_type *row, int64_t n, double scale,
-                                                        double offset, int *out);
+GLIA_API GLIA_NODISCARD glia_status glia_dataset_define(struct glia_dataset_writer *w,
+                                                        const char *path,
+                                                        const struct glia_type *row, int64_t n,
+                                                        double scale, double offset, int *out);
 
 /** Append rows [n_rows, row...]; buffered to chunks of 1 MiB. Errors: GLIA_E_IO (disk full), GLIA_E_SHAPE (too many). */
-GLIA_API GLIA_NODISCARD glia_status glia_dataset_append(struct glia_dataset_writer *w, int array, int64_t n_rows,
-                                                        const void *rows);
+GLIA_API GLIA_NODISCARD glia_status glia_dataset_append(struct glia_dataset_writer *w, int array,
+                                                        int64_t n_rows, const void *rows);
 
 /** A text attribute of an array (array >= 0) or of the file (-1): where data come from, names of classes. */
-GLIA_API GLIA_NODISCARD glia_status glia_dataset_note(struct glia_dataset_writer *w, int array, const char *name,
-                                                      const char *text);
+GLIA_API GLIA_NODISCARD glia_status glia_dataset_note(struct glia_dataset_writer *w, int array,
+                                                      const char *name, const char *text);
 
 /** Write what is buffered, sync, rename; *w is closed in any case and set to NULL. On failure nothing is left behind.
  *  Errors: GLIA_E_IO, GLIA_E_SHAPE (an array got fewer rows than defined; fields of a split disagree). */

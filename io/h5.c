@@ -60,7 +60,8 @@ static herr_t innermost(unsigned n, const H5E_error2_t *e, void *data)
   return 0;
 }
 
-glia_status glia_h5_fail_(const char *file, int line, const char *function, glia_status st, const char *format, ...)
+glia_status glia_h5_fail_(const char *file, int line, const char *function, glia_status st,
+                          const char *format, ...)
 {
   char why[256] = "";
   char text[768];
@@ -79,13 +80,27 @@ void glia_h5_close_(hid_t *id)
 {
   if (*id < 0) return;
   switch (H5Iget_type(*id)) {
-  case H5I_FILE: H5Fclose(*id); break;
-  case H5I_GROUP: H5Gclose(*id); break;
-  case H5I_DATASET: H5Dclose(*id); break;
-  case H5I_DATASPACE: H5Sclose(*id); break;
-  case H5I_DATATYPE: H5Tclose(*id); break;
-  case H5I_ATTR: H5Aclose(*id); break;
-  default: H5Pclose(*id); break;
+  case H5I_FILE:
+    H5Fclose(*id);
+    break;
+  case H5I_GROUP:
+    H5Gclose(*id);
+    break;
+  case H5I_DATASET:
+    H5Dclose(*id);
+    break;
+  case H5I_DATASPACE:
+    H5Sclose(*id);
+    break;
+  case H5I_DATATYPE:
+    H5Tclose(*id);
+    break;
+  case H5I_ATTR:
+    H5Aclose(*id);
+    break;
+  default:
+    H5Pclose(*id);
+    break;
   }
   H5Eclear2(H5E_DEFAULT);
   *id = -1;
@@ -98,16 +113,16 @@ static glia_status check_signature(const char *path)
   unsigned char head[8] = {0};
   struct stat s;
 
-  GLIA_CHECK(stat(path, &s) == 0, errno == ENOENT || errno == ENOTDIR ? GLIA_E_MISSING : GLIA_E_IO, "%s: %s", path,
-             strerror(errno));
+  GLIA_CHECK(stat(path, &s) == 0, errno == ENOENT || errno == ENOTDIR ? GLIA_E_MISSING : GLIA_E_IO,
+             "%s: %s", path, strerror(errno));
   GLIA_CHECK(S_ISREG(s.st_mode), GLIA_E_IO, "%s is not a regular file", path);
   FILE *f = fopen(path, "rb");
   GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", path, strerror(errno));
   const size_t n = fread(head, 1, sizeof head, f);
   fclose(f);
   GLIA_CHECK(s.st_size > 0, GLIA_E_DATA, "%s is empty", path);
-  GLIA_CHECK(n == sizeof head && memcmp(head, signature, sizeof head) == 0, GLIA_E_DATA, "%s is not an HDF5 file",
-             path);
+  GLIA_CHECK(n == sizeof head && memcmp(head, signature, sizeof head) == 0, GLIA_E_DATA,
+             "%s is not an HDF5 file", path);
   return GLIA_OK;
 }
 
@@ -118,7 +133,8 @@ glia_status glia_h5_open_(const char *path, hid_t *out)
   hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
   GLIA_TRY_H5(fapl, GLIA_E_INTERNAL, "a property list");
   H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
-  H5Pset_file_locking(fapl, false, true); /* network file systems often have none; our own locks are elsewhere */
+  H5Pset_file_locking(fapl, false,
+                      true); /* network file systems often have none; our own locks are elsewhere */
   *out = H5Fopen(path, H5F_ACC_RDONLY, fapl);
   glia_h5_close_(&fapl);
   GLIA_TRY_H5(*out, GLIA_E_DATA, "%s: damaged or cut short", path);
@@ -133,13 +149,17 @@ glia_status glia_h5_check_kind_(hid_t file, const char *path, const char *kind, 
   glia_status st = GLIA_OK;
 
   GLIA_TRY_TO(out, st, glia_h5_get_text_(file, "glia_kind", &found, &have));
-  GLIA_CHECK_TO(out, st, have, GLIA_E_DATA,
-                "%s has no attribute glia_kind: expected a %s made by Glia or as docs/formats describes", path, kind);
-  GLIA_CHECK_TO(out, st, strcmp(found, kind) == 0, GLIA_E_DATA, "%s is a %s, expected a %s", path, found, kind);
+  GLIA_CHECK_TO(
+      out, st, have, GLIA_E_DATA,
+      "%s has no attribute glia_kind: expected a %s made by Glia or as docs/formats describes",
+      path, kind);
+  GLIA_CHECK_TO(out, st, strcmp(found, kind) == 0, GLIA_E_DATA, "%s is a %s, expected a %s", path,
+                found, kind);
   GLIA_TRY_TO(out, st, glia_h5_get_int_(file, "glia_format", &version, &have));
   GLIA_CHECK_TO(out, st, have, GLIA_E_DATA, "%s has no attribute glia_format", path);
   GLIA_CHECK_TO(out, st, version >= 1 && version <= format, GLIA_E_UNSUPPORTED,
-                "%s has format %lld of a %s, this version reads up to %d", path, (long long)version, kind, format);
+                "%s has format %lld of a %s, this version reads up to %d", path, (long long)version,
+                kind, format);
 out:
   free(found);
   return st;
@@ -161,15 +181,22 @@ out:
   return st;
 }
 
-glia_status glia_h5_put_int_(hid_t at, const char *name, int64_t value) { return put(at, name, H5T_STD_I64LE, &value); }
-glia_status glia_h5_put_real_(hid_t at, const char *name, double value) { return put(at, name, H5T_IEEE_F64LE, &value); }
+glia_status glia_h5_put_int_(hid_t at, const char *name, int64_t value)
+{
+  return put(at, name, H5T_STD_I64LE, &value);
+}
+glia_status glia_h5_put_real_(hid_t at, const char *name, double value)
+{
+  return put(at, name, H5T_IEEE_F64LE, &value);
+}
 
 glia_status glia_h5_put_text_(hid_t at, const char *name, const char *value)
 {
   const size_t n = strlen(value);
   hid_t type = -1;
 
-  GLIA_CHECK(n < TEXT_MAX - 1024, GLIA_E_ARGUMENT, "attribute %s: %zu bytes of text are too long", name, n);
+  GLIA_CHECK(n < TEXT_MAX - 1024, GLIA_E_ARGUMENT, "attribute %s: %zu bytes of text are too long",
+             name, n);
   type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, n > 0 ? n : 1);
   H5Tset_strpad(type, H5T_STR_NULLPAD);
@@ -180,8 +207,8 @@ glia_status glia_h5_put_text_(hid_t at, const char *name, const char *value)
 }
 
 /* Open a scalar attribute of class `class` (or another that `also` names). */
-static glia_status open_attribute(hid_t at, const char *name, H5T_class_t class, H5T_class_t also, hid_t *a,
-                                  hid_t *type, bool *found)
+static glia_status open_attribute(hid_t at, const char *name, H5T_class_t class, H5T_class_t also,
+                                  hid_t *a, hid_t *type, bool *found)
 {
   const htri_t there = H5Aexists(at, name);
 
@@ -209,7 +236,8 @@ glia_status glia_h5_get_int_(hid_t at, const char *name, int64_t *out, bool *fou
   glia_status st = GLIA_OK;
 
   GLIA_TRY_TO(out, st, open_attribute(at, name, H5T_INTEGER, H5T_INTEGER, &a, &type, found));
-  if (*found) GLIA_TRY_H5_TO(out, st, H5Aread(a, H5T_NATIVE_INT64, out), GLIA_E_DATA, "attribute %s", name);
+  if (*found)
+    GLIA_TRY_H5_TO(out, st, H5Aread(a, H5T_NATIVE_INT64, out), GLIA_E_DATA, "attribute %s", name);
 out:
   glia_h5_close_(&type);
   glia_h5_close_(&a);
@@ -223,7 +251,8 @@ glia_status glia_h5_get_real_(hid_t at, const char *name, double *out, bool *fou
   glia_status st = GLIA_OK;
 
   GLIA_TRY_TO(out, st, open_attribute(at, name, H5T_FLOAT, H5T_INTEGER, &a, &type, found));
-  if (*found) GLIA_TRY_H5_TO(out, st, H5Aread(a, H5T_NATIVE_DOUBLE, out), GLIA_E_DATA, "attribute %s", name);
+  if (*found)
+    GLIA_TRY_H5_TO(out, st, H5Aread(a, H5T_NATIVE_DOUBLE, out), GLIA_E_DATA, "attribute %s", name);
 out:
   glia_h5_close_(&type);
   glia_h5_close_(&a);
@@ -246,10 +275,12 @@ static glia_status read_text(hid_t a, hid_t type, const char *name, char **out)
     H5free_memory(theirs);
   } else {
     const size_t n = H5Tget_size(type);
-    GLIA_CHECK_TO(out, st, n > 0 && n <= TEXT_MAX, GLIA_E_DATA, "attribute %s has %zu bytes of text", name, n);
+    GLIA_CHECK_TO(out, st, n > 0 && n <= TEXT_MAX, GLIA_E_DATA,
+                  "attribute %s has %zu bytes of text", name, n);
     text = calloc(1, n + 1);
     H5Tset_size(memory, n + 1);
-    if (text != NULL) GLIA_TRY_H5_TO(out, st, H5Aread(a, memory, text), GLIA_E_DATA, "attribute %s", name);
+    if (text != NULL)
+      GLIA_TRY_H5_TO(out, st, H5Aread(a, memory, text), GLIA_E_DATA, "attribute %s", name);
   }
   GLIA_CHECK_TO(out, st, text != NULL, GLIA_E_MEMORY, "attribute %s", name);
   *out = text;

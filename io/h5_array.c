@@ -16,12 +16,18 @@ static const int64_t COUNT_MAX = (int64_t)1 << 48;
 hid_t glia_h5_type_(glia_dtype t)
 {
   switch (t) {
-  case GLIA_F32: return H5T_IEEE_F32LE;
-  case GLIA_F64: return H5T_IEEE_F64LE;
-  case GLIA_I32: return H5T_STD_I32LE;
-  case GLIA_I64: return H5T_STD_I64LE;
-  case GLIA_I8: return H5T_STD_I8LE;
-  default: return H5T_STD_U8LE; /* u8, bool */
+  case GLIA_F32:
+    return H5T_IEEE_F32LE;
+  case GLIA_F64:
+    return H5T_IEEE_F64LE;
+  case GLIA_I32:
+    return H5T_STD_I32LE;
+  case GLIA_I64:
+    return H5T_STD_I64LE;
+  case GLIA_I8:
+    return H5T_STD_I8LE;
+  default:
+    return H5T_STD_U8LE; /* u8, bool */
   }
 }
 
@@ -30,8 +36,8 @@ static glia_status keep_name(hid_t group, const char *name, const H5L_info_t *in
   struct glia_h5_names *names = data;
 
   (void)group;
-  GLIA_CHECK(info->type == H5L_TYPE_HARD, GLIA_E_UNSUPPORTED, "%s is a link elsewhere: only plain members are read",
-             name);
+  GLIA_CHECK(info->type == H5L_TYPE_HARD, GLIA_E_UNSUPPORTED,
+             "%s is a link elsewhere: only plain members are read", name);
   char **more = realloc(names->name, (size_t)(names->n + 1) * sizeof *more);
   GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "a list of names");
   names->name = more;
@@ -54,7 +60,10 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
   return v->st == GLIA_OK ? 0 : 1;
 }
 
-static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_bytes(const void *a, const void *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 glia_status glia_h5_names_(hid_t group, const char *file, struct glia_h5_names *out)
 {
@@ -94,9 +103,10 @@ glia_status glia_h5_exists_(hid_t at, const char *path, bool *group, bool *array
     GLIA_TRY_H5(there, GLIA_E_DATA, "%s", part);
     if (there == 0) return GLIA_OK;
     GLIA_TRY_H5(H5Lget_info(at, part, &link, H5P_DEFAULT), GLIA_E_DATA, "%s", part);
-    GLIA_CHECK(link.type == H5L_TYPE_HARD, GLIA_E_UNSUPPORTED, "%s is a link elsewhere: only plain members are read",
-               part);
-    GLIA_TRY_H5(H5Oget_info_by_name2(at, part, &info, H5O_INFO_BASIC, H5P_DEFAULT), GLIA_E_DATA, "%s", part);
+    GLIA_CHECK(link.type == H5L_TYPE_HARD, GLIA_E_UNSUPPORTED,
+               "%s is a link elsewhere: only plain members are read", part);
+    GLIA_TRY_H5(H5Oget_info_by_name2(at, part, &info, H5O_INFO_BASIC, H5P_DEFAULT), GLIA_E_DATA,
+                "%s", part);
     if (*p != '\0' && info.type != H5O_TYPE_GROUP) return GLIA_OK;
     *group = info.type == H5O_TYPE_GROUP;
     *array = *p == '\0' && info.type == H5O_TYPE_DATASET;
@@ -126,31 +136,36 @@ static bool element_type(hid_t type, glia_dtype *out, bool *as_stored)
 
 static const char *describe_type(hid_t type, char *out, size_t size)
 {
-  static const char *const classes[] = {"integer", "float",     "time", "text",           "bit field", "opaque",
-                                        "compound", "reference", "enum", "variable-length", "array"};
+  static const char *const classes[] = {"integer",   "float",           "time",     "text",
+                                        "bit field", "opaque",          "compound", "reference",
+                                        "enum",      "variable-length", "array"};
   const int class = (int)H5Tget_class(type);
 
-  snprintf(out, size, "%s%s of %zu bits", class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE ? "unsigned " : "",
-           class >= 0 && class < (int)GLIA_COUNT(classes) ? classes[class] : "unknown type", 8 * H5Tget_size(type));
+  snprintf(out, size, "%s%s of %zu bits",
+           class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE ? "unsigned " : "",
+           class >= 0 && class < (int)GLIA_COUNT(classes) ? classes[class] : "unknown type",
+           8 * H5Tget_size(type));
   return out;
 }
 
-static glia_status check_type(hid_t array, const char *file, const char *path, struct glia_h5_array *info)
+static glia_status check_type(hid_t array, const char *file, const char *path,
+                              struct glia_h5_array *info)
 {
   hid_t type = H5Dget_type(array);
   char text[64];
   glia_status st = GLIA_OK;
 
   GLIA_TRY_H5_TO(out, st, type, GLIA_E_DATA, "%s: %s", file, path);
-  GLIA_CHECK_TO(out, st, element_type(type, &info->type.dtype, &info->as_stored), GLIA_E_UNSUPPORTED,
-                "%s: %s holds %s, expected one of u8, i8, i32, i64, f32, f64", file, path,
-                describe_type(type, text, sizeof text));
+  GLIA_CHECK_TO(out, st, element_type(type, &info->type.dtype, &info->as_stored),
+                GLIA_E_UNSUPPORTED, "%s: %s holds %s, expected one of u8, i8, i32, i64, f32, f64",
+                file, path, describe_type(type, text, sizeof text));
 out:
   glia_h5_close_(&type);
   return st;
 }
 
-static glia_status check_space(hid_t array, const char *file, const char *path, struct glia_h5_array *info)
+static glia_status check_space(hid_t array, const char *file, const char *path,
+                               struct glia_h5_array *info)
 {
   hid_t space = H5Dget_space(array);
   hsize_t dim[H5S_MAX_RANK] = {0};
@@ -159,13 +174,16 @@ static glia_status check_space(hid_t array, const char *file, const char *path, 
 
   GLIA_TRY_H5_TO(out, st, space, GLIA_E_DATA, "%s: %s", file, path);
   const H5S_class_t class = H5Sget_simple_extent_type(space);
-  GLIA_CHECK_TO(out, st, class == H5S_SIMPLE || class == H5S_SCALAR, GLIA_E_DATA, "%s: %s is empty", file, path);
+  GLIA_CHECK_TO(out, st, class == H5S_SIMPLE || class == H5S_SCALAR, GLIA_E_DATA, "%s: %s is empty",
+                file, path);
   const int rank = H5Sget_simple_extent_dims(space, dim, NULL);
-  GLIA_CHECK_TO(out, st, rank >= 0 && rank <= GLIA_MAX_RANK, GLIA_E_UNSUPPORTED, "%s: %s has rank %d, at most %d is read",
-                file, path, rank, (int)GLIA_MAX_RANK);
+  GLIA_CHECK_TO(out, st, rank >= 0 && rank <= GLIA_MAX_RANK, GLIA_E_UNSUPPORTED,
+                "%s: %s has rank %d, at most %d is read", file, path, rank, (int)GLIA_MAX_RANK);
   info->type.rank = rank;
   for (int i = 0; i < rank; i++) {
-    GLIA_CHECK_TO(out, st, dim[i] <= (hsize_t)COUNT_MAX && (dim[i] == 0 || count <= COUNT_MAX / (int64_t)dim[i]),
+    GLIA_CHECK_TO(out, st,
+                  dim[i] <= (hsize_t)COUNT_MAX &&
+                      (dim[i] == 0 || count <= COUNT_MAX / (int64_t)dim[i]),
                   GLIA_E_DATA, "%s: %s is impossibly large", file, path);
     info->type.dim[i] = (int64_t)dim[i];
     if (dim[i] > 0) count *= (int64_t)dim[i];
@@ -175,7 +193,8 @@ out:
   return st;
 }
 
-static glia_status check_filters(hid_t create, const char *file, const char *path, struct glia_h5_array *info)
+static glia_status check_filters(hid_t create, const char *file, const char *path,
+                                 struct glia_h5_array *info)
 {
   const int n = H5Pget_nfilters(create);
 
@@ -183,24 +202,28 @@ static glia_status check_filters(hid_t create, const char *file, const char *pat
     unsigned flags = 0;
     size_t n_values = 0;
     char name[64] = "";
-    const H5Z_filter_t f = H5Pget_filter2(create, (unsigned)i, &flags, &n_values, NULL, sizeof name, name, NULL);
-    GLIA_CHECK(f == H5Z_FILTER_DEFLATE || f == H5Z_FILTER_SHUFFLE || f == H5Z_FILTER_FLETCHER32, GLIA_E_UNSUPPORTED,
-               "%s: %s uses filter %d (%s); deflate, shuffle and fletcher32 are read", file, path, (int)f, name);
+    const H5Z_filter_t f =
+        H5Pget_filter2(create, (unsigned)i, &flags, &n_values, NULL, sizeof name, name, NULL);
+    GLIA_CHECK(f == H5Z_FILTER_DEFLATE || f == H5Z_FILTER_SHUFFLE || f == H5Z_FILTER_FLETCHER32,
+               GLIA_E_UNSUPPORTED,
+               "%s: %s uses filter %d (%s); deflate, shuffle and fletcher32 are read", file, path,
+               (int)f, name);
   }
   if (n > 0) info->as_stored = false;
   return GLIA_OK;
 }
 
-static glia_status check_chunks(hid_t create, const char *file, const char *path, struct glia_h5_array *info)
+static glia_status check_chunks(hid_t create, const char *file, const char *path,
+                                struct glia_h5_array *info)
 {
   hsize_t dim[H5S_MAX_RANK] = {0};
   size_t bytes = glia_dtype_size(info->type.dtype);
 
-  GLIA_CHECK(H5Pget_chunk(create, H5S_MAX_RANK, dim) == info->type.rank, GLIA_E_DATA, "%s: %s has damaged chunks", file,
-             path);
+  GLIA_CHECK(H5Pget_chunk(create, H5S_MAX_RANK, dim) == info->type.rank, GLIA_E_DATA,
+             "%s: %s has damaged chunks", file, path);
   for (int i = 0; i < info->type.rank; i++) {
-    GLIA_CHECK(dim[i] > 0 && dim[i] <= CHUNK_MAX_BYTES / bytes, GLIA_E_UNSUPPORTED, "%s: %s has chunks above %zu bytes",
-               file, path, CHUNK_MAX_BYTES);
+    GLIA_CHECK(dim[i] > 0 && dim[i] <= CHUNK_MAX_BYTES / bytes, GLIA_E_UNSUPPORTED,
+               "%s: %s has chunks above %zu bytes", file, path, CHUNK_MAX_BYTES);
     bytes *= (size_t)dim[i];
   }
   info->chunked = true;
@@ -209,24 +232,28 @@ static glia_status check_chunks(hid_t create, const char *file, const char *path
   return GLIA_OK;
 }
 
-static glia_status check_layout(hid_t array, const char *file, const char *path, struct glia_h5_array *info)
+static glia_status check_layout(hid_t array, const char *file, const char *path,
+                                struct glia_h5_array *info)
 {
   hid_t create = H5Dget_create_plist(array);
   glia_status st = GLIA_OK;
 
   GLIA_TRY_H5_TO(out, st, create, GLIA_E_DATA, "%s: %s", file, path);
   const H5D_layout_t layout = H5Pget_layout(create);
-  GLIA_CHECK_TO(out, st, layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED || layout == H5D_COMPACT, GLIA_E_UNSUPPORTED,
-                "%s: %s lies in other files (a virtual data set)", file, path);
-  GLIA_CHECK_TO(out, st, H5Pget_external_count(create) == 0, GLIA_E_UNSUPPORTED, "%s: %s lies in other files", file,
-                path);
+  GLIA_CHECK_TO(out, st, layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED || layout == H5D_COMPACT,
+                GLIA_E_UNSUPPORTED, "%s: %s lies in other files (a virtual data set)", file, path);
+  GLIA_CHECK_TO(out, st, H5Pget_external_count(create) == 0, GLIA_E_UNSUPPORTED,
+                "%s: %s lies in other files", file, path);
   GLIA_TRY_TO(out, st, check_filters(create, file, path, info));
   info->offset = -1;
   if (layout == H5D_CHUNKED) GLIA_TRY_TO(out, st, check_chunks(create, file, path, info));
   if (glia_type_count(&info->type) == 0) goto out;
-  GLIA_CHECK_TO(out, st, layout != H5D_CONTIGUOUS || H5Dget_storage_size(array) == glia_type_bytes(&info->type),
+  GLIA_CHECK_TO(out, st,
+                layout != H5D_CONTIGUOUS ||
+                    H5Dget_storage_size(array) == glia_type_bytes(&info->type),
                 GLIA_E_DATA, "%s: %s was never written", file, path);
-  GLIA_CHECK_TO(out, st, H5Dget_storage_size(array) > 0, GLIA_E_DATA, "%s: %s was never written", file, path);
+  GLIA_CHECK_TO(out, st, H5Dget_storage_size(array) > 0, GLIA_E_DATA, "%s: %s was never written",
+                file, path);
   if (layout == H5D_CONTIGUOUS && info->as_stored) {
     const haddr_t at = H5Dget_offset(array);
     if (at != HADDR_UNDEF) info->offset = (int64_t)at;
@@ -236,7 +263,8 @@ out:
   return st;
 }
 
-glia_status glia_h5_array_open_(hid_t at, const char *file, const char *path, hid_t *out, struct glia_h5_array *info)
+glia_status glia_h5_array_open_(hid_t at, const char *file, const char *path, hid_t *out,
+                                struct glia_h5_array *info)
 {
   bool group = false;
   bool array = false;
@@ -260,12 +288,13 @@ fail:
 glia_status glia_h5_array_read_(hid_t array, const struct glia_type *type, void *out)
 {
   if (glia_type_count(type) == 0) return GLIA_OK;
-  GLIA_TRY_H5(H5Dread(array, glia_h5_type_(type->dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, out), GLIA_E_DATA,
-              "cannot read an array");
+  GLIA_TRY_H5(H5Dread(array, glia_h5_type_(type->dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, out),
+              GLIA_E_DATA, "cannot read an array");
   return GLIA_OK;
 }
 
-glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, int64_t lo, int64_t hi, void *out)
+glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, int64_t lo,
+                                     int64_t hi, void *out)
 {
   hsize_t start[GLIA_MAX_RANK] = {(hsize_t)lo};
   hsize_t count[GLIA_MAX_RANK] = {(hsize_t)(hi - lo)};
@@ -275,10 +304,10 @@ glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, 
 
   for (int i = 1; i < type->rank; i++) count[i] = (hsize_t)type->dim[i];
   to = H5Screate_simple(type->rank, count, NULL);
-  GLIA_TRY_H5_TO(out, st, H5Sselect_hyperslab(from, H5S_SELECT_SET, start, NULL, count, NULL), GLIA_E_DATA,
-                 "cannot select rows");
-  GLIA_TRY_H5_TO(out, st, H5Dread(array, glia_h5_type_(type->dtype), to, from, H5P_DEFAULT, out), GLIA_E_DATA,
-                 "cannot read rows %lld to %lld", (long long)lo, (long long)hi);
+  GLIA_TRY_H5_TO(out, st, H5Sselect_hyperslab(from, H5S_SELECT_SET, start, NULL, count, NULL),
+                 GLIA_E_DATA, "cannot select rows");
+  GLIA_TRY_H5_TO(out, st, H5Dread(array, glia_h5_type_(type->dtype), to, from, H5P_DEFAULT, out),
+                 GLIA_E_DATA, "cannot read rows %lld to %lld", (long long)lo, (long long)hi);
 out:
   glia_h5_close_(&to);
   glia_h5_close_(&from);
@@ -300,7 +329,8 @@ static hid_t create_array(hid_t at, const char *path, hid_t type, hid_t space)
   return d;
 }
 
-glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type, const void *data, hid_t *out)
+glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type,
+                                 const void *data, hid_t *out)
 {
   hsize_t dim[GLIA_MAX_RANK] = {0};
   hid_t space = -1;
@@ -313,8 +343,9 @@ glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_t
   d = create_array(at, path, glia_h5_type_(type->dtype), space);
   GLIA_TRY_H5_TO(out, st, d, GLIA_E_IO, "cannot create %s", path);
   if (glia_type_count(type) > 0)
-    GLIA_TRY_H5_TO(out, st, H5Dwrite(d, glia_h5_type_(type->dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, data), GLIA_E_IO,
-                   "cannot write %s", path);
+    GLIA_TRY_H5_TO(out, st,
+                   H5Dwrite(d, glia_h5_type_(type->dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, data),
+                   GLIA_E_IO, "cannot write %s", path);
   if (out != NULL) {
     *out = d;
     d = -1;
@@ -352,7 +383,8 @@ glia_status glia_h5_texts_write_(hid_t at, const char *path, int64_t n, const ch
   d = create_array(at, path, type, space);
   GLIA_TRY_H5_TO(out, st, d, GLIA_E_IO, "cannot create %s", path);
   if (count > 0)
-    GLIA_TRY_H5_TO(out, st, H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all), GLIA_E_IO, "cannot write %s", path);
+    GLIA_TRY_H5_TO(out, st, H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all), GLIA_E_IO,
+                   "cannot write %s", path);
 out:
   glia_h5_close_(&d);
   glia_h5_close_(&space);
@@ -369,15 +401,16 @@ static glia_status read_texts(hid_t d, hid_t type, const char *path, size_t n, c
   glia_status st = GLIA_OK;
   hid_t memory = -1;
 
-  GLIA_CHECK(size > 1 && size <= (size_t)1 << 26 && n <= TEXTS_MAX && n * size <= (size_t)1 << 30, GLIA_E_DATA,
-             "%s: %zu texts of %zu bytes", path, n, size);
+  GLIA_CHECK(size > 1 && size <= (size_t)1 << 26 && n <= TEXTS_MAX && n * size <= (size_t)1 << 30,
+             GLIA_E_DATA, "%s: %zu texts of %zu bytes", path, n, size);
   char *all = calloc(n > 0 ? n : 1, size);
   GLIA_CHECK(all != NULL, GLIA_E_MEMORY, "%s: %zu texts", path, n);
   memory = H5Tcopy(H5T_C_S1);
   H5Tset_size(memory, variable ? H5T_VARIABLE : size);
   H5Tset_cset(memory, H5Tget_cset(type));
   if (n > 0)
-    GLIA_TRY_H5_TO(out, st, H5Dread(d, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, all), GLIA_E_DATA, "cannot read %s", path);
+    GLIA_TRY_H5_TO(out, st, H5Dread(d, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, all), GLIA_E_DATA,
+                   "cannot read %s", path);
   for (size_t i = 0; i < n; i++) {
     char *theirs = all + i * size;
     if (variable) memcpy(&theirs, all + i * size, sizeof theirs);
@@ -391,7 +424,8 @@ out:
   return st;
 }
 
-glia_status glia_h5_texts_read_(hid_t at, const char *file, const char *path, int64_t *n, char ***out)
+glia_status glia_h5_texts_read_(hid_t at, const char *file, const char *path, int64_t *n,
+                                char ***out)
 {
   bool group = false;
   bool array = false;
@@ -410,8 +444,8 @@ glia_status glia_h5_texts_read_(hid_t at, const char *file, const char *path, in
   space = H5Dget_space(d);
   const hssize_t count = H5Sget_simple_extent_npoints(space);
   struct glia_h5_array info = {0};
-  GLIA_CHECK_TO(out, st, H5Tget_class(type) == H5T_STRING && count >= 0 && count <= TEXTS_MAX, GLIA_E_DATA,
-                "%s: %s is not a list of texts", file, path);
+  GLIA_CHECK_TO(out, st, H5Tget_class(type) == H5T_STRING && count >= 0 && count <= TEXTS_MAX,
+                GLIA_E_DATA, "%s: %s is not a list of texts", file, path);
   GLIA_TRY_TO(out, st, check_space(d, file, path, &info));
   hid_t create = H5Dget_create_plist(d);
   const bool plain = H5Pget_layout(create) != H5D_VIRTUAL && H5Pget_external_count(create) == 0;

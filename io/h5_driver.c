@@ -46,7 +46,8 @@ static H5FD_t *open_file(const char *name, unsigned flags, hid_t fapl, haddr_t m
   (void)maxaddr;
   if (d == NULL) return NULL;
   d->error = a->error;
-  d->fd = open(name, O_RDWR | O_CLOEXEC | ((flags & H5F_ACC_TRUNC) != 0 ? O_CREAT | O_TRUNC : 0), 0666);
+  d->fd =
+      open(name, O_RDWR | O_CLOEXEC | ((flags & H5F_ACC_TRUNC) != 0 ? O_CREAT | O_TRUNC : 0), 0666);
   if (d->fd < 0 || fstat(d->fd, &s) != 0) {
     if (d->fd >= 0) close(d->fd);
     free(d);
@@ -103,7 +104,8 @@ static herr_t read_bytes(H5FD_t *f, H5FD_mem_t type, hid_t dxpl, haddr_t at, siz
   return 0;
 }
 
-static herr_t write_bytes(H5FD_t *f, H5FD_mem_t type, hid_t dxpl, haddr_t at, size_t size, const void *data)
+static herr_t write_bytes(H5FD_t *f, H5FD_mem_t type, hid_t dxpl, haddr_t at, size_t size,
+                          const void *data)
 {
   struct driver *d = of(f);
   const char *from = data;
@@ -165,6 +167,7 @@ glia_status glia_h5_driver_use_(hid_t fapl, int *error)
   /* HDF5 may have been closed and opened again by the program: then the old id is void. */
   if (driver < 0 || H5Iis_valid(driver) <= 0) driver = H5FDregister(&driver_class);
   GLIA_TRY_H5(driver, GLIA_E_INTERNAL, "cannot register the file driver");
-  GLIA_TRY_H5(H5Pset_driver(fapl, driver, &(struct access){error}), GLIA_E_INTERNAL, "cannot choose the file driver");
+  GLIA_TRY_H5(H5Pset_driver(fapl, driver, &(struct access){error}), GLIA_E_INTERNAL,
+              "cannot choose the file driver");
   return GLIA_OK;
 }

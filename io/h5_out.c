@@ -20,8 +20,8 @@ out:
   return st;
 }
 
-glia_status glia_h5_out_begin_(struct glia_h5_out *o, const char *path, const char *kind, int format, bool force,
-                               bool append_safe)
+glia_status glia_h5_out_begin_(struct glia_h5_out *o, const char *path, const char *kind,
+                               int format, bool force, bool append_safe)
 {
   glia_status st = GLIA_OK;
 

@@ -15,23 +15,23 @@ void glia_h5_lock_(void);
 void glia_h5_unlock_(void);
 
 /* A failure with HDF5's own reason behind the text; forgets HDF5's stack. */
-glia_status glia_h5_fail_(const char *file, int line, const char *function, glia_status st, const char *format, ...)
-    GLIA_PRINTF(5, 6);
+glia_status glia_h5_fail_(const char *file, int line, const char *function, glia_status st,
+                          const char *format, ...) GLIA_PRINTF(5, 6);
 
 #define GLIA_H5_FAIL(status, ...) glia_h5_fail_(__FILE__, __LINE__, __func__, status, __VA_ARGS__)
 
 /* HDF5 says failure by a negative number. */
-#define GLIA_TRY_H5(call, status, ...)                                                                                 \
-  do {                                                                                                                 \
-    if ((call) < 0) return GLIA_H5_FAIL(status, __VA_ARGS__);                                                          \
+#define GLIA_TRY_H5(call, status, ...)                                                             \
+  do {                                                                                             \
+    if ((call) < 0) return GLIA_H5_FAIL(status, __VA_ARGS__);                                      \
   } while (0)
 
-#define GLIA_TRY_H5_TO(label, st, call, status, ...)                                                                   \
-  do {                                                                                                                 \
-    if ((call) < 0) {                                                                                                  \
-      (st) = GLIA_H5_FAIL(status, __VA_ARGS__);                                                                        \
-      goto label;                                                                                                      \
-    }                                                                                                                  \
+#define GLIA_TRY_H5_TO(label, st, call, status, ...)                                               \
+  do {                                                                                             \
+    if ((call) < 0) {                                                                              \
+      (st) = GLIA_H5_FAIL(status, __VA_ARGS__);                                                    \
+      goto label;                                                                                  \
+    }                                                                                              \
   } while (0)
 
 /* Close what *id is (file, group, data set, space, type, attribute, property list) and set it to -1; -1 is welcome. */
@@ -66,29 +66,32 @@ glia_status glia_h5_exists_(hid_t at, const char *path, bool *group, bool *array
 struct glia_h5_array {
   struct glia_type type;
   bool chunked;
-  bool as_stored;      /* file bytes are the memory's bytes (little-endian, unfiltered) */
-  int64_t chunk_rows;  /* chunked: extent 0 of a chunk */
-  size_t chunk_bytes;  /* chunked: size of one chunk, unpacked */
-  int64_t offset;      /* contiguous and as_stored: where in the file; -1 otherwise */
+  bool as_stored;     /* file bytes are the memory's bytes (little-endian, unfiltered) */
+  int64_t chunk_rows; /* chunked: extent 0 of a chunk */
+  size_t chunk_bytes; /* chunked: size of one chunk, unpacked */
+  int64_t offset;     /* contiguous and as_stored: where in the file; -1 otherwise */
 };
 
 /* Open array `path` and describe it. `file` is for messages. Errors: GLIA_E_MISSING, GLIA_E_DATA, GLIA_E_UNSUPPORTED. */
-glia_status glia_h5_array_open_(hid_t at, const char *file, const char *path, hid_t *out, struct glia_h5_array *info);
+glia_status glia_h5_array_open_(hid_t at, const char *file, const char *path, hid_t *out,
+                                struct glia_h5_array *info);
 
 /* Type in memory of an element type. Borrowed. */
 hid_t glia_h5_type_(glia_dtype t);
 
 /* Read all of it, or rows [lo, hi). */
 glia_status glia_h5_array_read_(hid_t array, const struct glia_type *type, void *out);
-glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, int64_t lo, int64_t hi, void *out);
+glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, int64_t lo,
+                                     int64_t hi, void *out);
 
 /* Write a whole array, contiguous, making the groups on its path. *out (may be NULL) is left open for attributes. */
-glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type, const void *data,
-                                 hid_t *out);
+glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type,
+                                 const void *data, hid_t *out);
 
 /* Text of fixed length, null-padded, as h5py reads and writes it: [n], or one scalar when n < 0. */
 glia_status glia_h5_texts_write_(hid_t at, const char *path, int64_t n, const char *const *text);
-glia_status glia_h5_texts_read_(hid_t at, const char *file, const char *path, int64_t *n, char ***out);
+glia_status glia_h5_texts_read_(hid_t at, const char *file, const char *path, int64_t *n,
+                                char ***out);
 
 /* A file being written: under a temporary name until it is whole. HDF5 never sees a write fail: our driver keeps the first
  * error and drops what follows, because HDF5 1.10 cannot close a file that it cannot write (it crashes at exit). */
@@ -100,11 +103,12 @@ struct glia_h5_out {
 
 /* `append_safe`: HDF5's earliest format, whose flushed part stays readable when the writer is killed; otherwise the 1.10
  * format, whose metadata carry checksums. Writes glia_kind, glia_format, glia_version. */
-glia_status glia_h5_out_begin_(struct glia_h5_out *o, const char *path, const char *kind, int format, bool force,
-                               bool append_safe);
+glia_status glia_h5_out_begin_(struct glia_h5_out *o, const char *path, const char *kind,
+                               int format, bool force, bool append_safe);
 glia_status glia_h5_out_check_(const struct glia_h5_out *o);
-glia_status glia_h5_out_close_(struct glia_h5_out *o);  /* the HDF5 part only */
-glia_status glia_h5_out_commit_(struct glia_h5_out *o); /* close, fsync, rename; on failure nothing is left */
+glia_status glia_h5_out_close_(struct glia_h5_out *o); /* the HDF5 part only */
+glia_status
+glia_h5_out_commit_(struct glia_h5_out *o); /* close, fsync, rename; on failure nothing is left */
 void glia_h5_out_abort_(struct glia_h5_out *o);
 
 /* The driver itself (h5_driver.c): *error gets the errno of the first failure and must outlive the file. */

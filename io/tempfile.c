@@ -69,7 +69,8 @@ glia_status glia_tempfile_begin_(struct glia_tempfile *t, const char *path, bool
 glia_status glia_sync_folder_of_(const char *path)
 {
   const char *slash = strrchr(path, '/');
-  char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+  char *folder =
+      slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
 
   GLIA_CHECK(folder != NULL, GLIA_E_MEMORY, "the name of a folder");
   const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -77,7 +78,8 @@ glia_status glia_sync_folder_of_(const char *path)
   const bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
   const int error = errno;
   if (fd >= 0) close(fd);
-  const glia_status st = ok ? GLIA_OK : GLIA_FAIL(GLIA_E_IO, "cannot sync %s: %s", folder, strerror(error));
+  const glia_status st =
+      ok ? GLIA_OK : GLIA_FAIL(GLIA_E_IO, "cannot sync %s: %s", folder, strerror(error));
   free(folder);
   return st;
 }
@@ -86,8 +88,8 @@ static glia_status commit(const struct glia_tempfile *t)
 {
   GLIA_CHECK(fsync(t->fd) == 0, GLIA_E_IO, "cannot write %s: %s", t->path, strerror(errno));
   GLIA_CHECK(t->force || access(t->path, F_OK) != 0, GLIA_E_EXISTS, "%s exists already", t->path);
-  GLIA_CHECK(rename(t->temp, t->path) == 0, GLIA_E_IO, "cannot rename %s to %s: %s", t->temp, t->path,
-             strerror(errno));
+  GLIA_CHECK(rename(t->temp, t->path) == 0, GLIA_E_IO, "cannot rename %s to %s: %s", t->temp,
+             t->path, strerror(errno));
   return GLIA_OK;
 }
 

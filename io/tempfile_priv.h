@@ -7,7 +7,7 @@
 struct glia_tempfile {
   char *path;
   char *temp; /* PATH.tmp */
-  int fd;     /* of PATH.tmp; holds a lock, so that two writers of one path cannot mix. -1: not open */
+  int fd; /* of PATH.tmp; holds a lock, so that two writers of one path cannot mix. -1: not open */
   bool force; /* an existing PATH may be replaced */
 };
 

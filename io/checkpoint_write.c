@@ -1,0 +1,177 @@
+/* Writing checkpoints, and the hashes of a model. */
+#include "glia_checkpoint.h"
+#include "glia_sha256.h"
+#include "h5_priv.h"
+#include "seal_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int by_path(const void *a, const void *b)
+{
+  return strcmp((*(const struct glia_array *const *)a)->path,
+                (*(const struct glia_array *const *)b)->path);
+}
+
+glia_status glia_arrays_sha256(int n, const struct glia_array *array, int n_prefixes,
+                               const char *const *prefix, char out[65])
+{
+  const struct glia_array **chosen = calloc(n > 0 ? (size_t)n : 1, sizeof *chosen);
+  struct glia_sha256 h;
+  size_t n_chosen = 0;
+
+  GLIA_CHECK(chosen != NULL, GLIA_E_MEMORY, "a list of %d arrays", n);
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < n_prefixes; k++)
+      if (strncmp(array[i].path, prefix[k], strlen(prefix[k])) == 0) {
+        chosen[n_chosen++] = &array[i];
+        break;
+      }
+  qsort(chosen, n_chosen, sizeof *chosen, by_path);
+  glia_sha256_init(&h);
+  for (size_t i = 0; i < n_chosen; i++)
+    glia_sha256_update(&h, chosen[i]->data, glia_type_bytes(&chosen[i]->type));
+  glia_sha256_hex(&h, out);
+  free(chosen);
+  return GLIA_OK;
+}
+
+glia_status glia_parameters_sha256(int n, const struct glia_array *array, char out[65])
+{
+  return glia_arrays_sha256(n, array, 1, (const char *const[]){"params/"}, out);
+}
+
+glia_status glia_state_sha256(int n, const struct glia_array *array, char out[65])
+{
+  return glia_arrays_sha256(n, array, 2, (const char *const[]){"optimizer/", "state/"}, out);
+}
+
+/* A path is a chain of plain words under one of the three groups. */
+static bool good_path(const char *path)
+{
+  if (strncmp(path, "params/", 7) != 0 && strncmp(path, "optimizer/", 10) != 0 &&
+      strncmp(path, "state/", 6) != 0)
+    return false;
+  for (const char *p = path; *p != '\0';) {
+    const size_t n = strcspn(p, "/");
+    if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.')) return false;
+    p += n;
+    if (*p == '/' && *++p == '\0') return false;
+  }
+  return strlen(path) < 512;
+}
+
+static glia_status write_array(hid_t file, const struct glia_array *a)
+{
+  struct glia_sha256 h;
+  char sum[65];
+  hid_t d = -1;
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(good_path(a->path), GLIA_E_ARGUMENT,
+             "'%s' is not a path under params/, optimizer/ or state/", a->path);
+  glia_sha256_init(&h);
+  glia_sha256_update(&h, a->data, glia_type_bytes(&a->type));
+  glia_sha256_hex(&h, sum);
+  GLIA_TRY(glia_h5_array_write_(file, a->path, &a->type, a->data, &d));
+  GLIA_TRY_TO(out, st, glia_h5_put_text_(d, "sha256", sum));
+  if (a->type.dtype == GLIA_BOOL) GLIA_TRY_TO(out, st, glia_h5_put_int_(d, "bool", 1));
+out:
+  glia_h5_close_(&d);
+  return st;
+}
+
+static glia_status write_attribute(hid_t group, const struct glia_attribute *a)
+{
+  switch (a->kind) {
+  case GLIA_ATTRIBUTE_INT:
+    return glia_h5_put_int_(group, a->name, a->i);
+  case GLIA_ATTRIBUTE_REAL:
+    return glia_h5_put_real_(group, a->name, a->r);
+  default:
+    return glia_h5_put_text_(group, a->name, a->text);
+  }
+}
+
+static glia_status write_run(hid_t file, int64_t step, int n, const struct glia_array *array,
+                             int n_attributes, const struct glia_attribute *attribute)
+{
+  hid_t group = H5Gcreate2(file, "run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  char sum[65];
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY_H5(group, GLIA_E_IO, "cannot create /run");
+  GLIA_TRY_TO(out, st, glia_h5_put_int_(group, "step", step));
+  GLIA_TRY_TO(out, st, glia_parameters_sha256(n, array, sum));
+  GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "parameters_sha256", sum));
+  GLIA_TRY_TO(out, st, glia_state_sha256(n, array, sum));
+  GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "state_sha256", sum));
+  for (int i = 0; i < n_attributes; i++)
+    GLIA_TRY_TO(out, st, write_attribute(group, &attribute[i]));
+out:
+  glia_h5_close_(&group);
+  return st;
+}
+
+static glia_status make_folder(const char *dir)
+{
+  char *path = strdup(dir);
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(path != NULL, GLIA_E_MEMORY, "%s", dir);
+  for (char *p = path + 1;; p++) {
+    if (*p != '/' && *p != '\0') continue;
+    const char kept = *p;
+    *p = '\0';
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+      st = GLIA_FAIL(GLIA_E_IO, "cannot create folder %s: %s", path, strerror(errno));
+      break;
+    }
+    *p = kept;
+    if (kept == '\0') break;
+  }
+  free(path);
+  return st;
+}
+
+static glia_status write_file(struct glia_h5_out *o, int64_t step, int n,
+                              const struct glia_array *array, const char *config, int n_attributes,
+                              const struct glia_attribute *attribute)
+{
+  for (int i = 0; i < n; i++) {
+    GLIA_TRY(write_array(o->file, &array[i]));
+    GLIA_TRY(glia_h5_out_check_(o));
+  }
+  GLIA_TRY(glia_h5_texts_write_(o->file, "config", -1, &config));
+  GLIA_TRY(write_run(o->file, step, n, array, n_attributes, attribute));
+  GLIA_TRY(glia_h5_out_close_(o));
+  return glia_seal_write_(o->temp.fd, o->temp.path);
+}
+
+glia_status glia_checkpoint_write(const char *dir, int64_t step, int n,
+                                  const struct glia_array *array, const char *config,
+                                  int n_attributes, const struct glia_attribute *attribute)
+{
+  struct glia_h5_out o = {.file = -1};
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(step >= 0, GLIA_E_ARGUMENT, "step %" PRId64, step);
+  GLIA_CHECK(dir[0] != '\0', GLIA_E_ARGUMENT, "the name of the folder is empty");
+  GLIA_TRY(make_folder(dir));
+  char *path = glia_checkpoint_path(dir, step);
+  GLIA_CHECK(path != NULL, GLIA_E_MEMORY, "%s", dir);
+  glia_h5_lock_();
+  GLIA_TRY_TO(out, st,
+              glia_h5_out_begin_(&o, path, "checkpoint", GLIA_CHECKPOINT_FORMAT, true, false));
+  GLIA_TRY_TO(out, st, write_file(&o, step, n, array, config, n_attributes, attribute));
+  GLIA_TRY_TO(out, st, glia_h5_out_commit_(&o));
+out:
+  glia_h5_out_abort_(&o);
+  glia_h5_unlock_();
+  free(path);
+  return st;
+}
