@@ -116,9 +116,10 @@ double glia_span_number_(struct glia_span *rest)
 
 bool glia_span_is_(struct glia_span word, const char *text)
 {
-  const size_t n = strlen(text);
+  const char *p = word.at;
 
-  return (size_t)(word.end - word.at) == n && memcmp(word.at, text, n) == 0;
+  while (p < word.end && *text != '\0' && *p == *text) p++, text++;
+  return p == word.end && *text == '\0';
 }
 
 bool glia_span_starts_(struct glia_span word, const char *text)

@@ -1,0 +1,50 @@
+/* Faults on this node, to prove that detection works: bounded in time and size, gone when the process is. */
+#ifndef GLIA_INJECT_H
+#define GLIA_INJECT_H
+
+#include "glia_status.h"
+
+#include <signal.h>
+
+struct glia_injector; /* one kind of fault; a line in injectors.def */
+
+struct glia_inject_options {
+  double duration_s; /* up to a day */
+  int threads;       /* 0: one per core that this process may use; more is refused */
+  int64_t
+      size_bytes; /* memory to work on, 0: what suits the kind; more than 1/8 of what is free is refused */
+  const volatile sig_atomic_t *stop; /* set it to end early; may be NULL */
+};
+
+/** What was done; valid also when it failed. */
+struct glia_inject_result {
+  double wall_s;
+  double cpu_s; /* of all threads */
+  int threads;
+  int64_t size_bytes; /* memory worked on; 0 where the kind uses none */
+  double bytes_per_s; /* read and written; 0 likewise */
+  bool stopped;       /* *stop was set */
+};
+
+/** The i-th kind of fault, NULL past the last. */
+GLIA_API const struct glia_injector *glia_injector_get(int i);
+
+/** Find a kind by name. Errors: GLIA_E_USAGE, naming the nearest one. */
+GLIA_API GLIA_NODISCARD glia_status glia_injector_find(const char *name,
+                                                       const struct glia_injector **out);
+
+GLIA_API const char *glia_injector_name(const struct glia_injector *injector);
+GLIA_API const char *glia_injector_help(const struct glia_injector *injector);
+
+/** Cause the fault in threads of this process and return when it is over. Every thread watches the clock by itself; no process,
+ *  file or setting is left behind, however this one ends. *stop is seen within 50 ms.
+ *
+ *  result  may be NULL
+ *
+ *  Errors: GLIA_E_ARGUMENT (duration, threads, size), GLIA_E_MEMORY.
+ */
+GLIA_API GLIA_NODISCARD glia_status glia_inject_run(const struct glia_injector *injector,
+                                                    const struct glia_inject_options *options,
+                                                    struct glia_inject_result *result);
+
+#endif

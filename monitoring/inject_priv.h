@@ -1,0 +1,30 @@
+/* What an injector is. One file and one line in injectors.def each. */
+#ifndef GLIA_INJECT_PRIV_H
+#define GLIA_INJECT_PRIV_H
+
+#include "glia_inject.h"
+
+#include <stdatomic.h>
+
+/* One thread's share of the work. */
+struct glia_inject_worker {
+  const struct glia_injector *injector;
+  const atomic_bool *over;
+  int64_t deadline_ns; /* monotonic */
+  char *memory;        /* [size_bytes], not yet touched; NULL for kinds without */
+  size_t size_bytes;
+  double bytes; /* out: read and written */
+};
+
+struct glia_injector {
+  const char *name;
+  const char *help;
+  /* Memory that suits this kind on this machine; NULL: it needs none. */
+  int64_t (*default_size_bytes)(void);
+  /* Work until glia_inject_over_ says so; ask it every millisecond or so. Cannot fail. */
+  void (*work)(struct glia_inject_worker *worker);
+};
+
+bool glia_inject_over_(const struct glia_inject_worker *worker);
+
+#endif

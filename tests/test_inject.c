@@ -1,0 +1,138 @@
+/* Faults: bounded in time, size and cores; nothing left behind. */
+#include "glia_inject.h"
+#include "tap.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop;
+
+static int allowed_cores(void)
+{
+  cpu_set_t cores;
+
+  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+}
+
+static int live_threads(void)
+{
+  DIR *d = opendir("/proc/self/task");
+  int n = 0;
+
+  if (d == NULL) return 1;
+  for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) n += e->d_name[0] != '.';
+  closedir(d);
+  return n;
+}
+
+static glia_status inject(const char *kind, const struct glia_inject_options *options,
+                          struct glia_inject_result *result)
+{
+  const struct glia_injector *injector = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_injector_find(kind, &injector), GLIA_OK);
+  return glia_inject_run(injector, options, result);
+}
+
+static void every_kind_ends_by_itself_and_leaves_no_thread(void)
+{
+  const struct glia_injector *injector;
+
+  for (int i = 0; (injector = glia_injector_get(i)) != NULL; i++) {
+    struct glia_inject_result r;
+    const struct glia_inject_options options = {.duration_s = 0.3, .stop = &stop};
+    CU_ASSERT_EQUAL(glia_inject_run(injector, &options, &r), GLIA_OK);
+    tap_note("%s: %.3f s wall, %.3f s of CPU, %d threads, %lld B, %.3g B/s",
+             glia_injector_name(injector), r.wall_s, r.cpu_s, r.threads, (long long)r.size_bytes,
+             r.bytes_per_s);
+    CU_ASSERT(r.wall_s >= 0.3 && r.wall_s < 1.3);
+    CU_ASSERT(r.cpu_s > 0.1); /* it did work, on a shared machine too */
+    CU_ASSERT_EQUAL(r.threads, allowed_cores());
+    CU_ASSERT_FALSE(r.stopped);
+    CU_ASSERT_EQUAL(live_threads(), 1);
+    CU_ASSERT(strlen(glia_injector_help(injector)) > 10);
+    CU_ASSERT((r.bytes_per_s > 0.0) == (r.size_bytes > 0));
+  }
+  CU_ASSERT(glia_injector_get(-1) == NULL);
+}
+
+static void memory_is_as_large_as_asked(void)
+{
+  struct glia_inject_result r;
+  const struct glia_inject_options options = {
+      .duration_s = 0.2, .threads = 1, .size_bytes = 8 << 20};
+
+  CU_ASSERT_EQUAL(inject("membw", &options, &r), GLIA_OK);
+  CU_ASSERT_EQUAL(r.size_bytes, 8 << 20);
+  CU_ASSERT_EQUAL(r.threads, 1);
+  CU_ASSERT(r.bytes_per_s > 1e8); /* a hundredth of any machine's */
+}
+
+static void *stop_soon(void *arg)
+{
+  const struct timespec t = {.tv_nsec = 150000000};
+
+  (void)arg;
+  nanosleep(&t, NULL);
+  stop = 1;
+  return NULL;
+}
+
+static void a_flag_stops_it(void)
+{
+  struct glia_inject_result r;
+  const struct glia_inject_options options = {.duration_s = 30.0, .threads = 1, .stop = &stop};
+  pthread_t thread;
+
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, stop_soon, NULL), 0);
+  CU_ASSERT_EQUAL(inject("cpu", &options, &r), GLIA_OK);
+  pthread_join(thread, NULL);
+  stop = 0;
+  CU_ASSERT(r.stopped);
+  CU_ASSERT(r.wall_s > 0.1 && r.wall_s < 5.0);
+  CU_ASSERT_EQUAL(live_threads(), 1);
+}
+
+static void what_is_out_of_bounds_is_refused(void)
+{
+  const int64_t free_bytes = (int64_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  const struct {
+    const char *kind;
+    struct glia_inject_options options;
+  } bad[] = {
+      {"cpu", {.duration_s = 0.0}},
+      {"cpu", {.duration_s = -1.0}},
+      {"cpu", {.duration_s = (double)NAN}},
+      {"cpu", {.duration_s = 86401.0}},
+      {"cpu", {.duration_s = 1.0, .threads = -1}},
+      {"cpu", {.duration_s = 1.0, .threads = allowed_cores() + 1}},
+      {"cpu", {.duration_s = 1.0, .size_bytes = 1 << 20}},
+      {"membw", {.duration_s = 1.0, .size_bytes = -1}},
+      {"membw", {.duration_s = 1.0, .size_bytes = 1}},
+      {"membw", {.duration_s = 1.0, .size_bytes = free_bytes / 4}},
+  };
+
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    glia_trace_clear();
+    CU_ASSERT_EQUAL(inject(bad[i].kind, &bad[i].options, NULL), GLIA_E_ARGUMENT);
+    CU_ASSERT(strlen(glia_trace_message()) > 0);
+  }
+}
+
+static void an_unknown_kind_names_the_nearest(void)
+{
+  const struct glia_injector *injector;
+
+  CU_ASSERT_EQUAL(glia_injector_find("membww", &injector), GLIA_E_USAGE);
+  CU_ASSERT_PTR_NULL(injector);
+  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "did you mean membw?"));
+}
+
+TAP_MAIN("inject", TAP(every_kind_ends_by_itself_and_leaves_no_thread),
+         TAP(memory_is_as_large_as_asked), TAP(a_flag_stops_it),
+         TAP(what_is_out_of_bounds_is_refused), TAP(an_unknown_kind_names_the_nearest))
