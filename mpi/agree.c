@@ -1,0 +1,122 @@
+/* All ranks adopt the worst status and learn whose it was; all ranks compare a text. */
+#include "glia_agree.h"
+#include "mpi_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRACE_BYTES = 4096, MESSAGE_BYTES = 1024, PIECE_BYTES = 4096, SHOWN_BYTES = 120 };
+enum { NAMED_BYTES = TRACE_BYTES + MESSAGE_BYTES + 128 };
+
+/* The owner's trace, its first line saying whose it is. */
+static void name_owner(const char *trace, const char *message, int owner, char out[NAMED_BYTES])
+{
+  const size_t line = strcspn(trace, "\n");
+  const size_t words = strlen(message);
+
+  if (line > words && strncmp(trace + line - words, message, words) == 0)
+    snprintf(out, NAMED_BYTES, "%.*srank %d failed: %s", (int)(line - words), trace, owner,
+             trace + line - words);
+  else /* a message that was cut, or a trace that was set: keep its lines below */
+    snprintf(out, NAMED_BYTES, "agree.c:%d: %s: rank %d failed: %s\n%s", __LINE__, __func__, owner,
+             message, trace);
+}
+
+glia_status glia_agree(struct glia_comm *c, glia_status st)
+{
+  struct {
+    int value, rank;
+  } worst = {.value = (int)st, .rank = glia_comm_rank(c)};
+  char trace[TRACE_BYTES] = "";
+  char theirs[MESSAGE_BYTES] = "";
+  char named[NAMED_BYTES];
+  int all_alike = 0;
+
+  if (glia_comm_size(c) == 1) return st;
+  GLIA_TRY(glia_comm_same_call_(c, "agree"));
+  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_2INT, MPI_MAXLOC, c->mpi));
+  if (worst.value == GLIA_OK) return GLIA_OK;
+
+  const glia_status agreed = (glia_status)worst.value;
+  const char *message = glia_trace_message();
+  if (*message == '\0') message = glia_status_text(agreed);
+  if (c->rank == worst.rank) snprintf(trace, sizeof trace, "%s", glia_trace());
+  if (c->rank == worst.rank) snprintf(theirs, sizeof theirs, "%s", message);
+  GLIA_TRY_MPI(MPI_Bcast(trace, sizeof trace, MPI_CHAR, worst.rank, c->mpi));
+  GLIA_TRY_MPI(MPI_Bcast(theirs, sizeof theirs, MPI_CHAR, worst.rank, c->mpi));
+  all_alike = st == agreed && strcmp(message, theirs) == 0;
+  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &all_alike, 1, MPI_INT, MPI_LAND, c->mpi));
+  if (all_alike) return agreed;
+  name_owner(trace, theirs, worst.rank, named);
+  glia_trace_set(named);
+  return agreed;
+}
+
+/* First byte in which this rank's text differs from rank 0's, or -1; both ends counted. Piece by piece, so that no memory
+ * is needed that one rank might not have. */
+static glia_status first_difference(struct glia_comm *c, const char *text, int64_t *out)
+{
+  const int64_t mine = (int64_t)strlen(text) + 1;
+  int64_t length = mine;
+  char piece[PIECE_BYTES];
+
+  *out = -1;
+  GLIA_TRY_MPI(MPI_Bcast(&length, 1, MPI_INT64_T, 0, c->mpi));
+  for (int64_t at = 0; at < length; at += PIECE_BYTES) {
+    const int n = length - at < PIECE_BYTES ? (int)(length - at) : PIECE_BYTES;
+    if (c->rank == 0) memcpy(piece, text + at, (size_t)n);
+    GLIA_TRY_MPI(MPI_Bcast(piece, n, MPI_CHAR, 0, c->mpi));
+    for (int i = 0; i < n && *out < 0; i++)
+      if (at + i >= mine || text[at + i] != piece[i]) *out = at + i;
+  }
+  return GLIA_OK;
+}
+
+/* The line around byte `at`, shortened about it, in quotes; and its number. */
+static int64_t show_line(const char *text, int64_t at, char out[SHOWN_BYTES])
+{
+  const int64_t end = (int64_t)strlen(text);
+  int64_t line = 1;
+  int64_t from = 0;
+
+  if (at > end) at = end;
+  for (int64_t i = 0; i < at; i++)
+    if (text[i] == '\n') {
+      line++;
+      from = i + 1;
+    }
+  const bool cut = at - from > SHOWN_BYTES / 2;
+  if (cut) from = at - SHOWN_BYTES / 4;
+  const int n = (int)strcspn(text + from, "\n");
+  const int room = SHOWN_BYTES - 10;
+  snprintf(out, SHOWN_BYTES, "'%s%.*s%s'", cut ? "..." : "", n < room ? n : room, text + from,
+           n < room ? "" : "...");
+  return line;
+}
+
+glia_status glia_agree_same(struct glia_comm *c, const char *name, const char *text)
+{
+  char shown[2][SHOWN_BYTES] = {"",
+                                ""}; /* rank 0's line, and that of the first rank that differs */
+  int64_t at = -1;
+  int64_t line = 0;
+
+  if (glia_comm_size(c) == 1) return GLIA_OK;
+  GLIA_TRY(glia_comm_same_call_(c, "agree_same on %s", name));
+  GLIA_TRY(first_difference(c, text, &at));
+  int who = at >= 0 ? c->rank : c->size;
+  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &who, 1, MPI_INT, MPI_MIN, c->mpi));
+  if (who == c->size) return GLIA_OK;
+  GLIA_TRY_MPI(MPI_Bcast(&at, 1, MPI_INT64_T, who, c->mpi));
+  if (c->rank == 0) line = show_line(text, at, shown[0]);
+  if (c->rank == 0 && strchr(text, '\n') == NULL) line = 0; /* a word needs no line number */
+  if (c->rank == who) show_line(text, at, shown[1]);
+  GLIA_TRY_MPI(MPI_Bcast(&line, 1, MPI_INT64_T, 0, c->mpi));
+  GLIA_TRY_MPI(MPI_Bcast(shown[0], SHOWN_BYTES, MPI_CHAR, 0, c->mpi));
+  GLIA_TRY_MPI(MPI_Bcast(shown[1], SHOWN_BYTES, MPI_CHAR, who, c->mpi));
+  char place[32] = "";
+  if (line > 0) snprintf(place, sizeof place, ", line %lld", (long long)line);
+  return GLIA_FAIL(GLIA_E_RANKS, "ranks disagree on %s%s: rank 0 has %s, rank %d has %s", name,
+                   place, shown[0], who, shown[1]);
+}

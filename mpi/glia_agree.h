@@ -1,0 +1,29 @@
+/* Ranks must never part: what may fail on one rank is kept until all meet, then all go the same way.
+ *
+ *     for (i = mine.lo; i < mine.hi; i++) GLIA_TRY_TO(meet, st, glia_source_fill(src, step, i, &batch));
+ *   meet: // every rank comes here, whatever happened to it
+ *     return glia_agree(comm, st);
+ */
+#ifndef GLIA_AGREE_H
+#define GLIA_AGREE_H
+
+#include "glia_comm.h"
+
+/** The worst status of all ranks, on all ranks: the largest one, of the lowest rank that has it.
+ *
+ *  On failure every rank's trace becomes the owner's, and its message says whose it was: "rank 1 failed: x.h5: cannot
+ *  open". A failure that all ranks share, message included, stays as it is. comm of one rank, or NULL: returns st.
+ *
+ *  Collective: yes. Errors: GLIA_E_MPI beside st. */
+GLIA_API GLIA_NODISCARD glia_status glia_agree(struct glia_comm *comm, glia_status st);
+
+/** Do all ranks hold the same text? For configurations, hashes, schedules. Any length, several lines.
+ *
+ *  name  what it is, for the message: "ranks disagree on NAME, line 3: rank 0 has 'lr: 1', rank 2 has 'lr: 2'"
+ *
+ *  Collective: yes.
+ *  Errors:     GLIA_E_RANKS, on all ranks alike, with the first rank that differs from rank 0; GLIA_E_MPI. */
+GLIA_API GLIA_NODISCARD glia_status glia_agree_same(struct glia_comm *comm, const char *name,
+                                                    const char *text);
+
+#endif
