@@ -47,12 +47,14 @@ GLIA_API int64_t glia_tree_split(int64_t lo, int64_t hi);
 enum { GLIA_TREE_MAX_PARTS = 128 };
 
 /** Maximal nodes of the tree over [0, v) inside [lo, hi), in order; data is left NULL. Returns their number. */
-GLIA_API int glia_tree_parts(int64_t v, int64_t lo, int64_t hi, struct glia_part parts[GLIA_TREE_MAX_PARTS]);
+GLIA_API int glia_tree_parts(int64_t v, int64_t lo, int64_t hi,
+                             struct glia_part parts[GLIA_TREE_MAX_PARTS]);
 
 /** Add adjacent parts along the tree until none can be joined: the right one's data is added into the left one's.
  *  parts [n] in order, n may exceed what one range gives (parts of several workers, concatenated).
  *  Returns the new number; 1 when the parts cover [0, v). */
-GLIA_API int glia_tree_join(int64_t v, glia_dtype dtype, int64_t n_elements, int n, struct glia_part *parts);
+GLIA_API int glia_tree_join(int64_t v, glia_dtype dtype, int64_t n_elements, int n,
+                            struct glia_part *parts);
 
 /** The exchange of one process: joins its own parts. Stateless; never destroyed. */
 GLIA_API const struct glia_exchange *glia_exchange_loopback(void);

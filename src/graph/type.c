@@ -14,7 +14,10 @@ static const struct {
 #undef X
 };
 
-const char *glia_dtype_name(glia_dtype t) { return (unsigned)t < GLIA_COUNT(dtypes) ? dtypes[t].name : "?"; }
+const char *glia_dtype_name(glia_dtype t)
+{
+  return (unsigned)t < GLIA_COUNT(dtypes) ? dtypes[t].name : "?";
+}
 size_t glia_dtype_size(glia_dtype t) { return dtypes[t].bytes; }
 bool glia_dtype_is_float(glia_dtype t) { return dtypes[t].is_float; }
 
@@ -26,7 +29,10 @@ int64_t glia_type_count(const struct glia_type *t)
   return n;
 }
 
-size_t glia_type_bytes(const struct glia_type *t) { return (size_t)glia_type_count(t) * dtypes[t->dtype].bytes; }
+size_t glia_type_bytes(const struct glia_type *t)
+{
+  return (size_t)glia_type_count(t) * dtypes[t->dtype].bytes;
+}
 
 bool glia_type_same_shape(const struct glia_type *a, const struct glia_type *b)
 {

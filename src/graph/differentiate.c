@@ -1,0 +1,184 @@
+/* Derivatives as functions graph -> graph: reverse, forward, batching. All loops follow the order of appending. */
+#include "graph_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static glia_value sum(struct glia_graph *g, glia_value a, glia_value b)
+{
+  if (a == GLIA_NONE) return b;
+  if (b == GLIA_NONE) return a;
+  return g->basis->add(g, a, b);
+}
+
+static glia_value *values(int32_t n)
+{
+  glia_value *v = malloc(((size_t)n + 1) * sizeof *v);
+
+  for (int32_t i = 0; v != NULL && i < n; i++) v[i] = GLIA_NONE;
+  return v;
+}
+
+/* Cotangents of y's inputs, added to what others brought. */
+static void pull_back(struct glia_graph *g, const struct glia_node *y, glia_value dy,
+                      const bool *reach, glia_value *d)
+{
+  glia_value dx[GLIA_MAX_IN];
+
+  if (y->op->derivative == GLIA_DERIVATIVE_NONE) return;
+  if (y->op->vjp == NULL) {
+    glia_graph_fail(g, GLIA_E_UNSUPPORTED, "%s has no reverse rule", y->op->name);
+    return;
+  }
+  for (int i = 0; i < y->n_in; i++) dx[i] = GLIA_NONE;
+  y->op->vjp(g, y, dy, dx);
+  for (int i = 0; i < y->n_in; i++)
+    if (dx[i] != GLIA_NONE && reach[y->in[i]]) d[y->in[i]] = sum(g, d[y->in[i]], dx[i]);
+}
+
+void glia_vjp(struct glia_graph *g, int n_y, const glia_value *y, const glia_value *dy, int n_x,
+              const glia_value *x, glia_value *dx)
+{
+  const int32_t n = g->n;
+  bool *reach = glia_reach_(g, n_x, x);
+  glia_value *d = values(n);
+
+  for (int i = 0; i < n_x; i++) dx[i] = GLIA_NONE;
+  if (g->status != GLIA_OK || reach == NULL || d == NULL) {
+    if (g->status == GLIA_OK) glia_graph_fail(g, GLIA_E_MEMORY, "reverse mode over %d nodes", n);
+    goto out;
+  }
+  for (int j = 0; j < n_y; j++)
+    if (y[j] != GLIA_NONE && dy[j] != GLIA_NONE && reach[y[j]]) d[y[j]] = sum(g, d[y[j]], dy[j]);
+  for (int32_t v = n - 1; v >= 0 && g->status == GLIA_OK; v--)
+    if (d[v] != GLIA_NONE && reach[v] && g->node[v]->n_in > 0)
+      pull_back(g, g->node[v], d[v], reach, d);
+  for (int i = 0; i < n_x && g->status == GLIA_OK; i++)
+    dx[i] = x[i] == GLIA_NONE ? GLIA_NONE : d[x[i]];
+out:
+  free(reach);
+  free(d);
+}
+
+void glia_grad(struct glia_graph *g, glia_value y, int n_x, const glia_value *x, glia_value *dx)
+{
+  for (int i = 0; i < n_x; i++) dx[i] = GLIA_NONE;
+  if (y == GLIA_NONE || g->status != GLIA_OK) return;
+  if (g->node[y]->type.rank != 0 || !glia_dtype_is_float(g->node[y]->type.dtype)) {
+    char text[128];
+    glia_graph_fail(g, GLIA_E_SHAPE, "gradient of %s: a float scalar is needed",
+                    glia_type_text(&g->node[y]->type, text, sizeof text));
+    return;
+  }
+  const glia_value one = glia_full(g, g->node[y]->type, 1.0);
+  glia_vjp(g, 1, &y, &one, n_x, x, dx);
+  for (int i = 0; i < n_x && g->status == GLIA_OK; i++)
+    if (dx[i] == GLIA_NONE && x[i] != GLIA_NONE) dx[i] = glia_full(g, g->node[x[i]]->type, 0.0);
+}
+
+static glia_value push_forward(struct glia_graph *g, const struct glia_node *y, const glia_value *t)
+{
+  glia_value in[GLIA_MAX_IN];
+
+  if (y->op->derivative == GLIA_DERIVATIVE_NONE) return GLIA_NONE;
+  if (y->op->jvp != NULL) return y->op->jvp(g, y, t);
+  if (!y->op->linear)
+    return glia_graph_fail(g, GLIA_E_UNSUPPORTED, "%s has no forward rule", y->op->name);
+  for (int i = 0; i < y->n_in; i++) {
+    const struct glia_type *type = &g->node[y->in[i]]->type;
+    in[i] =
+        t[i] != GLIA_NONE || !glia_dtype_is_float(type->dtype) ? t[i] : glia_full(g, *type, 0.0);
+    if (!glia_dtype_is_float(type->dtype)) in[i] = y->in[i]; /* indices are not differentiated */
+  }
+  return glia_node_add(g, y->op, y->n_in, in, &y->attr);
+}
+
+void glia_jvp(struct glia_graph *g, int n_x, const glia_value *x, const glia_value *tx, int n_y,
+              const glia_value *y, glia_value *ty)
+{
+  const int32_t n = g->n;
+  bool *reach = glia_reach_(g, n_x, x);
+  glia_value *t = values(n);
+
+  for (int j = 0; j < n_y; j++) ty[j] = GLIA_NONE;
+  if (g->status != GLIA_OK || reach == NULL || t == NULL) {
+    if (g->status == GLIA_OK) glia_graph_fail(g, GLIA_E_MEMORY, "forward mode over %d nodes", n);
+    goto out;
+  }
+  glia_value last = 0;
+  for (int j = 0; j < n_y; j++)
+    if (y[j] > last) last = y[j];
+  for (int i = 0; i < n_x; i++)
+    if (x[i] != GLIA_NONE) t[x[i]] = sum(g, t[x[i]], tx[i]);
+  for (int32_t v = 0; v <= last && v < n && g->status == GLIA_OK; v++) {
+    const struct glia_node *node = g->node[v];
+    glia_value in[GLIA_MAX_IN];
+    bool any = false;
+    if (!reach[v] || node->n_in == 0) continue;
+    for (int i = 0; i < node->n_in; i++) {
+      in[i] = t[node->in[i]];
+      any = any || in[i] != GLIA_NONE;
+    }
+    if (any) t[v] = sum(g, t[v], push_forward(g, node, in));
+  }
+  for (int j = 0; j < n_y && g->status == GLIA_OK; j++)
+    ty[j] = y[j] == GLIA_NONE ? GLIA_NONE : t[y[j]];
+out:
+  free(reach);
+  free(t);
+}
+
+/* y on batched inputs. */
+static glia_value batch_node(struct glia_graph *g, const struct glia_node *y, int64_t size,
+                             const glia_value *b)
+{
+  glia_value in[GLIA_MAX_IN];
+  bool batched[GLIA_MAX_IN];
+
+  if (y->op->vmap == NULL)
+    return glia_graph_fail(g, GLIA_E_UNSUPPORTED, "%s has no batching rule", y->op->name);
+  for (int i = 0; i < y->n_in; i++) {
+    batched[i] = b[y->in[i]] != GLIA_NONE;
+    in[i] = batched[i] ? b[y->in[i]] : y->in[i];
+  }
+  return y->op->vmap(g, y, size, in, batched);
+}
+
+void glia_vmap(struct glia_graph *g, int64_t size, int n_x, const glia_value *x,
+               const glia_value *xb, int n_y, const glia_value *y, glia_value *yb)
+{
+  const int32_t n = g->n;
+  bool *reach = glia_reach_(g, n_x, x);
+  glia_value *b = values(n);
+
+  for (int j = 0; j < n_y; j++) yb[j] = GLIA_NONE;
+  if (g->status != GLIA_OK || reach == NULL || b == NULL) {
+    if (g->status == GLIA_OK) glia_graph_fail(g, GLIA_E_MEMORY, "batching over %d nodes", n);
+    goto out;
+  }
+  for (int i = 0; i < n_x; i++) {
+    const struct glia_node *was = glia_graph_node(g, x[i]);
+    const struct glia_node *is = glia_graph_node(g, xb[i]);
+    if (was == NULL || is == NULL || is->type.rank != was->type.rank + 1 ||
+        is->type.dim[0] != size || is->type.dtype != was->type.dtype) {
+      glia_graph_fail(g, GLIA_E_SHAPE,
+                      "vmap: batched input %d must have one more axis of %lld in front", i,
+                      (long long)size);
+      goto out;
+    }
+    b[x[i]] = xb[i];
+  }
+  glia_value last = -1;
+  for (int j = 0; j < n_y; j++)
+    if (y[j] > last) last = y[j];
+  for (int32_t v = 0; v <= last && v < n && g->status == GLIA_OK; v++)
+    if (reach[v] && b[v] == GLIA_NONE && g->node[v]->n_in > 0)
+      b[v] = batch_node(g, g->node[v], size, b);
+  for (int j = 0; j < n_y && g->status == GLIA_OK; j++) {
+    yb[j] = b[y[j]];
+    if (yb[j] == GLIA_NONE) yb[j] = g->basis->tile(g, y[j], size);
+  }
+out:
+  free(reach);
+  free(b);
+}

@@ -1,0 +1,476 @@
+/* Memory and workers that run a program; see glia_engine.h.
+ *
+ * Each worker keeps the batch sums of its finished micro-batches as a stack of tree nodes, like the digits of a binary counter:
+ * a new micro-batch computes straight into a free buffer, then the two topmost nodes are added while they are siblings.
+ */
+#include "glia_engine.h"
+#include "glia_log.h"
+#include "program_priv.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct worker {
+  struct glia_engine *e;
+  int index;
+  pthread_t thread;
+  bool started;
+  char *micro, *scratch;
+  char **buffer; /* [depth] of sums */
+  struct glia_part node[GLIA_TREE_MAX_PARTS];
+  int n_nodes;
+  void **in;        /* [graph inputs] handed to fill */
+  const void **out; /* [outputs] handed to take */
+  glia_status status;
+  char trace[2048];
+  struct glia_worker_stat stat;
+};
+
+struct glia_engine {
+  const struct glia_program *p;
+  const struct glia_exchange *exchange;
+  int threads, depth;
+  int64_t max_v;
+  char *memory; /* everything below is cut from it */
+  size_t memory_bytes;
+  char **constant; /* [entries] */
+  char *input, *state, *shared, *spare;
+  struct worker *worker;
+  struct glia_part *part; /* [threads * GLIA_TREE_MAX_PARTS] */
+  struct glia_engine_stat stat;
+  /* the step that runs */
+  const struct compiled *c;
+  const struct glia_feed *feed;
+  int64_t v;
+  atomic_bool failed;
+  char *total;
+  /* parking of the other workers */
+  pthread_mutex_t mutex;
+  pthread_cond_t go, done;
+  int64_t generation;
+  int running;
+  bool quit;
+};
+
+static size_t cut(size_t *used, size_t bytes)
+{
+  const size_t at = *used;
+
+  *used += glia_round_up_(bytes > 0 ? bytes : 1);
+  return at;
+}
+
+/* Lay out all memory; with e->memory == NULL only counts. */
+static void lay_out(struct glia_engine *e)
+{
+  const struct glia_program *p = e->p;
+  size_t used = 0, shared = 0, micro = 0, sums = 0, scratch = 0;
+
+  for (int i = 0; i < p->n_entries; i++) {
+    const struct compiled *c = &p->entry[i];
+    if (c->shared_bytes > shared) shared = c->shared_bytes;
+    if (c->micro_bytes > micro) micro = c->micro_bytes;
+    if (c->sums_bytes > sums) sums = c->sums_bytes;
+    if (c->scratch_bytes > scratch) scratch = c->scratch_bytes;
+    const size_t at = cut(&used, c->constant_bytes);
+    if (e->memory != NULL) e->constant[i] = e->memory + at;
+  }
+  const size_t state = cut(&used, p->state_bytes), input = cut(&used, p->input_bytes);
+  const size_t shared_at = cut(&used, shared), spare = cut(&used, sums);
+  if (e->memory != NULL) {
+    e->state = e->memory + state;
+    e->input = e->memory + input;
+    e->shared = e->memory + shared_at;
+    e->spare = e->memory + spare;
+  }
+  for (int t = 0; t < e->threads; t++) {
+    struct worker *w = &e->worker[t];
+    const size_t m = cut(&used, micro), s = cut(&used, scratch);
+    if (e->memory != NULL) {
+      w->micro = e->memory + m;
+      w->scratch = e->memory + s;
+    }
+    for (int d = 0; d < e->depth; d++) {
+      const size_t b = cut(&used, sums);
+      if (e->memory != NULL) w->buffer[d] = e->memory + b;
+    }
+  }
+  e->memory_bytes = used;
+}
+
+static void bases_of(const struct glia_engine *e, char *micro, char *sums, char **bases)
+{
+  bases[BASE_CONSTANT] = e->constant[e->c - e->p->entry];
+  bases[BASE_INPUT] = e->input;
+  bases[BASE_STATE] = e->state;
+  bases[BASE_SHARED] = e->shared;
+  bases[BASE_MICRO] = micro;
+  bases[BASE_SUMS] = sums;
+}
+
+/* A buffer that no node on the stack holds. */
+static char *free_buffer(const struct worker *w)
+{
+  for (int d = 0; d < w->e->depth; d++) {
+    bool held = false;
+    for (int i = 0; i < w->n_nodes && !held; i++) held = w->node[i].data == w->buffer[d];
+    if (!held) return w->buffer[d];
+  }
+  return NULL; /* depth covers every range: see glia_engine_create */
+}
+
+/* Add the two topmost nodes while they are siblings in the canonical tree. */
+static void join_top(struct worker *w)
+{
+  const struct compiled *c = w->e->c;
+
+  while (w->n_nodes >= 2) {
+    const struct glia_part *top = &w->node[w->n_nodes - 2];
+    int joined = 2;
+    for (int b = 0; b < c->n_buckets; b++) {
+      struct glia_part pair[2] = {top[0], top[1]};
+      pair[0].data = (char *)top[0].data + c->bucket[b].offset;
+      pair[1].data = (char *)top[1].data + c->bucket[b].offset;
+      joined = glia_tree_join(w->e->v, c->bucket[b].dtype, c->bucket[b].n, 2, pair);
+      if (joined == 2) return;
+    }
+    if (joined == 2) return;
+    w->node[w->n_nodes - 2].hi = w->node[w->n_nodes - 1].hi;
+    w->n_nodes--;
+  }
+}
+
+static void keep_failure(struct worker *w, glia_status st)
+{
+  w->status = st;
+  strncpy(w->trace, glia_trace(), sizeof w->trace - 1);
+  atomic_store(&w->e->failed, true);
+}
+
+static glia_status run_one(struct worker *w, int64_t index)
+{
+  const struct glia_engine *e = w->e;
+  const struct compiled *c = e->c;
+  const struct glia_graph *g = e->p->g;
+  char *bases[BASE_COUNT];
+  char *sums = c->sums_bytes > 0 ? free_buffer(w) : e->spare;
+
+  bases_of(e, w->micro, sums, bases);
+  for (int i = 0; i < g->n_inputs; i++) {
+    w->in[i] = c->input_used[i] && g->input[i].per == GLIA_PER_MICRO_BATCH
+                   ? w->micro + c->input[i].offset
+                   : NULL;
+    if (w->in[i] != NULL && g->input[i].value == g->failed) {
+      memset(w->in[i], 0, sizeof(double));
+      w->in[i] = NULL;
+    }
+  }
+  const double t0 = glia_time_s();
+  GLIA_TRY(e->feed->fill(e->feed->self, index, w->index, w->in));
+  const double t1 = glia_time_s();
+  glia_run_list_(&c->list[REGION_MICRO], bases, w->scratch);
+  w->stat.input_s += t1 - t0;
+  w->stat.compute_s += glia_time_s() - t1;
+  w->stat.micro_batches++;
+  if (e->feed->take != NULL) {
+    for (int i = 0; i < c->entry->n_outputs; i++)
+      w->out[i] = c->output_in_micro[i] ? bases[c->output[i].base] + c->output[i].offset : NULL;
+    GLIA_TRY(e->feed->take(e->feed->self, index, w->index, w->out));
+  }
+  if (c->sums_bytes > 0) {
+    w->node[w->n_nodes++] = (struct glia_part){index, index + 1, sums};
+    join_top(w);
+  }
+  return GLIA_OK;
+}
+
+static void run_range(struct worker *w)
+{
+  const struct glia_engine *e = w->e;
+  const int64_t workers = (int64_t)e->exchange->size * e->threads;
+  const int64_t own = (int64_t)e->exchange->rank * e->threads + w->index;
+  const int64_t lo = glia_tree_range(e->v, workers, own),
+                hi = glia_tree_range(e->v, workers, own + 1);
+
+  w->status = GLIA_OK;
+  w->n_nodes = 0;
+  for (int64_t i = lo; i < hi && !atomic_load_explicit(&e->failed, memory_order_relaxed); i++) {
+    const glia_status st = run_one(w, i);
+    if (st != GLIA_OK) keep_failure(w, st);
+  }
+}
+
+static void *worker_main(void *arg)
+{
+  struct worker *w = arg;
+  struct glia_engine *e = w->e;
+  int64_t seen = 0;
+
+  pthread_mutex_lock(&e->mutex);
+  for (;;) {
+    while (!e->quit && e->generation == seen) pthread_cond_wait(&e->go, &e->mutex);
+    if (e->quit) break;
+    seen = e->generation;
+    pthread_mutex_unlock(&e->mutex);
+    run_range(w);
+    pthread_mutex_lock(&e->mutex);
+    if (--e->running == 0) pthread_cond_signal(&e->done);
+  }
+  pthread_mutex_unlock(&e->mutex);
+  return NULL;
+}
+
+static void run_workers(struct glia_engine *e)
+{
+  if (e->threads > 1) {
+    pthread_mutex_lock(&e->mutex);
+    e->running = e->threads - 1;
+    e->generation++;
+    pthread_cond_broadcast(&e->go);
+    pthread_mutex_unlock(&e->mutex);
+  }
+  run_range(&e->worker[0]);
+  if (e->threads > 1) {
+    pthread_mutex_lock(&e->mutex);
+    while (e->running > 0) pthread_cond_wait(&e->done, &e->mutex);
+    pthread_mutex_unlock(&e->mutex);
+  }
+}
+
+/* This rank failed: its part of every sum becomes zero, and the flag's lane one. */
+static void drain(struct glia_engine *e)
+{
+  const int64_t workers = (int64_t)e->exchange->size * e->threads;
+  bool flagged = false;
+
+  for (int t = 0; t < e->threads; t++) {
+    struct worker *w = &e->worker[t];
+    const int64_t own = (int64_t)e->exchange->rank * e->threads + t;
+    w->n_nodes = glia_tree_parts(e->v, glia_tree_range(e->v, workers, own),
+                                 glia_tree_range(e->v, workers, own + 1), w->node);
+    for (int i = 0; i < w->n_nodes; i++) {
+      w->node[i].data = w->buffer[i];
+      memset(w->buffer[i], 0, e->c->sums_bytes);
+      if (!flagged && e->c->failed_offset != SIZE_MAX) {
+        const double one = 1.0;
+        memcpy(w->buffer[i] + e->c->failed_offset, &one, sizeof one);
+        flagged = true;
+      }
+    }
+  }
+}
+
+static glia_status reduce(struct glia_engine *e)
+{
+  const struct compiled *c = e->c;
+  const struct glia_exchange *x = e->exchange;
+  struct glia_bucket bucket[2];
+  int n = 0;
+  glia_status st = GLIA_OK;
+
+  e->total = e->spare;
+  if (c->sums_bytes == 0) return GLIA_OK;
+  for (int t = 0; t < e->threads; t++)
+    for (int i = 0; i < e->worker[t].n_nodes; i++) e->part[n++] = e->worker[t].node[i];
+  if (n > 0) e->total = e->part[0].data;
+  const double t0 = glia_time_s();
+  struct glia_part *own = e->part + n; /* the parts of one bucket, behind the list */
+  for (int b = 0; b < c->n_buckets; b++) {
+    for (int i = 0; i < n; i++)
+      own[i] = (struct glia_part){e->part[i].lo, e->part[i].hi,
+                                  (char *)e->part[i].data + c->bucket[b].offset};
+    bucket[b] = (struct glia_bucket){b, c->bucket[b].dtype, c->bucket[b].n};
+    GLIA_TRY(x->start(x->self, &bucket[b], e->v, n, own, e->total + c->bucket[b].offset));
+    own += n;
+  }
+  const double t1 = glia_time_s();
+  for (int b = 0; b < c->n_buckets && st == GLIA_OK; b++) st = x->wait(x->self, &bucket[b]);
+  const double t2 = glia_time_s();
+  e->stat.exchange_s += t2 - t0;
+  e->stat.wait_s += t2 - t1;
+  return st;
+}
+
+glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v,
+                             const struct glia_feed *feed)
+{
+  char *bases[BASE_COUNT];
+  glia_status st = GLIA_OK;
+
+  e->c = NULL;
+  for (int i = 0; i < e->p->n_entries; i++)
+    if (strcmp(e->p->entry[i].entry->name, entry) == 0) e->c = &e->p->entry[i];
+  GLIA_CHECK(e->c != NULL, GLIA_E_MISSING, "no entry point %s", entry);
+  GLIA_CHECK(v >= 0 && v <= e->max_v, GLIA_E_ARGUMENT,
+             "%lld micro-batches, the engine was made for %lld", (long long)v, (long long)e->max_v);
+  GLIA_CHECK(v > 0 || e->c->sums_bytes == 0, GLIA_E_ARGUMENT,
+             "entry point %s sums over micro-batches: it needs at least one", entry);
+  e->feed = feed;
+  e->v = v;
+  atomic_store(&e->failed, false);
+
+  bases_of(e, NULL, NULL, bases);
+  glia_run_list_(&e->c->list[REGION_PROLOGUE], bases, e->worker[0].scratch);
+  if (v > 0)
+    run_workers(e);
+  else
+    e->worker[0].n_nodes = 0;
+  if (atomic_load(&e->failed)) {
+    for (int t = 0; t < e->threads && st == GLIA_OK; t++) {
+      st = e->worker[t].status;
+      if (st != GLIA_OK) glia_trace_set(e->worker[t].trace);
+    }
+    drain(e);
+  }
+  const glia_status exchanged = reduce(e);
+  if (st == GLIA_OK) st = exchanged;
+  if (exchanged == GLIA_OK) {
+    const double t0 = glia_time_s();
+    bases_of(e, NULL, e->total, bases);
+    glia_run_list_(&e->c->list[REGION_EPILOGUE], bases, e->worker[0].scratch);
+    e->stat.epilogue_s += glia_time_s() - t0;
+  }
+  return st;
+}
+
+static bool start_workers(struct glia_engine *e)
+{
+  for (int t = 1; t < e->threads; t++) {
+    if (pthread_create(&e->worker[t].thread, NULL, worker_main, &e->worker[t]) != 0) return false;
+    e->worker[t].started = true;
+  }
+  return true;
+}
+
+static glia_status allocate(struct glia_engine *e)
+{
+  size_t n_outputs = 1;
+
+  for (int i = 0; i < e->p->n_entries; i++)
+    if ((size_t)e->p->entry[i].entry->n_outputs > n_outputs)
+      n_outputs = (size_t)e->p->entry[i].entry->n_outputs;
+  e->constant = calloc((size_t)e->p->n_entries + 1, sizeof *e->constant);
+  e->worker = calloc((size_t)e->threads, sizeof *e->worker);
+  e->part = calloc((size_t)e->threads * GLIA_TREE_MAX_PARTS * 3, sizeof *e->part);
+  GLIA_CHECK(e->constant != NULL && e->worker != NULL && e->part != NULL, GLIA_E_MEMORY,
+             "an engine of %d workers", e->threads);
+  for (int t = 0; t < e->threads; t++) {
+    struct worker *w = &e->worker[t];
+    w->e = e;
+    w->index = t;
+    w->buffer = calloc((size_t)e->depth, sizeof *w->buffer);
+    w->in = calloc((size_t)e->p->g->n_inputs + 1, sizeof *w->in);
+    w->out = calloc(n_outputs, sizeof *w->out);
+    GLIA_CHECK(w->buffer != NULL && w->in != NULL && w->out != NULL, GLIA_E_MEMORY, "a worker");
+  }
+  lay_out(e);
+  e->memory = aligned_alloc(ALIGN_BYTES, e->memory_bytes);
+  GLIA_CHECK(e->memory != NULL, GLIA_E_MEMORY, "%zu bytes for the model, its state and %d workers",
+             e->memory_bytes, e->threads);
+  memset(e->memory, 0, e->memory_bytes);
+  lay_out(e);
+  return GLIA_OK;
+}
+
+glia_status glia_engine_create(const struct glia_program *p, int threads,
+                               const struct glia_exchange *exchange, int64_t max_micro_batches,
+                               struct glia_engine **out)
+{
+  glia_status st = GLIA_OK;
+  char *bases[BASE_COUNT];
+
+  *out = NULL;
+  GLIA_CHECK(threads >= 1 && max_micro_batches >= 0, GLIA_E_ARGUMENT,
+             "%d threads, %lld micro-batches", threads, (long long)max_micro_batches);
+  struct glia_engine *e = calloc(1, sizeof *e);
+  GLIA_CHECK(e != NULL, GLIA_E_MEMORY, "an engine");
+  e->p = p;
+  e->exchange = exchange != NULL ? exchange : glia_exchange_loopback();
+  e->threads = threads;
+  e->max_v = max_micro_batches;
+  /* a range of n micro-batches holds at most 2 log2(n) + 2 nodes, and one buffer is being computed */
+  e->depth = 4;
+  for (int64_t n = max_micro_batches; n > 1; n = (n + 1) / 2) e->depth += 2;
+  pthread_mutex_init(&e->mutex, NULL);
+  pthread_cond_init(&e->go, NULL);
+  pthread_cond_init(&e->done, NULL);
+  GLIA_TRY_TO(fail, st, allocate(e));
+  for (int i = 0; i < p->n_entries; i++) {
+    e->c = &p->entry[i];
+    bases_of(e, NULL, NULL, bases);
+    glia_run_list_(&e->c->list[REGION_CONSTANT], bases, e->worker[0].scratch);
+  }
+  GLIA_CHECK_TO(fail, st, start_workers(e), GLIA_E_MEMORY, "cannot start %d worker threads",
+                threads);
+  *out = e;
+  return GLIA_OK;
+fail:
+  glia_engine_destroy(&e);
+  return st;
+}
+
+void glia_engine_destroy(struct glia_engine **engine)
+{
+  if (engine == NULL || *engine == NULL) return;
+  struct glia_engine *e = *engine;
+  pthread_mutex_lock(&e->mutex);
+  e->quit = true;
+  pthread_cond_broadcast(&e->go);
+  pthread_mutex_unlock(&e->mutex);
+  for (int t = 0; e->worker != NULL && t < e->threads; t++) {
+    if (e->worker[t].started) pthread_join(e->worker[t].thread, NULL);
+    free(e->worker[t].buffer);
+    free(e->worker[t].in);
+    free(e->worker[t].out);
+  }
+  pthread_cond_destroy(&e->go);
+  pthread_cond_destroy(&e->done);
+  pthread_mutex_destroy(&e->mutex);
+  free(e->worker);
+  free(e->part);
+  free(e->constant);
+  free(e->memory);
+  free(e);
+  *engine = NULL;
+}
+
+void *glia_engine_state(struct glia_engine *e, int state)
+{
+  return state >= 0 && state < e->p->g->n_states ? e->state + e->p->state_offset[state] : NULL;
+}
+
+glia_status glia_engine_set(struct glia_engine *e, const char *input, const void *data)
+{
+  const struct glia_graph *g = e->p->g;
+
+  for (int i = 0; i < g->n_inputs; i++)
+    if (g->input[i].per == GLIA_PER_STEP && strcmp(g->input[i].name, input) == 0) {
+      memcpy(e->input + e->p->input_offset[i], data, glia_type_bytes(&g->input[i].type));
+      return GLIA_OK;
+    }
+  return GLIA_FAIL(GLIA_E_MISSING, "no input per step named %s", input);
+}
+
+const void *glia_engine_output(struct glia_engine *e, const char *entry, const char *output)
+{
+  for (int i = 0; i < e->p->n_entries; i++) {
+    const struct compiled *c = &e->p->entry[i];
+    if (strcmp(c->entry->name, entry) != 0) continue;
+    e->c = c;
+    char *bases[BASE_COUNT];
+    bases_of(e, NULL, e->total, bases);
+    for (int o = 0; o < c->entry->n_outputs; o++)
+      if (strcmp(c->entry->output[o].name, output) == 0 && !c->output_in_micro[o])
+        return bases[c->output[o].base] + c->output[o].offset;
+  }
+  return NULL;
+}
+
+struct glia_worker_stat glia_engine_worker(const struct glia_engine *e, int thread)
+{
+  return e->worker[thread].stat;
+}
+struct glia_engine_stat glia_engine_stat(const struct glia_engine *e) { return e->stat; }
+int glia_engine_threads(const struct glia_engine *e) { return e->threads; }

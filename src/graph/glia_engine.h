@@ -1,0 +1,83 @@
+/* Memory and threads that run a program.
+ *
+ *     glia_engine_create(program, 2 threads, exchange, 8 micro-batches, &e);
+ *     memcpy(glia_engine_state(e, i), weights, ...);
+ *     glia_engine_set(e, "rate", &rate);
+ *     glia_engine_step(e, "train", 8, &feed);         // allocates nothing
+ *     loss = *(double *)glia_engine_output(e, "train", "loss");
+ *
+ * A worker is a thread of a rank: worker w of size * threads runs the contiguous micro-batches of glia_tree_range.
+ * Sums follow the canonical tree (glia_exchange.h), so results have the same bits for any number of workers.
+ */
+#ifndef GLIA_ENGINE_H
+#define GLIA_ENGINE_H
+
+#include "glia_exchange.h"
+#include "glia_program.h"
+
+struct glia_engine;
+
+/* Who brings micro-batches and takes their outputs. Called from worker threads, several at once. */
+struct glia_feed {
+  void *self;
+  /** Fill the per-micro-batch inputs of micro-batch `index`: data[i] is input i's array (by order of glia_graph_inputs; NULL where the
+   *  entry point does not read it). A failure drains the step: this rank still takes part in the exchange. */
+  glia_status (*fill)(void *self, int64_t index, int worker, void *const *data);
+  /** Take micro-batch outputs: data[i] is output i of the entry point (NULL unless it lives in the micro-batch). May be NULL. */
+  glia_status (*take)(void *self, int64_t index, int worker, const void *const *data);
+};
+
+/* What one worker did since the engine was made. */
+struct glia_worker_stat {
+  int64_t micro_batches;
+  double compute_s; /* inside kernels of the micro-batch region */
+  double input_s;   /* waiting for fill */
+};
+
+struct glia_engine_stat {
+  double epilogue_s;
+  double exchange_s; /* start to end of waits, as seen by this rank */
+  double wait_s;     /* blocked in the exchange */
+};
+
+/** Engine for all entry points of a program.
+ *  threads            workers of this rank, >= 1
+ *  exchange           NULL = loopback (one process); borrowed until destroy
+ *  max_micro_batches  largest number per step
+ *  Collective: no. Ownership: *out is yours to destroy; program is borrowed until then.
+ *  Errors: GLIA_E_MEMORY, GLIA_E_ARGUMENT. */
+GLIA_API GLIA_NODISCARD glia_status glia_engine_create(const struct glia_program *p, int threads,
+                                                       const struct glia_exchange *exchange,
+                                                       int64_t max_micro_batches,
+                                                       struct glia_engine **out);
+GLIA_API void glia_engine_destroy(struct glia_engine **e);
+
+/** Memory of state slot i (order of glia_graph_states). Read and written by the caller between steps only. */
+GLIA_API void *glia_engine_state(struct glia_engine *e, int state);
+
+/** Set a per-step input by name: copies its bytes. GLIA_E_MISSING when the graph has no such input. */
+GLIA_API GLIA_NODISCARD glia_status glia_engine_set(struct glia_engine *e, const char *input,
+                                                    const void *data);
+
+/** Run one step of an entry point over v micro-batches (0 allowed for entry points without a micro-batch region).
+ *  A failed fill or take on one rank leaves its sums at zero and `failed` (see below) above 0 on all ranks; the local status is
+ *  returned here, for the caller to agree on with the other ranks.
+ *  Collective: yes, when the exchange is. */
+GLIA_API GLIA_NODISCARD glia_status glia_engine_step(struct glia_engine *e, const char *entry,
+                                                     int64_t v, const struct glia_feed *feed);
+
+/** An output that lives in prologue or epilogue, after a step; NULL when there is none of that name. */
+GLIA_API const void *glia_engine_output(struct glia_engine *e, const char *entry,
+                                        const char *output);
+
+/** Workers of this rank. */
+GLIA_API int glia_engine_threads(const struct glia_engine *e);
+
+GLIA_API struct glia_worker_stat glia_engine_worker(const struct glia_engine *e, int thread);
+GLIA_API struct glia_engine_stat glia_engine_stat(const struct glia_engine *e);
+
+/** Reserved input, f64 scalar per step: > 0 in the epilogue when some rank failed in this step (all ranks see the same).
+ *  A graph that declares it guards its state writes with it; see glia_guard in nn. Call once per graph. */
+GLIA_API glia_value glia_failed(struct glia_graph *g);
+
+#endif

@@ -1,0 +1,60 @@
+/* A graph lowered to fixed schedules of kernels over one planned arena: what a step runs.
+ *
+ * Each entry point becomes three lists of units (prologue, micro-batch, epilogue). A unit is one kernel call, or a group of
+ * elementwise nodes of one size run in tiles that stay in L1 (fusion). Addresses are (base, offset), so one schedule serves
+ * every worker. Everything that can change bits is a pure function of graph and kernel table: ranks, threads and timings
+ * are no inputs.
+ */
+#ifndef GLIA_PROGRAM_H
+#define GLIA_PROGRAM_H
+
+#include "glia_op.h"
+
+/* How a kernel is chosen: handed in by kernels/; NULL = reference kernels only. */
+struct glia_kernel_choice {
+  const char *name; /* "openblas sgemm" */
+  void (*run)(const struct glia_call *c);
+  size_t scratch_bytes;
+};
+struct glia_kernels {
+  const char *level; /* what the choice depends on: CPU kernel level, for the checkpoint */
+  /** A faster kernel for this node than its reference; false when there is none. Pure: same node, same choice. */
+  bool (*pick)(const struct glia_graph *g, const struct glia_node *n,
+               struct glia_kernel_choice *out);
+};
+
+struct glia_program;
+
+/** Compile all entry points of a graph.
+ *  kernels  borrowed for the program's life; NULL = reference kernels
+ *  Ownership: *out is yours to destroy; g is borrowed until then.
+ *  Errors: the graph's own failure; GLIA_E_SHAPE (a state written from a micro-batch value without batch_sum, a value
+ *  that mixes both regions); GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_program_compile(const struct glia_graph *g,
+                                                         const struct glia_kernels *kernels,
+                                                         struct glia_program **out);
+GLIA_API void glia_program_destroy(struct glia_program **p);
+
+/* What compiling came to, for tests, --plan and benches. */
+struct glia_program_info {
+  int nodes;                /* of this entry point, alive */
+  int units[3];             /* prologue, micro-batch, epilogue */
+  int groups;               /* fused elementwise units among them */
+  size_t state_bytes;       /* shared by all entry points */
+  size_t shared_bytes;      /* prologue and epilogue values */
+  size_t micro_bytes;       /* per worker */
+  size_t micro_lower_bound; /* largest sum of live values: no plan can need less */
+  size_t sums_bytes;        /* one set of batch sums */
+};
+/** Figures of an entry point; false when there is none of that name. */
+GLIA_API bool glia_program_info(const struct glia_program *p, const char *entry,
+                                struct glia_program_info *out);
+
+/** Check the memory plan: no two values alive at one time share bytes. GLIA_E_INTERNAL names the pair. */
+GLIA_API GLIA_NODISCARD glia_status glia_program_verify(const struct glia_program *p);
+
+/** Readable listing of an entry point's units, for --plan and debugging. The caller frees *out with free(). */
+GLIA_API GLIA_NODISCARD glia_status glia_program_print(const struct glia_program *p,
+                                                       const char *entry, char **out);
+
+#endif

@@ -1,0 +1,148 @@
+/* Leaves of the graph (input, state, full) and batch_sum, the door from the micro-batch region to the epilogue. */
+#include "glia_engine.h"
+#include "graph_priv.h"
+
+#include <string.h>
+
+static glia_status infer_input(const struct glia_graph *g, struct glia_node *n)
+{
+  n->type = g->input[n->attr.i[0]].type;
+  return GLIA_OK;
+}
+
+static glia_status infer_state(const struct glia_graph *g, struct glia_node *n)
+{
+  n->type = g->state[n->attr.i[0]].type;
+  return GLIA_OK;
+}
+
+/* attr.i: dtype, rank, extents; attr.f[0]: the number */
+static glia_status infer_full(const struct glia_graph *g, struct glia_node *n)
+{
+  (void)g;
+  n->type = glia_type_make((glia_dtype)n->attr.i[0], (int)n->attr.i[1], &n->attr.i[2]);
+  return GLIA_OK;
+}
+
+static glia_status infer_batch_sum(const struct glia_graph *g, struct glia_node *n)
+{
+  n->type = g->node[n->in[0]]->type;
+  GLIA_CHECK(glia_dtype_is_float(n->type.dtype), GLIA_E_SHAPE, "batch_sum of %s: floats only",
+             glia_dtype_name(n->type.dtype));
+  return GLIA_OK;
+}
+
+static glia_value vmap_batch_sum(struct glia_graph *g, const struct glia_node *y, int64_t size,
+                                 const glia_value *in, const bool *batched)
+{
+  (void)y;
+  (void)size;
+  (void)batched;
+  return glia_batch_sum(g, in[0]);
+}
+
+#define FILL(NAME, name, ctype, bytes, is_float)                                                   \
+  static void fill_##name(const struct glia_call *c)                                               \
+  {                                                                                                \
+    ctype *y = c->out.data;                                                                        \
+    const ctype v = (ctype)c->attr->f[0];                                                          \
+    for (int64_t i = 0; i < c->out.n; i++) y[i] = v;                                               \
+  }
+GLIA_DTYPE_LIST(FILL)
+#undef FILL
+
+const struct glia_op glia_op_input_ = {.name = "input", .infer = infer_input, .key = -1};
+const struct glia_op glia_op_state_ = {.name = "state", .infer = infer_state, .key = -1};
+const struct glia_op glia_op_full_ = {
+    .name = "full",
+    .infer = infer_full,
+    .key = -1,
+    .derivative = GLIA_DERIVATIVE_NONE,
+    .reference =
+        {
+#define X(NAME, name, ctype, bytes, is_float) [GLIA_##NAME] = fill_##name,
+            GLIA_DTYPE_LIST(X)
+#undef X
+        },
+};
+const struct glia_op glia_op_batch_sum_ = {
+    .name = "batch_sum",
+    .n_in = 1,
+    .infer = infer_batch_sum,
+    .linear = true,
+    .vmap = vmap_batch_sum,
+};
+
+glia_value glia_input(struct glia_graph *g, const char *name, glia_per per, struct glia_type type)
+{
+  if (g->status != GLIA_OK) return GLIA_NONE;
+  for (int i = 0; i < g->n_inputs; i++)
+    if (strcmp(g->input[i].name, name) == 0)
+      return glia_graph_fail(g, GLIA_E_ARGUMENT, "two inputs named %s", name);
+  if (!glia_grow_((void **)&g->input, g->n_inputs, &g->inputs_capacity, sizeof *g->input))
+    return glia_graph_fail(g, GLIA_E_MEMORY, "input %s", name);
+  const struct glia_attr attr = {.i = {g->n_inputs}};
+  struct glia_input *in = &g->input[g->n_inputs++];
+  *in = (struct glia_input){glia_arena_text(&g->arena, name), per, type, GLIA_NONE};
+  in->value = glia_node_add(g, &glia_op_input_, 0, NULL, &attr);
+  return in->value;
+}
+
+glia_value glia_state(struct glia_graph *g, const char *path, struct glia_type type)
+{
+  if (g->status != GLIA_OK) return GLIA_NONE;
+  for (int i = 0; i < g->n_states; i++)
+    if (strcmp(g->state[i].path, path) == 0)
+      return glia_graph_fail(g, GLIA_E_ARGUMENT, "two states at %s", path);
+  if (!glia_grow_((void **)&g->state, g->n_states, &g->states_capacity, sizeof *g->state))
+    return glia_graph_fail(g, GLIA_E_MEMORY, "state %s", path);
+  const struct glia_attr attr = {.i = {g->n_states}};
+  struct glia_state *s = &g->state[g->n_states++];
+  *s = (struct glia_state){glia_arena_text(&g->arena, path), type, GLIA_NONE};
+  s->value = glia_node_add(g, &glia_op_state_, 0, NULL, &attr);
+  return s->value;
+}
+
+glia_value glia_full(struct glia_graph *g, struct glia_type type, double value)
+{
+  struct glia_attr attr = {.i = {type.dtype, type.rank}, .f = {value}};
+
+  for (int i = 0; i < type.rank; i++) attr.i[2 + i] = type.dim[i];
+  return glia_node_add(g, &glia_op_full_, 0, NULL, &attr);
+}
+
+glia_value glia_constant(struct glia_graph *g, double value)
+{
+  return glia_full(g, glia_type_make(GLIA_F64, 0, NULL), value);
+}
+
+bool glia_is_full(const struct glia_graph *g, glia_value v, double *out)
+{
+  if (v == GLIA_NONE || g->node[v]->op != &glia_op_full_) return false;
+  if (out != NULL) *out = g->node[v]->attr.f[0];
+  return true;
+}
+
+glia_value glia_batch_sum(struct glia_graph *g, glia_value x)
+{
+  return glia_node_add(g, &glia_op_batch_sum_, 1, &x, NULL);
+}
+
+glia_value glia_failed(struct glia_graph *g)
+{
+  if (g->failed == GLIA_NONE)
+    g->failed = glia_input(g, "$failed", GLIA_PER_MICRO_BATCH, glia_type_make(GLIA_F64, 0, NULL));
+  return g->failed == GLIA_NONE ? GLIA_NONE : glia_batch_sum(g, g->failed);
+}
+
+int glia_graph_states(const struct glia_graph *g, const struct glia_state **out)
+{
+  *out = g->state;
+  return g->n_states;
+}
+
+int glia_graph_inputs(const struct glia_graph *g, const struct glia_input **out)
+{
+  *out = g->input;
+  return g->n_inputs;
+}

@@ -1,0 +1,287 @@
+/* Third stage: where every value lives. Greedy by size: largest first, each at the lowest offset that no value alive at the
+ * same time occupies. Times are positions in the schedule; in the shared arena the micro-batch region is one instant. */
+#include "program_priv.h"
+
+#include <stdlib.h>
+
+static struct value_place *add_value(struct compiler *k, glia_value v, base b, int32_t first)
+{
+  struct value_place *p = &k->c->value[k->c->n_values++];
+
+  *p = (struct value_place){.v = v,
+                            .base = b,
+                            .bytes = glia_round_up_(glia_type_bytes(&k->g->node[v]->type)),
+                            .first = first,
+                            .last = first};
+  return p;
+}
+
+/* Where batch sums live: slots by dtype, contiguous, in the order in which they were made. */
+static glia_status plan_sums(struct compiler *k)
+{
+  static const glia_dtype dtype[2] = {GLIA_F64, GLIA_F32};
+  size_t offset = 0;
+
+  for (int b = 0; b < 2; b++) {
+    const size_t start = offset;
+    for (int32_t v = 0; v < k->n; v++) {
+      const struct glia_node *n = k->g->node[v];
+      if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_ || n->type.dtype != dtype[b])
+        continue;
+      k->place[v] = (struct place){BASE_SUMS, offset};
+      const struct glia_node *from = k->g->node[n->in[0]];
+      if (from->op == &glia_op_input_ && from->id == k->g->failed) k->c->failed_offset = offset;
+      offset += glia_round_up_(glia_type_bytes(&n->type));
+    }
+    if (offset > start)
+      k->c->bucket[k->c->n_buckets++] = (struct bucket_plan){
+          dtype[b], start, (int64_t)((offset - start) / glia_dtype_size(dtype[b]))};
+  }
+  k->c->sums_bytes = offset;
+  return GLIA_OK;
+}
+
+/* The micro-batch value that a batch_sum sums can be computed right in its slot, if no other slot has it yet. */
+static void place_summands(struct compiler *k)
+{
+  for (int32_t v = 0; v < k->n; v++) {
+    const struct glia_node *n = k->g->node[v];
+    if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_) continue;
+    const glia_value r = k->root[n->in[0]];
+    if (k->region[r] == REGION_MICRO && k->unit[r] >= 0 && k->place[r].base == BASE_COUNT)
+      k->place[r] = k->place[v];
+  }
+}
+
+/* First and last time of a value in its arena. */
+static int32_t time_of(const struct compiler *k, int32_t unit, const int32_t *length)
+{
+  const struct forming *u = &k->u[glia_unit_find_(k, unit)];
+
+  switch (u->region) {
+  case REGION_PROLOGUE:
+    return u->position;
+  case REGION_EPILOGUE:
+    return length[REGION_PROLOGUE] + 1 + u->position;
+  default:
+    return u->position;
+  }
+}
+
+static void extend(struct value_place *p, int32_t t)
+{
+  if (p != NULL && t > p->last) p->last = t;
+}
+
+static glia_status plan_arena(struct compiler *k, base b, size_t *bytes, size_t *bound);
+
+static void find_lifetimes(struct compiler *k, struct value_place **of, const int32_t *length)
+{
+  const struct glia_entry *e = k->c->entry;
+  const int32_t end[REGIONS] = {length[0] + 1 + length[2], length[1], length[0] + 1 + length[2],
+                                INT32_MAX};
+
+  for (int32_t v = 0; v < k->n; v++) {
+    const struct glia_node *n = k->g->node[v];
+    if (k->region[v] == REGION_DEAD || n->op->view) continue;
+    for (int i = 0; i < n->n_in; i++) {
+      const glia_value s = glia_source_of_(k, n, i);
+      if (of[s] == NULL) continue;
+      if (n->op == &glia_op_batch_sum_)
+        extend(of[s], k->region[s] == REGION_MICRO ? end[REGION_MICRO] : length[0]);
+      else if (k->unit[v] >= 0) {
+        if (k->region[s] == k->region[v] ||
+            (k->region[s] == REGION_PROLOGUE && k->region[v] == REGION_EPILOGUE))
+          extend(of[s], time_of(k, k->unit[v], length));
+        else
+          extend(of[s],
+                 length[REGION_PROLOGUE]); /* prologue value read in the micro-batch region */
+      }
+    }
+  }
+  for (int i = 0; i < e->n_outputs; i++) {
+    const glia_value r = k->root[e->output[i].value];
+    extend(of[r], end[k->region[r]]);
+  }
+  for (int i = 0; i < e->n_writes; i++)
+    extend(of[k->root[e->write[i].value]], end[REGION_EPILOGUE]);
+}
+
+/* A write may happen in place when its value is made by a group that is the last to read the old state, element by element. */
+static void place_writes(struct compiler *k, const int32_t *length)
+{
+  const struct glia_entry *e = k->c->entry;
+
+  for (int w = 0; w < e->n_writes; w++) {
+    const glia_value r = k->root[e->write[w].value];
+    const glia_value s = k->g->state[e->write[w].state].value;
+    if (k->unit[r] < 0 || k->place[r].base != BASE_COUNT) continue;
+    const int32_t own = glia_unit_find_(k, k->unit[r]);
+    if (!k->u[own].group || k->u[own].region != REGION_EPILOGUE) continue;
+    const int32_t now = time_of(k, own, length);
+    bool in_place = true;
+    for (int32_t v = 0; v < k->n && in_place; v++) {
+      const struct glia_node *n = k->g->node[v];
+      if (k->region[v] == REGION_DEAD || n->op->view || (n->op->broadcast && k->unit[v] < 0))
+        continue;
+      for (int i = 0; i < n->n_in && in_place; i++) {
+        if (glia_source_of_(k, n, i) != s) continue;
+        if (k->unit[v] < 0)
+          in_place = false; /* a batch_sum */
+        else if (k->region[v] == REGION_EPILOGUE) {
+          const int32_t u = glia_unit_find_(k, k->unit[v]);
+          const bool element = k->root[n->in[i]] == s &&
+                               glia_type_count(&n->type) == glia_type_count(&k->g->node[s]->type);
+          in_place = u == own ? element : time_of(k, u, length) < now;
+        }
+      }
+    }
+    for (int o = 0; o < e->n_outputs && in_place; o++) in_place = k->root[e->output[o].value] != s;
+    for (int o = 0; o < e->n_writes && in_place; o++)
+      in_place = o == w || k->root[e->write[o].value] != s;
+    if (in_place) k->place[r] = (struct place){BASE_STATE, k->p->state_offset[e->write[w].state]};
+  }
+}
+
+glia_status glia_compile_memory_(struct compiler *k)
+{
+  const struct glia_graph *g = k->g;
+  struct glia_arena *arena = &k->p->arena;
+  struct value_place **of = calloc((size_t)k->n + 1, sizeof(struct value_place *));
+  int32_t length[REGIONS] = {0};
+  glia_status st = GLIA_OK;
+
+  k->c->failed_offset = SIZE_MAX;
+  k->c->value = glia_arena_take(arena, (size_t)k->n + 1, sizeof *k->c->value);
+  k->c->input = glia_arena_take(arena, (size_t)g->n_inputs + 1, sizeof *k->c->input);
+  k->c->input_used = glia_arena_take(arena, (size_t)g->n_inputs + 1, sizeof *k->c->input_used);
+  GLIA_CHECK_TO(
+      out, st, of != NULL && k->c->value != NULL && k->c->input != NULL && k->c->input_used != NULL,
+      GLIA_E_MEMORY, "planning %d values", k->n);
+  for (int32_t u = 0; u < k->n_units; u++)
+    if (k->u[u].parent == u) length[k->u[u].region]++;
+  for (int32_t v = 0; v < k->n; v++) k->place[v].base = BASE_COUNT;
+  GLIA_TRY_TO(out, st, plan_sums(k));
+  place_summands(k);
+  place_writes(k, length);
+
+  for (int32_t v = 0; v < k->n; v++) {
+    const struct glia_node *n = g->node[v];
+    if (k->region[v] == REGION_DEAD || n->op->view) continue;
+    if (n->op == &glia_op_state_)
+      k->place[v] = (struct place){BASE_STATE, k->p->state_offset[n->attr.i[0]]};
+    else if (n->op == &glia_op_input_) {
+      k->c->input_used[n->attr.i[0]] = true;
+      if (g->input[n->attr.i[0]].per == GLIA_PER_STEP)
+        k->place[v] = (struct place){BASE_INPUT, k->p->input_offset[n->attr.i[0]]};
+      else
+        of[v] = add_value(k, v, BASE_MICRO, -1);
+    } else if (k->unit[v] >= 0 && k->place[v].base == BASE_COUNT && k->stored[v]) {
+      const region r = k->region[v];
+      of[v] = add_value(k, v,
+                        r == REGION_CONSTANT ? BASE_CONSTANT
+                        : r == REGION_MICRO  ? BASE_MICRO
+                                             : BASE_SHARED,
+                        time_of(k, k->unit[v], length));
+    }
+  }
+  find_lifetimes(k, of, length);
+  GLIA_TRY_TO(out, st, plan_arena(k, BASE_CONSTANT, &k->c->constant_bytes, NULL));
+  GLIA_TRY_TO(out, st, plan_arena(k, BASE_SHARED, &k->c->shared_bytes, NULL));
+  GLIA_TRY_TO(out, st, plan_arena(k, BASE_MICRO, &k->c->micro_bytes, &k->c->micro_lower_bound));
+  for (int i = 0; i < k->c->n_values; i++)
+    k->place[k->c->value[i].v] = (struct place){k->c->value[i].base, k->c->value[i].offset};
+  for (int i = 0; i < g->n_inputs; i++) k->c->input[i] = k->place[g->input[i].value];
+out:
+  free(of);
+  return st;
+}
+
+static int by_size(const void *a, const void *b)
+{
+  const struct value_place *x = *(struct value_place *const *)a;
+  const struct value_place *y = *(struct value_place *const *)b;
+
+  if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+  return x->v < y->v ? -1 : x->v > y->v;
+}
+
+static bool meet_in_time(const struct value_place *a, const struct value_place *b)
+{
+  return a->base == BASE_CONSTANT || (a->first <= b->last && b->first <= a->last);
+}
+
+static int by_offset(const void *a, const void *b)
+{
+  const struct value_place *x = *(struct value_place *const *)a;
+  const struct value_place *y = *(struct value_place *const *)b;
+
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Lowest gap among the placed values alive together with p. near [n_placed] is scratch. */
+static size_t lowest_offset(const struct value_place *p, struct value_place *const *placed,
+                            int n_placed, struct value_place **near)
+{
+  int n = 0;
+  size_t offset = 0;
+
+  for (int i = 0; i < n_placed; i++)
+    if (meet_in_time(p, placed[i])) near[n++] = placed[i];
+  qsort(near, (size_t)n, sizeof(struct value_place *), by_offset);
+  for (int i = 0; i < n; i++) {
+    if (near[i]->offset >= offset + p->bytes) break;
+    if (near[i]->offset + near[i]->bytes > offset) offset = near[i]->offset + near[i]->bytes;
+  }
+  return offset;
+}
+
+static size_t largest_live(struct value_place *const *list, int n)
+{
+  size_t most = 0;
+
+  for (int i = 0; i < n; i++) {
+    size_t live = 0;
+    for (int j = 0; j < n; j++)
+      if (list[j]->first <= list[i]->first && list[i]->first <= list[j]->last)
+        live += list[j]->bytes;
+    if (live > most) most = live;
+  }
+  return most;
+}
+
+static glia_status plan_arena(struct compiler *k, base b, size_t *bytes, size_t *bound)
+{
+  const size_t most = (size_t)k->c->n_values + 1;
+  struct value_place **list = malloc(2 * most * sizeof(struct value_place *));
+  int n = 0;
+
+  GLIA_CHECK(list != NULL, GLIA_E_MEMORY, "planning %d values", k->c->n_values);
+  for (int i = 0; i < k->c->n_values; i++)
+    if (k->c->value[i].base == b) list[n++] = &k->c->value[i];
+  if (bound != NULL) *bound = largest_live(list, n);
+  qsort(list, (size_t)n, sizeof(struct value_place *), by_size);
+  *bytes = 0;
+  for (int i = 0; i < n; i++) {
+    list[i]->offset = lowest_offset(list[i], list, i, list + most);
+    if (list[i]->offset + list[i]->bytes > *bytes) *bytes = list[i]->offset + list[i]->bytes;
+  }
+  free(list);
+  return GLIA_OK;
+}
+
+glia_status glia_program_verify(const struct glia_program *p)
+{
+  for (int e = 0; e < p->n_entries; e++) {
+    const struct compiled *c = &p->entry[e];
+    for (int i = 0; i < c->n_values; i++)
+      for (int j = 0; j < i; j++) {
+        const struct value_place *a = &c->value[i], *b = &c->value[j];
+        GLIA_CHECK(a->base != b->base || !meet_in_time(a, b) || a->offset + a->bytes <= b->offset ||
+                       b->offset + b->bytes <= a->offset,
+                   GLIA_E_INTERNAL, "entry point %s: values %d and %d share memory while both live",
+                   c->entry->name, a->v, b->v);
+      }
+  }
+  return GLIA_OK;
+}

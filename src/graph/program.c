@@ -1,0 +1,167 @@
+/* Compiling entry points: the stages in order, and what came of them. */
+#include "program_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static glia_status lay_out(struct glia_program *p)
+{
+  const struct glia_graph *g = p->g;
+
+  p->state_offset = glia_arena_take(&p->arena, (size_t)g->n_states + 1, sizeof *p->state_offset);
+  p->input_offset = glia_arena_take(&p->arena, (size_t)g->n_inputs + 1, sizeof *p->input_offset);
+  GLIA_CHECK(p->state_offset != NULL && p->input_offset != NULL, GLIA_E_MEMORY,
+             "layout of %d states", g->n_states);
+  for (int i = 0; i < g->n_states; i++) {
+    p->state_offset[i] = p->state_bytes;
+    p->state_bytes += glia_round_up_(glia_type_bytes(&g->state[i].type));
+  }
+  for (int i = 0; i < g->n_inputs; i++) {
+    if (g->input[i].per != GLIA_PER_STEP) continue;
+    p->input_offset[i] = p->input_bytes;
+    p->input_bytes += glia_round_up_(glia_type_bytes(&g->input[i].type));
+  }
+  return GLIA_OK;
+}
+
+static glia_status compile_entry(struct glia_program *p, const struct glia_entry *entry,
+                                 struct compiled *c)
+{
+  const size_t n = (size_t)p->g->n + 1;
+  struct compiler k = {.p = p, .g = p->g, .c = c, .n = p->g->n};
+  glia_status st = GLIA_OK;
+
+  c->entry = entry;
+  k.region = glia_arena_take(&p->arena, n, sizeof *k.region);
+  k.root = glia_arena_take(&p->arena, n, sizeof *k.root);
+  k.unit = glia_arena_take(&p->arena, n, sizeof *k.unit);
+  k.stored = glia_arena_take(&p->arena, n, sizeof *k.stored);
+  k.place = glia_arena_take(&p->arena, n, sizeof *k.place);
+  GLIA_CHECK_TO(out, st,
+                k.region != NULL && k.root != NULL && k.unit != NULL && k.stored != NULL &&
+                    k.place != NULL,
+                GLIA_E_MEMORY, "compiling %d nodes", k.n);
+  GLIA_TRY_TO(out, st, glia_compile_regions_(&k));
+  GLIA_TRY_TO(out, st, glia_compile_units_(&k));
+  GLIA_TRY_TO(out, st, glia_compile_memory_(&k));
+  GLIA_TRY_TO(out, st, glia_compile_calls_(&k));
+out:
+  for (int32_t u = 0; k.u != NULL && u < k.n_units; u++) free(k.u[u].dep);
+  free(k.u);
+  return st;
+}
+
+glia_status glia_program_compile(const struct glia_graph *g, const struct glia_kernels *kernels,
+                                 struct glia_program **out)
+{
+  glia_status st = GLIA_OK;
+
+  *out = NULL;
+  GLIA_TRY(glia_graph_status(g));
+  struct glia_program *p = calloc(1, sizeof *p);
+  GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "a program");
+  p->g = g;
+  p->kernels = kernels;
+  GLIA_TRY_TO(fail, st, lay_out(p));
+  p->entry = glia_arena_take(&p->arena, (size_t)g->n_entries, sizeof *p->entry);
+  GLIA_CHECK_TO(fail, st, p->entry != NULL, GLIA_E_MEMORY, "%d entry points", g->n_entries);
+  for (int i = 0; i < g->n_entries; i++) {
+    p->n_entries = i + 1;
+    GLIA_TRY_TO(fail, st, compile_entry(p, g->entry[i], &p->entry[i]));
+  }
+  *out = p;
+  return GLIA_OK;
+fail:
+  glia_program_destroy(&p);
+  return st;
+}
+
+void glia_program_destroy(struct glia_program **p)
+{
+  if (p == NULL || *p == NULL) return;
+  glia_arena_fini(&(*p)->arena);
+  free(*p);
+  *p = NULL;
+}
+
+static const struct compiled *find(const struct glia_program *p, const char *entry)
+{
+  for (int i = 0; i < p->n_entries; i++)
+    if (strcmp(p->entry[i].entry->name, entry) == 0) return &p->entry[i];
+  return NULL;
+}
+
+bool glia_program_info(const struct glia_program *p, const char *entry,
+                       struct glia_program_info *out)
+{
+  const struct compiled *c = find(p, entry);
+
+  if (c == NULL) return false;
+  *out = (struct glia_program_info){
+      .nodes = c->nodes,
+      .units = {c->list[REGION_PROLOGUE].n, c->list[REGION_MICRO].n, c->list[REGION_EPILOGUE].n},
+      .groups = c->groups,
+      .state_bytes = p->state_bytes,
+      .shared_bytes = c->shared_bytes,
+      .micro_bytes = c->micro_bytes,
+      .micro_lower_bound = c->micro_lower_bound,
+      .sums_bytes = c->sums_bytes,
+  };
+  return true;
+}
+
+static void print_unit(FILE *f, const struct unit *u)
+{
+  static const char *const base_name[] = {"constant", "input", "state", "shared",
+                                          "micro",    "sums",  "-"};
+  char type[128];
+
+  if (u->step != NULL) {
+    fprintf(f, "  group of %lld elements, %d registers\n", (long long)u->n, u->n_regs);
+    for (int i = 0; i < u->n_steps; i++) {
+      const struct tile_step *s = &u->step[i];
+      fprintf(f, "    %s",
+              s->kind == TILE_BROADCAST ? "broadcast"
+              : s->kind == TILE_STORE   ? "store"
+                                        : "op");
+      for (int j = 0; j < s->n_in; j++)
+        if (s->in[j].reg >= 0)
+          fprintf(f, " r%d", s->in[j].reg);
+        else
+          fprintf(f, " %s+%zu", base_name[s->in[j].at.base], s->in[j].at.offset);
+      if (s->out.reg >= 0)
+        fprintf(f, " -> r%d%s\n", s->out.reg, s->once ? " (once)" : "");
+      else
+        fprintf(f, " -> %s+%zu\n", base_name[s->out.at.base], s->out.at.offset);
+    }
+    return;
+  }
+  fprintf(f, "  %s %s", u->name, glia_type_text(u->out.type, type, sizeof type));
+  for (int i = 0; i < u->n_in; i++)
+    fprintf(f, " %s+%zu", base_name[u->in[i].at.base], u->in[i].at.offset);
+  fprintf(f, " -> %s+%zu\n", base_name[u->out.at.base], u->out.at.offset);
+}
+
+glia_status glia_program_print(const struct glia_program *p, const char *entry, char **out)
+{
+  static const char *const region_name[REGIONS] = {"prologue", "micro-batch", "epilogue",
+                                                   "constants"};
+  const struct compiled *c = find(p, entry);
+  size_t size;
+
+  *out = NULL;
+  GLIA_CHECK(c != NULL, GLIA_E_MISSING, "no entry point %s", entry);
+  FILE *f = open_memstream(out, &size);
+  GLIA_CHECK(f != NULL, GLIA_E_MEMORY, "listing of %s", entry);
+  fprintf(f,
+          "entry point %s: %d nodes, %zu bytes shared, %zu bytes a worker (at least %zu), %zu "
+          "bytes of sums\n",
+          entry, c->nodes, c->shared_bytes, c->micro_bytes, c->micro_lower_bound, c->sums_bytes);
+  for (int r = 0; r < REGIONS; r++) {
+    fprintf(f, "%s: %d units\n", region_name[r], c->list[r].n);
+    for (int i = 0; i < c->list[r].n; i++) print_unit(f, &c->list[r].unit[i]);
+  }
+  GLIA_CHECK(fclose(f) == 0, GLIA_E_MEMORY, "listing of %s", entry);
+  return GLIA_OK;
+}

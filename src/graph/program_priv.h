@@ -1,0 +1,176 @@
+/* A compiled entry point, stage by stage: regions, units, memory, calls. */
+#ifndef PROGRAM_PRIV_H
+#define PROGRAM_PRIV_H
+
+#include "glia_program.h"
+#include "graph_priv.h"
+
+enum { TILE = 512, ALIGN_BYTES = 64, GROUP_MAX = 64, TILE_OPERANDS = 3 };
+
+/* Where an address counts from. */
+typedef enum {
+  BASE_CONSTANT, /* computed once, when the engine is made */
+  BASE_INPUT,    /* per-step inputs, common to all entry points */
+  BASE_STATE,    /* common to all entry points */
+  BASE_SHARED,   /* prologue and epilogue values */
+  BASE_MICRO,    /* micro-batch values, one copy per worker */
+  BASE_SUMS,     /* batch sums: of the micro-batch that runs, or their total in the epilogue */
+  BASE_COUNT
+} base;
+
+struct place {
+  base base;
+  size_t offset; /* bytes */
+};
+
+typedef enum {
+  REGION_PROLOGUE,
+  REGION_MICRO,
+  REGION_EPILOGUE,
+  REGION_CONSTANT,
+  REGION_DEAD
+} region;
+enum { REGIONS = 4 }; /* with units */
+
+struct ref {
+  struct place at;
+  const struct glia_type *type;
+  int64_t n;
+};
+
+/* One step of a group's tile program. Operands are registers (tile buffers) or memory at the tile's place. */
+struct tile_operand {
+  int reg;         /* >= 0: tile buffer; -1: memory */
+  struct place at; /* memory: element 0 of the whole array */
+  const struct glia_type *type;
+};
+typedef enum { TILE_OP, TILE_BROADCAST, TILE_STORE } tile_kind;
+struct tile_step {
+  tile_kind kind;
+  void (*run)(const struct glia_call *c);
+  const struct glia_attr *attr;
+  int n_in;
+  struct tile_operand in[TILE_OPERANDS];
+  struct tile_operand out;
+  /* TILE_BROADCAST: result index -> source index, extents slowest first, merged */
+  int rank;
+  int64_t dim[GLIA_MAX_RANK], stride[GLIA_MAX_RANK];
+  bool once; /* the same in every tile: done before the first */
+};
+
+struct unit {
+  region region;
+  int32_t order;                          /* of schedule, inside its region */
+  const char *name;                       /* of the kernel */
+  const struct glia_node *node;           /* single kernel; of a group, its last member */
+  void (*run)(const struct glia_call *c); /* NULL: a group, or a copy */
+  int n_in;
+  struct ref *in;
+  struct ref out;
+  size_t scratch_bytes;
+  int64_t n; /* elements of a group */
+  int n_steps, n_regs;
+  struct tile_step *step; /* NULL: not a group */
+};
+
+struct list {
+  int n;
+  struct unit *unit;
+};
+
+struct bucket_plan {
+  glia_dtype dtype;
+  size_t offset; /* in the sums */
+  int64_t n;     /* elements, padding included */
+};
+
+struct value_place { /* one value in one arena, for planning and verifying */
+  glia_value v;
+  base base;
+  size_t offset, bytes;
+  int32_t first, last; /* times of definition and last use */
+};
+
+struct compiled {
+  const struct glia_entry *entry;
+  struct list list[REGIONS];
+  struct place *output; /* [entry->n_outputs] */
+  bool *output_in_micro;
+  struct place *input; /* of every graph input: micro-batch inputs in BASE_MICRO */
+  bool *input_used;
+  int n_buckets;
+  struct bucket_plan bucket[2];
+  size_t failed_offset; /* of glia_failed's lane in the sums; SIZE_MAX: none */
+  size_t constant_bytes, shared_bytes, micro_bytes, sums_bytes, scratch_bytes;
+  size_t micro_lower_bound;
+  int nodes, groups;
+  int n_values;
+  struct value_place *value;
+};
+
+struct glia_program {
+  const struct glia_graph *g;
+  const struct glia_kernels *kernels;
+  struct glia_arena arena;
+  int n_entries;
+  struct compiled *entry;
+  size_t *state_offset; /* [states] in BASE_STATE */
+  size_t *input_offset; /* [inputs] in BASE_INPUT, per-step ones */
+  size_t state_bytes, input_bytes;
+};
+
+/* What is known while one entry point is compiled; arrays are indexed by value. */
+struct compiler {
+  struct glia_program *p;
+  const struct glia_graph *g;
+  struct compiled *c;
+  int32_t n;
+  region *region;
+  glia_value *root; /* through views */
+  int32_t *unit;    /* index into u, -1: none */
+  bool *stored;     /* its root needs memory */
+  struct place *place;
+  /* units while they form: union-find, dependencies */
+  int32_t n_units;
+  struct forming *u;
+  int32_t *order; /* units in schedule order */
+};
+
+struct forming {
+  int32_t parent; /* union-find */
+  bool group;
+  region region;
+  int64_t count;
+  int32_t members, first; /* number; smallest value id */
+  int32_t n_deps, deps_capacity;
+  int32_t *dep; /* units, may be stale (use find) and repeated */
+  int32_t stamp;
+  glia_value node; /* single */
+  bool copy_to_sum;
+  int32_t position; /* in the schedule of its region */
+};
+
+/* The stages, in order. */
+GLIA_NODISCARD glia_status glia_compile_regions_(struct compiler *k);
+GLIA_NODISCARD glia_status glia_compile_units_(struct compiler *k);
+GLIA_NODISCARD glia_status glia_compile_memory_(struct compiler *k);
+GLIA_NODISCARD glia_status glia_compile_calls_(struct compiler *k);
+
+/* Representative of a unit. */
+int32_t glia_unit_find_(const struct compiler *k, int32_t u);
+
+/* The value whose memory input i of node reads: through views, and, inside a group, through a broadcast. */
+glia_value glia_source_of_(const struct compiler *k, const struct glia_node *node, int i);
+
+/* Whether a node runs inside a group and value v is read there as a broadcast load. */
+bool glia_is_fused_broadcast_(const struct compiler *k, glia_value v);
+
+static inline size_t glia_round_up_(size_t n)
+{
+  return (n + (ALIGN_BYTES - 1)) & ~(size_t)(ALIGN_BYTES - 1);
+}
+
+/* Run a list of units: base [BASE_COUNT] addresses, scratch of c->scratch_bytes. */
+void glia_run_list_(const struct list *list, char *const *bases, void *scratch);
+
+#endif

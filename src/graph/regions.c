@@ -1,0 +1,88 @@
+/* First stage of compiling: what is alive, and in which region it runs. */
+#include "program_priv.h"
+
+#include <stdio.h>
+
+static void mark_alive(const struct compiler *k, bool *alive)
+{
+  const struct glia_entry *e = k->c->entry;
+
+  for (int i = 0; i < e->n_writes; i++) alive[e->write[i].value] = true;
+  for (int i = 0; i < e->n_outputs; i++) alive[e->output[i].value] = true;
+  for (int32_t v = k->n - 1; v >= 0; v--)
+    for (int i = 0; alive[v] && i < k->g->node[v]->n_in; i++) alive[k->g->node[v]->in[i]] = true;
+}
+
+/* Names the layer-independent facts of a value for an error message. */
+static const char *describe(const struct compiler *k, glia_value v, char *out, size_t size)
+{
+  char type[128];
+
+  snprintf(out, size, "%s %s (value %d)", k->g->node[v]->op->name,
+           glia_type_text(&k->g->node[v]->type, type, sizeof type), v);
+  return out;
+}
+
+glia_status glia_compile_regions_(struct compiler *k)
+{
+  const struct glia_graph *g = k->g;
+  const size_t n = (size_t)k->n + 1;
+  bool *alive = glia_arena_take(&k->p->arena, n, sizeof *alive);
+  bool *leaf =
+      glia_arena_take(&k->p->arena, n, sizeof *leaf); /* depends on anything that changes */
+  bool *micro = glia_arena_take(&k->p->arena, n, sizeof *micro); /* on a micro-batch input */
+  bool *sum = glia_arena_take(&k->p->arena, n, sizeof *sum);     /* on a batch_sum */
+  bool *early =
+      glia_arena_take(&k->p->arena, n, sizeof *early); /* needed by the micro-batch region */
+  char text[256];
+
+  GLIA_CHECK(alive != NULL && leaf != NULL && micro != NULL && sum != NULL && early != NULL,
+             GLIA_E_MEMORY, "compiling %d nodes", k->n);
+  mark_alive(k, alive);
+  for (int32_t v = 0; v < k->n; v++) {
+    const struct glia_node *node = g->node[v];
+    k->root[v] = node->op->view ? k->root[node->in[0]] : v;
+    k->region[v] = REGION_DEAD;
+    if (!alive[v]) continue;
+    k->c->nodes++;
+    for (int i = 0; i < node->n_in; i++) {
+      leaf[v] |= leaf[node->in[i]];
+      micro[v] |= micro[node->in[i]];
+      sum[v] |= sum[node->in[i]];
+    }
+    if (node->op == &glia_op_input_) {
+      leaf[v] = true;
+      micro[v] = g->input[node->attr.i[0]].per == GLIA_PER_MICRO_BATCH;
+    } else if (node->op == &glia_op_state_) {
+      leaf[v] = true;
+    } else if (node->op == &glia_op_batch_sum_) {
+      GLIA_CHECK(!sum[v], GLIA_E_UNSUPPORTED,
+                 "entry point %s: a batch_sum of %s depends on another batch_sum: phases are not "
+                 "supported",
+                 k->c->entry->name, describe(k, node->in[0], text, sizeof text));
+      leaf[v] = sum[v] = true;
+      micro[v] = false;
+      early[node->in[0]] = true;
+    }
+    GLIA_CHECK(!(micro[v] && sum[v]), GLIA_E_SHAPE,
+               "entry point %s: %s mixes a micro-batch value with a batch_sum: reduce the first by "
+               "batch_sum",
+               k->c->entry->name, describe(k, v, text, sizeof text));
+  }
+  for (int32_t v = k->n - 1; v >= 0; v--) {
+    const struct glia_node *node = g->node[v];
+    if (!alive[v]) continue;
+    k->region[v] = !leaf[v]              ? REGION_CONSTANT
+                   : micro[v]            ? REGION_MICRO
+                   : sum[v] || !early[v] ? REGION_EPILOGUE
+                                         : REGION_PROLOGUE;
+    if (node->op != &glia_op_batch_sum_ && (k->region[v] == REGION_MICRO || early[v]))
+      for (int i = 0; i < node->n_in; i++) early[node->in[i]] = true;
+  }
+  const struct glia_entry *e = k->c->entry;
+  for (int i = 0; i < e->n_writes; i++)
+    GLIA_CHECK(!micro[e->write[i].value], GLIA_E_SHAPE,
+               "entry point %s writes %s from a micro-batch value: reduce it by batch_sum", e->name,
+               g->state[e->write[i].state].path);
+  return GLIA_OK;
+}
