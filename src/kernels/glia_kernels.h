@@ -1,0 +1,17 @@
+/* Which kernel runs a node: a pure function of the node and the CPU's kernel level, never of a timing. */
+#ifndef GLIA_KERNELS_H
+#define GLIA_KERNELS_H
+
+#include "glia_program.h"
+
+/** The kernels of this build: BLAS for products, reference kernels for what is not listed. BLAS is set to one thread: workers are
+ *  the parallelism, and one thread per product keeps the bits. Ownership: borrowed for ever. */
+GLIA_API const struct glia_kernels *glia_kernels_default(void);
+
+/** Name of the CPU kernel level that products run on, e.g. "openblas:SkylakeX": same level and build, same bits. */
+GLIA_API const char *glia_kernels_level(void);
+
+/** One square product of n on one thread by the default kernels, for benches: a, b, c [n, n] f32. */
+GLIA_API void glia_kernels_gemm_f32(int n, const float *a, const float *b, float *c);
+
+#endif

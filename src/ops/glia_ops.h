@@ -1,0 +1,115 @@
+/* Constructors of the operators: each adds one node (or a few) to a graph. Shapes in brackets, row-major.
+ *
+ * Two-operand elementwise constructors broadcast as NumPy does, by inserting `broadcast` nodes; element types must agree, except that a
+ * scalar constant takes the other's. All others want exact shapes. Errors stay in the graph (glia_graph_status).
+ */
+#ifndef GLIA_OPS_H
+#define GLIA_OPS_H
+
+#include "glia_op.h"
+
+/** A graph with the operators of this room behind it. Ownership: *out is yours to destroy. */
+GLIA_API GLIA_NODISCARD glia_status glia_graph_new(struct glia_graph **out);
+
+/** All operators, leaves included, NULL-terminated. */
+GLIA_API const struct glia_op *const *glia_ops(void);
+
+/* Elementwise, one operand (float). */
+GLIA_API glia_value glia_neg(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_exp(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_log(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_sqrt(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_tanh(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_sigmoid(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_silu(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_relu(struct glia_graph *g, glia_value x); /* derivative at 0 is 0 */
+GLIA_API glia_value glia_sin(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_cos(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_abs(struct glia_graph *g, glia_value x);  /* derivative at 0 is 0 */
+GLIA_API glia_value glia_sign(struct glia_graph *g, glia_value x); /* -1, 0, 1; NaN stays */
+/** min(max(x, lo), hi); derivative 1 inside and on the edges, 0 outside. */
+GLIA_API glia_value glia_clamp(struct glia_graph *g, glia_value x, double lo, double hi);
+/** x as another element type: floats round to nearest, float to integer truncates, to bool is x != 0. */
+GLIA_API glia_value glia_cast(struct glia_graph *g, glia_value x, glia_dtype dtype);
+/** x, through which no derivative passes. */
+GLIA_API glia_value glia_stop_gradient(struct glia_graph *g, glia_value x);
+
+/* Elementwise, two operands. */
+GLIA_API glia_value glia_add(struct glia_graph *g, glia_value a, glia_value b);
+GLIA_API glia_value glia_sub(struct glia_graph *g, glia_value a, glia_value b);
+GLIA_API glia_value glia_mul(struct glia_graph *g, glia_value a, glia_value b);
+GLIA_API glia_value glia_div(struct glia_graph *g, glia_value a, glia_value b);
+/** a^b, a > 0 unless b is constant. */
+GLIA_API glia_value glia_pow(struct glia_graph *g, glia_value a, glia_value b);
+/** Larger and smaller; a NaN wins; at a tie the derivative goes to a. */
+GLIA_API glia_value glia_max(struct glia_graph *g, glia_value a, glia_value b);
+GLIA_API glia_value glia_min(struct glia_graph *g, glia_value a, glia_value b);
+
+typedef enum { GLIA_LT, GLIA_LE, GLIA_EQ, GLIA_NE, GLIA_GE, GLIA_GT } glia_relation;
+/** bool: a relation b. Any element type, the same on both sides. */
+GLIA_API glia_value glia_compare(struct glia_graph *g, glia_relation relation, glia_value a,
+                                 glia_value b);
+/** where(cond) a else b; cond bool, broadcast like the others. */
+GLIA_API glia_value glia_select(struct glia_graph *g, glia_value cond, glia_value a, glia_value b);
+
+/* Shape. */
+
+/** Result of type `shape` whose axis k is x's axis map[k], or new (repeated) where map[k] = -1; x's axes in order. */
+GLIA_API glia_value glia_broadcast(struct glia_graph *g, glia_value x, int rank, const int64_t *dim,
+                                   const int *map);
+/** x broadcast to [rank] extents as NumPy does (trailing axes match, extents of 1 repeat). */
+GLIA_API glia_value glia_broadcast_to(struct glia_graph *g, glia_value x, int rank,
+                                      const int64_t *dim);
+GLIA_API glia_value glia_reshape(struct glia_graph *g, glia_value x, int rank, const int64_t *dim);
+/** Axis k of the result is x's axis order[k]. */
+GLIA_API glia_value glia_permute(struct glia_graph *g, glia_value x, const int *order);
+/** Rows start .. stop - 1 by step along every axis: start, stop, step [rank]; step >= 1. */
+GLIA_API glia_value glia_slice(struct glia_graph *g, glia_value x, const int64_t *start,
+                               const int64_t *stop, const int64_t *step);
+/** x inside zeros: before, after [rank] rows on each side, `inside` [rank] rows between neighbours (NULL = 0): adjoint of slice. */
+GLIA_API glia_value glia_pad(struct glia_graph *g, glia_value x, const int64_t *before,
+                             const int64_t *after, const int64_t *inside);
+/** n values side by side along an axis; all other extents equal. */
+GLIA_API glia_value glia_concat(struct glia_graph *g, int n, const glia_value *x, int axis);
+/** 0, 1, 2, ... along `axis` of an array of this type. */
+GLIA_API glia_value glia_iota(struct glia_graph *g, struct glia_type type, int axis);
+
+/* Reductions over axes [n_axes]; they vanish from the shape (keep = false) or stay as 1. n_axes = -1: all.
+ * Sums are accumulated in float64; a sum over everything runs over fixed blocks of 4,096 elements along a tree. */
+GLIA_API glia_value glia_reduce_sum(struct glia_graph *g, glia_value x, int n_axes, const int *axes,
+                                    bool keep);
+GLIA_API glia_value glia_reduce_mean(struct glia_graph *g, glia_value x, int n_axes,
+                                     const int *axes, bool keep);
+/** Largest; a NaN wins; the derivative is shared equally among ties. */
+GLIA_API glia_value glia_reduce_max(struct glia_graph *g, glia_value x, int n_axes, const int *axes,
+                                    bool keep);
+/** Index (i32) of the first largest along the last axis: [..., n] -> [...]. */
+GLIA_API glia_value glia_argmax(struct glia_graph *g, glia_value x);
+
+/** Batched product op(a) op(b): a [..., m, k] or its transpose, b [..., k, n] or its transpose, leading axes equal -> [..., m, n]. */
+GLIA_API glia_value glia_matmul(struct glia_graph *g, glia_value a, glia_value b, bool transpose_a,
+                                bool transpose_b);
+
+/** 1 where index = position along a new last axis of n, else 0: [...] integer -> [..., n] dtype. Out of range: all 0. */
+GLIA_API glia_value glia_one_hot(struct glia_graph *g, glia_value index, int64_t n,
+                                 glia_dtype dtype);
+/** Rows of x [n, ...] by index [...] (integer, 0 .. n-1; outside: rows of zeros) -> [index shape, ...]. */
+GLIA_API glia_value glia_gather(struct glia_graph *g, glia_value x, glia_value index);
+/** Zeros [n, ...] to which row r of x [index shape, ...] is added at index r, in order: adjoint of gather. */
+GLIA_API glia_value glia_scatter_add(struct glia_graph *g, glia_value x, glia_value index,
+                                     int64_t n);
+
+/** log(softmax(x)) along the last axis, shifted by the largest. */
+GLIA_API glia_value glia_log_softmax(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_softmax(struct glia_graph *g, glia_value x);
+
+/** Uniform in (0, 1): element e of row r of the result [shape of position, tail...] is keyed by
+ *  (stream, seed, step, position r, e).
+ *  stream    name of the draw: layer path and use
+ *  seed, step i64 scalars;  position i64 [...]: place of the row in the global batch
+ *  Source: salmon2011 (Philox4x32-10). */
+GLIA_API glia_value glia_random(struct glia_graph *g, glia_dtype dtype, const char *stream,
+                                glia_value seed, glia_value step, glia_value position,
+                                int tail_rank, const int64_t *tail);
+
+#endif

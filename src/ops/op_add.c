@@ -1,0 +1,61 @@
+/* add: y = a + b. Floats and integers. */
+#include "op_priv.h"
+
+static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, glia_value *dx)
+{
+  (void)g;
+  (void)y;
+  dx[0] = dy;
+  dx[1] = dy;
+}
+
+static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const glia_value *t)
+{
+  (void)y;
+  if (t[0] == GLIA_NONE) return t[1];
+  return t[1] == GLIA_NONE ? t[0] : glia_add(g, t[0], t[1]);
+}
+
+static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
+{
+  double v;
+
+  if (glia_is_full(g, n->in[0], &v) && v == 0.0) return n->in[1];
+  if (glia_is_full(g, n->in[1], &v) && v == 0.0) return n->in[0];
+  /* one order for a + b and b + a: IEEE addition commutes */
+  if (n->in[0] > n->in[1]) return glia_add(g, n->in[1], n->in[0]);
+  return GLIA_NONE;
+}
+
+GLIA_BINARY(a + b)
+GLIA_BINARY_ONE(int32_t, i32, a + b)
+GLIA_BINARY_ONE(int64_t, i64, a + b)
+
+static glia_value sample(struct glia_sample *s, int k)
+{
+  if (k > 0) return GLIA_NONE;
+  const glia_value a = glia_sample_real(s, 2, (int64_t[]){3, 5}, -2.0, 2.0);
+  return glia_add(s->g, a, glia_sample_real(s, 2, (int64_t[]){3, 5}, -2.0, 2.0));
+}
+
+const struct glia_op glia_op_add_ = {
+    .name = "add",
+    .n_in = 2,
+    .elementwise = true,
+    .infer = glia_infer_same_,
+    .simplify = simplify,
+    .vjp = vjp,
+    .jvp = jvp,
+    .vmap = glia_vmap_elementwise_,
+    .reference = {[GLIA_F32] = reference_f32,
+                  [GLIA_F64] = reference_f64,
+                  [GLIA_I32] = reference_i32,
+                  [GLIA_I64] = reference_i64},
+    .flops_per_element = 1.0,
+    .sample = sample,
+};
+
+glia_value glia_add(struct glia_graph *g, glia_value a, glia_value b)
+{
+  return glia_binary_(g, &glia_op_add_, a, b, NULL);
+}

@@ -1,0 +1,51 @@
+/* mul: y = a b. Floats and integers. */
+#include "op_priv.h"
+
+static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, glia_value *dx)
+{
+  dx[0] = glia_mul(g, dy, y->in[1]);
+  dx[1] = glia_mul(g, dy, y->in[0]);
+}
+
+static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
+{
+  double v;
+
+  if (glia_is_full(g, n->in[0], &v) && v == 1.0) return n->in[1];
+  if (glia_is_full(g, n->in[1], &v) && v == 1.0) return n->in[0];
+  if (n->in[0] > n->in[1]) return glia_mul(g, n->in[1], n->in[0]);
+  return GLIA_NONE; /* x * 0 is not folded: it would hide a NaN */
+}
+
+GLIA_BINARY(a *b)
+GLIA_BINARY_ONE(int32_t, i32, a *b)
+GLIA_BINARY_ONE(int64_t, i64, a *b)
+
+static glia_value sample(struct glia_sample *s, int k)
+{
+  if (k > 0) return GLIA_NONE;
+  const glia_value a = glia_sample_real(s, 2, (int64_t[]){3, 5}, -2.0, 2.0);
+  return glia_mul(s->g, a, glia_sample_real(s, 2, (int64_t[]){3, 5}, -2.0, 2.0));
+}
+
+const struct glia_op glia_op_mul_ = {
+    .name = "mul",
+    .n_in = 2,
+    .elementwise = true,
+    .infer = glia_infer_same_,
+    .simplify = simplify,
+    .vjp = vjp,
+    .jvp = glia_jvp_from_slope_,
+    .vmap = glia_vmap_elementwise_,
+    .reference = {[GLIA_F32] = reference_f32,
+                  [GLIA_F64] = reference_f64,
+                  [GLIA_I32] = reference_i32,
+                  [GLIA_I64] = reference_i64},
+    .flops_per_element = 1.0,
+    .sample = sample,
+};
+
+glia_value glia_mul(struct glia_graph *g, glia_value a, glia_value b)
+{
+  return glia_binary_(g, &glia_op_mul_, a, b, NULL);
+}
