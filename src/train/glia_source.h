@@ -36,8 +36,10 @@ GLIA_API int glia_source_field(const struct glia_source *s, const char *name);
 GLIA_API void glia_source_close(struct glia_source **s);
 
 /** A source over arrays in memory (borrowed): data[i] is field[i]'s rows [n, ...]. Ownership: close *out. */
-GLIA_API GLIA_NODISCARD glia_status glia_source_from_memory(const char *name, int64_t n, int n_fields,
-                                                            const struct glia_field *field, const void *const *data,
+GLIA_API GLIA_NODISCARD glia_status glia_source_from_memory(const char *name, int64_t n,
+                                                            int n_fields,
+                                                            const struct glia_field *field,
+                                                            const void *const *data,
                                                             struct glia_source **out);
 
 #endif

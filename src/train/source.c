@@ -31,7 +31,8 @@ static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_
   const char *from = m->data[field];
   char *to = out;
 
-  for (int64_t i = 0; i < n_rows; i++) memcpy(to + (size_t)i * bytes, from + (size_t)row[i] * bytes, bytes);
+  for (int64_t i = 0; i < n_rows; i++)
+    memcpy(to + (size_t)i * bytes, from + (size_t)row[i] * bytes, bytes);
   return GLIA_OK;
 }
 
@@ -44,8 +45,9 @@ static void close_memory(void *self)
   free(m);
 }
 
-glia_status glia_source_from_memory(const char *name, int64_t n, int n_fields, const struct glia_field *field,
-                                    const void *const *data, struct glia_source **out)
+glia_status glia_source_from_memory(const char *name, int64_t n, int n_fields,
+                                    const struct glia_field *field, const void *const *data,
+                                    struct glia_source **out)
 {
   struct memory *m = calloc(1, sizeof *m);
 

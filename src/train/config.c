@@ -1,0 +1,86 @@
+/* The YAML of a run, as far as the loop reads it. */
+#include "glia_train.h"
+
+static const char *const top_keys[] = {
+    "seed",   "data",     "model",      "loss", "optimizer", "lr_schedule", "clip_norm",
+    "epochs", "parallel", "checkpoint", "init", "max_steps", "dtype",       NULL};
+static const char *const data_keys[] = {"file", "batch", "micro_batch", "shuffle", "last", NULL};
+static const char *const parallel_keys[] = {"stages", "schedule", "threads", NULL};
+static const char *const checkpoint_keys[] = {"dir", "every", "keep", NULL};
+
+static glia_status read_data(const struct glia_yaml *root, struct glia_train_config *c)
+{
+  static const char *const last[] = {"pad", NULL};
+  const struct glia_yaml *data = glia_yaml_get(root, "data");
+  int how = 0;
+
+  if (data == NULL)
+    return glia_yaml_error(root, "no data: is given; expected data: {file: F.h5, batch: N}");
+  GLIA_TRY(glia_yaml_check_keys(data, data_keys));
+  GLIA_TRY(glia_yaml_get_text(data, "file", &c->data_file));
+  if (c->data_file == NULL)
+    return glia_yaml_error(data, "no file: is given; expected data: {file: F.h5, ...}");
+  GLIA_TRY(glia_yaml_get_int(data, "batch", 1, INT32_MAX, &c->batch));
+  c->micro_batch = c->batch;
+  GLIA_TRY(glia_yaml_get_int(data, "micro_batch", 1, INT32_MAX, &c->micro_batch));
+  GLIA_TRY(glia_yaml_get_bool(data, "shuffle", &c->shuffle));
+  GLIA_TRY(glia_yaml_get_choice(data, "last", last, &how));
+  if (c->batch % c->micro_batch != 0) {
+    const long long below = (long long)(c->batch / c->micro_batch * c->micro_batch);
+    const long long above = below + (long long)c->micro_batch;
+    if (below == 0)
+      return glia_yaml_error(data,
+                             "batch %lld is no multiple of micro_batch %lld; the nearest is %lld",
+                             (long long)c->batch, (long long)c->micro_batch, above);
+    return glia_yaml_error(
+        data, "batch %lld is no multiple of micro_batch %lld; the nearest are %lld and %lld",
+        (long long)c->batch, (long long)c->micro_batch, below, above);
+  }
+  return GLIA_OK;
+}
+
+glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_train_config *c)
+{
+  int64_t seed = 1, threads = 1, stages = 1;
+  static const char *const schedules[] = {"1f1b", NULL};
+  int schedule = 0;
+
+  *c = (struct glia_train_config){
+      .batch = 32, .shuffle = true, .epochs = -1, .max_steps = -1, .checkpoint_keep = 2};
+  if (root->kind != GLIA_YAML_MAP)
+    return glia_yaml_error(root, "expected a map of keys such as data, model, loss");
+  GLIA_TRY(glia_yaml_check_keys(root, top_keys));
+  GLIA_TRY(glia_yaml_get_int(root, "seed", 0, INT64_MAX, &seed));
+  c->seed = (uint64_t)seed;
+  GLIA_TRY(read_data(root, c));
+  GLIA_TRY(glia_yaml_get_int(root, "epochs", 0, INT32_MAX, &c->epochs));
+  GLIA_TRY(glia_yaml_get_int(root, "max_steps", 0, INT64_MAX / 2, &c->max_steps));
+  GLIA_TRY(glia_yaml_get_text(root, "init", &c->init));
+
+  const struct glia_yaml *parallel = glia_yaml_get(root, "parallel");
+  GLIA_TRY(glia_yaml_check_keys(parallel, parallel_keys));
+  GLIA_TRY(glia_yaml_get_int(parallel, "threads", 1, 1024, &threads));
+  GLIA_TRY(glia_yaml_get_int(parallel, "stages", 1, 1, &stages));
+  GLIA_TRY(glia_yaml_get_choice(parallel, "schedule", schedules, &schedule));
+  c->threads = (int)threads;
+  c->stages = (int)stages;
+
+  const struct glia_yaml *checkpoint = glia_yaml_get(root, "checkpoint");
+  GLIA_TRY(glia_yaml_check_keys(checkpoint, checkpoint_keys));
+  GLIA_TRY(glia_yaml_get_text(checkpoint, "dir", &c->checkpoint_dir));
+  GLIA_TRY(glia_yaml_get_int(checkpoint, "every", 0, INT64_MAX, &c->checkpoint_every));
+  GLIA_TRY(glia_yaml_get_int(checkpoint, "keep", 1, 1000000, &c->checkpoint_keep));
+  if (checkpoint != NULL && c->checkpoint_dir == NULL && checkpoint->kind == GLIA_YAML_MAP)
+    return glia_yaml_error(
+        checkpoint, "no dir: is given; expected checkpoint: {dir: run, every: 200, keep: 2}");
+  return GLIA_OK;
+}
+
+int64_t glia_train_steps(const struct glia_train_config *c, int64_t n)
+{
+  const struct glia_order order = {.n = n, .batch = c->batch};
+  const int64_t epoch = glia_order_steps(&order);
+
+  if (c->epochs < 0) return c->max_steps < 0 ? epoch : c->max_steps;
+  return c->max_steps >= 0 && c->max_steps < c->epochs * epoch ? c->max_steps : c->epochs * epoch;
+}

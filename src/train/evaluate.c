@@ -1,0 +1,92 @@
+/* Evaluation and prediction: whole sources through the eval and predict entry points. */
+#include "feed_priv.h"
+
+#include <math.h>
+#include <string.h>
+
+static glia_status meet(const struct glia_meeting *m, glia_status st)
+{
+  return m != NULL && m->agree != NULL ? m->agree(m->self, st) : st;
+}
+
+static double sum_output(struct glia_engine *e, const char *name, double missing)
+{
+  const double *v = glia_engine_output(e, "eval", name);
+
+  return v != NULL ? *v : missing;
+}
+
+glia_status glia_evaluate(const struct glia_model *model, struct glia_engine *engine,
+                          struct glia_source *source, int64_t micro_batch, int64_t micro_batches,
+                          const struct glia_meeting *meeting, struct glia_eval_result *out)
+{
+  const struct glia_order order = {0, source->n, micro_batch * micro_batches, micro_batch, false};
+  double loss = 0.0, weight = 0.0, correct = 0.0;
+  struct feed feed;
+  glia_status st = GLIA_OK;
+
+  *out = (struct glia_eval_result){.n = source->n, .loss = NAN, .accuracy = NAN};
+  GLIA_TRY(meet(meeting, glia_feed_init_(&feed, glia_model_graph(model), source, &order,
+                                         glia_engine_threads(engine))));
+  for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
+    feed.step = s;
+    st = glia_engine_step(engine, "eval", micro_batches, &feed.feed);
+    if (sum_output(engine, "failed", 0.0) > 0.0 || st != GLIA_OK) st = meet(meeting, st);
+    loss += sum_output(engine, "loss_sum", NAN);
+    weight += sum_output(engine, "weight_sum", NAN);
+    correct += sum_output(engine, "correct_sum", NAN);
+  }
+  glia_feed_fini_(&feed);
+  GLIA_TRY(st);
+  out->loss = loss / weight;
+  out->accuracy = correct / weight;
+  return GLIA_OK;
+}
+
+/* Hands rows on as micro-batches finish; one worker, so in order. */
+struct handing {
+  struct feed feed;
+  int output;
+  size_t row_bytes;
+  glia_status (*sink)(void *self, int64_t first, int64_t n, const void *rows);
+  void *self;
+};
+
+static glia_status fill(void *self, int64_t index, int worker, void *const *data)
+{
+  struct handing *h = self;
+
+  return h->feed.feed.fill(&h->feed, index, worker, data);
+}
+
+static glia_status take(void *self, int64_t index, int worker, const void *const *data)
+{
+  struct handing *h = self;
+  const struct glia_order *o = &h->feed.order;
+  const int64_t first = h->feed.step * o->batch + index * o->micro_batch;
+  const int64_t n = o->n - first < o->micro_batch ? o->n - first : o->micro_batch;
+
+  (void)worker;
+  return n > 0 ? h->sink(h->self, first, n, data[h->output]) : GLIA_OK;
+}
+
+glia_status glia_predict(const struct glia_model *model, struct glia_engine *engine,
+                         struct glia_source *source, int64_t micro_batch,
+                         glia_status (*sink)(void *self, int64_t first, int64_t n,
+                                             const void *rows),
+                         void *self)
+{
+  const struct glia_order order = {0, source->n, micro_batch, micro_batch, false};
+  struct handing h = {.sink = sink, .self = self};
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(glia_feed_init_(&h.feed, glia_model_graph(model), source, &order,
+                           glia_engine_threads(engine)));
+  const struct glia_feed feed = {.self = &h, .fill = fill, .take = take};
+  for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
+    h.feed.step = s;
+    st = glia_engine_step(engine, "predict", 1, &feed);
+  }
+  glia_feed_fini_(&h.feed);
+  return st;
+}

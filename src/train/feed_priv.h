@@ -1,0 +1,29 @@
+/* Micro-batches for an engine: rows of a source in the run's order, by the names of the graph's inputs. */
+#ifndef FEED_PRIV_H
+#define FEED_PRIV_H
+
+#include "glia_train.h"
+
+typedef enum { ROLE_FIELD, ROLE_WEIGHT, ROLE_POSITION, ROLE_STOP, ROLE_NONE } feed_role;
+
+struct feed {
+  struct glia_feed feed;
+  struct glia_order order;
+  struct glia_source *source;
+  const struct glia_observer *observer;
+  int64_t step; /* 0-based, of the run */
+  int n_inputs;
+  feed_role *role; /* [graph inputs] */
+  int *field;      /* [graph inputs] */
+  int workers;
+  int64_t *row, *position; /* [workers, micro_batch] */
+  float *weight;           /* [workers, micro_batch] */
+};
+
+/** Bind the graph's per-micro-batch inputs to the source. Errors: GLIA_E_MISSING (a field that the model reads), GLIA_E_SHAPE. */
+GLIA_NODISCARD glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g,
+                                           struct glia_source *source,
+                                           const struct glia_order *order, int workers);
+void glia_feed_fini_(struct feed *f);
+
+#endif
