@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const double nap_s =
-    0.2; /* longest sleep without a look at *stop: a signal may come just before one begins */
+/* Longest sleep before stop is asked: a signal may come just before one begins. */
+static const double nap_s = 0.2;
 static const double late_share = 0.1;
 
 struct run {
@@ -36,7 +36,7 @@ static int64_t clock_ns(clockid_t clock)
 
 static bool stopped(const struct run *run)
 {
-  return run->options->stop != NULL && *run->options->stop != 0;
+  return run->options->stop != NULL && run->options->stop() != 0;
 }
 
 /* Sleep until the monotonic clock shows `until`, or somebody stops us. */

@@ -4,13 +4,10 @@
 
 #include "glia_sample.h"
 
-#include <signal.h>
-
 struct glia_agent_options {
   double period_s;   /* 1 ms or more */
   double duration_s; /* 0: until stopped */
-  const volatile sig_atomic_t
-      *stop; /* set it, from a signal handler say, to end early; may be NULL */
+  int (*stop)(void); /* asked now and then: anything but 0 ends the run; NULL: never */
 };
 
 /** One row, as handed to a sink. */
@@ -30,7 +27,7 @@ struct glia_agent_sink {
 
 typedef enum {
   GLIA_AGENT_COMPLETED, /* the duration is over */
-  GLIA_AGENT_STOPPED    /* somebody set *stop */
+  GLIA_AGENT_STOPPED    /* stop said so */
 } glia_agent_reason;
 
 /** What a run did; valid also when it failed. */
@@ -52,7 +49,7 @@ GLIA_API const char *glia_agent_reason_name(glia_agent_reason reason);
 /** Take a sample every period and hand it to the sink.
  *
  *  Times are fixed when the run starts (start + k period, k = 1, 2, ...), so that small delays do not add up. The sample at the
- *  start only opens the first interval. A duration of 3 s with a period of 0.2 s gives 15 rows. *stop is seen within 0.2 s.
+ *  start only opens the first interval. A duration of 3 s with a period of 0.2 s gives 15 rows. stop is asked at least every 0.2 s.
  *
  *  set     borrowed
  *  result  may be NULL

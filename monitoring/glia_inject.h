@@ -4,8 +4,6 @@
 
 #include "glia_status.h"
 
-#include <signal.h>
-
 struct glia_injector; /* one kind of fault; a line in injectors.def */
 
 struct glia_inject_options {
@@ -13,7 +11,7 @@ struct glia_inject_options {
   int threads;       /* 0: one per core that this process may use; more is refused */
   int64_t
       size_bytes; /* memory to work on, 0: what suits the kind; more than 1/8 of what is free is refused */
-  const volatile sig_atomic_t *stop; /* set it to end early; may be NULL */
+  int (*stop)(void); /* asked now and then: anything but 0 ends the fault; NULL: never */
 };
 
 /** What was done; valid also when it failed. */
@@ -23,7 +21,7 @@ struct glia_inject_result {
   int threads;
   int64_t size_bytes; /* memory worked on; 0 where the kind uses none */
   double bytes_per_s; /* read and written; 0 likewise */
-  bool stopped;       /* *stop was set */
+  bool stopped;       /* stop said so */
 };
 
 /** The i-th kind of fault, NULL past the last. */
@@ -37,7 +35,7 @@ GLIA_API const char *glia_injector_name(const struct glia_injector *injector);
 GLIA_API const char *glia_injector_help(const struct glia_injector *injector);
 
 /** Cause the fault in threads of this process and return when it is over. Every thread watches the clock by itself; no process,
- *  file or setting is left behind, however this one ends. *stop is seen within 50 ms.
+ *  file or setting is left behind, however this one ends. stop is asked at least every 50 ms.
  *
  *  result  may be NULL
  *

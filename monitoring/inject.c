@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -153,13 +154,13 @@ static glia_status start(struct crew *crew, int i)
   return GLIA_OK;
 }
 
-/* Wait for the deadline or for *stop; true when stopped. */
-static bool wait_for_end(int64_t deadline_ns, const volatile sig_atomic_t *stop)
+/* Wait for the deadline or for stop; true when stopped. */
+static bool wait_for_end(int64_t deadline_ns, int (*stop)(void))
 {
   const struct timespec nap = {.tv_nsec = nap_ns};
 
   while (clock_ns(CLOCK_MONOTONIC) < deadline_ns) {
-    if (stop != NULL && *stop != 0) return true;
+    if (stop != NULL && stop() != 0) return true;
     clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
   }
   return false;

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,7 +14,9 @@ static int64_t at_ns[MOST]; /* monotonic times of the rows */
 static int64_t n_rows;
 static double slow_s;        /* the sink takes this long on row 2 */
 static int64_t fail_at = -1; /* and fails on this one */
-static volatile sig_atomic_t stop;
+static atomic_int stop;
+
+static int asked_to_stop(void) { return stop; }
 static int64_t stop_at = -1;
 
 static void nap(double s)
@@ -62,7 +65,7 @@ static glia_status run(double period_s, double duration_s, struct glia_agent_res
 {
   const struct glia_sampler *const one[] = {&beat};
   const struct glia_agent_options options = {
-      .period_s = period_s, .duration_s = duration_s, .stop = &stop};
+      .period_s = period_s, .duration_s = duration_s, .stop = asked_to_stop};
   const struct glia_agent_sink sink = {.self = at_ns, .row = keep};
   struct glia_sample_set *set = NULL;
 

@@ -6,11 +6,14 @@
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop;
+static atomic_int stop;
+
+static int asked_to_stop(void) { return stop; }
 
 static int allowed_cores(void)
 {
@@ -45,7 +48,7 @@ static void every_kind_ends_by_itself_and_leaves_no_thread(void)
 
   for (int i = 0; (injector = glia_injector_get(i)) != NULL; i++) {
     struct glia_inject_result r;
-    const struct glia_inject_options options = {.duration_s = 0.3, .stop = &stop};
+    const struct glia_inject_options options = {.duration_s = 0.3, .stop = asked_to_stop};
     CU_ASSERT_EQUAL(glia_inject_run(injector, &options, &r), GLIA_OK);
     tap_note("%s: %.3f s wall, %.3f s of CPU, %d threads, %lld B, %.3g B/s",
              glia_injector_name(injector), r.wall_s, r.cpu_s, r.threads, (long long)r.size_bytes,
@@ -86,7 +89,8 @@ static void *stop_soon(void *arg)
 static void a_flag_stops_it(void)
 {
   struct glia_inject_result r;
-  const struct glia_inject_options options = {.duration_s = 30.0, .threads = 1, .stop = &stop};
+  const struct glia_inject_options options = {
+      .duration_s = 30.0, .threads = 1, .stop = asked_to_stop};
   pthread_t thread;
 
   CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, stop_soon, NULL), 0);
