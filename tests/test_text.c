@@ -70,7 +70,7 @@ static void numbers_follow_the_core_schema(void)
   CU_ASSERT(glia_parse_real("1e-3", &r) && r == 1e-3);
   CU_ASSERT(glia_parse_real("-1.", &r) && r == -1.0);
   CU_ASSERT(glia_parse_real("+.5E+2", &r) && r == 50.0);
-  CU_ASSERT(glia_parse_real("-.inf", &r) && r == -INFINITY);
+  CU_ASSERT(glia_parse_real("-.inf", &r) && isinf(r) && r < 0.0);
   CU_ASSERT(glia_parse_real(".NaN", &r) && isnan(r));
   CU_ASSERT(glia_parse_int("-9223372036854775808", &i) && i == INT64_MIN);
   CU_ASSERT(glia_parse_int("+007", &i) && i == 7);

@@ -208,7 +208,8 @@ static glia_status refuse_duplicates(const struct reader *r, const struct yaml_n
                  all[i - 1]->seen.line);
       else
         snprintf(why, sizeof why, "key '%s' stands here twice", all[i]->seen.key);
-      st = refuse(r, &(yaml_mark_t){.line = line > 0 ? (size_t)line - 1 : 0}, why);
+      const yaml_mark_t mark = {.line = line > 0 ? (size_t)line - 1 : 0};
+      st = refuse(r, &mark, why);
     }
   free(all);
   return st;

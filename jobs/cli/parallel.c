@@ -1,0 +1,169 @@
+/* Commands that run on all ranks: how MPI starts, and how all ranks end with one exit code. */
+#include "cli_priv.h"
+
+#include "glia_log.h"
+#include "glia_text.h"
+
+#include <mpi.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MEET_S = 5 }; /* how long a failed rank waits for the others before it ends them all */
+
+static MPI_Comm ending =
+    MPI_COMM_NULL; /* for the last meeting alone: no message of the run can meet its own */
+
+/* A whole number in the environment; `otherwise` when there is none. "2(x3),1" reads 2. */
+static int64_t env_int(const char *name, int64_t otherwise)
+{
+  const char *text = getenv(name);
+  char *end;
+
+  if (text == NULL || *text == '\0') return otherwise;
+  const long long v = strtoll(text, &end, 10);
+  return end == text ? otherwise : v;
+}
+
+static bool has_env(const char *name)
+{
+  const char *text = getenv(name);
+
+  return text != NULL && *text != '\0';
+}
+
+static bool in_srun_step(void)
+{
+  return has_env("SLURM_PROCID") && env_int("SLURM_STEP_NUM_TASKS", 1) > 1;
+}
+
+int cli_launcher_rank(void)
+{
+  static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+
+  for (size_t i = 0; i < GLIA_COUNT(names); i++)
+    if (has_env(names[i])) return (int)env_int(names[i], 0);
+  return in_srun_step() ? (int)env_int("SLURM_PROCID", 0) : 0;
+}
+
+/* srun starts n processes that know nothing of each other, unless it speaks PMIx: n runs would write one checkpoint.
+ * A batch script has SLURM_NTASKS too, but is no step of several tasks; and under mpirun its own variables stand. */
+static bool launched_apart(void)
+{
+  return in_srun_step() && !has_env("OMPI_COMM_WORLD_SIZE") && !has_env("PMIX_RANK") &&
+         !has_env("PMIX_NAMESPACE");
+}
+
+static glia_status refuse_apart(void)
+{
+  return GLIA_FAIL(
+      GLIA_E_USAGE,
+      "srun started %lld separate runs instead of one with %lld ranks: use srun --mpi=pmix",
+      (long long)env_int("SLURM_STEP_NUM_TASKS", 1), (long long)env_int("SLURM_STEP_NUM_TASKS", 1));
+}
+
+static int cores_of(pid_t pid)
+{
+  cpu_set_t set;
+
+  return sched_getaffinity(pid, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+/* Cores that a container's CPU quota leaves, or a large number. */
+static double quota_cores(void)
+{
+  FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
+  double quota_us = 0.0;
+  double period_us = 0.0;
+
+  if (f == NULL) return 1e9;
+  const int n = fscanf(f, "%lf %lf", &quota_us, &period_us); /* "max 100000" reads 0 numbers */
+  fclose(f);
+  return n == 2 && period_us > 0.0 ? quota_us / period_us : 1e9;
+}
+
+/* Cores that the ranks on this node share. A launcher binds each rank to a part of them: its own mask tells more. */
+static double shared_cores(void)
+{
+  const int own = cores_of(0);
+  const int launcher = cores_of(getppid());
+  const double cores = (double)env_int("SLURM_CPUS_ON_NODE", launcher > own ? launcher : own);
+  const double quota = quota_cores();
+
+  return cores < quota ? cores : quota;
+}
+
+/* More ranks than cores: a rank that spins while it waits takes the core from the one it waits for. */
+static void yield_when_crowded(void)
+{
+  const int64_t local = env_int("OMPI_COMM_WORLD_LOCAL_SIZE",
+                                in_srun_step() ? env_int("SLURM_STEP_TASKS_PER_NODE", 1) : 1);
+
+  if ((double)local > shared_cores()) setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+}
+
+glia_status cli_parallel_begin(struct glia_args *args)
+{
+  int provided = 0;
+  const bool apart = launched_apart();
+
+  if (apart && !has_env("PMI_RANK") && !has_env("PMI_FD")) return refuse_apart();
+  yield_when_crowded();
+  GLIA_CHECK(MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) == MPI_SUCCESS, GLIA_E_MPI,
+             "MPI does not start");
+  MPI_Comm_rank(MPI_COMM_WORLD, &args->rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &args->size);
+  glia_log_set_rank(args->rank, args->size);
+  if (apart && args->size == 1) { /* another PMI was there, but this MPI does not speak it */
+    MPI_Finalize();
+    return refuse_apart();
+  }
+  MPI_Comm_dup(MPI_COMM_WORLD, &ending);
+  GLIA_CHECK(provided == MPI_THREAD_MULTIPLE, GLIA_E_MPI,
+             "this MPI does not support threads (level %d)", provided);
+  return GLIA_OK;
+}
+
+/* A rank that failed alone cannot know whether the others will come. */
+static void wait_for_all(const struct glia_args *args, glia_status st, int code,
+                         MPI_Request *request)
+{
+  const struct timespec pause = {.tv_nsec = 1000000};
+  const double start_s = glia_time_s();
+  int done = 0;
+
+  for (;;) {
+    MPI_Test(request, &done, MPI_STATUS_IGNORE);
+    if (done) return;
+    if (st != GLIA_OK && glia_time_s() - start_s > MEET_S) {
+      cli_print_failure(args->command, st);
+      fprintf(stderr, "glia %s: rank %d failed alone; the others are ended\n", args->command->name,
+              args->rank);
+      MPI_Abort(MPI_COMM_WORLD, code);
+    }
+    nanosleep(&pause, NULL);
+  }
+}
+
+int cli_parallel_end(const struct glia_args *args, glia_status st, int code)
+{
+  MPI_Request request;
+  int initialized = 0;
+  int finalized = 0;
+
+  MPI_Initialized(&initialized);
+  MPI_Finalized(&finalized);
+  if (!initialized || finalized) { /* the start was refused, on all ranks */
+    return st != GLIA_OK ? cli_fail_at_start(args->command, st) : code;
+  }
+  const int own[2] = {code, st != GLIA_OK && args->rank == 0};
+  int all[2] = {code, own[1]};
+  MPI_Iallreduce(own, all, 2, MPI_INT, MPI_MAX, ending, &request);
+  wait_for_all(args, st, code, &request);
+  if (st != GLIA_OK && (args->rank == 0 || all[1] == 0)) cli_print_failure(args->command, st);
+  MPI_Comm_free(&ending);
+  MPI_Finalize();
+  return all[0];
+}

@@ -1,0 +1,120 @@
+/* From the words of a command line to the exit code of the command that they name. */
+#include "cli_priv.h"
+
+#include "glia_text.h"
+
+#include <string.h>
+#include <time.h>
+
+bool cli_is_group(const char *word)
+{
+  for (const struct glia_command *const *c = cli_commands; *c != NULL; c++)
+    if (cli_in_group(*c, word)) return true;
+  return false;
+}
+
+const struct glia_command *cli_find(int argc, char **argv, int *used)
+{
+  for (const struct glia_command *const *c = cli_commands; *c != NULL; c++) {
+    if (argc < 2 || !cli_in_group(*c, argv[0])) continue;
+    *used = 2;
+    if (strcmp((*c)->name + strlen(argv[0]) + 1, argv[1]) == 0) return *c;
+  }
+  *used = 1;
+  for (const struct glia_command *const *c = cli_commands; *c != NULL; c++)
+    if (argc >= 1 && strcmp((*c)->name, argv[0]) == 0) return *c;
+  return NULL;
+}
+
+glia_status cli_unknown(int argc, char **argv)
+{
+  const char *known[256];
+  const char *group = cli_is_group(argv[0]) ? argv[0] : NULL;
+  size_t n = 0;
+
+  GLIA_CHECK(group == NULL || argc > 1, GLIA_E_USAGE, "say which: 'glia %s --help' lists them",
+             group);
+  const char *word = group != NULL ? argv[1] : argv[0];
+  for (const struct glia_command *const *c = cli_commands; *c != NULL; c++)
+    if (n + 1 < GLIA_COUNT(known) && !(*c)->hidden && (group == NULL || cli_in_group(*c, group)))
+      known[n++] = group != NULL ? (*c)->name + strlen(group) + 1 : (*c)->name;
+  known[n] = NULL;
+  const char *nearest = glia_nearest(word, known);
+  const char *blank = group != NULL ? " " : "";
+  group = group != NULL ? group : "";
+  if (nearest != NULL)
+    return GLIA_FAIL(GLIA_E_USAGE, "unknown command '%s%s%.60s': did you mean '%s%s%s'?", group,
+                     blank, word, group, blank, nearest);
+  return GLIA_FAIL(GLIA_E_USAGE, "unknown command '%s%s%.60s': 'glia%s%s --help' lists them", group,
+                   blank, word, *group != '\0' ? " " : "", group);
+}
+
+/* One rank alone complains. The others give it time: a launcher ends all as soon as one ends badly. */
+int cli_fail_at_start(const struct glia_command *command, glia_status st)
+{
+  const struct timespec pause = {.tv_sec = 1};
+
+  if (cli_launcher_rank() == 0)
+    cli_print_failure(command, st);
+  else
+    nanosleep(&pause, NULL);
+  return glia_status_exit_code(st);
+}
+
+static int run(const struct glia_command *command, int argc, char **argv)
+{
+  struct glia_args args;
+  bool help = false;
+  int code;
+
+  glia_status st = cli_parse(command, argc, argv, &args, &help);
+  if (st != GLIA_OK || help) {
+    cli_args_free(&args);
+    if (st != GLIA_OK) return cli_fail_at_start(command, st);
+    if (cli_launcher_rank() == 0) cli_help(stdout, command);
+    return 0;
+  }
+  st = cli_keep_stdout(&args);
+  if (st == GLIA_OK && command->parallel) st = cli_parallel_begin(&args);
+  if (st == GLIA_OK) st = command->run(&args);
+  st = cli_finish_output(&args, st);
+  code = st != GLIA_OK ? glia_status_exit_code(st) : args.exit_code;
+  if (command->parallel)
+    code = cli_parallel_end(&args, st, code);
+  else if (st != GLIA_OK)
+    cli_print_failure(command, st);
+  cli_args_free(&args);
+  return code;
+}
+
+static bool is_help(const char *word)
+{
+  return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+int cli_main(int argc, char **argv)
+{
+  int used = 0;
+
+  argc--;
+  argv++;
+  if (argc == 0) {
+    cli_help(stderr, NULL);
+    return glia_status_exit_code(GLIA_E_USAGE);
+  }
+  if (is_help(argv[0])) {
+    cli_help(stdout, NULL);
+    return 0;
+  }
+  if (strcmp(argv[0], "--version") == 0) {
+    printf("glia %s\n", PACKAGE_VERSION);
+    return 0;
+  }
+  const struct glia_command *command = cli_find(argc, argv, &used);
+  if (command != NULL) return run(command, argc - used, argv + used);
+  if (argc > 1 && cli_is_group(argv[0]) && is_help(argv[1])) {
+    cli_help_group(stdout, argv[0]);
+    return 0;
+  }
+  return cli_fail_at_start(NULL, cli_unknown(argc, argv));
+}
