@@ -1,0 +1,163 @@
+/* From a figure to its files, each whole or absent. */
+#include "figure_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- whole files ---- */
+
+glia_status glia_whole_open_(const char *path, struct whole_file *w)
+{
+  const size_t size = strlen(path) + sizeof ".XXXXXX";
+  const mode_t mask = umask(0);
+
+  umask(mask);
+  *w = (struct whole_file){.path = malloc(size), .temporary = malloc(size)};
+  if (w->path == NULL || w->temporary == NULL) {
+    glia_whole_abandon_(w);
+    return GLIA_FAIL(GLIA_E_MEMORY, "no memory for the name of a file");
+  }
+  snprintf(w->path, size, "%s", path);
+  snprintf(w->temporary, size, "%s.XXXXXX", path);
+  const int fd = mkstemp(w->temporary);
+  if (fd >= 0) {
+    (void)fchmod(fd, 0666 & ~mask);
+    w->f = fdopen(fd, "w");
+  }
+  if (w->f != NULL) return GLIA_OK;
+  const glia_status st = GLIA_FAIL(GLIA_E_IO, "%s: cannot write: %s", path, strerror(errno));
+  if (fd >= 0) {
+    close(fd);
+    unlink(w->temporary);
+  }
+  free(w->temporary);
+  w->temporary = NULL;
+  glia_whole_abandon_(w);
+  return st;
+}
+
+glia_status glia_whole_finish_(struct whole_file *w)
+{
+  const bool bad = ferror(w->f) != 0;
+  const bool unwritten = fflush(w->f) != 0 || fsync(fileno(w->f)) != 0;
+  const int why = errno;
+  const bool unclosed = fclose(w->f) != 0;
+
+  w->f = NULL;
+  GLIA_CHECK(!bad && !unwritten && !unclosed, GLIA_E_IO, "%s: cannot write: %s", w->path,
+             unwritten ? strerror(why) : "is the disk full?");
+  return GLIA_OK;
+}
+
+glia_status glia_whole_rename_(struct whole_file *w)
+{
+  GLIA_CHECK(rename(w->temporary, w->path) == 0, GLIA_E_IO, "%s: cannot write: %s", w->path,
+             strerror(errno));
+  free(w->temporary);
+  w->temporary = NULL;
+  return GLIA_OK;
+}
+
+void glia_whole_abandon_(struct whole_file *w)
+{
+  if (w->f != NULL) fclose(w->f);
+  if (w->temporary != NULL) unlink(w->temporary);
+  free(w->temporary);
+  free(w->path);
+  *w = (struct whole_file){0};
+}
+
+/* ---- the figure's files ---- */
+
+enum format { FORMAT_SVG, FORMAT_PDF, FORMAT_PNG, FORMAT_HTML, FORMAT_COUNT };
+
+static const char *const endings[] = {".svg", ".pdf", ".png", ".html"};
+
+/* Format and length of the name without ending. */
+static glia_status format_of(const char *path, enum format *out, size_t *stem)
+{
+  const char *dot = strrchr(path, '.');
+  const char *slash = strrchr(path, '/');
+
+  if (dot != NULL && slash != NULL && dot < slash) dot = NULL;
+  for (int i = 0; dot != NULL && i < FORMAT_COUNT; i++) {
+    if (strcmp(dot, endings[i]) != 0) continue;
+    *out = (enum format)i;
+    *stem = (size_t)(dot - path);
+    return GLIA_OK;
+  }
+  return GLIA_FAIL(GLIA_E_ARGUMENT, "%s: a figure is .svg, .pdf, .png or .html", path);
+}
+
+/* A CSV file that is not one of ours is somebody's data. */
+static glia_status may_replace(const char *path)
+{
+  static const char ours[] = GLIA_CSV_HEADER "\n";
+  char head[sizeof ours] = "";
+  FILE *f = fopen(path, "r");
+
+  if (f == NULL) return GLIA_OK;
+  const size_t n = fread(head, 1, sizeof ours - 1, f);
+  fclose(f);
+  GLIA_CHECK(n == 0 || strcmp(head, ours) == 0, GLIA_E_EXISTS,
+             "%s: exists and holds other data than a figure's: choose another name", path);
+  return GLIA_OK;
+}
+
+static glia_status render(struct glia_figure *fig, enum format format, FILE *f, const char *csv)
+{
+  const char *name = strrchr(csv, '/');
+
+  switch (format) {
+  case FORMAT_PDF:
+    return glia_figure_pdf_(fig, f);
+  case FORMAT_PNG:
+    return glia_figure_png_(fig, f);
+  case FORMAT_HTML:
+    return glia_figure_html_(fig, f, name != NULL ? name + 1 : csv);
+  default:
+    return glia_figure_svg_(fig, f, true);
+  }
+}
+
+glia_status glia_figure_prepare_(struct glia_figure *fig)
+{
+  if (fig->status == GLIA_OK) glia_figure_ranges_(fig);
+  if (fig->status == GLIA_OK) glia_figure_layout_(fig);
+  GLIA_CHECK(fig->status == GLIA_OK, fig->status, "%s", fig->why);
+  return GLIA_OK;
+}
+
+glia_status glia_figure_write(struct glia_figure *fig, const char *path)
+{
+  glia_status st = GLIA_OK;
+  struct whole_file picture = {0};
+  struct whole_file numbers = {0};
+  enum format format;
+  size_t stem;
+
+  GLIA_TRY(glia_figure_prepare_(fig));
+  GLIA_TRY(format_of(path, &format, &stem));
+  char *csv = malloc(stem + sizeof ".csv");
+  GLIA_CHECK(csv != NULL, GLIA_E_MEMORY, "no memory for the name of a file");
+  memcpy(csv, path, stem);
+  memcpy(csv + stem, ".csv", sizeof ".csv");
+  GLIA_TRY_TO(done, st, may_replace(csv));
+  GLIA_TRY_TO(done, st, glia_whole_open_(path, &picture));
+  GLIA_TRY_TO(done, st, glia_whole_open_(csv, &numbers));
+  GLIA_TRY_TO(done, st, render(fig, format, picture.f, csv));
+  GLIA_TRY_TO(done, st, glia_figure_csv_(fig, numbers.f));
+  GLIA_TRY_TO(done, st, glia_whole_finish_(&picture));
+  GLIA_TRY_TO(done, st, glia_whole_finish_(&numbers));
+  GLIA_TRY_TO(done, st, glia_whole_rename_(&picture));
+  GLIA_TRY_TO(done, st, glia_whole_rename_(&numbers));
+
+done:
+  glia_whole_abandon_(&picture);
+  glia_whole_abandon_(&numbers);
+  free(csv);
+  return st;
+}
