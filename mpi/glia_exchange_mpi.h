@@ -1,0 +1,53 @@
+/* Sums over micro-batches across ranks: the exchange of glia_exchange.h by messages.
+ *
+ * A bucket's elements are cut into one slice per rank. Every rank knows from (v, ranks, threads) which nodes of the
+ * canonical tree each rank holds, so each sends slice s of its nodes to rank s, which adds them along the tree and sends
+ * the sum back to all. Small buckets go whole to everybody, which saves the way back. Either way an element is added in
+ * the order of the tree, so the bits do not depend on the number of ranks.
+ *
+ * GLIA_STALL_WARN_S (5): a wait that lasts longer logs one line with the ranks that are missing.
+ * GLIA_STALL_ABORT_S (300): one that lasts longer fails with GLIA_E_MPI and that text; the program decides what then.
+ */
+#ifndef GLIA_EXCHANGE_MPI_H
+#define GLIA_EXCHANGE_MPI_H
+
+#include "glia_comm.h"
+#include "glia_exchange.h"
+
+/** Exchange over the ranks of comm, the same for all of them.
+ *
+ *  threads      workers of each rank; worker w of size * threads runs micro-batches glia_tree_range(v, size * threads, w)
+ *  max_buckets  buckets have index 0 to max_buckets - 1; each may be under way once at a time
+ *
+ *  start, poll and wait are called by one thread, the one that may call MPI; wait moves all buckets. A start that fails for
+ *  its arguments or for memory leaves the other ranks waiting: end the program. After GLIA_E_MPI every call fails.
+ *
+ *  Collective: yes, same arguments.
+ *  Ownership:  *out is yours to destroy; comm is borrowed until then.
+ *  Errors:     GLIA_E_ARGUMENT, GLIA_E_MEMORY, GLIA_E_RANKS (other arguments elsewhere), GLIA_E_MPI; on all ranks alike.
+ */
+GLIA_API GLIA_NODISCARD glia_status glia_exchange_mpi_create(struct glia_comm *comm, int threads,
+                                                             int max_buckets,
+                                                             struct glia_exchange **out);
+
+/** Get all memory that a bucket needs in steps of v micro-batches now, so that no start asks for more.
+ *  Collective: no; agree on the status. Errors: GLIA_E_ARGUMENT, GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_exchange_mpi_reserve(struct glia_exchange *exchange,
+                                                              const struct glia_bucket *bucket,
+                                                              int64_t v);
+
+/* What this rank did since the exchange was made. */
+struct glia_exchange_stat {
+  int64_t buckets; /* started */
+  int64_t bytes_sent;
+  int64_t allocations; /* grows on the first use of a size alone */
+  int64_t stalls;      /* waits past GLIA_STALL_WARN_S */
+  double wait_s;       /* inside wait */
+};
+
+GLIA_API struct glia_exchange_stat glia_exchange_mpi_stat(const struct glia_exchange *exchange);
+
+/** Destroy *exchange and set it to NULL; NULL is welcome. With messages under way it keeps their memory. Collective: yes. */
+GLIA_API void glia_exchange_mpi_destroy(struct glia_exchange **exchange);
+
+#endif

@@ -1,0 +1,402 @@
+/* The exchange by messages gives the bits of the loopback, for any number of ranks and threads. */
+#include "glia_agree.h"
+#include "glia_exchange_mpi.h"
+#include "glia_log.h"
+#include "tap_mpi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_BUCKETS = 4, MAX_RANKS = 16 };
+
+static struct glia_comm *world;
+
+static glia_status open_world(void) { return world != NULL ? GLIA_OK : glia_comm_world(&world); }
+
+/* Ranks 0 to n - 1; NULL on the others. */
+static struct glia_comm *first_ranks(int n)
+{
+  struct glia_comm *c = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(open_world(), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_comm_split(world, glia_comm_rank(world) < n ? 0 : -1, 0, &c), GLIA_OK);
+  return c;
+}
+
+/* Numbers of many magnitudes: sums in another order have other bits. */
+static void fill(glia_dtype dtype, int64_t i, int64_t n, void *data)
+{
+  uint64_t key = (uint64_t)(i + 1) * 0x9e3779b97f4a7c15u;
+
+  for (int64_t e = 0; e < n; e++) {
+    key = key * 6364136223846793005u + 1442695040888963407u;
+    const double x = (double)(int64_t)key * 0x1p-63 * (double)(1 << ((key >> 40) % 13));
+    if (dtype == GLIA_F32)
+      ((float *)data)[e] = (float)x;
+    else
+      ((double *)data)[e] = x;
+  }
+}
+
+/* A bucket, the leaves of this rank's workers, what comes out and what should. */
+struct work {
+  struct glia_bucket bucket;
+  int64_t v;
+  char *leaf[64];
+  int n_parts;
+  struct glia_part part[64];
+  char *total, *want;
+};
+
+static size_t bytes_of(const struct work *w)
+{
+  return (size_t)w->bucket.n * glia_dtype_size(w->bucket.dtype);
+}
+
+static void *room(size_t bytes)
+{
+  void *p = malloc(bytes > 0 ? bytes : 1);
+
+  CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+  return p;
+}
+
+/* `want` by the loopback over all leaves. */
+static void work_create(struct work *w, int index, glia_dtype dtype, int64_t n, int64_t v)
+{
+  const struct glia_exchange *loopback = glia_exchange_loopback();
+  struct glia_part all[64];
+
+  *w = (struct work){.bucket = {.index = index, .dtype = dtype, .n = n}, .v = v};
+  w->total = room(bytes_of(w));
+  w->want = room(bytes_of(w));
+  for (int64_t i = 0; i < v; i++) {
+    w->leaf[i] = room(bytes_of(w));
+    fill(dtype, i + index, n, w->leaf[i]);
+    all[i] = (struct glia_part){.lo = i, .hi = i + 1, .data = w->leaf[i]};
+  }
+  CU_ASSERT_EQUAL(loopback->start(loopback->self, &w->bucket, v, (int)v, all, w->want), GLIA_OK);
+}
+
+/* The parts of this rank: each worker joins its own range as it goes; the threads' parts stay side by side. */
+static void work_through(struct work *w, const struct glia_exchange *x, int threads)
+{
+  w->n_parts = 0;
+  for (int t = 0; t < threads; t++) {
+    const int64_t worker = (int64_t)x->rank * threads + t;
+    const int64_t hi = glia_tree_range(w->v, (int64_t)x->size * threads, worker + 1);
+    struct glia_part *own = w->part + w->n_parts;
+    int n = 0;
+    for (int64_t i = glia_tree_range(w->v, (int64_t)x->size * threads, worker); i < hi; i++) {
+      fill(w->bucket.dtype, i + w->bucket.index, w->bucket.n, w->leaf[i]);
+      own[n++] = (struct glia_part){.lo = i, .hi = i + 1, .data = w->leaf[i]};
+      n = glia_tree_join(w->v, w->bucket.dtype, w->bucket.n, n, own);
+    }
+    w->n_parts += n;
+  }
+}
+
+static glia_status work_start(struct work *w, const struct glia_exchange *x, bool in_place)
+{
+  void *total = in_place && w->n_parts > 0 ? w->part[0].data : w->total;
+
+  memset(w->total, 0xff, bytes_of(w));
+  return x->start(x->self, &w->bucket, w->v, w->n_parts, w->part, total);
+}
+
+static bool work_is_right(const struct work *w, bool in_place)
+{
+  return memcmp(in_place && w->n_parts > 0 ? w->part[0].data : w->total, w->want, bytes_of(w)) == 0;
+}
+
+static void work_destroy(struct work *w)
+{
+  for (int64_t i = 0; i < w->v; i++) free(w->leaf[i]);
+  free(w->total);
+  free(w->want);
+}
+
+/* One bucket on the first `ranks` ranks, twice: with another total, then in place. */
+static void try_one(struct work *w, struct glia_comm *c, int threads)
+{
+  struct glia_exchange *x = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, threads, MAX_BUCKETS, &x), GLIA_OK);
+  for (int in_place = 0; in_place < 2; in_place++) {
+    work_through(w, x, threads);
+    CU_ASSERT_EQUAL(work_start(w, x, in_place), GLIA_OK);
+    x->poll(x->self);
+    CU_ASSERT_EQUAL(x->wait(x->self, &w->bucket), GLIA_OK);
+    CU_ASSERT(work_is_right(w, in_place));
+  }
+  glia_exchange_mpi_destroy(&x);
+}
+
+static void try_all(glia_dtype dtype)
+{
+  static const int64_t vs[] = {1, 2, 3, 5, 8, 13, 64};
+  static const int64_t ns[] = {1, 15, 16, 17, 1000, 100003};
+  CU_ASSERT_EQUAL_FATAL(open_world(), GLIA_OK);
+  const int size = glia_comm_size(world);
+  const int ranks[] = {1, 2, 3, size};
+
+  for (size_t r = 0; r < GLIA_COUNT(ranks); r++) {
+    if (ranks[r] > size || (r < 3 && ranks[r] == size)) continue;
+    struct glia_comm *c = first_ranks(ranks[r]);
+    for (size_t i = 0; c != NULL && i < GLIA_COUNT(vs); i++)
+      for (size_t k = 0; k < GLIA_COUNT(ns); k++) {
+        struct work w;
+        work_create(&w, 0, dtype, ns[k], vs[i]);
+        for (int threads = 1; threads <= 2; threads++) try_one(&w, c, threads);
+        work_destroy(&w);
+      }
+    glia_comm_destroy(&c);
+    CU_ASSERT_EQUAL(glia_comm_barrier(world), GLIA_OK);
+  }
+}
+
+static void float32_has_the_bits_of_the_loopback(void) { try_all(GLIA_F32); }
+static void float64_has_the_bits_of_the_loopback(void) { try_all(GLIA_F64); }
+
+/* Buckets of all kinds started together and waited for in another order, step after step, V changing: and after the
+ * first round of each V no memory is asked for. */
+static void buckets_fly_together_without_new_memory(void)
+{
+  static const int64_t ns[MAX_BUCKETS] = {30001, 7, 1024, 4100};
+  static const int64_t vs[] = {13, 4, 13, 4, 1};
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  int64_t allocations = 0;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 2, MAX_BUCKETS, &x), GLIA_OK);
+  for (int step = 0; step < 15; step++) {
+    struct work w[MAX_BUCKETS];
+    for (int b = 0; b < MAX_BUCKETS; b++) {
+      work_create(&w[b], b, b % 2 == 0 ? GLIA_F32 : GLIA_F64, ns[b], vs[step % 5]);
+      work_through(&w[b], x, 2);
+    }
+    for (int b = 0; b < MAX_BUCKETS; b++) CU_ASSERT_EQUAL(work_start(&w[b], x, b < 2), GLIA_OK);
+    /* not in the same order on all ranks: a wait moves all buckets */
+    for (int b = 0; b < MAX_BUCKETS; b++) {
+      const int which = (b + glia_comm_rank(c)) % MAX_BUCKETS;
+      CU_ASSERT_EQUAL(x->wait(x->self, &w[which].bucket), GLIA_OK);
+    }
+    for (int b = 0; b < MAX_BUCKETS; b++) {
+      CU_ASSERT(work_is_right(&w[b], b < 2));
+      work_destroy(&w[b]);
+    }
+    if (step == 4) allocations = glia_exchange_mpi_stat(x).allocations;
+  }
+  CU_ASSERT_EQUAL(glia_exchange_mpi_stat(x).allocations, allocations);
+  CU_ASSERT_EQUAL(glia_exchange_mpi_stat(x).buckets, 15 * MAX_BUCKETS);
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
+static void reserved_memory_is_enough(void)
+{
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  struct work w;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 1, &x), GLIA_OK);
+  work_create(&w, 0, GLIA_F64, 5000, 13);
+  CU_ASSERT_EQUAL(glia_exchange_mpi_reserve(x, &w.bucket, 13), GLIA_OK);
+  const int64_t allocations = glia_exchange_mpi_stat(x).allocations;
+  CU_ASSERT(allocations > 0);
+  work_through(&w, x, 1);
+  CU_ASSERT_EQUAL(work_start(&w, x, true), GLIA_OK);
+  CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_OK);
+  CU_ASSERT(work_is_right(&w, true));
+  CU_ASSERT_EQUAL(glia_exchange_mpi_stat(x).allocations, allocations);
+  work_destroy(&w);
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
+/* Only poll, never wait, until the sum is there: the polls alone must carry it, a little each. */
+static void polls_alone_carry_a_sum(void)
+{
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  struct work w;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 1, &x), GLIA_OK);
+  work_create(&w, 0, GLIA_F32, 100003, 8);
+  work_through(&w, x, 1);
+  CU_ASSERT_EQUAL(work_start(&w, x, false), GLIA_OK);
+  const double from_s = glia_time_s();
+  while (!work_is_right(&w, false) && glia_time_s() - from_s < 20.0) x->poll(x->self);
+  CU_ASSERT(work_is_right(&w, false));
+  CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_OK);
+  work_destroy(&w);
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
+static void empty_buckets_and_empty_steps_are_fine(void)
+{
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  double total[600];
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 2, &x), GLIA_OK);
+  for (int64_t n = 0; n <= 600; n += 300) {
+    const struct glia_bucket b = {.index = 1, .dtype = GLIA_F64, .n = n};
+    memset(total, 0xff, sizeof total);
+    CU_ASSERT_EQUAL(x->start(x->self, &b, 0, 0, NULL, total), GLIA_OK);
+    CU_ASSERT_EQUAL(x->wait(x->self, &b), GLIA_OK);
+    for (int64_t i = 0; i < n; i++) CU_ASSERT_EQUAL(total[i], 0.0);
+  }
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
+static void misuse_is_refused(void)
+{
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  float total[4] = {0};
+  struct glia_bucket b = {.index = 0, .dtype = GLIA_F32, .n = 4};
+  struct glia_part none[1] = {{.lo = 9, .hi = 10, .data = total}};
+
+  CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, 0, 1, &x), GLIA_E_ARGUMENT);
+  CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, 1, 0, &x), GLIA_E_ARGUMENT);
+  if (glia_comm_size(c) > 1) {
+    CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, 1 + glia_comm_rank(c), 1, &x), GLIA_E_RANKS);
+    CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "rank 1 has '2 threads"));
+  }
+  CU_ASSERT_PTR_NULL(x);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 1, &x), GLIA_OK);
+  CU_ASSERT_EQUAL(x->start(x->self, &b, 8, 1, none, total), GLIA_E_ARGUMENT); /* not its range */
+  CU_ASSERT_EQUAL(x->wait(x->self, &b), GLIA_E_ARGUMENT);                     /* not started */
+  b.index = 1;
+  CU_ASSERT_EQUAL(x->start(x->self, &b, 0, 0, NULL, total), GLIA_E_ARGUMENT);
+  b.index = 0;
+  b.dtype = GLIA_I32;
+  CU_ASSERT_EQUAL(x->start(x->self, &b, 0, 0, NULL, total), GLIA_E_ARGUMENT);
+  glia_exchange_mpi_destroy(&x);
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
+static void safe_mode_notices_other_buckets(void)
+{
+  CU_ASSERT_EQUAL_FATAL(open_world(), GLIA_OK);
+  if (glia_comm_size(world) == 1) TAP_SKIP("needs two ranks");
+  setenv("GLIA_SAFE", "1", 1);
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  float total[4] = {0};
+  const struct glia_bucket b = {.index = glia_comm_rank(c) == 1, .dtype = GLIA_F32, .n = 4};
+
+  unsetenv("GLIA_SAFE");
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 2, &x), GLIA_OK);
+  CU_ASSERT_EQUAL(x->start(x->self, &b, 0, 0, NULL, total), GLIA_E_RANKS);
+  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "rank 1 calls exchange of bucket 1"));
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
+static char logged[1000];
+static int n_logged;
+
+static void keep_line(void *self, glia_log_level level, const char *line)
+{
+  (void)self;
+  (void)level;
+  snprintf(logged, sizeof logged, "%s", line);
+  n_logged++;
+}
+
+static void nap(double s)
+{
+  const struct timespec t = {.tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9)};
+
+  nanosleep(&t, NULL);
+}
+
+/* Rank 1 comes late: the others say whom they miss, once, and go on when it comes. */
+static void a_late_rank_is_named(void)
+{
+  CU_ASSERT_EQUAL_FATAL(open_world(), GLIA_OK);
+  if (glia_comm_size(world) == 1) TAP_SKIP("needs two ranks");
+  setenv("GLIA_STALL_WARN_S", "0.3", 1);
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  struct work w;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, MAX_BUCKETS, &x), GLIA_OK);
+  unsetenv("GLIA_STALL_WARN_S");
+  work_create(&w, 3, GLIA_F32, 20000, 8);
+  work_through(&w, x, 1);
+  n_logged = 0;
+  glia_log_set_sink(keep_line, NULL);
+  CU_ASSERT_EQUAL(glia_comm_barrier(c), GLIA_OK);
+  if (x->rank == 1) nap(1.5);
+  CU_ASSERT_EQUAL(work_start(&w, x, false), GLIA_OK);
+  CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_OK);
+  glia_log_set_sink(NULL, NULL);
+  CU_ASSERT(work_is_right(&w, false));
+  if (x->rank != 1) {
+    char want[128];
+    CU_ASSERT_EQUAL(n_logged, 1);
+    CU_ASSERT_EQUAL(glia_exchange_mpi_stat(x).stalls, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(logged, " warn "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(logged, "op=\"exchange bucket 3\""));
+    snprintf(want, sizeof want, "rank=%d mpi stall host=%s ", x->rank, glia_comm_host(c, x->rank));
+    CU_ASSERT_PTR_NOT_NULL(strstr(logged, want));
+    snprintf(want, sizeof want, "missing=\"1 (%s)\"", glia_comm_host(c, 1));
+    CU_ASSERT(x->rank != 0 || x->size > 2 || strstr(logged, want) != NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(logged, "1 ("));
+  }
+  work_destroy(&w);
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
+/* A rank that never comes ends in an error within the limit, not in a hang; and the exchange stays unusable. Last test:
+ * messages that nobody takes stay behind. */
+static void a_rank_that_never_comes_is_an_error(void)
+{
+  CU_ASSERT_EQUAL_FATAL(open_world(), GLIA_OK);
+  if (glia_comm_size(world) == 1) TAP_SKIP("needs two ranks");
+  setenv("GLIA_STALL_ABORT_S", "0.5", 1);
+  struct glia_comm *c = first_ranks(2);
+  struct glia_exchange *x = NULL;
+
+  unsetenv("GLIA_STALL_WARN_S");
+  if (c != NULL) CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 1, &x), GLIA_OK);
+  unsetenv("GLIA_STALL_ABORT_S");
+  glia_log_set_sink(keep_line, NULL);
+  if (x != NULL && x->rank == 0) {
+    struct work w;
+    char want[200];
+    work_create(&w, 0, GLIA_F32, 100, 8);
+    work_through(&w, x, 1);
+    const double from_s = glia_time_s();
+    CU_ASSERT_EQUAL(work_start(&w, x, false), GLIA_OK);
+    CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_E_MPI);
+    const double took_s = glia_time_s() - from_s;
+    CU_ASSERT(took_s >= 0.5 && took_s < 10.0);
+    snprintf(want, sizeof want, "in exchange bucket 0 for rank 1 (%s)", glia_comm_host(c, 1));
+    CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), want));
+    glia_trace_clear();
+    CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_E_MPI);
+    CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), want));
+    CU_ASSERT_EQUAL(work_start(&w, x, false), GLIA_E_MPI);
+    glia_exchange_mpi_destroy(&x);
+    work_destroy(&w);
+  }
+  glia_log_set_sink(NULL, NULL);
+  CU_ASSERT_EQUAL(glia_comm_barrier(world), GLIA_OK);
+}
+
+TAP_MPI_MAIN("exchange", TAP(float32_has_the_bits_of_the_loopback),
+             TAP(float64_has_the_bits_of_the_loopback),
+             TAP(buckets_fly_together_without_new_memory), TAP(reserved_memory_is_enough),
+             TAP(polls_alone_carry_a_sum), TAP(empty_buckets_and_empty_steps_are_fine),
+             TAP(misuse_is_refused), TAP(safe_mode_notices_other_buckets),
+             TAP(a_late_rank_is_named), TAP(a_rank_that_never_comes_is_an_error))

@@ -1,0 +1,20 @@
+#!/bin/sh
+# The exchange on 1, 2, 4 and 6 ranks, more than there may be cores: a rank that waits must give its core to the others.
+# mpi_exchange.mpi itself goes through 1, 2 and 3 ranks.
+launcher=${MPIRUN:-mpirun}
+if ! command -v "${launcher%% *}" >/dev/null 2>&1; then
+  echo "1..0 # SKIP no launcher (${launcher%% *}) on this machine"
+  exit 0
+fi
+echo 1..4
+i=0
+for np in 1 2 4 6; do
+  i=$((i + 1))
+  if out=$(NP=$np LIMIT=${LIMIT:-120} "$srcdir/tests/mpirun.sh" "$builddir/mpi_exchange.mpi" 2>&1) &&
+    ! printf '%s\n' "$out" | grep -q '^not ok'; then
+    echo "ok $i - same_bits_on_${np}_ranks"
+  else
+    printf '%s\n' "$out" | sed 's/^/# /'
+    echo "not ok $i - same_bits_on_${np}_ranks"
+  fi
+done
