@@ -17,7 +17,7 @@ GLIA_API const struct glia_op *const *glia_ops(void);
 /* Elementwise, one operand (float). */
 GLIA_API glia_value glia_neg(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_exp(struct glia_graph *g, glia_value x);
-GLIA_API glia_value glia_log(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_ln(struct glia_graph *g, glia_value x); /* natural logarithm */
 GLIA_API glia_value glia_sqrt(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_tanh(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_sigmoid(struct glia_graph *g, glia_value x);

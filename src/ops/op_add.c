@@ -18,12 +18,15 @@ static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const gli
 
 static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
 {
+  const struct glia_node *a = glia_graph_node(g, n->in[0]), *b = glia_graph_node(g, n->in[1]);
   double v;
 
-  if (glia_is_full(g, n->in[0], &v) && v == 0.0) return n->in[1];
-  if (glia_is_full(g, n->in[1], &v) && v == 0.0) return n->in[0];
+  if (glia_is_full(g, a->id, &v) && v == 0.0) return b->id;
+  if (glia_is_full(g, b->id, &v) && v == 0.0) return a->id;
+  if (b->op == &glia_op_neg_) return glia_sub(g, a->id, b->in[0]);
+  if (a->op == &glia_op_neg_) return glia_sub(g, b->id, a->in[0]);
   /* one order for a + b and b + a: IEEE addition commutes */
-  if (n->in[0] > n->in[1]) return glia_add(g, n->in[1], n->in[0]);
+  if (a->id > b->id) return glia_add(g, b->id, a->id);
   return GLIA_NONE;
 }
 

@@ -9,11 +9,17 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
 
 static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
 {
+  const struct glia_node *a = glia_graph_node(g, n->in[0]), *b = glia_graph_node(g, n->in[1]);
   double v;
 
-  if (glia_is_full(g, n->in[0], &v) && v == 1.0) return n->in[1];
-  if (glia_is_full(g, n->in[1], &v) && v == 1.0) return n->in[0];
-  if (n->in[0] > n->in[1]) return glia_mul(g, n->in[1], n->in[0]);
+  if (glia_is_full(g, a->id, &v) && v == 1.0) return b->id;
+  if (glia_is_full(g, b->id, &v) && v == 1.0) return a->id;
+  if (glia_is_full(g, a->id, &v) && v == -1.0) return glia_neg(g, b->id);
+  if (glia_is_full(g, b->id, &v) && v == -1.0) return glia_neg(g, a->id);
+  /* signs move out, where two of them meet and vanish */
+  if (a->op == &glia_op_neg_) return glia_neg(g, glia_mul(g, a->in[0], b->id));
+  if (b->op == &glia_op_neg_) return glia_neg(g, glia_mul(g, a->id, b->in[0]));
+  if (a->id > b->id) return glia_mul(g, b->id, a->id);
   return GLIA_NONE; /* x * 0 is not folded: it would hide a NaN */
 }
 

@@ -78,48 +78,110 @@ glia_value glia_unary_(struct glia_graph *g, const struct glia_op *op, glia_valu
   return x == GLIA_NONE ? GLIA_NONE : glia_node_add(g, op, 1, &x, NULL);
 }
 
-/* Extents of a and b broadcast together, as NumPy does; false where they do not fit. */
-static bool common_shape(const struct glia_type *a, const struct glia_type *b, int *rank,
-                         int64_t *dim)
+glia_value glia_vmap_leading_(struct glia_graph *g, const struct glia_node *y, int64_t size,
+                              const glia_value *in, const bool *batched)
 {
-  *rank = a->rank > b->rank ? a->rank : b->rank;
-  for (int k = 0; k < *rank; k++) {
-    const int64_t da = k < a->rank ? a->dim[a->rank - 1 - k] : 1;
-    const int64_t db = k < b->rank ? b->dim[b->rank - 1 - k] : 1;
-    if (da != db && da != 1 && db != 1) return false;
-    dim[*rank - 1 - k] = da == 1 ? db : da;
+  (void)size;
+  (void)batched; /* there is one input: it is */
+  return glia_node_add(g, y->op, 1, in, &y->attr);
+}
+
+/* Extents of all of in [n] broadcast together, as NumPy does. */
+static bool common_shape(struct glia_graph *g, const char *name, int n, const glia_value *in,
+                         int *rank, int64_t *dim)
+{
+  *rank = 0;
+  for (int k = 0; k < GLIA_MAX_RANK; k++) dim[k] = 1; /* trailing axis first */
+  for (int i = 0; i < n; i++) {
+    const struct glia_type *t = glia_type_of_(g, in[i]);
+    if (t->rank > *rank) *rank = t->rank;
+    for (int k = 0; k < t->rank; k++) {
+      const int64_t d = t->dim[t->rank - 1 - k];
+      if (d != dim[k] && d != 1 && dim[k] != 1) {
+        char a[GLIA_TEXT_], b[GLIA_TEXT_], c[GLIA_TEXT_];
+        glia_graph_fail(g, GLIA_E_SHAPE, "%s of %s and %s%s%s: shapes do not broadcast", name,
+                        glia_type_text(glia_type_of_(g, in[0]), a, sizeof a),
+                        glia_type_text(glia_type_of_(g, in[1]), b, sizeof b), n > 2 ? " and " : "",
+                        n > 2 ? glia_type_text(glia_type_of_(g, in[2]), c, sizeof c) : "");
+        return false;
+      }
+      if (d != 1) dim[k] = d;
+    }
+  }
+  for (int k = 0; k < *rank / 2; k++) {
+    const int64_t d = dim[k];
+    dim[k] = dim[*rank - 1 - k];
+    dim[*rank - 1 - k] = d;
   }
   return true;
 }
 
-/* A scalar constant takes the other operand's element type. */
-static glia_value like(struct glia_graph *g, glia_value x, glia_dtype dtype)
+/* Scalar constants take the element type of the first operand that is none. */
+static void match_constants(struct glia_graph *g, int n, glia_value *in)
 {
-  const struct glia_type *t = glia_type_of_(g, x);
-  double v;
+  int model = 0;
 
-  if (t->dtype == dtype || t->rank != 0 || !glia_is_full(g, x, &v)) return x;
-  return glia_full(g, glia_type_make(dtype, 0, NULL), v);
+  for (int i = n - 1; i >= 0; i--)
+    if (glia_type_of_(g, in[i])->rank > 0 || !glia_is_full(g, in[i], NULL)) model = i;
+  const glia_dtype dtype = glia_type_of_(g, in[model])->dtype;
+  for (int i = 0; i < n; i++) {
+    const struct glia_type *t = glia_type_of_(g, in[i]);
+    double v;
+    if (t->dtype != dtype && t->rank == 0 && glia_is_full(g, in[i], &v))
+      in[i] = glia_full(g, glia_type_make(dtype, 0, NULL), v);
+  }
+}
+
+bool glia_together_(struct glia_graph *g, const char *name, int n, int first, glia_value *in)
+{
+  int rank;
+  int64_t dim[GLIA_MAX_RANK];
+
+  for (int i = 0; i < n; i++)
+    if (in[i] == GLIA_NONE) return false;
+  match_constants(g, n - first, in + first);
+  if (glia_graph_status(g) != GLIA_OK || !common_shape(g, name, n, in, &rank, dim)) return false;
+  for (int i = 0; i < n; i++) in[i] = glia_broadcast_to(g, in[i], rank, dim);
+  return true;
 }
 
 glia_value glia_binary_(struct glia_graph *g, const struct glia_op *op, glia_value a, glia_value b,
                         const struct glia_attr *attr)
 {
-  int rank;
-  int64_t dim[GLIA_MAX_RANK];
+  glia_value in[2] = {a, b};
 
-  if (a == GLIA_NONE || b == GLIA_NONE) return GLIA_NONE;
-  if (glia_type_of_(g, a)->rank == 0) a = like(g, a, glia_type_of_(g, b)->dtype);
-  if (glia_type_of_(g, b)->rank == 0) b = like(g, b, glia_type_of_(g, a)->dtype);
-  const struct glia_type *ta = glia_type_of_(g, a);
-  const struct glia_type *tb = glia_type_of_(g, b);
-  if (!common_shape(ta, tb, &rank, dim)) {
-    char x[128], y[128];
-    return glia_graph_fail(g, GLIA_E_SHAPE, "%s of %s and %s: shapes do not broadcast", op->name,
-                           glia_type_text(ta, x, sizeof x), glia_type_text(tb, y, sizeof y));
+  return glia_together_(g, op->name, 2, 0, in) ? glia_node_add(g, op, 2, in, attr) : GLIA_NONE;
+}
+
+bool glia_is_index_(glia_dtype t) { return !glia_dtype_is_float(t) && t != GLIA_BOOL; }
+
+int64_t glia_index_(const struct glia_operand *index, int64_t i)
+{
+  switch (index->type->dtype) {
+  case GLIA_I32:
+    return ((const int32_t *)index->data)[i];
+  case GLIA_I64:
+    return ((const int64_t *)index->data)[i];
+  case GLIA_I8:
+    return ((const int8_t *)index->data)[i];
+  case GLIA_U8:
+    return ((const uint8_t *)index->data)[i];
+  default:
+    return -1;
   }
-  const glia_value in[2] = {glia_broadcast_to(g, a, rank, dim), glia_broadcast_to(g, b, rank, dim)};
-  return glia_node_add(g, op, 2, in, attr);
+}
+
+glia_value glia_stacked_index_(struct glia_graph *g, glia_value index, int64_t n)
+{
+  const glia_value i = glia_cast(g, index, GLIA_I64);
+
+  if (i == GLIA_NONE) return GLIA_NONE;
+  const glia_value first =
+      glia_mul(g, glia_iota(g, *glia_type_of_(g, i), 0), glia_constant(g, (double)n));
+  const glia_value outside = glia_constant(g, -1.0);
+  const glia_value below = glia_compare(g, GLIA_LT, i, glia_constant(g, (double)n));
+  const glia_value row = glia_select(g, below, glia_add(g, i, first), outside);
+  return glia_select(g, glia_compare(g, GLIA_GE, i, glia_constant(g, 0.0)), row, outside);
 }
 
 const struct glia_op *const *glia_ops(void)
@@ -128,7 +190,7 @@ const struct glia_op *const *glia_ops(void)
 #define X(name) &glia_op_##name##_,
 #include "ops.def"
 #undef X
-      NULL,
+      &glia_op_input_, &glia_op_state_, &glia_op_full_, &glia_op_batch_sum_, NULL,
   };
   return table;
 }

@@ -1,0 +1,35 @@
+/* Constructors of a few nodes: their derivatives are those of their parts. */
+#include "op_priv.h"
+
+glia_value glia_reduce_mean(struct glia_graph *g, glia_value x, int n_axes, const int *axes,
+                            bool keep)
+{
+  const glia_value sum = glia_reduce_sum(g, x, n_axes, axes, keep);
+
+  if (sum == GLIA_NONE) return GLIA_NONE;
+  const int64_t n = glia_type_count(glia_type_of_(g, x)) / glia_type_count(glia_type_of_(g, sum));
+  return glia_div(g, sum, glia_constant(g, (double)n));
+}
+
+glia_value glia_softmax(struct glia_graph *g, glia_value x)
+{
+  return glia_exp(g, glia_log_softmax(g, x));
+}
+
+glia_value glia_one_hot(struct glia_graph *g, glia_value index, int64_t n, glia_dtype dtype)
+{
+  int map[GLIA_MAX_RANK];
+
+  if (index == GLIA_NONE) return GLIA_NONE;
+  struct glia_type t = *glia_type_of_(g, index);
+  if (!glia_is_index_(t.dtype) || t.rank == GLIA_MAX_RANK || n < 1) {
+    char a[GLIA_TEXT_];
+    return glia_graph_fail(g, GLIA_E_SHAPE, "one_hot of %s: integers are needed",
+                           glia_type_text(&t, a, sizeof a));
+  }
+  for (int k = 0; k < t.rank; k++) map[k] = k;
+  map[t.rank] = -1;
+  t.dim[t.rank++] = n;
+  const glia_value repeated = glia_broadcast(g, index, t.rank, t.dim, map);
+  return glia_cast(g, glia_compare(g, GLIA_EQ, repeated, glia_iota(g, t, t.rank - 1)), dtype);
+}

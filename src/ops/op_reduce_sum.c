@@ -1,0 +1,87 @@
+/* reduce_sum: sum over axes, accumulated in float64. The reverse rule repeats along them. */
+#include "reduce_priv.h"
+
+/* No axis, or axes of extent 1: nothing to add. A splat: count times its number. */
+static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
+{
+  const struct glia_type *x = glia_type_of_(g, n->in[0]);
+  const double count = (double)(glia_type_count(x) / glia_type_count(&n->type));
+  double v;
+
+  if (glia_is_full(g, n->in[0], &v))
+    return glia_full(g, n->type, x->dtype == GLIA_F32 ? (double)(float)(v * count) : v * count);
+  return glia_type_count(x) == glia_type_count(&n->type)
+             ? glia_reshape(g, n->in[0], n->type.rank, n->type.dim)
+             : GLIA_NONE;
+}
+
+static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, glia_value *dx)
+{
+  dx[0] = glia_unreduce_(g, dy, glia_type_of_(g, y->in[0]), y->attr.i[0]);
+}
+
+enum { LANES = 16 };
+
+static double join(double a, double b) { return a + b; }
+
+/* Lane k adds elements k, k + 16, ...; then the upper half of the lanes is added to the lower, and so on. */
+#define KERNEL(T, suffix)                                                                          \
+  GLIA_CLONES static double run_##suffix(const void *data, int64_t n)                              \
+  {                                                                                                \
+    const T *x = data;                                                                             \
+    double lane[LANES] = {0.0};                                                                    \
+    int64_t i = 0;                                                                                 \
+    for (; i + LANES <= n; i += LANES)                                                             \
+      for (int k = 0; k < LANES; k++) lane[k] += (double)x[i + k];                                 \
+    for (int k = 0; i + k < n; k++) lane[k] += (double)x[i + k];                                   \
+    for (int half = LANES / 2; half > 0; half /= 2)                                                \
+      for (int k = 0; k < half; k++) lane[k] += lane[k + half];                                    \
+    return lane[0];                                                                                \
+  }                                                                                                \
+  GLIA_CLONES static void rows_##suffix(double *acc, const void *data, int64_t rows,               \
+                                        int64_t stride, int64_t width)                             \
+  {                                                                                                \
+    const T *x = data;                                                                             \
+    for (int64_t r = 0; r < rows; r++, x += stride)                                                \
+      for (int64_t j = 0; j < width; j++) acc[j] += (double)x[j];                                  \
+  }                                                                                                \
+  static void reference_##suffix(const struct glia_call *c)                                        \
+  {                                                                                                \
+    static const struct glia_fold sum = {0.0, run_##suffix, rows_##suffix, join,                   \
+                                         glia_store_##suffix##_};                                  \
+    glia_reduce_(c, &sum);                                                                         \
+  }
+GLIA_EACH_FLOAT(KERNEL)
+
+static glia_value sample(struct glia_sample *s, int k)
+{
+  static const struct {
+    int n;
+    int axes[4];
+  } set[] = {{-1, {0}},   {1, {0}},       {1, {1}},    {1, {3}},
+             {2, {1, 2}}, {3, {0, 2, 3}}, {2, {0, 2}}, {2, {1, 3}}};
+  const int64_t dim[] = {2, 3, 2, 4};
+
+  if ((size_t)k >= GLIA_COUNT(set)) return GLIA_NONE;
+  return glia_reduce_sum(s->g, glia_sample_real(s, 4, dim, -2.0, 2.0), set[k].n, set[k].axes,
+                         false);
+}
+
+const struct glia_op glia_op_reduce_sum_ = {
+    .name = "reduce_sum",
+    .n_in = 1,
+    .linear = true,
+    .infer = glia_infer_reduce_,
+    .simplify = simplify,
+    .vjp = vjp,
+    .vmap = glia_vmap_reduce_,
+    .reference = GLIA_FLOATS(reference),
+    .flops_per_element = 1.0,
+    .sample = sample,
+};
+
+glia_value glia_reduce_sum(struct glia_graph *g, glia_value x, int n_axes, const int *axes,
+                           bool keep)
+{
+  return glia_reduce_node_(g, &glia_op_reduce_sum_, x, n_axes, axes, keep);
+}

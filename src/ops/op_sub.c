@@ -1,0 +1,53 @@
+/* sub: y = a - b. Floats and integers. */
+#include "op_priv.h"
+
+static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, glia_value *dx)
+{
+  (void)y;
+  dx[0] = dy;
+  dx[1] = glia_neg(g, dy);
+}
+
+static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
+{
+  const struct glia_node *b = glia_graph_node(g, n->in[1]);
+  double v;
+
+  if (glia_is_full(g, n->in[1], &v) && v == 0.0) return n->in[0];
+  if (glia_is_full(g, n->in[0], &v) && v == 0.0) return glia_neg(g, n->in[1]);
+  if (b->op == &glia_op_neg_) return glia_add(g, n->in[0], b->in[0]);
+  return GLIA_NONE;
+}
+
+GLIA_BINARY(a - b)
+GLIA_BINARY_ONE(int32_t, i32, a - b)
+GLIA_BINARY_ONE(int64_t, i64, a - b)
+
+static glia_value sample(struct glia_sample *s, int k)
+{
+  if (k > 0) return GLIA_NONE;
+  const glia_value a = glia_sample_real(s, 2, (int64_t[]){3, 5}, -2.0, 2.0);
+  return glia_sub(s->g, a, glia_sample_real(s, 2, (int64_t[]){3, 5}, -2.0, 2.0));
+}
+
+const struct glia_op glia_op_sub_ = {
+    .name = "sub",
+    .n_in = 2,
+    .elementwise = true,
+    .linear = true,
+    .infer = glia_infer_same_,
+    .simplify = simplify,
+    .vjp = vjp,
+    .vmap = glia_vmap_elementwise_,
+    .reference = {[GLIA_F32] = reference_f32,
+                  [GLIA_F64] = reference_f64,
+                  [GLIA_I32] = reference_i32,
+                  [GLIA_I64] = reference_i64},
+    .flops_per_element = 1.0,
+    .sample = sample,
+};
+
+glia_value glia_sub(struct glia_graph *g, glia_value a, glia_value b)
+{
+  return glia_binary_(g, &glia_op_sub_, a, b, NULL);
+}

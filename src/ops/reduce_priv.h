@@ -1,0 +1,36 @@
+/* What reductions share. */
+#ifndef REDUCE_PRIV_H
+#define REDUCE_PRIV_H
+
+#include "op_priv.h"
+
+enum { GLIA_REDUCE_BLOCK = 4096 };
+
+/* How elements of one type are folded in float64. Each function has a fixed order. */
+struct glia_fold {
+  double start;
+  double (*run)(const void *x, int64_t n);
+  /* acc[j] = acc[j] folded with x[j], x[stride + j], ...: `rows` rows, j < width */
+  void (*rows)(double *acc, const void *x, int64_t rows, int64_t stride, int64_t width);
+  double (*join)(double a, double b);
+  void (*store)(void *y, const double *acc, int64_t n);
+};
+
+/* The kernel: in[0] folded over the axes of mask attr.i[0]. */
+void glia_reduce_(const struct glia_call *c, const struct glia_fold *fold);
+void glia_store_f32_(void *y, const double *acc, int64_t n);
+void glia_store_f64_(void *y, const double *acc, int64_t n);
+
+GLIA_NODISCARD glia_status glia_infer_reduce_(const struct glia_graph *g, struct glia_node *n);
+glia_value glia_vmap_reduce_(struct glia_graph *g, const struct glia_node *y, int64_t size,
+                             const glia_value *in, const bool *batched);
+
+/* dy repeated along the axes of mask, which gives it the shape of x. */
+glia_value glia_unreduce_(struct glia_graph *g, glia_value dy, const struct glia_type *x,
+                          int64_t mask);
+
+/* Constructor of a reduction. */
+glia_value glia_reduce_node_(struct glia_graph *g, const struct glia_op *op, glia_value x,
+                             int n_axes, const int *axes, bool keep);
+
+#endif
