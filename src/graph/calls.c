@@ -56,6 +56,13 @@ static int take_reg(struct writer *w)
   return r;
 }
 
+/* A register of its own: what is loaded once must outlive all tiles. */
+static int take_new_reg(struct writer *w)
+{
+  w->busy[w->u->n_regs] = true;
+  return w->u->n_regs++;
+}
+
 static struct tile_operand in_reg(int reg, const struct glia_type *t)
 {
   return (struct tile_operand){reg, {BASE_COUNT, 0}, t};
@@ -108,10 +115,8 @@ static struct tile_operand operand(struct writer *w, glia_value r)
     if (w->loaded[i] == r && w->loaded_reg[i] >= 0) return in_reg(w->loaded_reg[i], &n->type);
 
   struct tile_step *s = &w->u->step[w->u->n_steps++];
-  const int reg = take_reg(w);
   *s = (struct tile_step){
       .kind = TILE_OP, .run = n->op->reference[n->type.dtype], .attr = &n->attr, .once = true};
-  s->out = in_reg(reg, &n->type);
   if (fused) {
     const glia_value source = k->root[n->in[0]];
     s->kind = TILE_BROADCAST;
@@ -122,6 +127,8 @@ static struct tile_operand operand(struct writer *w, glia_value r)
     s->once = true;
     for (int a = 0; a < s->rank; a++) s->once = s->once && s->stride[a] == 0;
   }
+  const int reg = s->once ? take_new_reg(w) : take_reg(w);
+  s->out = in_reg(reg, &n->type);
   w->loaded[w->n_loads] = r;
   w->loaded_reg[w->n_loads++] = reg;
   return s->out;

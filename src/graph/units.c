@@ -175,7 +175,7 @@ static bool place_node(struct compiler *k, const struct glia_node *n, struct sea
   /* other producers that are groups of the same size: one pass over memory instead of two */
   for (int i = 0; i < n_prod; i++) {
     const int32_t other = glia_unit_find_(k, prod[i]);
-    if (other == home || !direct[i] ||
+    if (other == home || !direct[i] || !k->u[other].group ||
         !compatible(&k->u[home], k->u[other].region, k->u[other].count, k->u[other].members))
       continue;
     if (!blocked(k, home, other, s) && !blocked(k, other, home, s) && !merge(k, home, other))
@@ -194,7 +194,8 @@ static void find_materialised(const struct compiler *k, bool *wanted)
     if (k->region[v] == REGION_DEAD || n->op->view) continue;
     for (int i = 0; i < n->n_in; i++) {
       const glia_value r = k->root[n->in[i]];
-      if (!is_group_node(k, n) || !glia_is_fused_broadcast_(k, r)) wanted[r] = true;
+      const bool known = k->g->node[r]->op == &glia_op_full_ || glia_is_fused_broadcast_(k, r);
+      if (!is_group_node(k, n) || !known) wanted[r] = true;
     }
   }
   for (int i = 0; i < e->n_writes; i++) wanted[k->root[e->write[i].value]] = true;
