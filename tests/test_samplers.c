@@ -287,10 +287,12 @@ static void busy_shares_fold_over_cores(void)
   CU_ASSERT_EQUAL(value(set, "glia_cpu_busy_max_ratio"), 1.0);
   take(set); /* no tick since */
   CU_ASSERT(isnan(value(set, "glia_cpu_busy_mean_ratio")));
-  put("stat", "cpu  0 0 0 0 0 0 0 0\ncpu0 170 0 0 599 0 0 0 0\ncpu1 ? 50 0 500\n");
-  take(
-      set); /* idle time of core 0 stepped back by a tick, core 1 is unreadable, the others are gone */
-  CU_ASSERT_EQUAL(value(set, "glia_cpu_busy_min_ratio"), 1.0);
+  /* Idle time of core 0 stepped back by a tick, core 1 is unreadable, core 2 was busy for half, core 3 is gone. */
+  put("stat", "cpu  0 0 0 0 0 0 0 0\ncpu0 170 0 0 599 0 0 0 0\ncpu1 ? 50 0 5000\n"
+              "cpu2 150 0 0 590 50 0 0 10\n");
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "glia_cpu_busy_mean_ratio"), 0.75);
+  CU_ASSERT_EQUAL(value(set, "glia_cpu_busy_min_ratio"), 0.5);
   CU_ASSERT_EQUAL(value(set, "glia_cpu_busy_max_ratio"), 1.0);
   glia_sample_set_close(&set);
   remove_node();
