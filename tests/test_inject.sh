@@ -1,0 +1,44 @@
+#!/bin/sh
+# glia inject as people run it.
+. "$srcdir/tests/points.sh"
+
+before=$(milliseconds)
+exits 0 "$glia" inject cpu --for 1 --json
+status=$?
+took=$(($(milliseconds) - before))
+[ "$status" = 0 ] && [ "$(key kind)" = cpu ] && about "$(key seconds)" 1 3 && [ "$took" -lt 5000 ] && [ "$(key stopped)" = false ]
+point "inject cpu ends by itself in time"
+about "$(key cpu_s)" 0.1 "$(key threads)0" && [ "$(key threads)" = "$(nproc)" ]; point "it took cores, and as many as it may use"
+exits 0 "$glia" inject membw --for 0.5 --threads 1 --size 16MiB --json && about "$(key bytes_per_s)" 1e7 1e13 &&
+  [ "$(key size_bytes)" = 16777216 ] && [ "$(key threads)" = 1 ]
+point "inject membw streams through as much memory as asked"
+exits 0 "$glia" inject cpu --for 0.2 --threads 1 && grep -q '^cpu for 0\.[2-9] s on 1 core$' "$out"; point "people get a sentence"
+
+for signal in INT TERM; do
+  # A shell starts background jobs deaf to SIGINT: env gives it back where it can.
+  env --default-signal=INT "$glia" inject cpu --for 50 --json >"$out" 2>"$err" & child=$!
+  sleep 0.5
+  kill -$signal "$child" 2>/dev/null
+  before=$(milliseconds)
+  wait "$child"; status=$?
+  took=$(($(milliseconds) - before)); child=
+  [ "$status" = 0 ] && [ "$(key stopped)" = true ] && [ "$took" -lt 3000 ] && about "$(key seconds)" 0.1 10
+  point "SIG$signal stops it at once"
+done
+
+"$glia" inject cpu --for 50 >"$out" 2>"$err" & child=$!
+busy() { [ "$(ls "/proc/$child/task" 2>/dev/null | wc -l)" -gt 1 ]; }
+wait_for 10 busy
+started=$?
+ps -o pid= --ppid "$child" >"$dir/children" 2>/dev/null
+kill -9 "$child"; wait "$child" 2>/dev/null
+[ "$started" = 0 ] && gone "$child" && [ ! -s "$dir/children" ]; point "killed, it leaves no process behind"
+child=
+
+exits 64 "$glia" inject membww --for 1 && said 'did you mean membw'; point "an unknown fault names the nearest"
+exits 64 "$glia" inject cpu && said '--for'; point "a fault without an end is refused"
+exits 64 "$glia" inject cpu --for 2d && said 'at most a day'; point "a fault of more than a day is refused"
+exits 64 "$glia" inject cpu --for 1 --threads 60000 && said 'this process may use'; point "more threads than cores are refused"
+exits 64 "$glia" inject membw --for 1 --size 100000GiB && said '1/8'; point "more memory than 1/8 of what is free is refused"
+
+finish
