@@ -71,8 +71,8 @@ static glia_status run_echo(struct glia_args *args)
                                  glia_args_text(args, "output", "none"), "kind",
                                  glia_args_text(args, "kind", "none"), "number",
                                  (json_int_t)glia_args_int(args, "number", -1), "alpha",
-                                 glia_json_real(glia_args_real(args, "alpha", NAN)), "for_s",
-                                 glia_args_duration(args, "for", -1.0), "size_bytes",
+                                 glia_json_real(glia_args_real(args, "alpha", (double)NAN)),
+                                 "for_s", glia_args_duration(args, "for", -1.0), "size_bytes",
                                  (json_int_t)glia_args_size(args, "size", -1), "resume",
                                  glia_args_has(args, "resume"), "times", reals));
 }

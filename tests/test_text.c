@@ -113,7 +113,7 @@ static void spans_and_sizes_read_well(void)
   CU_ASSERT_STRING_EQUAL(glia_format_duration(200.0, out, sizeof out), "3 min 20 s");
   CU_ASSERT_STRING_EQUAL(glia_format_duration(3720.0, out, sizeof out), "1 h 02 min");
   CU_ASSERT_STRING_EQUAL(glia_format_duration(183600.0, out, sizeof out), "2 d 03 h");
-  CU_ASSERT_STRING_EQUAL(glia_format_duration(NAN, out, sizeof out), "?");
+  CU_ASSERT_STRING_EQUAL(glia_format_duration((double)NAN, out, sizeof out), "?");
   CU_ASSERT_STRING_EQUAL(glia_format_size(512, out, sizeof out), "512 B");
   CU_ASSERT_STRING_EQUAL(glia_format_size(1610612736, out, sizeof out), "1.5 GiB");
   CU_ASSERT_STRING_EQUAL(glia_format_size(1048575, out, sizeof out), "1.0 MiB");

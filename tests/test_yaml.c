@@ -147,10 +147,10 @@ static void numbers_are_those_of_the_core_schema(void)
   item = item->next;
   CU_ASSERT_EQUAL(glia_yaml_get_int(item, "", 0, 99, &n), GLIA_E_CONFIG);
   item = item->next;
-  CU_ASSERT_EQUAL(glia_yaml_get_real(item, "", 0.0, INFINITY, &r),
+  CU_ASSERT_EQUAL(glia_yaml_get_real(item, "", 0.0, HUGE_VAL, &r),
                   GLIA_E_CONFIG); /* NaN is in no range */
   item = item->next;
-  CU_ASSERT_EQUAL(glia_yaml_get_real(item, "", 0.0, INFINITY, &r), GLIA_E_CONFIG); /* no base 60 */
+  CU_ASSERT_EQUAL(glia_yaml_get_real(item, "", 0.0, HUGE_VAL, &r), GLIA_E_CONFIG); /* no base 60 */
   CU_ASSERT(glia_yaml_get_duration(item, "", &r) == GLIA_OK && r == 750.0);
   item = item->next;
   CU_ASSERT_EQUAL(glia_yaml_get_bool(item, "", &b), GLIA_E_CONFIG); /* yes is text */

@@ -307,7 +307,7 @@ double glia_args_duration(const struct glia_args *args, const char *name, double
   const struct glia_given *g = last(args, name);
 
   if (g != NULL && glia_parse_duration(g->word[0], &otherwise_s) != GLIA_OK)
-    assert(!"checked before");
+    abort(); /* checked before */
   return otherwise_s;
 }
 
@@ -316,7 +316,7 @@ int64_t glia_args_size(const struct glia_args *args, const char *name, int64_t o
   const struct glia_given *g = last(args, name);
 
   if (g != NULL && glia_parse_size(g->word[0], &otherwise_bytes) != GLIA_OK)
-    assert(!"checked before");
+    abort(); /* checked before */
   return otherwise_bytes;
 }
 

@@ -57,11 +57,11 @@ bool glia_parse_real(const char *text, double *out)
   const char *bare = text + (*text == '-' || *text == '+');
 
   if (strcmp(bare, ".inf") == 0 || strcmp(bare, ".Inf") == 0 || strcmp(bare, ".INF") == 0) {
-    *out = *text == '-' ? -INFINITY : INFINITY;
+    *out = *text == '-' ? -HUGE_VAL : HUGE_VAL;
     return true;
   }
   if (strcmp(text, ".nan") == 0 || strcmp(text, ".NaN") == 0 || strcmp(text, ".NAN") == 0) {
-    *out = NAN;
+    *out = (double)NAN;
     return true;
   }
   const char *end = number_end(text);

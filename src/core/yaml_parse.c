@@ -7,31 +7,9 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { BLOCK_BYTES = 16384 };
-
-void *yaml_alloc(struct glia_yaml_doc *doc, size_t size)
-{
-  struct yaml_block *b = doc->blocks;
-
-  size = (size + 15) & ~(size_t)15;
-  if (b == NULL || b->size - b->used < size) {
-    const size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
-    b = calloc(1, sizeof *b + room + 16);
-    if (b == NULL) return NULL;
-    b->size = room;
-    b->next = doc->blocks;
-    doc->blocks = b;
-  }
-  /* sizeof *b is no multiple of 16 everywhere; the 16 spare bytes make up for it */
-  char *start = (char *)b + ((sizeof *b + 15) & ~(size_t)15);
-  void *p = start + b->used;
-  b->used += size;
-  return p;
-}
-
 char *yaml_copy(struct glia_yaml_doc *doc, const char *text, size_t n)
 {
-  char *p = yaml_alloc(doc, n + 1);
+  char *p = glia_arena_take(&doc->arena, n + 1, 1);
 
   if (p != NULL) memcpy(p, text, n);
   return p;
@@ -42,7 +20,7 @@ glia_status yaml_new(struct glia_yaml_doc *doc, glia_yaml_kind kind, const char 
 {
   GLIA_CHECK(doc->n_nodes < YAML_NODES_MAX, GLIA_E_CONFIG, "%s:%d: more than %d nodes", file, line,
              (int)YAML_NODES_MAX);
-  struct yaml_node *node = yaml_alloc(doc, sizeof *node);
+  struct yaml_node *node = glia_arena_take(&doc->arena, 1, sizeof *node);
   GLIA_CHECK(node != NULL, GLIA_E_MEMORY, "%s: no memory for a node", file);
   doc->n_nodes++;
   node->seen = (struct glia_yaml){.kind = kind, .line = line, .file = file};
@@ -333,11 +311,7 @@ const struct glia_yaml *glia_yaml_root(const struct glia_yaml_doc *doc) { return
 void glia_yaml_destroy(struct glia_yaml_doc **doc)
 {
   if (*doc == NULL) return;
-  for (struct yaml_block *b = (*doc)->blocks; b != NULL;) {
-    struct yaml_block *next = b->next;
-    free(b);
-    b = next;
-  }
+  glia_arena_fini(&(*doc)->arena);
   free(*doc);
   *doc = NULL;
 }

@@ -2,6 +2,7 @@
 #ifndef YAML_PRIV_H
 #define YAML_PRIV_H
 
+#include "glia_arena.h"
 #include "glia_yaml.h"
 
 enum {
@@ -19,21 +20,12 @@ struct yaml_node {
   struct yaml_node *next;
 };
 
-struct yaml_block {
-  struct yaml_block *next;
-  size_t used;
-  size_t size;
-};
-
-/* Everything of a document lives in its blocks and goes with them. */
+/* Everything of a document lives in its arena and goes with it. */
 struct glia_yaml_doc {
-  struct yaml_block *blocks;
+  struct glia_arena arena;
   struct yaml_node *root;
   int n_nodes;
 };
-
-/* Memory of the document, zeroed; NULL when there is none. */
-void *yaml_alloc(struct glia_yaml_doc *doc, size_t size);
 
 /* A copy of text [n] with a final 0; NULL when there is no memory. */
 char *yaml_copy(struct glia_yaml_doc *doc, const char *text, size_t n);
