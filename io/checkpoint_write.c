@@ -4,12 +4,10 @@
 #include "h5_priv.h"
 #include "seal_priv.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static int by_path(const void *a, const void *b)
 {
@@ -117,27 +115,6 @@ out:
   return st;
 }
 
-static glia_status make_folder(const char *dir)
-{
-  char *path = strdup(dir);
-  glia_status st = GLIA_OK;
-
-  GLIA_CHECK(path != NULL, GLIA_E_MEMORY, "%s", dir);
-  for (char *p = path + 1;; p++) {
-    if (*p != '/' && *p != '\0') continue;
-    const char kept = *p;
-    *p = '\0';
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-      st = GLIA_FAIL(GLIA_E_IO, "cannot create folder %s: %s", path, strerror(errno));
-      break;
-    }
-    *p = kept;
-    if (kept == '\0') break;
-  }
-  free(path);
-  return st;
-}
-
 static glia_status write_file(struct glia_h5_out *o, int64_t step, int n,
                               const struct glia_array *array, const char *config, int n_attributes,
                               const struct glia_attribute *attribute)
@@ -161,7 +138,7 @@ glia_status glia_checkpoint_write(const char *dir, int64_t step, int n,
 
   GLIA_CHECK(step >= 0, GLIA_E_ARGUMENT, "step %" PRId64, step);
   GLIA_CHECK(dir[0] != '\0', GLIA_E_ARGUMENT, "the name of the folder is empty");
-  GLIA_TRY(make_folder(dir));
+  GLIA_TRY(glia_make_folder_(dir));
   char *path = glia_checkpoint_path(dir, step);
   GLIA_CHECK(path != NULL, GLIA_E_MEMORY, "%s", dir);
   glia_h5_lock_();

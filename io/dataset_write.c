@@ -106,68 +106,24 @@ glia_status glia_dataset_define(struct glia_dataset_writer *w, const char *path,
 /* final_rows: how many there will be, -1 when more than the buffer holds and not known. */
 static glia_status make_array(struct glia_dataset_writer *w, struct array *a, int64_t final_rows)
 {
-  hsize_t dim[GLIA_MAX_RANK] = {final_rows < 0 ? 0 : (hsize_t)final_rows};
-  hsize_t max[GLIA_MAX_RANK] = {final_rows < 0 ? H5S_UNLIMITED : (hsize_t)final_rows};
-  hsize_t chunk[GLIA_MAX_RANK] = {(hsize_t)a->buffer_rows};
-  const int rank = a->row.rank + 1;
   const bool is_float = glia_dtype_is_float(a->row.dtype);
   const bool small = final_rows >= 0 && final_rows <= a->buffer_rows;
-  hid_t create = H5Pcreate(H5P_DATASET_CREATE);
-  hid_t links = H5Pcreate(H5P_LINK_CREATE);
-  hid_t space = -1;
-  glia_status st = GLIA_OK;
+  const bool pack = !is_float && !small;
+  const int64_t chunk_rows = final_rows < 0 || pack ? a->buffer_rows : 0;
 
-  for (int i = 1; i < rank; i++) dim[i] = max[i] = chunk[i] = (hsize_t)a->row.dim[i - 1];
-  space = H5Screate_simple(rank, dim, max);
-  GLIA_TRY_H5_TO(out, st, space, GLIA_E_ARGUMENT, "%s: extents", a->path);
-  H5Pset_create_intermediate_group(links, 1);
-  H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
-  H5Pset_obj_track_times(create, false);
-  if (final_rows < 0 || (!is_float && !small)) H5Pset_chunk(create, rank, chunk);
-  if (!is_float && !small) {
-    if (glia_dtype_size(a->row.dtype) > 1) H5Pset_shuffle(create);
-    H5Pset_deflate(create, 1);
-  }
-  a->id = H5Dcreate2(w->out.file, a->path, glia_h5_type_(a->row.dtype), space, links, create,
-                     H5P_DEFAULT);
-  GLIA_TRY_H5_TO(out, st, a->id, GLIA_E_IO, "cannot create %s", a->path);
-  if (a->scale != 1.0) GLIA_TRY_TO(out, st, glia_h5_put_real_(a->id, "scale", a->scale));
-  if (a->offset != 0.0) GLIA_TRY_TO(out, st, glia_h5_put_real_(a->id, "offset", a->offset));
-out:
-  glia_h5_close_(&space);
-  glia_h5_close_(&links);
-  glia_h5_close_(&create);
-  return st;
+  GLIA_TRY(glia_h5_rows_create_(w->out.file, a->path, glia_h5_type_(a->row.dtype), &a->row,
+                                final_rows, chunk_rows, pack, &a->id));
+  if (a->scale != 1.0) GLIA_TRY(glia_h5_put_real_(a->id, "scale", a->scale));
+  if (a->offset != 0.0) GLIA_TRY(glia_h5_put_real_(a->id, "offset", a->offset));
+  return GLIA_OK;
 }
 
 static glia_status write_rows(struct array *a, int64_t n_rows, const void *rows)
 {
-  hsize_t start[GLIA_MAX_RANK] = {(hsize_t)a->written};
-  hsize_t count[GLIA_MAX_RANK] = {(hsize_t)n_rows};
-  const int rank = a->row.rank + 1;
-  glia_status st = GLIA_OK;
-  hid_t memory = -1;
-  hid_t space = -1;
-
-  for (int i = 1; i < rank; i++) count[i] = (hsize_t)a->row.dim[i - 1];
-  if (a->n < 0) {
-    hsize_t dim[GLIA_MAX_RANK];
-    memcpy(dim, count, sizeof dim);
-    dim[0] += start[0];
-    GLIA_TRY_H5(H5Dset_extent(a->id, dim), GLIA_E_IO, "cannot extend %s", a->path);
-  }
-  memory = H5Screate_simple(rank, count, NULL);
-  space = H5Dget_space(a->id);
-  GLIA_TRY_H5_TO(out, st, H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL),
-                 GLIA_E_INTERNAL, "cannot select rows of %s", a->path);
-  GLIA_TRY_H5_TO(out, st,
-                 H5Dwrite(a->id, glia_h5_type_(a->row.dtype), memory, space, H5P_DEFAULT, rows),
-                 GLIA_E_IO, "cannot write %s", a->path);
+  GLIA_TRY(glia_h5_rows_write_(a->id, a->path, glia_h5_type_(a->row.dtype), &a->row, a->written,
+                               n_rows, a->n < 0, rows));
   a->written += n_rows;
-out:
-  glia_h5_close_(&space);
-  glia_h5_close_(&memory);
-  return st;
+  return GLIA_OK;
 }
 
 static glia_status flush(struct glia_dataset_writer *w, struct array *a, bool last)

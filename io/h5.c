@@ -190,18 +190,17 @@ glia_status glia_h5_put_real_(hid_t at, const char *name, double value)
   return put(at, name, H5T_IEEE_F64LE, &value);
 }
 
+/* Of variable length: h5py then gives str, not bytes. */
 glia_status glia_h5_put_text_(hid_t at, const char *name, const char *value)
 {
   const size_t n = strlen(value);
-  hid_t type = -1;
 
   GLIA_CHECK(n < TEXT_MAX - 1024, GLIA_E_ARGUMENT, "attribute %s: %zu bytes of text are too long",
              name, n);
-  type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, n > 0 ? n : 1);
-  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, H5T_VARIABLE);
   H5Tset_cset(type, H5T_CSET_UTF8);
-  const glia_status st = put(at, name, type, value);
+  const glia_status st = put(at, name, type, &value);
   glia_h5_close_(&type);
   return st;
 }

@@ -96,6 +96,7 @@ glia_status glia_h5_exists_(hid_t at, const char *path, bool *group, bool *array
   GLIA_CHECK(strlen(path) < sizeof part, GLIA_E_ARGUMENT, "a path of %zu bytes", strlen(path));
   for (const char *p = path; *p != '\0';) {
     H5L_info_t link;
+    *group = false; /* what stood before was only on the way */
     p += *p == '/';
     p += strcspn(p, "/");
     snprintf(part, sizeof part, "%.*s", (int)(p - path), path);
@@ -311,85 +312,6 @@ glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, 
 out:
   glia_h5_close_(&to);
   glia_h5_close_(&from);
-  return st;
-}
-
-/* Create an array and the groups on its path; `create` holds its layout. */
-static hid_t create_array(hid_t at, const char *path, hid_t type, hid_t space)
-{
-  hid_t links = H5Pcreate(H5P_LINK_CREATE);
-  hid_t create = H5Pcreate(H5P_DATASET_CREATE);
-
-  H5Pset_create_intermediate_group(links, 1);
-  H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
-  H5Pset_obj_track_times(create, false); /* the same content makes the same file */
-  const hid_t d = H5Dcreate2(at, path, type, space, links, create, H5P_DEFAULT);
-  glia_h5_close_(&create);
-  glia_h5_close_(&links);
-  return d;
-}
-
-glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type,
-                                 const void *data, hid_t *out)
-{
-  hsize_t dim[GLIA_MAX_RANK] = {0};
-  hid_t space = -1;
-  hid_t d = -1;
-  glia_status st = GLIA_OK;
-
-  for (int i = 0; i < type->rank; i++) dim[i] = (hsize_t)type->dim[i];
-  space = type->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(type->rank, dim, NULL);
-  GLIA_TRY_H5_TO(out, st, space, GLIA_E_ARGUMENT, "%s: extents", path);
-  d = create_array(at, path, glia_h5_type_(type->dtype), space);
-  GLIA_TRY_H5_TO(out, st, d, GLIA_E_IO, "cannot create %s", path);
-  if (glia_type_count(type) > 0)
-    GLIA_TRY_H5_TO(out, st,
-                   H5Dwrite(d, glia_h5_type_(type->dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, data),
-                   GLIA_E_IO, "cannot write %s", path);
-  if (out != NULL) {
-    *out = d;
-    d = -1;
-  }
-out:
-  glia_h5_close_(&d);
-  glia_h5_close_(&space);
-  return st;
-}
-
-static hid_t text_type(size_t size)
-{
-  const hid_t t = H5Tcopy(H5T_C_S1);
-
-  H5Tset_size(t, size);
-  H5Tset_strpad(t, H5T_STR_NULLPAD);
-  H5Tset_cset(t, H5T_CSET_UTF8);
-  return t;
-}
-
-glia_status glia_h5_texts_write_(hid_t at, const char *path, int64_t n, const char *const *text)
-{
-  const size_t count = n < 0 ? 1 : (size_t)n;
-  size_t size = 1;
-  glia_status st = GLIA_OK;
-
-  for (size_t i = 0; i < count; i++)
-    if (strlen(text[i]) > size) size = strlen(text[i]);
-  char *all = calloc(count > 0 ? count : 1, size);
-  hid_t type = text_type(size);
-  hid_t space = n < 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, (hsize_t[]){count}, NULL);
-  hid_t d = -1;
-  GLIA_CHECK_TO(out, st, all != NULL, GLIA_E_MEMORY, "%s: %zu texts", path, count);
-  for (size_t i = 0; i < count; i++) memcpy(all + i * size, text[i], strlen(text[i]));
-  d = create_array(at, path, type, space);
-  GLIA_TRY_H5_TO(out, st, d, GLIA_E_IO, "cannot create %s", path);
-  if (count > 0)
-    GLIA_TRY_H5_TO(out, st, H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all), GLIA_E_IO,
-                   "cannot write %s", path);
-out:
-  glia_h5_close_(&d);
-  glia_h5_close_(&space);
-  glia_h5_close_(&type);
-  free(all);
   return st;
 }
 

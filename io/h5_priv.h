@@ -88,7 +88,20 @@ glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, 
 glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type,
                                  const void *data, hid_t *out);
 
+/* Arrays written in pieces. row: type of one row, of which only the extents count; type: that of an element.
+ *   rows        how many there will be, -1: it grows
+ *   chunk_rows  rows in a chunk, 0: contiguous (rows >= 0 only)
+ *   pack        shuffle and deflate */
+glia_status glia_h5_rows_create_(hid_t at, const char *path, hid_t type,
+                                 const struct glia_type *row, int64_t rows, int64_t chunk_rows,
+                                 bool pack, hid_t *out);
+/* Write n rows from row `start` on, extending the array first when `grow`. `path` is for messages. */
+glia_status glia_h5_rows_write_(hid_t array, const char *path, hid_t type,
+                                const struct glia_type *row, int64_t start, int64_t n, bool grow,
+                                const void *data);
+
 /* Text of fixed length, null-padded, as h5py reads and writes it: [n], or one scalar when n < 0. */
+hid_t glia_h5_text_type_(size_t size_bytes);
 glia_status glia_h5_texts_write_(hid_t at, const char *path, int64_t n, const char *const *text);
 glia_status glia_h5_texts_read_(hid_t at, const char *file, const char *path, int64_t *n,
                                 char ***out);

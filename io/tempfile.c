@@ -112,3 +112,24 @@ void glia_tempfile_abort_(struct glia_tempfile *t)
   unlink(t->temp);
   forget(t);
 }
+
+glia_status glia_make_folder_(const char *dir)
+{
+  char *path = strdup(dir);
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(path != NULL, GLIA_E_MEMORY, "%s", dir);
+  for (char *p = path + 1;; p++) {
+    if (*p != '/' && *p != '\0') continue;
+    const char kept = *p;
+    *p = '\0';
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+      st = GLIA_FAIL(GLIA_E_IO, "cannot create folder %s: %s", path, strerror(errno));
+      break;
+    }
+    *p = kept;
+    if (kept == '\0') break;
+  }
+  free(path);
+  return st;
+}

@@ -23,4 +23,7 @@ void glia_tempfile_abort_(struct glia_tempfile *t);
 /* Make a rename in the folder of `path` last. */
 glia_status glia_sync_folder_of_(const char *path);
 
+/* Make a folder and those above it; one that is there is fine. Errors: GLIA_E_IO. */
+glia_status glia_make_folder_(const char *dir);
+
 #endif

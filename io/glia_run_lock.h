@@ -1,0 +1,28 @@
+/* One writer per run folder: DIR/.lock names the process that writes there.
+ *
+ * The lock is the kernel's (flock), so it ends with its process, however that ends. The text in the file says who it is, and
+ * decides for an owner on another host or where the file system knows no locks. What is left behind by a dead process is
+ * taken over; so is that of another host when it belonged to this very job (the scheduler has started it again).
+ */
+#ifndef GLIA_RUN_LOCK_H
+#define GLIA_RUN_LOCK_H
+
+#include "glia_status.h"
+
+struct glia_run_lock;
+
+/** Lock a folder, making it when it is missing. One rank per run does this.
+ *
+ *  wait_s  how long to wait for an owner that is dying (its launcher is gone, or it is an earlier start of this job): killed
+ *          ranks may go on writing for about a second. 10 is plenty. A healthy owner is waited for a second
+ *
+ *  Ownership: glia_run_lock_release(out).
+ *  Errors:    GLIA_E_BUSY (names host, process and job of the owner), GLIA_E_IO.
+ */
+GLIA_API GLIA_NODISCARD glia_status glia_run_lock_acquire(const char *dir, double wait_s,
+                                                          struct glia_run_lock **out);
+
+/** Release and set to NULL; NULL is welcome. */
+GLIA_API void glia_run_lock_release(struct glia_run_lock **lock);
+
+#endif
