@@ -4,13 +4,17 @@
  *   per-micro-batch inputs  each field of the data by name as stored [b, row...], "weight" f32 [b] (0 = padding),
  *                           "position" i64 [b] (place of the row in the whole run's order: what random numbers are keyed by)
  *   per-step inputs         "rate" f64 (learning rate of this step), "step" i64 (1 for the first), "seed" i64
- *   entry point "train"     writes params/..., optimizer/... and state/...; outputs "loss" f64 (weighted mean over the batch),
- *                           "grad_norm" f64 (where clip_norm is set), "finite" f64 (1: the step was taken, 0: it was not, since
- *                           loss or gradient norm was not finite; the state is then unchanged)
- *   entry point "eval"      outputs, summed over micro-batches: "loss_sum" f64, "weight_sum" f64, and "correct_sum" f64
- *                           for classification
- *   entry point "predict"   micro-batch output "output" [b, ...]
- *   a rank that fails in a step (glia_failed) leaves every state unchanged on all ranks
+ *   entry point "train"     writes params/... and optimizer/<slot>/...; outputs f64 scalars
+ *                             "loss"       weighted mean over the batch
+ *                             "grad_norm"  before clipping; where clip_norm is set
+ *                             "finite"     1: the step was taken; 0: no state has changed, since loss or gradient norm
+ *                                          was not finite, or a rank failed
+ *                             "failed"     1: a rank failed in this step (the same on all ranks), else 0
+ *   entry point "eval"      no dropout; outputs f64 scalars, summed over the micro-batches: "loss_sum", "weight_sum", and
+ *                           "correct_sum" (weight of rows whose largest logit is their label) when a loss is cross_entropy
+ *   entry point "predict"   no dropout; micro-batch output "output" [b, ...]: the last layer
+ *
+ * Keys of the YAML read here: model, loss, optimizer, lr_schedule, clip_norm, dtype (f32 or f64).
  */
 #ifndef GLIA_MODEL_H
 #define GLIA_MODEL_H
@@ -28,17 +32,19 @@ struct glia_model_field {
 struct glia_model_parameter {
   int state;        /* slot of the graph */
   const char *path; /* "params/01-linear/weight" */
+  bool frozen;      /* no step changes it */
 };
 
 struct glia_model;
 
 /** Build the graph of a run.
- *  config       root of the run's YAML: model, loss, optimizer, clip_norm, dtype are read here
- *  field        fields of the data [n_fields]
+ *  config       root of the run's YAML; keys that are not read here are left to the caller
+ *  field        fields of the data [n_fields]; "x" is the input of the first layer, "y" the default target
  *  micro_batch  rows of one micro-batch
  *  n_classes    of field "y" when it is of integers (largest label + 1), else 0; checks the last layer
  *  Ownership:   *out is yours to destroy; config is borrowed until this returns.
- *  Errors:      GLIA_E_CONFIG with file and line; GLIA_E_SHAPE naming layer and shapes. */
+ *  Errors:      GLIA_E_CONFIG with file, line, layer and shapes; GLIA_E_ARGUMENT (a field has the name of another
+ *               input); GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_model_build(const struct glia_yaml *config, int n_fields,
                                                      const struct glia_model_field *field,
                                                      int64_t micro_batch, int64_t n_classes,
@@ -48,19 +54,20 @@ GLIA_API void glia_model_destroy(struct glia_model **m);
 /** Ownership: borrowed for the model's life. */
 GLIA_API const struct glia_graph *glia_model_graph(const struct glia_model *m);
 
-/** Trainable parameters, in byte order of their paths. */
+/** All parameters, frozen ones too, in byte order of their paths. Ownership: borrowed for the model's life. */
 GLIA_API int glia_model_parameters(const struct glia_model *m,
                                    const struct glia_model_parameter **out);
 
-/** Number of trainable scalars. */
+/** Number of scalars that training changes. */
 GLIA_API int64_t glia_model_size(const struct glia_model *m);
 
-/** Initial value of a state slot: a function of (seed, path) alone. out has the slot's type. */
+/** Initial value of a state slot: a function of (seed, path, element) alone; 0 for slots of optimizers.
+ *  out  array of the slot's type */
 GLIA_API void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
                                     void *out);
 
-/** Learning rate of step 1, 2, ...: lr_schedule applied to the optimizer's lr.
- *  total_steps  of the run, for schedules that end with it. */
+/** Learning rate of step 1, 2, ...: lr_schedule applied to the optimizer's lr. Groups with an lr of their own scale along.
+ *  total_steps  of the run, for schedules that end with it; 0 = unknown */
 GLIA_API double glia_model_rate(const struct glia_model *m, int64_t step, int64_t total_steps);
 
 /** Layers as a readable table (name, output shape, parameters). The caller frees *out with free(). */

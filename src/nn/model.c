@@ -1,0 +1,221 @@
+/* A model's life: inputs, parameters and their initial values, what others may read. */
+#include "nn_priv.h"
+
+#include "glia_random.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct glia_type *glia_value_type_(const struct glia_model *m, glia_value v)
+{
+  static const struct glia_type none;
+  const struct glia_node *n = glia_graph_node(m->g, v);
+
+  return n != NULL ? &n->type : &none;
+}
+
+const char *glia_row_text_(const struct glia_model *m, glia_value v, char *out, size_t size)
+{
+  const struct glia_type *type = glia_value_type_(m, v);
+  size_t used = (size_t)snprintf(out, size, "[");
+
+  for (int i = 1; i < type->rank && used < size; i++)
+    used += (size_t)snprintf(out + used, size - used, "%s%lld", i > 1 ? ", " : "",
+                             (long long)type->dim[i]);
+  if (used < size) snprintf(out + used, size - used, "]");
+  return out;
+}
+
+glia_value glia_rows_flat_(struct glia_model *m, glia_value x)
+{
+  const struct glia_type *type = glia_value_type_(m, x);
+  const int64_t dim[] = {m->micro_batch, glia_type_count(type) / m->micro_batch};
+
+  return glia_reshape(m->g, x, 2, dim);
+}
+
+glia_value glia_scaled_(struct glia_graph *g, glia_value x, glia_value s)
+{
+  const struct glia_node *n = glia_graph_node(g, x);
+
+  return n == NULL ? GLIA_NONE : glia_mul(g, x, glia_cast(g, s, n->type.dtype));
+}
+
+glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const char *name,
+                                 int rank, const int64_t *dim, struct nn_init init)
+{
+  const struct glia_type type = glia_type_make(m->dtype, rank, dim);
+  const struct glia_state *state;
+  char path[320];
+
+  snprintf(path, sizeof path, "params/%s/%s", l->name, name);
+  for (int i = 0; i < m->n_parameters; i++)
+    if (strcmp(m->parameter[i].path, path) == 0) return m->parameter[i].value;
+  if (m->n_parameters == m->parameters_capacity) {
+    const int more = m->parameters_capacity > 0 ? 2 * m->parameters_capacity : 32;
+    struct nn_parameter *p = glia_arena_take(&m->arena, (size_t)more, sizeof *p);
+    if (p == NULL) return glia_graph_fail(m->g, GLIA_E_MEMORY, "parameter %s", path);
+    if (m->n_parameters > 0) memcpy(p, m->parameter, (size_t)m->n_parameters * sizeof *p);
+    m->parameter = p;
+    m->parameters_capacity = more;
+  }
+  struct nn_parameter *p = &m->parameter[m->n_parameters];
+  *p = (struct nn_parameter){
+      .path = glia_arena_text(&m->arena, path),
+      .state = glia_graph_states(m->g, &state),
+      .layer = (int)(l - m->layer),
+      .value = glia_state(m->g, path, type),
+      .init = init,
+  };
+  if (p->path == NULL) return glia_graph_fail(m->g, GLIA_E_MEMORY, "parameter %s", path);
+  m->n_parameters++;
+  l->size += glia_type_count(&type);
+  return p->value;
+}
+
+static int by_path(const void *a, const void *b)
+{
+  const struct nn_parameter *p = a, *q = b;
+
+  return strcmp(p->path, q->path);
+}
+
+/* Inputs by name as stored, [b, row...], and those that every model has. */
+static glia_status declare_inputs(struct glia_model *m, int n_fields,
+                                  const struct glia_model_field *field)
+{
+  const struct glia_type per_row[] = {glia_type_make(GLIA_F32, 1, &m->micro_batch),
+                                      glia_type_make(GLIA_I64, 1, &m->micro_batch)};
+
+  m->n_fields = n_fields;
+  m->field = glia_arena_take(&m->arena, (size_t)n_fields + 1, sizeof *m->field);
+  GLIA_CHECK(m->field != NULL, GLIA_E_MEMORY, "a model with %d fields", n_fields);
+  for (int i = 0; i < n_fields; i++) {
+    struct glia_type type = {
+        .dtype = field[i].row.dtype, .rank = field[i].row.rank + 1, .dim = {m->micro_batch}};
+    GLIA_CHECK(type.rank <= GLIA_MAX_RANK, GLIA_E_SHAPE, "field %s: rows of %d axes, at most %d",
+               field[i].name, field[i].row.rank, GLIA_MAX_RANK - 1);
+    for (int k = 1; k < type.rank; k++) type.dim[k] = field[i].row.dim[k - 1];
+    m->field[i] = (struct nn_field){
+        .name = glia_arena_text(&m->arena, field[i].name),
+        .row = field[i].row,
+        .scale = field[i].scale,
+        .offset = field[i].offset,
+        .value = glia_input(m->g, field[i].name, GLIA_PER_MICRO_BATCH, type),
+    };
+    GLIA_CHECK(m->field[i].name != NULL, GLIA_E_MEMORY, "a model with %d fields", n_fields);
+  }
+  m->weight = glia_input(m->g, "weight", GLIA_PER_MICRO_BATCH, per_row[0]);
+  m->position = glia_input(m->g, "position", GLIA_PER_MICRO_BATCH, per_row[1]);
+  m->rate = glia_input(m->g, "rate", GLIA_PER_STEP, glia_type_make(GLIA_F64, 0, NULL));
+  m->step = glia_input(m->g, "step", GLIA_PER_STEP, glia_type_make(GLIA_I64, 0, NULL));
+  m->seed = glia_input(m->g, "seed", GLIA_PER_STEP, glia_type_make(GLIA_I64, 0, NULL));
+  m->failed = glia_failed(m->g);
+  return glia_graph_status(m->g);
+}
+
+static glia_status list_parameters(struct glia_model *m)
+{
+  if (m->n_parameters > 0)
+    qsort(m->parameter, (size_t)m->n_parameters, sizeof *m->parameter, by_path);
+  m->listed = glia_arena_take(&m->arena, (size_t)m->n_parameters + 1, sizeof *m->listed);
+  GLIA_CHECK(m->listed != NULL, GLIA_E_MEMORY, "a model with %d parameters", m->n_parameters);
+  for (int i = 0; i < m->n_parameters; i++)
+    m->listed[i] =
+        (struct glia_model_parameter){.state = m->parameter[i].state, .path = m->parameter[i].path};
+  return GLIA_OK;
+}
+
+static glia_status build(struct glia_model *m, const struct glia_yaml *config, int n_fields,
+                         const struct glia_model_field *field)
+{
+  static const char *const dtypes[] = {"f32", "f64", NULL};
+  int dtype = 0;
+
+  GLIA_TRY(glia_yaml_get_choice(config, "dtype", dtypes, &dtype));
+  m->dtype = dtype == 0 ? GLIA_F32 : GLIA_F64;
+  GLIA_TRY(glia_graph_new(&m->g));
+  GLIA_TRY(declare_inputs(m, n_fields, field));
+  GLIA_TRY(glia_chain_read_(m, config));
+  GLIA_TRY(list_parameters(m));
+  GLIA_TRY(glia_losses_read_(m, config));
+  GLIA_TRY(glia_optimizer_read_(m, config));
+  GLIA_TRY(glia_schedule_read_(m, config));
+  for (int i = 0; i < m->n_parameters; i++) m->listed[i].frozen = m->parameter[i].frozen;
+  return glia_entries_build_(m);
+}
+
+glia_status glia_model_build(const struct glia_yaml *config, int n_fields,
+                             const struct glia_model_field *field, int64_t micro_batch,
+                             int64_t n_classes, struct glia_model **out)
+{
+  *out = NULL;
+  GLIA_CHECK(config != NULL && micro_batch > 0 && n_fields >= 0, GLIA_E_ARGUMENT,
+             "a model with micro-batches of %lld rows", (long long)micro_batch);
+  struct glia_model *m = calloc(1, sizeof *m);
+  GLIA_CHECK(m != NULL, GLIA_E_MEMORY, "a model");
+  m->micro_batch = micro_batch;
+  m->n_classes = n_classes;
+  const glia_status st = build(m, config, n_fields, field);
+  if (st != GLIA_OK) {
+    glia_model_destroy(&m);
+    return st;
+  }
+  for (int i = 0; i < m->n_layers; i++) m->layer[i].at = NULL; /* the configuration goes */
+  for (int i = 0; i < m->n_losses; i++) m->loss[i].at = NULL;
+  *out = m;
+  return GLIA_OK;
+}
+
+void glia_model_destroy(struct glia_model **m)
+{
+  if (m == NULL || *m == NULL) return;
+  glia_graph_destroy(&(*m)->g);
+  glia_arena_fini(&(*m)->arena);
+  free(*m);
+  *m = NULL;
+}
+
+const struct glia_graph *glia_model_graph(const struct glia_model *m) { return m->g; }
+
+int glia_model_parameters(const struct glia_model *m, const struct glia_model_parameter **out)
+{
+  *out = m->listed;
+  return m->n_parameters;
+}
+
+int64_t glia_model_size(const struct glia_model *m)
+{
+  int64_t n = 0;
+
+  for (int i = 0; i < m->n_parameters; i++)
+    if (!m->parameter[i].frozen) n += glia_type_count(glia_value_type_(m, m->parameter[i].value));
+  return n;
+}
+
+void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state, void *out)
+{
+  const struct glia_state *states;
+  const int n_states = glia_graph_states(m->g, &states);
+  const struct nn_parameter *p = NULL;
+
+  if (state < 0 || state >= n_states) return;
+  for (int i = 0; i < m->n_parameters; i++)
+    if (m->parameter[i].state == state) p = &m->parameter[i];
+  if (p == NULL) {
+    memset(out, 0, glia_type_bytes(&states[state].type));
+    return;
+  }
+  const uint64_t key = glia_random_stream(seed, p->path);
+  const int64_t n = glia_type_count(&states[state].type);
+  for (int64_t i = 0; i < n; i++) {
+    double v = p->init.offset;
+    if (p->init.spread != 0.0)
+      v += p->init.spread * (2.0 * glia_random_uniform(key, 0, (uint64_t)i) - 1.0);
+    if (m->dtype == GLIA_F32)
+      ((float *)out)[i] = (float)v;
+    else
+      ((double *)out)[i] = v;
+  }
+}

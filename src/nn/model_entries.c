@@ -1,0 +1,150 @@
+/* Entry points of a model: train, eval, predict, over one table of states. */
+#include "nn_priv.h"
+
+#include <float.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Whether a f64 scalar is a number below infinity: bool. NaN compares false. */
+static glia_value is_finite(struct glia_graph *g, glia_value x)
+{
+  return glia_compare(g, GLIA_LE, glia_abs(g, x), glia_constant(g, DBL_MAX));
+}
+
+/* Gradients of the mean loss, one per parameter that is trained; GLIA_NONE for frozen ones. */
+static glia_status mean_gradients(struct glia_model *m, glia_value loss_sum, glia_value weight_sum,
+                                  glia_value *dp)
+{
+  struct glia_graph *g = m->g;
+  glia_value *p = glia_arena_take(&m->arena, 2 * (size_t)m->n_parameters + 1, sizeof *p);
+  int n = 0;
+
+  GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "gradients");
+  glia_value *d = p + m->n_parameters;
+  for (int i = 0; i < m->n_parameters; i++)
+    if (!m->parameter[i].frozen) p[n++] = m->parameter[i].value;
+  glia_grad(g, loss_sum, n, p, d);
+  n = 0;
+  for (int i = 0; i < m->n_parameters; i++) {
+    double constant = 1.0;
+    dp[i] = GLIA_NONE;
+    if (m->parameter[i].frozen) continue;
+    dp[i] = d[n++];
+    if (glia_is_full(g, dp[i], &constant) && constant == 0.0)
+      continue; /* the loss does not see it */
+    dp[i] = glia_div(g, glia_batch_sum(g, dp[i]), glia_cast(g, weight_sum, m->dtype));
+  }
+  return glia_graph_status(g);
+}
+
+/* Norm of all gradients together; sums of squares are f64 and added in the order of paths. */
+static glia_value global_norm(struct glia_model *m, const glia_value *dp)
+{
+  struct glia_graph *g = m->g;
+  glia_value total = glia_constant(g, 0.0);
+
+  for (int i = 0; i < m->n_parameters; i++) {
+    if (dp[i] == GLIA_NONE) continue;
+    const glia_value d = glia_cast(g, dp[i], GLIA_F64);
+    total = glia_add(g, total, glia_reduce_sum(g, glia_mul(g, d, d), -1, NULL, false));
+  }
+  return glia_sqrt(g, total);
+}
+
+/* Clip as PyTorch does: d min(1, clip / (norm + 1e-6)). */
+static void clip(struct glia_model *m, glia_value norm, glia_value *dp)
+{
+  struct glia_graph *g = m->g;
+  const glia_value above = glia_add(g, norm, glia_constant(g, 1e-6));
+  const glia_value scale =
+      glia_min(g, glia_div(g, glia_constant(g, m->clip_norm), above), glia_constant(g, 1.0));
+
+  for (int i = 0; i < m->n_parameters; i++)
+    if (dp[i] != GLIA_NONE) dp[i] = glia_scaled_(g, dp[i], scale);
+}
+
+/* One parameter and its slots: each becomes new where `ok`, else stays. */
+static glia_status update(struct glia_model *m, struct glia_entry *e, const struct nn_parameter *p,
+                          glia_value dp, glia_value ok)
+{
+  struct glia_graph *g = m->g;
+  const struct nn_optimizer *o = &p->optimizer;
+  const char *name[NN_MAX_SLOTS];
+  glia_value slot[NN_MAX_SLOTS] = {0};
+  struct nn_update u = {
+      .o = o,
+      .rate = m->rate,
+      .step = glia_cast(g, m->step, GLIA_F64),
+      .parameter = p->value,
+      .gradient = dp,
+  };
+  const int n = o->kind->slots(o, name);
+
+  if (o->v[NN_LR] != m->optimizer.v[NN_LR])
+    u.rate = glia_mul(g, m->rate, glia_constant(g, o->v[NN_LR] / m->optimizer.v[NN_LR]));
+  for (int s = 0; s < n; s++) {
+    char path[400];
+    snprintf(path, sizeof path, "optimizer/%s/%s", name[s], p->path + strlen("params/"));
+    u.slot[s] = slot[s] = glia_state(g, path, *glia_value_type_(m, p->value));
+  }
+  const glia_value new = o->kind->update(g, &u);
+  glia_entry_write(g, e, p->value, glia_select(g, ok, new, p->value));
+  for (int s = 0; s < n; s++)
+    glia_entry_write(g, e, slot[s], glia_select(g, ok, u.slot[s], slot[s]));
+  return glia_graph_status(g);
+}
+
+static glia_status build_train(struct glia_model *m)
+{
+  struct glia_graph *g = m->g;
+  struct glia_entry *e = glia_graph_entry(g, "train");
+  glia_value *dp = glia_arena_take(&m->arena, (size_t)m->n_parameters + 1, sizeof *dp);
+  glia_value sum, correct;
+  const glia_value zero = glia_constant(g, 0.0), one = glia_constant(g, 1.0);
+
+  GLIA_CHECK(dp != NULL, GLIA_E_MEMORY, "gradients");
+  GLIA_TRY(glia_losses_build_(m, true, &sum, &correct));
+  const glia_value weight =
+      glia_batch_sum(g, glia_reduce_sum(g, glia_cast(g, m->weight, GLIA_F64), -1, NULL, false));
+  const glia_value loss = glia_div(g, glia_batch_sum(g, sum), weight);
+  GLIA_TRY(mean_gradients(m, sum, weight, dp));
+
+  const glia_value failed = glia_select(g, glia_compare(g, GLIA_GT, m->failed, zero), one, zero);
+  glia_value finite = glia_select(g, is_finite(g, loss), glia_sub(g, one, failed), zero);
+  if (m->clip_norm > 0.0) {
+    const glia_value norm = global_norm(m, dp);
+    finite = glia_select(g, is_finite(g, norm), finite, zero);
+    glia_entry_output(g, e, "grad_norm", norm);
+    clip(m, norm, dp);
+  }
+  const glia_value ok = glia_compare(g, GLIA_GT, finite, zero);
+  for (int i = 0; i < m->n_parameters; i++)
+    if (dp[i] != GLIA_NONE) GLIA_TRY(update(m, e, &m->parameter[i], dp[i], ok));
+  glia_entry_output(g, e, "loss", loss);
+  glia_entry_output(g, e, "finite", finite);
+  glia_entry_output(g, e, "failed", failed);
+  return glia_graph_status(g);
+}
+
+static glia_status build_eval(struct glia_model *m)
+{
+  struct glia_graph *g = m->g;
+  struct glia_entry *e = glia_graph_entry(g, "eval");
+  glia_value sum, correct;
+
+  GLIA_TRY(glia_losses_build_(m, false, &sum, &correct));
+  const glia_value weight = glia_reduce_sum(g, glia_cast(g, m->weight, GLIA_F64), -1, NULL, false);
+  glia_entry_output(g, e, "loss_sum", glia_batch_sum(g, sum));
+  glia_entry_output(g, e, "weight_sum", glia_batch_sum(g, weight));
+  if (correct != GLIA_NONE) glia_entry_output(g, e, "correct_sum", glia_batch_sum(g, correct));
+  return glia_graph_status(g);
+}
+
+glia_status glia_entries_build_(struct glia_model *m)
+{
+  GLIA_TRY(build_train(m));
+  GLIA_TRY(build_eval(m));
+  glia_entry_output(m->g, glia_graph_entry(m->g, "predict"), "output",
+                    m->layer[m->n_layers - 1].out[false]);
+  return glia_graph_status(m->g);
+}

@@ -1,0 +1,233 @@
+/* Inside of a model, and how a layer, a loss, an optimizer or a rate is written. See README.md. */
+#ifndef NN_PRIV_H
+#define NN_PRIV_H
+
+#include "glia_arena.h"
+#include "glia_model.h"
+#include "glia_ops.h"
+
+enum { NN_MAX_OPTIONS = 8, NN_MAX_SLOTS = 4 };
+
+/* Options: what a member of any family reads from YAML, as a table with defaults. */
+
+typedef enum { NN_REAL, NN_COUNT, NN_FLAG, NN_CHOICE } nn_option_type;
+
+struct nn_option {
+  const char *name; /* NULL ends the table */
+  nn_option_type type;
+  double lo, hi;            /* NN_REAL, NN_COUNT: both included */
+  double value;             /* default; NAN: must be given */
+  const char *const *words; /* NN_CHOICE: the value is an index into these */
+};
+
+#define NN_BELOW_ONE 0x1.fffffffffffffp-1 /* largest number below 1 */
+
+/** Options of `kind` into v [NN_MAX_OPTIONS].
+ *  node       what stands beside the kind's name; NULL or null: defaults
+ *  at         where an option that is missing is reported
+ *  shorthand  a bare number stands for the first option */
+GLIA_NODISCARD glia_status glia_options_read_(const struct glia_yaml *node,
+                                              const struct glia_yaml *at, const char *kind,
+                                              const struct nn_option *option, bool shorthand,
+                                              double *v);
+
+/** The member that `kind` or `{kind: options, extra: ...}` names.
+ *  what    "layer", for messages
+ *  names   known kinds, NULL-terminated; extra: further keys of the map, NULL-terminated
+ *  index   of the kind;  options: its node, or NULL;  at: the node that says the kind */
+GLIA_NODISCARD glia_status glia_kind_read_(const struct glia_yaml *node, const char *what,
+                                           const char *const *names, const char *const *extra,
+                                           int *index, const struct glia_yaml **options,
+                                           const struct glia_yaml **at);
+
+/* Layers. */
+
+struct nn_layer;
+
+struct nn_layer_kind {
+  const char *name;
+  const char *source;             /* key in docs/papers.bib, where there is one */
+  int min_in, max_in;             /* values it reads */
+  bool shorthand;                 /* `linear: 64` sets the first option */
+  const struct nn_option *option; /* NULL: none */
+  /** Read what the table cannot say. May be NULL. */
+  glia_status (*read)(struct glia_model *m, struct nn_layer *l, const struct glia_yaml *options);
+  /** Append the layer to the graph: x [l->n_in] -> *y, both [b, row...]. Called twice, for training and for evaluation:
+   *  the same parameters come back. Failures of constructors are found by the caller. */
+  glia_status (*build)(struct glia_model *m, struct nn_layer *l, const glia_value *x, bool training,
+                       glia_value *y);
+};
+
+struct nn_layer {
+  const struct nn_layer_kind *kind;
+  const char *name;           /* "03-linear", or as given */
+  const struct glia_yaml *at; /* for messages while building */
+  int n_in;
+  int in[GLIA_MAX_IN];      /* see glia_ref_find_ */
+  double v[NN_MAX_OPTIONS]; /* options */
+  const void *own;          /* what read() left */
+  glia_value out[2];        /* evaluation, training */
+  int64_t size;             /* scalars of its parameters */
+};
+
+/** An error at a layer: "run.yaml:7: model.3.linear: text". */
+GLIA_NODISCARD glia_status glia_layer_error_(const struct nn_layer *l, const char *format, ...)
+    GLIA_PRINTF(2, 3);
+
+/* Initial values: offset + spread u, with u uniform in (-1, 1). */
+struct nn_init {
+  double offset, spread;
+};
+
+/** Parameter "params/<layer>/<name>" of this shape; the one made before on the second call. */
+glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const char *name,
+                                 int rank, const int64_t *dim, struct nn_init init);
+
+/** Type of a value; "[28, 28]" of the rows of a value [b, 28, 28] into out [size]. */
+const struct glia_type *glia_value_type_(const struct glia_model *m, glia_value v);
+const char *glia_row_text_(const struct glia_model *m, glia_value v, char *out, size_t size);
+/** x [b, row...] -> [b, product of row]. */
+glia_value glia_rows_flat_(struct glia_model *m, glia_value x);
+
+/* Losses. */
+
+typedef enum {
+  NN_TARGET_NONE,  /* reads no target */
+  NN_TARGET_REAL,  /* float, rows as large as those of the layer */
+  NN_TARGET_LABEL, /* i32 [b] */
+} nn_target;
+
+struct nn_loss_kind {
+  const char *name;
+  const char *source;
+  nn_target target;
+  /** One number per sample: of [b, n], target [b, n] or [b] -> [b]. */
+  glia_value (*build)(struct glia_graph *g, glia_value of, glia_value target);
+};
+
+struct nn_loss {
+  const struct nn_loss_kind *kind;
+  const struct glia_yaml *at;
+  int of, target; /* see glia_ref_find_ */
+  double weight;
+};
+
+/* Optimizers. Every table starts with lr and weight_decay. */
+
+enum { NN_LR, NN_WEIGHT_DECAY, NN_OWN };
+
+typedef enum {
+  NN_SCOPE_ELEMENT, /* each element alone: a parameter may be sliced */
+  NN_SCOPE_TENSOR,  /* a whole parameter */
+  NN_SCOPE_MODEL
+} nn_scope;
+
+struct nn_optimizer;
+
+struct nn_update {
+  const struct nn_optimizer *o;
+  glia_value rate;               /* f64 scalar: learning rate of this parameter in this step */
+  glia_value step;               /* f64 scalar: 1 for the first */
+  glia_value parameter;          /* as it is */
+  glia_value gradient;           /* averaged and clipped */
+  glia_value slot[NN_MAX_SLOTS]; /* in: as they are; out: as they shall be */
+};
+
+struct nn_optimizer_kind {
+  const char *name;
+  const char *source;
+  nn_scope scope;
+  const struct nn_option *option;
+  /** Refuse combinations of options. May be NULL. */
+  glia_status (*check)(const struct nn_optimizer *o, const struct glia_yaml *at);
+  /** Number of slots like the parameter, zero at first, and their names. */
+  int (*slots)(const struct nn_optimizer *o, const char **name);
+  /** The new parameter. */
+  glia_value (*update)(struct glia_graph *g, struct nn_update *u);
+};
+
+struct nn_optimizer {
+  const struct nn_optimizer_kind *kind;
+  double v[NN_MAX_OPTIONS];
+};
+
+/* Helpers for updates: s f64 scalar times x; a + s b in x's element type. */
+glia_value glia_scaled_(struct glia_graph *g, glia_value x, glia_value s);
+
+/* Rates. */
+
+struct nn_rate_kind {
+  const char *name;
+  const struct nn_option *option; /* the first is warmup */
+  /** Learning rate of step 1 .. n (those after warm-up) of a schedule with peak lr; n <= 0: unknown. */
+  double (*rate)(const double *v, double lr, int64_t step, int64_t n);
+};
+
+enum { NN_WARMUP, NN_RATE_OWN };
+#define NN_WARMUP_OPTION                                                                           \
+  {                                                                                                \
+    .name = "warmup", .type = NN_COUNT, .lo = 0.0, .hi = 0x1p53, .value = 0.0                      \
+  }
+
+/* The model. */
+
+struct nn_field {
+  const char *name;
+  struct glia_type row;
+  double scale, offset;
+  glia_value value; /* input, as stored */
+};
+
+struct nn_parameter {
+  const char *path;
+  int state;
+  int layer;
+  glia_value value;
+  struct nn_init init;
+  bool frozen;
+  struct nn_optimizer optimizer;
+};
+
+struct glia_model {
+  struct glia_arena arena;
+  struct glia_graph *g;
+  glia_dtype dtype;
+  int64_t micro_batch, n_classes;
+  int n_fields;
+  struct nn_field *field;
+  glia_value weight, position, rate, step, seed, failed;
+  int n_layers;
+  struct nn_layer *layer;
+  int n_parameters, parameters_capacity;
+  struct nn_parameter *parameter; /* in byte order of paths, once the chain stands */
+  struct glia_model_parameter *listed;
+  int n_losses;
+  struct nn_loss *loss;
+  struct nn_optimizer optimizer; /* of parameters in no group */
+  double clip_norm;              /* 0: none */
+  const struct nn_rate_kind *schedule;
+  double schedule_v[NN_MAX_OPTIONS];
+};
+
+/** What a name in `from`, `of` or `target` means: a layer (index >= 0), or a field of the data (-1 - index); `input` is
+ *  field x. at: for messages. Layers from the first `n_layers` count. */
+GLIA_NODISCARD glia_status glia_ref_find_(const struct glia_model *m, const struct glia_yaml *at,
+                                          const char *name, int n_layers, int *out);
+/** The value of a reference: layers as they are, fields as float value = stored * scale + offset. */
+glia_value glia_ref_value_(struct glia_model *m, int ref, bool training);
+
+/* Stages of building, in order. */
+GLIA_NODISCARD glia_status glia_chain_read_(struct glia_model *m, const struct glia_yaml *config);
+GLIA_NODISCARD glia_status glia_losses_read_(struct glia_model *m, const struct glia_yaml *config);
+GLIA_NODISCARD glia_status glia_optimizer_read_(struct glia_model *m,
+                                                const struct glia_yaml *config);
+GLIA_NODISCARD glia_status glia_schedule_read_(struct glia_model *m,
+                                               const struct glia_yaml *config);
+GLIA_NODISCARD glia_status glia_entries_build_(struct glia_model *m);
+
+/** Weighted sum of all losses over a micro-batch (f64 scalar); *correct: weighted number of right labels, GLIA_NONE when
+ *  no loss has labels. */
+GLIA_NODISCARD glia_status glia_losses_build_(struct glia_model *m, bool training, glia_value *sum,
+                                              glia_value *correct);
+
+#endif
