@@ -11,7 +11,8 @@
  *                                          was not finite, or a rank failed
  *                             "failed"     1: a rank failed in this step (the same on all ranks), else 0
  *   entry point "eval"      no dropout; outputs f64 scalars, summed over the micro-batches: "loss_sum", "weight_sum", and
- *                           "correct_sum" (weight of rows whose largest logit is their label) when a loss is cross_entropy
+ *                           "correct_sum" (weight of rows whose largest logit is their label) when a loss is cross_entropy;
+ *                           and "failed" as above
  *   entry point "predict"   no dropout; micro-batch output "output" [b, ...]: the last layer
  *
  * Keys of the YAML read here: model, loss, optimizer, lr_schedule, clip_norm, dtype (f32 or f64).

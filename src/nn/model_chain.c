@@ -38,24 +38,20 @@ glia_status glia_layer_error_(const struct nn_layer *l, const char *format, ...)
 static glia_status unknown_name(const struct glia_model *m, const struct glia_yaml *at,
                                 const char *name, int n_layers)
 {
-  const char **known = NULL;
+  const char *before = n_layers < m->n_layers ? " before this one" : "";
   struct glia_arena scratch = {0};
+  const char **known =
+      glia_arena_take(&scratch, (size_t)(n_layers + m->n_fields + 2), sizeof *known);
   int n = 0;
 
-  for (int i = n_layers; i < m->n_layers; i++)
-    if (m->layer[i].name != NULL && strcmp(m->layer[i].name, name) == 0)
-      return glia_yaml_error(at, "layer '%s' does not come before this one", name);
-  known = glia_arena_take(&scratch, (size_t)(n_layers + m->n_fields + 2), sizeof *known);
   for (int i = 0; known != NULL && i < n_layers; i++) known[n++] = m->layer[i].name;
   for (int i = 0; known != NULL && i < m->n_fields; i++) known[n++] = m->field[i].name;
   if (known != NULL) known[n++] = "input";
   const char *nearest = known != NULL ? glia_nearest(name, known) : NULL;
   const glia_status st =
-      nearest != NULL
-          ? glia_yaml_error(
-                at, "no layer and no field of the data is named '%.60s': did you mean '%s'?", name,
-                nearest)
-          : glia_yaml_error(at, "no layer and no field of the data is named '%.60s'", name);
+      glia_yaml_error(at, "no layer%s and no field of the data is named '%.60s'%s%s%s", before,
+                      name, nearest != NULL ? ": did you mean '" : "",
+                      nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
   glia_arena_fini(&scratch);
   return st;
 }

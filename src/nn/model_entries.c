@@ -11,6 +11,15 @@ static glia_value is_finite(struct glia_graph *g, glia_value x)
   return glia_compare(g, GLIA_LE, glia_abs(g, x), glia_constant(g, DBL_MAX));
 }
 
+/* f64 scalar: 1 when some rank failed in this step. */
+static glia_value failed_flag(struct glia_model *m)
+{
+  struct glia_graph *g = m->g;
+  const glia_value zero = glia_constant(g, 0.0);
+
+  return glia_select(g, glia_compare(g, GLIA_GT, m->failed, zero), glia_constant(g, 1.0), zero);
+}
+
 /* Gradients of the mean loss, one per parameter that is trained; GLIA_NONE for frozen ones. */
 static glia_status mean_gradients(struct glia_model *m, glia_value loss_sum, glia_value weight_sum,
                                   glia_value *dp)
@@ -109,7 +118,7 @@ static glia_status build_train(struct glia_model *m)
   const glia_value loss = glia_div(g, glia_batch_sum(g, sum), weight);
   GLIA_TRY(mean_gradients(m, sum, weight, dp));
 
-  const glia_value failed = glia_select(g, glia_compare(g, GLIA_GT, m->failed, zero), one, zero);
+  const glia_value failed = failed_flag(m);
   glia_value finite = glia_select(g, is_finite(g, loss), glia_sub(g, one, failed), zero);
   if (m->clip_norm > 0.0) {
     const glia_value norm = global_norm(m, dp);
@@ -137,6 +146,7 @@ static glia_status build_eval(struct glia_model *m)
   glia_entry_output(g, e, "loss_sum", glia_batch_sum(g, sum));
   glia_entry_output(g, e, "weight_sum", glia_batch_sum(g, weight));
   if (correct != GLIA_NONE) glia_entry_output(g, e, "correct_sum", glia_batch_sum(g, correct));
+  glia_entry_output(g, e, "failed", failed_flag(m));
   return glia_graph_status(g);
 }
 
