@@ -2,7 +2,8 @@
  *
  * Conventions between a model and who trains it:
  *   per-micro-batch inputs  each field of the data by name as stored [b, row...], "weight" f32 [b] (0 = padding),
- *                           "position" i64 [b] (place of the row in the whole run's order: what random numbers are keyed by)
+ *                           "position" i64 [b] (place of the row in the whole run's order: what random numbers are keyed by),
+ *                           "stop" f64 (1 where this process was asked to stop)
  *   per-step inputs         "rate" f64 (learning rate of this step), "step" i64 (1 for the first), "seed" i64
  *   entry point "train"     writes params/... and optimizer/<slot>/...; outputs f64 scalars
  *                             "loss"       weighted mean over the batch
@@ -10,6 +11,7 @@
  *                             "finite"     1: the step was taken; 0: no state has changed, since loss or gradient norm
  *                                          was not finite, or a rank failed
  *                             "failed"     1: a rank failed in this step (the same on all ranks), else 0
+ *                             "stop"       sum of "stop" over all micro-batches of all ranks
  *   entry point "eval"      no dropout; outputs f64 scalars, summed over the micro-batches: "loss_sum", "weight_sum", and
  *                           "correct_sum" (weight of rows whose largest logit is their label) when a loss is cross_entropy;
  *                           and "failed" as above

@@ -108,6 +108,7 @@ static glia_status declare_inputs(struct glia_model *m, int n_fields,
   }
   m->weight = glia_input(m->g, "weight", GLIA_PER_MICRO_BATCH, per_row[0]);
   m->position = glia_input(m->g, "position", GLIA_PER_MICRO_BATCH, per_row[1]);
+  m->stop = glia_input(m->g, "stop", GLIA_PER_MICRO_BATCH, glia_type_make(GLIA_F64, 0, NULL));
   m->rate = glia_input(m->g, "rate", GLIA_PER_STEP, glia_type_make(GLIA_F64, 0, NULL));
   m->step = glia_input(m->g, "step", GLIA_PER_STEP, glia_type_make(GLIA_I64, 0, NULL));
   m->seed = glia_input(m->g, "seed", GLIA_PER_STEP, glia_type_make(GLIA_I64, 0, NULL));

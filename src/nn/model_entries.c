@@ -132,6 +132,7 @@ static glia_status build_train(struct glia_model *m)
   glia_entry_output(g, e, "loss", loss);
   glia_entry_output(g, e, "finite", finite);
   glia_entry_output(g, e, "failed", failed);
+  glia_entry_output(g, e, "stop", glia_batch_sum(g, m->stop));
   return glia_graph_status(g);
 }
 

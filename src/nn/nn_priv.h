@@ -195,7 +195,7 @@ struct glia_model {
   int64_t micro_batch, n_classes;
   int n_fields;
   struct nn_field *field;
-  glia_value weight, position, rate, step, seed, failed;
+  glia_value weight, position, stop, rate, step, seed, failed;
   int n_layers;
   struct nn_layer *layer;
   int n_parameters, parameters_capacity;
