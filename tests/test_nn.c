@@ -310,13 +310,13 @@ static void losses_are_their_formulas(void)
     CU_ASSERT_EQUAL(rig_step(&r, "eval", 0.0, 1), GLIA_OK);
     CU_ASSERT_DOUBLE_EQUAL(rig_output(&r, "eval", "loss_sum"), table[i].want, 1e-13);
     CU_ASSERT_EQUAL(rig_output(&r, "eval", "weight_sum"), 2.5);
-    CU_ASSERT_EQUAL(rig_step(&r, "train", 0.0, 1), GLIA_OK);
-    CU_ASSERT_DOUBLE_EQUAL(rig_output(&r, "train", "loss"), table[i].want / 2.5, 1e-13);
     if (strstr(yaml, "cross") != NULL) {
       CU_ASSERT_EQUAL(rig_output(&r, "eval", "correct_sum"), 1.5); /* rows 0 and 2 */
     } else {
       CU_ASSERT_PTR_NULL(glia_engine_output(r.e, "eval", "correct_sum"));
     }
+    CU_ASSERT_EQUAL(rig_step(&r, "train", 0.0, 1), GLIA_OK);
+    CU_ASSERT_DOUBLE_EQUAL(rig_output(&r, "train", "loss"), table[i].want / 2.5, 1e-13);
     rig_end(&r);
   }
 }
