@@ -31,6 +31,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_telemetry_add_node(struct glia_telemetr
                                                             const char *const *names,
                                                             const char *const *units, int *out);
 
+/** A text about a node, /nodes/<name>/<what>, such as its topology. Once per node and `what`. Errors: GLIA_E_IO. */
+GLIA_API GLIA_NODISCARD glia_status glia_telemetry_text(struct glia_telemetry_writer *w, int node,
+                                                        const char *what, const char *text);
+
 /** Append samples: time_ns [n] since 1970 UTC, values [n, metric], NaN = missing. Errors: GLIA_E_IO. */
 GLIA_API GLIA_NODISCARD glia_status glia_telemetry_append(struct glia_telemetry_writer *w, int node,
                                                           int64_t n, const int64_t *time_ns,

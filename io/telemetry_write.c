@@ -230,6 +230,21 @@ glia_status glia_telemetry_event(struct glia_telemetry_writer *w, int64_t time_n
   return st;
 }
 
+glia_status glia_telemetry_text(struct glia_telemetry_writer *w, int node, const char *what,
+                                const char *text)
+{
+  char path[600];
+
+  GLIA_CHECK(node >= 0 && node < w->n && good_name(what), GLIA_E_ARGUMENT,
+             "text '%s' of node %d of %d", what, node, w->n);
+  glia_h5_lock_();
+  glia_status st = glia_h5_texts_write_(
+      w->out.file, path_of(path, "nodes", w->node[node].name, what), -1, &text);
+  if (st == GLIA_OK) st = glia_h5_out_check_(&w->out);
+  glia_h5_unlock_();
+  return st;
+}
+
 /* A whole array; compressed unless it is tiny. */
 static glia_status write_whole(struct glia_telemetry_writer *w, const char *path, glia_dtype dtype,
                                const struct glia_type *row, int64_t n, const void *data)
