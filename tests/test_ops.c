@@ -1,0 +1,543 @@
+/* The table test: every operator on its own samples, by value and by its rules.
+ *
+ * Tolerances. Derivatives against central differences with step 1e-5: the truncation error is 1e-5^2 / 6 times a third
+ * derivative, the rounding error 1e-16 / 1e-5 times the value, so 1e-7 of the largest element leaves two digits.
+ * Identities between rules hold up to the order of additions: 1e-12. float32 against float64 on the same inputs: a few ulp of a
+ * few operations, 2e-6.
+ */
+#include "glia_kernels.h"
+#include "glia_random.h"
+#include "ref/interpret.h"
+#include "run_graph.h"
+#include "tap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_INPUTS = 64, MAX_CASES = 32, BATCH = 3 };
+
+static const double difference_step = 1e-5, difference_tolerance = 1e-7, identity_tolerance = 1e-12,
+                    float_tolerance = 2e-6;
+
+/* One sample case of one operator, with data for every input of its graph. */
+struct trial {
+  const struct glia_op *op;
+  int k;
+  struct glia_graph *g;
+  struct glia_sample s;
+  glia_value y;
+  void *data[MAX_INPUTS];
+  int n_data;
+};
+
+static const struct glia_type *type_of(const struct trial *t, glia_value v)
+{
+  return &glia_graph_node(t->g, v)->type;
+}
+
+static void check(bool ok, const struct trial *t, const char *what, double found, double expected)
+{
+  if (!ok)
+    tap_note("%s, case %d: %s: %.17g, expected %.17g", t->op->name, t->k, what, found, expected);
+  CU_ASSERT(ok);
+}
+
+/* Operators that the table cannot sample, with the reason. */
+static bool is_exempt(const struct glia_op *op)
+{
+  static const char *const names[] = {
+      "input", "state", "full", /* leaves: nothing is computed from operands */
+      "batch_sum",              /* spans micro-batches: test_program.c */
+  };
+
+  for (size_t i = 0; i < GLIA_COUNT(names); i++)
+    if (strcmp(op->name, names[i]) == 0) return true;
+  return false;
+}
+
+static bool begin(struct trial *t, const struct glia_op *op, int k, glia_dtype dtype)
+{
+  *t = (struct trial){.op = op, .k = k};
+  if (glia_graph_new(&t->g) != GLIA_OK) abort();
+  t->s = (struct glia_sample){.g = t->g, .dtype = dtype};
+  t->y = op->sample(&t->s, k);
+  return t->y != GLIA_NONE;
+}
+
+static void end(struct trial *t)
+{
+  if (glia_graph_status(t->g) != GLIA_OK)
+    tap_note("%s, case %d: %s", t->op->name, t->k, glia_trace());
+  CU_ASSERT(glia_graph_status(t->g) == GLIA_OK);
+  for (int i = 0; i < t->n_data; i++) free(t->data[i]);
+  glia_graph_destroy(&t->g);
+}
+
+static glia_value fresh(struct trial *t, const char *kind, int i, struct glia_type type)
+{
+  char name[32];
+
+  snprintf(name, sizeof name, "%s%d", kind, i);
+  return glia_input(t->g, name, GLIA_PER_STEP, type);
+}
+
+static double number(const struct glia_sample *s, int sample, uint64_t input, int64_t e)
+{
+  double u = glia_random_uniform(glia_random_stream(7, "test"), input, (uint64_t)e);
+
+  if (sample < 0) return (double)(float)(2.0 * u - 1.0);
+  const double lo = s->in[sample].lo, hi = s->in[sample].hi;
+  if (!s->in[sample].differentiable) return floor(lo + u * (hi - lo + 1.0));
+  double x = lo + u * (hi - lo);
+  if (fabs(x - s->in[sample].avoid) < s->in[sample].gap)
+    x = s->in[sample].avoid + s->in[sample].gap;
+  return (double)(float)x; /* exact in both float types */
+}
+
+/* Which sample input (-1: none) fills graph input i: its own, or that whose batch it is. */
+static int sample_of(const struct trial *t, const struct glia_input *in)
+{
+  int i;
+
+  if (sscanf(in->name, "x%d", &i) == 1 || sscanf(in->name, "batched%d", &i) == 1) return i;
+  (void)t;
+  return -1;
+}
+
+/* Data for all inputs that have none yet. */
+static void fill(struct trial *t)
+{
+  const struct glia_input *in;
+  const int n = glia_graph_inputs(t->g, &in);
+
+  if (n > MAX_INPUTS) abort();
+  for (; t->n_data < n; t->n_data++) {
+    const struct glia_type *type = &in[t->n_data].type;
+    t->data[t->n_data] = array_of(type);
+    for (int64_t e = 0; e < glia_type_count(type); e++)
+      set_element(type, t->data[t->n_data], e,
+                  number(&t->s, sample_of(t, &in[t->n_data]), (uint64_t)t->n_data, e));
+  }
+}
+
+static int index_of(const struct trial *t, glia_value input)
+{
+  return (int)glia_graph_node(t->g, input)->attr.i[0];
+}
+
+/* Visit every sample case of every operator. */
+static void each(glia_dtype dtype, void (*visit)(struct trial *t))
+{
+  for (const struct glia_op *const *op = glia_ops(); *op != NULL; op++) {
+    struct trial t;
+    for (int k = 0; (*op)->sample != NULL && k < MAX_CASES; k++) {
+      const bool more = begin(&t, *op, k, dtype);
+      if (more && glia_graph_status(t.g) == GLIA_OK) visit(&t);
+      end(&t);
+      if (!more) break;
+    }
+  }
+}
+
+/* (a) */
+
+static void every_operator_is_sampled_and_has_its_rules(void)
+{
+  for (const struct glia_op *const *p = glia_ops(); *p != NULL; p++) {
+    const struct glia_op *op = *p;
+    if (is_exempt(op)) continue;
+    struct trial t = {.op = op};
+    check(op->sample != NULL, &t, "has samples", 0, 1);
+    if (op->sample == NULL) continue;
+    int cases = 0;
+    for (; begin(&t, op, cases, GLIA_F64); cases++) {
+      check(glia_graph_node(t.g, t.y)->op == op, &t, "the sample survives simplification", 0, 1);
+      end(&t);
+    }
+    end(&t);
+    check(cases > 0, &t, "cases", cases, 1);
+    check(op->infer != NULL && (op->vmap != NULL || op->n_in == 0), &t, "shape and batching rule",
+          0, 1);
+    if (op->derivative == GLIA_DERIVATIVE_NONE)
+      check(op->vjp == NULL && op->jvp == NULL, &t, "no rules without a derivative", 0, 1);
+    else
+      check(op->vjp != NULL && (op->jvp != NULL || op->linear), &t, "reverse and forward rule", 0,
+            1);
+    check(op->view || op->reference[GLIA_F32] != NULL || op->key > 0, &t, "a reference kernel", 0,
+          1);
+  }
+}
+
+/* (b) */
+
+/* Largest difference of two arrays, relative to the largest element (at least 1); NaN equals NaN. */
+static double distance(const struct glia_type *ta, const void *a, const struct glia_type *tb,
+                       const void *b)
+{
+  double scale = 1.0, worst = 0.0;
+
+  for (int64_t i = 0; i < glia_type_count(ta); i++) {
+    const double x = element(ta, a, i), y = element(tb, b, i);
+    if (isnan(x) != isnan(y)) return INFINITY;
+    if (isnan(x) || x == y) continue;
+    scale = fmax(scale, fabs(y));
+    worst = fmax(worst, fabs(x - y));
+  }
+  return worst / scale;
+}
+
+static void compare_compiled(struct trial *t)
+{
+  void *reference = NULL, *fast = NULL;
+
+  fill(t);
+  struct interpretation p = interpret(t->g, t->data, NULL, 1, &t->y);
+  const struct glia_type type = *type_of(t, t->y);
+  if (run_graph(t->g, NULL, t->data, 1, &t->y, &reference))
+    check(memcmp(reference, p.at[t->y], glia_type_bytes(&type)) == 0, t, "compiled, bit for bit",
+          element(&type, reference, 0), element(&type, p.at[t->y], 0));
+  else
+    check(false, t, "runs", 0, 1);
+  if (run_graph(t->g, glia_kernels_default(), t->data, 1, &t->y, &fast)) {
+    const double d = distance(&type, fast, &type, p.at[t->y]);
+    check(d <= (type.dtype == GLIA_F32 ? float_tolerance : identity_tolerance), t, "fast kernel", d,
+          0);
+  } else
+    check(false, t, "runs", 0, 1);
+  free(reference);
+  free(fast);
+  interpretation_free(&p);
+}
+
+static void compiled_values_are_those_of_the_reference_kernels(void)
+{
+  each(GLIA_F32, compare_compiled);
+  each(GLIA_F64, compare_compiled);
+}
+
+static void compare_single(struct trial *t)
+{
+  struct trial d;
+
+  if (!begin(&d, t->op, t->k, GLIA_F64)) abort();
+  fill(t);
+  fill(&d);
+  struct interpretation p = interpret(t->g, t->data, NULL, 1, &t->y);
+  struct interpretation q = interpret(d.g, d.data, NULL, 1, &d.y);
+  const double far = distance(type_of(t, t->y), p.at[t->y], type_of(&d, d.y), q.at[d.y]);
+  check(far <= float_tolerance, t, "float32 against float64", far, 0);
+  interpretation_free(&p);
+  interpretation_free(&q);
+  end(&d);
+}
+
+static void float32_is_float64_rounded(void) { each(GLIA_F32, compare_single); }
+
+/* (c), (d) */
+
+/* <w, y> with a fresh w, and its gradient: what the derivative tests differentiate. */
+struct derivatives {
+  int n;                         /* differentiable inputs */
+  glia_value x[GLIA_MAX_IN + 1]; /* and w at x[n] */
+  glia_value w, phi;             /* phi = <w, y> */
+  glia_value dx[GLIA_MAX_IN];    /* dphi / dx */
+  glia_value psi;                /* sum_i <r_i, dx_i>, GLIA_NONE when all are zero */
+  glia_value r[GLIA_MAX_IN];
+};
+
+static glia_value dot(struct glia_graph *g, glia_value a, glia_value b)
+{
+  return glia_reduce_sum(g, glia_mul(g, a, b), -1, NULL, false);
+}
+
+static struct derivatives derive(struct trial *t)
+{
+  struct derivatives d = {.psi = GLIA_NONE};
+
+  for (int i = 0; i < t->s.n; i++)
+    if (t->s.in[i].differentiable) d.x[d.n++] = t->s.in[i].value;
+  d.w = fresh(t, "w", 0, *type_of(t, t->y));
+  d.x[d.n] = d.w;
+  d.phi = dot(t->g, d.w, t->y);
+  glia_vjp(t->g, 1, &t->y, &d.w, d.n, d.x, d.dx);
+  for (int i = 0; i < d.n; i++) {
+    if (d.dx[i] == GLIA_NONE) continue;
+    d.r[i] = fresh(t, "r", i, *type_of(t, d.x[i]));
+    const glia_value term = glia_cast(t->g, dot(t->g, d.r[i], d.dx[i]), GLIA_F64);
+    d.psi = d.psi == GLIA_NONE ? term : glia_add(t->g, d.psi, term);
+  }
+  return d;
+}
+
+static double scalar(const struct trial *t, glia_value v)
+{
+  struct interpretation p = interpret(t->g, t->data, NULL, 1, &v);
+  const double y = element(type_of(t, v), p.at[v], 0);
+
+  interpretation_free(&p);
+  return y;
+}
+
+/* d y / dx against central differences; dx may be GLIA_NONE, zero. */
+static void differences(struct trial *t, glia_value y, glia_value x, glia_value dx,
+                        const char *what)
+{
+  const struct glia_type *type = type_of(t, x);
+  void *data = t->data[index_of(t, x)];
+  struct interpretation p = interpret(t->g, t->data, NULL, 1, &dx);
+  double scale = 1.0;
+
+  if (dx != GLIA_NONE)
+    check(glia_type_equal(type_of(t, dx), type), t, "type of a derivative", 0, 1);
+  for (int64_t e = 0; dx != GLIA_NONE && e < glia_type_count(type); e++)
+    scale = fmax(scale, fabs(element(type, p.at[dx], e)));
+  for (int64_t e = 0; e < glia_type_count(type); e++) {
+    const double x0 = element(type, data, e);
+    set_element(type, data, e, x0 + difference_step);
+    const double up = scalar(t, y);
+    set_element(type, data, e, x0 - difference_step);
+    const double down = scalar(t, y);
+    set_element(type, data, e, x0);
+    const double expected = (up - down) / (2.0 * difference_step);
+    const double found = dx == GLIA_NONE ? 0.0 : element(type, p.at[dx], e);
+    check(fabs(found - expected) <= difference_tolerance * scale, t, what, found, expected);
+  }
+  interpretation_free(&p);
+}
+
+/* float32 somewhere: differences would see its rounding. */
+static bool has_float32(const struct trial *t)
+{
+  for (int32_t v = 0; v < glia_graph_size(t->g); v++)
+    if (type_of(t, v)->dtype == GLIA_F32) return true;
+  return false;
+}
+
+static bool is_differentiable(const struct trial *t)
+{
+  bool any = false;
+
+  for (int i = 0; i < t->s.n; i++) any = any || t->s.in[i].differentiable;
+  return any && glia_dtype_is_float(type_of(t, t->y)->dtype) &&
+         t->op->derivative != GLIA_DERIVATIVE_NONE;
+}
+
+static void compare_differences(struct trial *t)
+{
+  if (!is_differentiable(t) || has_float32(t)) return;
+  struct derivatives d = derive(t);
+  glia_value second[GLIA_MAX_IN + 1];
+  check(d.psi != GLIA_NONE, t, "has a gradient", 0, 1);
+  if (d.psi == GLIA_NONE) return;
+  const glia_value one = glia_full(t->g, *type_of(t, d.psi), 1.0);
+  glia_vjp(t->g, 1, &d.psi, &one, d.n + 1, d.x, second);
+  if (glia_graph_status(t->g) != GLIA_OK) return;
+  fill(t);
+  for (int i = 0; i < d.n; i++) differences(t, d.phi, d.x[i], d.dx[i], "first derivative");
+  for (int i = 0; i <= d.n; i++) differences(t, d.psi, d.x[i], second[i], "second derivative");
+}
+
+static void reverse_rules_agree_with_differences(void) { each(GLIA_F64, compare_differences); }
+
+/* sum_i <a_i, b_i> over the differentiable inputs, and of the absolute values. */
+static double inner(const struct trial *t, const struct interpretation *p, int n,
+                    const glia_value *a, const glia_value *b, double *size)
+{
+  double sum = 0.0;
+
+  *size = 1.0;
+  for (int i = 0; i < n; i++)
+    for (int64_t e = 0;
+         a[i] != GLIA_NONE && b[i] != GLIA_NONE && e < glia_type_count(type_of(t, a[i])); e++) {
+      const double term =
+          element(type_of(t, a[i]), p->at[a[i]], e) * element(type_of(t, b[i]), p->at[b[i]], e);
+      sum += term;
+      *size += fabs(term);
+    }
+  return sum;
+}
+
+/* <J v, w> = <v, J' w>, for y and then for its gradient, whose Jacobian is symmetric. */
+static void compare_adjoint(struct trial *t)
+{
+  if (!is_differentiable(t)) return;
+  struct derivatives d = derive(t);
+  glia_value v[GLIA_MAX_IN], ty, tpsi, second[GLIA_MAX_IN];
+  double size, size2;
+
+  for (int i = 0; i < d.n; i++) v[i] = fresh(t, "v", i, *type_of(t, d.x[i]));
+  glia_jvp(t->g, d.n, d.x, v, 1, &t->y, &ty);
+  glia_jvp(t->g, d.n, d.x, v, 1, &d.psi, &tpsi);
+  const glia_value one = glia_full(t->g, *type_of(t, d.psi), 1.0);
+  glia_vjp(t->g, 1, &d.psi, &one, d.n, d.x, second);
+  if (glia_graph_status(t->g) != GLIA_OK) return;
+  fill(t);
+  glia_value roots[4 * GLIA_MAX_IN + 2] = {ty, tpsi};
+  int n = 2;
+  for (int i = 0; i < d.n; i++) {
+    roots[n++] = v[i];
+    roots[n++] = d.dx[i];
+    roots[n++] = second[i];
+  }
+  roots[n++] = d.w;
+  struct interpretation p = interpret(t->g, t->data, NULL, n, roots);
+  const double tolerance = has_float32(t) ? float_tolerance : identity_tolerance;
+  const double forward = inner(t, &p, 1, &ty, &d.w, &size),
+               reverse = inner(t, &p, d.n, v, d.dx, &size2);
+  check(fabs(forward - reverse) <= tolerance * size, t, "<Jv, w> = <v, J'w>", forward, reverse);
+  const double along = tpsi == GLIA_NONE ? 0.0 : element(type_of(t, tpsi), p.at[tpsi], 0);
+  const double hessian = inner(t, &p, d.n, v, second, &size);
+  check(fabs(along - hessian) <= tolerance * size, t, "forward and reverse over reverse", along,
+        hessian);
+  interpretation_free(&p);
+}
+
+static void forward_rules_are_adjoint_to_reverse_rules(void) { each(GLIA_F64, compare_adjoint); }
+
+static void no_derivative_passes_where_there_is_none(void)
+{
+  for (const struct glia_op *const *op = glia_ops(); *op != NULL; op++) {
+    struct trial t;
+    if ((*op)->derivative != GLIA_DERIVATIVE_NONE || (*op)->sample == NULL) continue;
+    if (begin(&t, *op, 0, GLIA_F64) && t.s.n > 0) {
+      glia_value dx = 0, ty = 0;
+      const glia_value x = t.s.in[0].value, one = glia_full(t.g, *type_of(&t, t.y), 1.0);
+      glia_vjp(t.g, 1, &t.y, &one, 1, &x, &dx);
+      check(dx == GLIA_NONE, &t, "reverse", dx, GLIA_NONE);
+      glia_jvp(t.g, 1, &x, &x, 1, &t.y, &ty);
+      check(ty == GLIA_NONE, &t, "forward", ty, GLIA_NONE);
+    }
+    end(&t);
+  }
+}
+
+/* (e) */
+
+/* yb [BATCH, ...] against y on each element of the batch. from[i] is batched as to[i]. */
+static void compare_loop(struct trial *t, int n, const glia_value *from, const glia_value *to,
+                         int n_y, const glia_value *y, const glia_value *yb, unsigned mask)
+{
+  struct interpretation all = interpret(t->g, t->data, NULL, n_y, yb);
+  char what[64];
+
+  snprintf(what, sizeof what, "batched, inputs 0x%x", mask);
+  for (int b = 0; b < BATCH; b++) {
+    void *data[MAX_INPUTS];
+    memcpy(data, t->data, sizeof data);
+    for (int i = 0; i < n; i++) {
+      const size_t bytes = glia_type_bytes(type_of(t, from[i]));
+      data[index_of(t, from[i])] = (char *)t->data[index_of(t, to[i])] + (size_t)b * bytes;
+    }
+    struct interpretation one = interpret(t->g, data, NULL, n_y, y);
+    for (int j = 0; j < n_y; j++) {
+      if (y[j] == GLIA_NONE) continue;
+      const struct glia_type *type = type_of(t, y[j]);
+      const struct glia_type *stacked = type_of(t, yb[j]);
+      check(stacked->rank == type->rank + 1 && stacked->dim[0] == BATCH &&
+                glia_type_count(stacked) == BATCH * glia_type_count(type),
+            t, "shape of a batch", (double)stacked->rank, type->rank + 1);
+      const char *row = (const char *)all.at[yb[j]] + (size_t)b * glia_type_bytes(type);
+      const double d = distance(type, row, type, one.at[y[j]]);
+      check(d <= (has_float32(t) ? float_tolerance : identity_tolerance), t, what, d, 0);
+    }
+    interpretation_free(&one);
+  }
+  interpretation_free(&all);
+}
+
+static glia_value batched_input(struct trial *t, const char *kind, int i, glia_value x)
+{
+  struct glia_type type = *type_of(t, x);
+
+  memmove(&type.dim[1], &type.dim[0], (size_t)type.rank * sizeof type.dim[0]);
+  type.dim[0] = BATCH;
+  type.rank++;
+  return fresh(t, kind, i, type);
+}
+
+/* For every set of batched inputs: y, and its gradients with a batched cotangent. */
+static void compare_batches(struct trial *t)
+{
+  if (t->s.n == 0) return;
+  const bool differentiable = is_differentiable(t);
+  struct derivatives d = {0};
+  glia_value y[GLIA_MAX_IN + 1] = {t->y}, yb[GLIA_MAX_IN + 1], to[GLIA_MAX_IN + 1];
+  int n_y = 1;
+
+  if (differentiable) {
+    d = derive(t);
+    for (int i = 0; i < d.n; i++)
+      if (d.dx[i] != GLIA_NONE) y[n_y++] = d.dx[i];
+  }
+  for (int i = 0; i < t->s.n; i++) to[i] = batched_input(t, "batched", i, t->s.in[i].value);
+  const glia_value wb = differentiable ? batched_input(t, "wb", 0, d.w) : GLIA_NONE;
+  if (glia_graph_status(t->g) != GLIA_OK) return;
+  fill(t);
+  for (unsigned mask = 1; mask < 1U << t->s.n && mask < 64; mask++) {
+    glia_value from[GLIA_MAX_IN + 1], as[GLIA_MAX_IN + 1];
+    int n = 0;
+    for (int i = 0; i < t->s.n; i++) {
+      if ((mask >> i & 1) == 0) continue;
+      from[n] = t->s.in[i].value;
+      as[n++] = to[i];
+    }
+    if (differentiable && mask % 2 == 1) { /* cotangents batched and not */
+      from[n] = d.w;
+      as[n++] = wb;
+    }
+    glia_vmap(t->g, BATCH, n, from, as, n_y, y, yb);
+    if (glia_graph_status(t->g) != GLIA_OK) return;
+    compare_loop(t, n, from, as, n_y, y, yb, mask);
+  }
+}
+
+static void batching_is_a_loop(void) { each(GLIA_F64, compare_batches); }
+
+/* (f) */
+
+/* Operators of which a NaN need not reach every element, and why. */
+static bool keeps_nan_apart(const struct glia_op *op)
+{
+  static const char *const names[] = {
+      "argmax",      "compare", "select", /* the result is an index, a truth value, or a choice */
+      "concat",      "gather",  "pad",    /* other elements stand beside it */
+      "scatter_add", "random",  "iota",
+  };
+
+  for (size_t i = 0; i < GLIA_COUNT(names); i++)
+    if (strcmp(op->name, names[i]) == 0) return true;
+  return false;
+}
+
+static void put_nan(struct trial *t)
+{
+  const struct glia_type *type = type_of(t, t->y);
+
+  if (!glia_dtype_is_float(type->dtype) || keeps_nan_apart(t->op)) return;
+  for (int i = 0; i < t->s.n; i++) {
+    if (!t->s.in[i].differentiable) continue;
+    fill(t);
+    const int in = index_of(t, t->s.in[i].value);
+    const struct glia_type *x = type_of(t, t->s.in[i].value);
+    for (int64_t e = 0; e < glia_type_count(x); e++) set_element(x, t->data[in], e, (double)NAN);
+    struct interpretation p = interpret(t->g, t->data, NULL, 1, &t->y);
+    for (int64_t e = 0; e < glia_type_count(type); e++)
+      check(isnan(element(type, p.at[t->y], e)), t, "NaN", element(type, p.at[t->y], e),
+            (double)NAN);
+    interpretation_free(&p);
+    while (t->n_data > 0) free(t->data[--t->n_data]);
+  }
+}
+
+static void nan_goes_through(void)
+{
+  each(GLIA_F32, put_nan);
+  each(GLIA_F64, put_nan);
+}
+
+TAP_MAIN("ops", TAP(every_operator_is_sampled_and_has_its_rules),
+         TAP(compiled_values_are_those_of_the_reference_kernels), TAP(float32_is_float64_rounded),
+         TAP(reverse_rules_agree_with_differences), TAP(forward_rules_are_adjoint_to_reverse_rules),
+         TAP(no_derivative_passes_where_there_is_none), TAP(batching_is_a_loop),
+         TAP(nan_goes_through))
