@@ -7,7 +7,7 @@
 #include "glia_exchange.h"
 #include "reduce_priv.h"
 
-enum { TILE = 64 };
+enum { TILE = 64, ROW_BLOCK = 256 };
 
 /* Axes of one kind, slowest first; strides in elements. */
 struct axes {
@@ -71,16 +71,16 @@ static int64_t offset(const struct axes *a, int64_t i)
   return at;
 }
 
-/* Middle of [0, n): a whole number of blocks. */
-static int64_t middle(int64_t n)
+/* Middle of [0, n), n > block: a whole number of blocks. */
+static int64_t middle(int64_t n, int64_t block)
 {
-  return GLIA_REDUCE_BLOCK * glia_tree_split(0, (n + GLIA_REDUCE_BLOCK - 1) / GLIA_REDUCE_BLOCK);
+  return block * glia_tree_split(0, (n + block - 1) / block);
 }
 
 static double fold_run(const struct walk *w, const char *x, int64_t n)
 {
   if (n <= GLIA_REDUCE_BLOCK) return w->fold->run(x, n);
-  const int64_t m = middle(n);
+  const int64_t m = middle(n, GLIA_REDUCE_BLOCK);
   const double left = fold_run(w, x, m);
   return w->fold->join(left, fold_run(w, x + (size_t)m * w->size, n - m));
 }
@@ -101,8 +101,8 @@ static void fold_rows(const struct walk *w, const char *x, int64_t lo, int64_t h
   const struct axes *a = &w->reduced;
   double right[TILE];
 
-  if (hi - lo > GLIA_REDUCE_BLOCK) {
-    const int64_t mid = lo + middle(hi - lo);
+  if (hi - lo > ROW_BLOCK) {
+    const int64_t mid = lo + middle(hi - lo, ROW_BLOCK);
     fold_rows(w, x, lo, mid, width, acc);
     fold_rows(w, x, mid, hi, width, right);
     for (int64_t j = 0; j < width; j++) acc[j] = w->fold->join(acc[j], right[j]);

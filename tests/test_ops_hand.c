@@ -1,0 +1,638 @@
+/* Operators against numbers worked out by hand, closed forms and naive loops. */
+#include "glia_ops.h"
+#include "ref/interpret.h"
+#include "tap.h"
+
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_INPUTS = 32 };
+
+/* A graph and the arrays of its inputs. */
+static struct glia_graph *g;
+static void *data[MAX_INPUTS];
+static int n_data;
+
+static void begin(void)
+{
+  if (glia_graph_new(&g) != GLIA_OK) abort();
+}
+
+static void end(void)
+{
+  CU_ASSERT(glia_graph_status(g) == GLIA_OK);
+  if (glia_graph_status(g) != GLIA_OK) tap_note("%s", glia_trace());
+  while (n_data > 0) free(data[--n_data]);
+  glia_graph_destroy(&g);
+}
+
+static const struct glia_type *type_of(glia_value v) { return &glia_graph_node(g, v)->type; }
+
+static glia_value given(glia_dtype dtype, int rank, const int64_t *dim, const double *values)
+{
+  const struct glia_type t = glia_type_make(dtype, rank, dim);
+  char name[16];
+
+  if (n_data == MAX_INPUTS) abort();
+  snprintf(name, sizeof name, "in%d", n_data);
+  data[n_data] = array_of(&t);
+  for (int64_t i = 0; i < glia_type_count(&t); i++) set_element(&t, data[n_data], i, values[i]);
+  n_data++;
+  return glia_input(g, name, GLIA_PER_STEP, t);
+}
+
+static glia_value row(int64_t n, const double *values) { return given(GLIA_F64, 1, &n, values); }
+#define ROW(...) row((int64_t)GLIA_COUNT(((double[]){__VA_ARGS__})), (const double[]){__VA_ARGS__})
+#define DIMS(...)                                                                                  \
+  (int64_t) GLIA_COUNT(((int64_t[]){__VA_ARGS__})), (const int64_t[]) { __VA_ARGS__ }
+
+static void expect_near(int line, glia_value v, double tolerance, int64_t n, const double *values)
+{
+  if (v == GLIA_NONE) {
+    tap_note("line %d: no value: %s", line,
+             glia_graph_status(g) == GLIA_OK ? "zero" : glia_trace());
+    CU_ASSERT(v != GLIA_NONE);
+    return;
+  }
+  struct interpretation p = interpret(g, data, NULL, 1, &v);
+  CU_ASSERT(glia_type_count(type_of(v)) == n);
+  for (int64_t i = 0; i < n && i < glia_type_count(type_of(v)); i++) {
+    const double y = element(type_of(v), p.at[v], i);
+    const bool ok =
+        isnan(values[i]) ? isnan(y) : y == values[i] || fabs(y - values[i]) <= tolerance;
+    if (!ok)
+      tap_note("line %d: element %" PRId64 " is %.17g, expected %.17g", line, i, y, values[i]);
+    CU_ASSERT(ok);
+  }
+  interpretation_free(&p);
+}
+#define EXPECT(v, ...)                                                                             \
+  expect_near(__LINE__, v, 0.0, (int64_t)GLIA_COUNT(((double[]){__VA_ARGS__})),                    \
+              (const double[]){__VA_ARGS__})
+#define EXPECT_NEAR(v, tolerance, ...)                                                             \
+  expect_near(__LINE__, v, tolerance, (int64_t)GLIA_COUNT(((double[]){__VA_ARGS__})),              \
+              (const double[]){__VA_ARGS__})
+
+/* d sum(y) / dx */
+static glia_value gradient(glia_value y, glia_value x)
+{
+  glia_value dx;
+
+  glia_grad(g, glia_reduce_sum(g, y, -1, NULL, false), 1, &x, &dx);
+  return dx;
+}
+
+static void softmax_is_shifted_and_sums_to_one(void)
+{
+  const double e = exp(1.0), sum = 1.0 + e + e * e;
+
+  begin();
+  EXPECT_NEAR(glia_softmax(g, ROW(1000, 1001, 1002)), 1e-15, 1 / sum, e / sum, e * e / sum);
+  EXPECT_NEAR(glia_log_softmax(g, ROW(-2, -2, -2, -2)), 1e-15, -log(4), -log(4), -log(4), -log(4));
+  EXPECT(glia_log_softmax(g, ROW(0, -INFINITY)), 0, -INFINITY);
+  EXPECT(glia_log_softmax(g, ROW(1, NAN)), NAN, NAN);
+  end();
+}
+
+static void matmul_takes_transposes_by_flag(void)
+{
+  const double a[] = {1, 2, 3, 4, 5, 6}, at[] = {1, 4, 2, 5, 3, 6};
+  const double b[] = {1, -1, 0, 2, 3, 1}, bt[] = {1, 0, 3, -1, 2, 1};
+
+  begin();
+  const glia_value A = given(GLIA_F64, DIMS(2, 3), a), At = given(GLIA_F64, DIMS(3, 2), at);
+  const glia_value B = given(GLIA_F64, DIMS(3, 2), b), Bt = given(GLIA_F64, DIMS(2, 3), bt);
+  EXPECT(glia_matmul(g, A, B, false, false), 10, 6, 22, 12);
+  EXPECT(glia_matmul(g, At, B, true, false), 10, 6, 22, 12);
+  EXPECT(glia_matmul(g, A, Bt, false, true), 10, 6, 22, 12);
+  EXPECT(glia_matmul(g, At, Bt, true, true), 10, 6, 22, 12);
+  /* a transposition is a flag, not a copy */
+  CU_ASSERT(glia_matmul(g, glia_permute(g, At, (int[]){1, 0}), B, false, false) ==
+            glia_matmul(g, At, B, true, false));
+  CU_ASSERT(glia_matmul(g, A, glia_permute(g, Bt, (int[]){1, 0}), false, false) ==
+            glia_matmul(g, A, Bt, false, true));
+  end();
+}
+
+static void matmul_goes_over_a_batch(void)
+{
+  const double a[] = {1, 2, 3, 4}, b[] = {5, 6, 7, 8};
+
+  begin();
+  EXPECT(glia_matmul(g, given(GLIA_F32, DIMS(2, 1, 2), a), given(GLIA_F32, DIMS(2, 2, 1), b), false,
+                     false),
+         17, 53);
+  end();
+}
+
+static void slice_and_pad_step(void)
+{
+  const double x[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+
+  begin();
+  const glia_value v = given(GLIA_F64, DIMS(3, 4), x);
+  EXPECT(glia_slice(g, v, (int64_t[]){0, 1}, (int64_t[]){3, 4}, (int64_t[]){2, 2}), 1, 3, 9, 11);
+  /* a stop between two steps takes the same rows */
+  CU_ASSERT(glia_slice(g, v, (int64_t[]){0, 0}, (int64_t[]){3, 3}, (int64_t[]){1, 2}) ==
+            glia_slice(g, v, (int64_t[]){0, 0}, (int64_t[]){3, 4}, (int64_t[]){1, 2}));
+  EXPECT(glia_pad(g, ROW(1, 2, 3), (int64_t[]){1}, (int64_t[]){2}, (int64_t[]){1}), 0, 1, 0, 2, 0,
+         3, 0, 0);
+  EXPECT(gradient(glia_slice(g, v, (int64_t[]){0, 1}, (int64_t[]){3, 4}, (int64_t[]){2, 2}), v), 0,
+         1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1);
+  end();
+}
+
+static void gather_gives_zeros_outside(void)
+{
+  const double x[] = {1, 2, 3, 4, 5, 6}, index[] = {2, -1, 0, 3, 2};
+
+  begin();
+  const glia_value v = given(GLIA_F32, DIMS(3, 2), x), i = given(GLIA_I32, DIMS(5), index);
+  EXPECT(glia_gather(g, v, i), 5, 6, 0, 0, 1, 2, 0, 0, 5, 6);
+  EXPECT(gradient(glia_gather(g, v, i), v), 1, 1, 0, 0, 2, 2);
+  EXPECT(glia_scatter_add(g, glia_gather(g, v, i), i, 3), 1, 2, 0, 0, 10, 12);
+  end();
+}
+
+static void argmax_takes_the_first_and_a_nan_wins(void)
+{
+  begin();
+  EXPECT(glia_argmax(g, ROW(1, 3, 3, 2)), 1);
+  EXPECT(glia_argmax(g, ROW(1, NAN, 3, NAN)), 1);
+  EXPECT(glia_argmax(g, ROW(-INFINITY, -INFINITY)), 0);
+  EXPECT(glia_reduce_max(g, ROW(1, NAN, 3), -1, NULL, false), NAN);
+  EXPECT(glia_reduce_max(g, ROW(-5, -3, -INFINITY), -1, NULL, false), -3);
+  end();
+}
+
+static void comparing_with_nan_is_false_but_for_ne(void)
+{
+  begin();
+  const glia_value a = ROW(1, 2, NAN, NAN), b = ROW(2, 2, 2, NAN);
+  EXPECT(glia_compare(g, GLIA_LT, a, b), 1, 0, 0, 0);
+  EXPECT(glia_compare(g, GLIA_LE, a, b), 1, 1, 0, 0);
+  EXPECT(glia_compare(g, GLIA_EQ, a, b), 0, 1, 0, 0);
+  EXPECT(glia_compare(g, GLIA_NE, a, b), 1, 0, 1, 1);
+  EXPECT(glia_compare(g, GLIA_GE, a, b), 0, 1, 0, 0);
+  EXPECT(glia_compare(g, GLIA_GT, a, b), 0, 0, 0, 0);
+  EXPECT(glia_max(g, a, b), 2, 2, NAN, NAN);
+  EXPECT(glia_min(g, b, a), 1, 2, NAN, NAN);
+  EXPECT(glia_relu(g, ROW(-1, 0, 2, NAN)), 0, 0, 2, NAN);
+  EXPECT(glia_sign(g, ROW(-3, 0, 2, NAN)), -1, 0, 1, NAN);
+  EXPECT(glia_clamp(g, ROW(-3, 0.5, 2, NAN), 0, 1), 0, 0.5, 1, NAN);
+  end();
+}
+
+static void pow_by_a_constant_takes_any_base(void)
+{
+  begin();
+  const glia_value x = ROW(-2, 0, 3);
+  EXPECT(glia_pow(g, x, glia_constant(g, 0)), 1, 1, 1);
+  CU_ASSERT(glia_pow(g, x, glia_constant(g, 1)) == x);
+  CU_ASSERT(glia_pow(g, x, glia_constant(g, 2)) == glia_mul(g, x, x));
+  CU_ASSERT(glia_pow(g, x, glia_constant(g, 0.5)) == glia_sqrt(g, x));
+  EXPECT(glia_pow(g, x, glia_constant(g, -1)), -0.5, INFINITY, 1.0 / 3);
+  EXPECT(glia_pow(g, x, glia_constant(g, 3)), -8, 0, 27);
+  EXPECT(gradient(glia_pow(g, x, glia_constant(g, 3)), x), 12, 0, 27);
+  EXPECT(gradient(gradient(glia_pow(g, x, glia_constant(g, 3)), x), x), -12, 0, 18);
+  EXPECT(gradient(glia_pow(g, x, glia_constant(g, -2)), x), 0.25, -INFINITY, -2.0 / 27);
+  end();
+}
+
+static void kinks_have_the_stated_derivative(void)
+{
+  begin();
+  const glia_value x = ROW(-1, 0, 1, 2), y = ROW(0, 0, 1, 1);
+  EXPECT(gradient(glia_clamp(g, x, 0, 1), x), 0, 1, 1, 0);
+  EXPECT(gradient(glia_relu(g, x), x), 0, 0, 1, 1);
+  EXPECT(gradient(glia_abs(g, x), x), -1, 0, 1, 1);
+  EXPECT(gradient(glia_max(g, x, y), x), 0, 1, 1, 1);
+  EXPECT(gradient(glia_max(g, x, y), y), 1, 0, 0, 0);
+  EXPECT(gradient(glia_min(g, x, y), x), 1, 1, 1, 0);
+  EXPECT(gradient(glia_min(g, x, y), y), 0, 0, 0, 1);
+  const glia_value ties = ROW(3, 1, 3, 3, 2);
+  EXPECT_NEAR(gradient(glia_reduce_max(g, ties, -1, NULL, false), ties), 1e-16, 1.0 / 3, 0, 1.0 / 3,
+              1.0 / 3, 0);
+  glia_value t;
+  const glia_value one = glia_full(g, *type_of(ties), 1.0),
+                   top = glia_reduce_max(g, ties, -1, NULL, false);
+  glia_jvp(g, 1, &ties, &one, 1, &top, &t);
+  EXPECT_NEAR(t, 1e-16, 1);
+  end();
+}
+
+static void cast_truncates_saturates_and_rounds(void)
+{
+  begin();
+  const glia_value x = ROW(2.7, -2.7, NAN, 1e20, -1e20, 0, INFINITY);
+  EXPECT(glia_cast(g, x, GLIA_I32), 2, -2, 0, INT32_MAX, INT32_MIN, 0, INT32_MAX);
+  EXPECT(glia_cast(g, x, GLIA_I64), 2, -2, 0, (double)INT64_MAX, (double)INT64_MIN, 0,
+         (double)INT64_MAX);
+  EXPECT(glia_cast(g, x, GLIA_I8), 2, -2, 0, 127, -128, 0, 127);
+  EXPECT(glia_cast(g, x, GLIA_U8), 2, 0, 0, 255, 0, 0, 255);
+  EXPECT(glia_cast(g, x, GLIA_BOOL), 1, 1, 1, 1, 1, 0, 1);
+  EXPECT(glia_cast(g, ROW(0.1, 16777217), GLIA_F32), (double)0.1F, 16777216);
+  const double whole[] = {300, -1, 4294967299};
+  EXPECT(glia_cast(g, given(GLIA_I64, DIMS(3), whole), GLIA_I32), 300, -1, 3);
+  EXPECT(glia_cast(g, given(GLIA_I64, DIMS(3), whole), GLIA_U8), 44, 255, 3);
+  end();
+}
+
+static void one_hot_is_zero_outside(void)
+{
+  const double index[] = {1, 3, -1, 0};
+
+  begin();
+  EXPECT(glia_one_hot(g, given(GLIA_I64, DIMS(2, 2), index), 3, GLIA_F32), 0, 1, 0, 0, 0, 0, 0, 0,
+         0, 1, 0, 0);
+  end();
+}
+
+static void integers_count(void)
+{
+  const double a[] = {7, -3, 0}, b[] = {-2, 5, 1};
+
+  begin();
+  for (int wide = 0; wide < 2; wide++) {
+    const glia_dtype t = wide ? GLIA_I64 : GLIA_I32;
+    const glia_value x = given(t, DIMS(3), a), y = given(t, DIMS(3), b);
+    EXPECT(glia_add(g, x, y), 5, 2, 1);
+    EXPECT(glia_sub(g, x, y), 9, -8, -1);
+    EXPECT(glia_mul(g, x, y), -14, -15, 0);
+    EXPECT(glia_max(g, x, y), 7, 5, 1);
+    EXPECT(glia_min(g, x, y), -2, -3, 0);
+    EXPECT(glia_neg(g, x), -7, 3, 0);
+    EXPECT(glia_add(g, x, glia_constant(g, 2)), 9, -1, 2); /* a constant takes the other's type */
+  }
+  end();
+}
+
+static void shapes_broadcast_as_numpy_does(void)
+{
+  const double column[] = {10, 20, 30}, line[] = {1, 2};
+
+  begin();
+  const glia_value c = given(GLIA_F64, DIMS(3, 1), column), r = given(GLIA_F64, DIMS(2), line);
+  EXPECT(glia_add(g, c, r), 11, 12, 21, 22, 31, 32);
+  EXPECT(glia_sub(g, r, c), -9, -8, -19, -18, -29, -28);
+  EXPECT(gradient(glia_mul(g, c, r), c), 3, 3, 3);
+  EXPECT(gradient(glia_mul(g, c, r), r), 60, 60);
+  EXPECT(glia_select(g, glia_compare(g, GLIA_GT, r, glia_constant(g, 1)), c, glia_constant(g, -1)),
+         -1, 10, -1, 20, -1, 30);
+  end();
+}
+
+/* Moving bytes works for every element size: result element i of a permuted iota is known. */
+static void shape_operators_move_any_type(void)
+{
+  begin();
+  for (int t = 0; t < GLIA_DTYPE_COUNT_; t++) {
+    const bool truth = t == GLIA_BOOL;
+    const double six[] = {0, 1, truth ? 0 : 2, truth ? 1 : 3, truth ? 0 : 4, truth ? 1 : 5};
+    const glia_value x = given((glia_dtype)t, DIMS(2, 3), six);
+    EXPECT(glia_permute(g, x, (int[]){1, 0}), six[0], six[3], six[1], six[4], six[2], six[5]);
+    EXPECT(glia_slice(g, x, (int64_t[]){0, 0}, (int64_t[]){2, 3}, (int64_t[]){1, 2}), six[0],
+           six[2], six[3], six[5]);
+    EXPECT(glia_pad(g, x, (int64_t[]){0, 1}, (int64_t[]){0, 0}, NULL), 0, six[0], six[1], six[2], 0,
+           six[3], six[4], six[5]);
+    EXPECT(glia_concat(g, 2, (glia_value[]){x, x}, 1), six[0], six[1], six[2], six[0], six[1],
+           six[2], six[3], six[4], six[5], six[3], six[4], six[5]);
+    EXPECT(glia_broadcast(g, x, DIMS(2, 2, 3), (int[]){0, -1, 1}), six[0], six[1], six[2], six[0],
+           six[1], six[2], six[3], six[4], six[5], six[3], six[4], six[5]);
+    EXPECT(glia_gather(g, x, given(GLIA_U8, DIMS(1), (double[]){1})), six[3], six[4], six[5]);
+  }
+  end();
+}
+
+static void many_values_concatenate(void)
+{
+  glia_value x[300];
+  double expected[300];
+
+  begin();
+  const glia_value base = ROW(0);
+  for (int i = 0; i < 300; i++) {
+    x[i] = glia_add(g, base, glia_constant(g, i));
+    expected[i] = i;
+  }
+  expect_near(__LINE__, glia_concat(g, 300, x, 0), 0.0, 300, expected);
+  end();
+}
+
+/* Sum, mean and maximum over one set of axes of x against loops over its elements. */
+static void compare_reduction(glia_value x, const struct glia_type *t, const double *values,
+                              unsigned mask)
+{
+  int axes[GLIA_MAX_RANK], n_axes = 0;
+  int64_t kept = 1;
+
+  for (int k = 0; k < t->rank; k++) {
+    if ((mask >> k & 1) != 0)
+      axes[n_axes++] = k;
+    else
+      kept *= t->dim[k];
+  }
+  double *sum = calloc((size_t)kept, sizeof *sum), *top = calloc((size_t)kept, sizeof *top);
+  if (sum == NULL || top == NULL) abort();
+  for (int64_t i = 0; i < kept; i++) top[i] = -INFINITY;
+  for (int64_t i = 0; i < glia_type_count(t); i++) {
+    int64_t at = 0, rest = i, stride = 1;
+    for (int k = t->rank - 1; k >= 0; rest /= t->dim[k--]) {
+      if ((mask >> k & 1) != 0) continue;
+      at += rest % t->dim[k] * stride;
+      stride *= t->dim[k];
+    }
+    sum[at] += values[i];
+    top[at] = fmax(top[at], values[i]);
+  }
+  /* whole numbers below 2^24: every order of adding gives the same */
+  expect_near(__LINE__, glia_reduce_sum(g, x, n_axes, axes, false), 0.0, kept, sum);
+  expect_near(__LINE__, glia_reduce_max(g, x, n_axes, axes, true), 0.0, kept, top);
+  for (int64_t i = 0; i < kept; i++) sum[i] /= (double)(glia_type_count(t) / kept);
+  expect_near(__LINE__, glia_reduce_mean(g, x, n_axes, axes, true),
+              t->dtype == GLIA_F32 ? 2e-4 : 1e-12, kept, sum);
+  free(sum);
+  free(top);
+}
+
+static void reductions_take_any_set_of_axes(void)
+{
+  static const struct {
+    int rank;
+    int64_t dim[4];
+  } shape[] = {
+      {4, {3, 4, 1, 5}}, {4, {2, 3, 4, 5}}, {3, {70, 3, 130}}, {2, {5000, 3}}, {1, {10000}}};
+
+  for (size_t s = 0; s < GLIA_COUNT(shape); s++)
+    for (int wide = 0; wide < 2; wide++) {
+      const struct glia_type t =
+          glia_type_make(wide ? GLIA_F64 : GLIA_F32, shape[s].rank, shape[s].dim);
+      double *values = calloc((size_t)glia_type_count(&t), sizeof *values);
+      if (values == NULL) abort();
+      for (int64_t i = 0; i < glia_type_count(&t); i++) values[i] = (double)(i * 7919 % 1009 - 300);
+      begin();
+      const glia_value x = given(t.dtype, t.rank, t.dim, values);
+      for (unsigned mask = 0; mask < 1U << t.rank; mask++) compare_reduction(x, &t, values, mask);
+      end();
+      free(values);
+    }
+}
+
+/* 16 lanes of 256 additions in each of 245 blocks: rounding errors average out to about one unit of the last place.
+ * Columns have one lane each. */
+static void a_million_values_sum_to_the_last_place(void)
+{
+  enum { N = 1000000, COLUMNS = 4 };
+  const struct glia_type t = glia_type_make(GLIA_F64, 1, (int64_t[]){N});
+  double *values = calloc(N, sizeof *values);
+  long double total = 0.0L, column[COLUMNS] = {0.0L};
+
+  if (values == NULL) abort();
+  for (int i = 0; i < N; i++) {
+    values[i] = 1.0 / (1.0 + i);
+    total += (long double)values[i];
+    column[i % COLUMNS] += (long double)values[i];
+  }
+  begin();
+  const glia_value x = given(GLIA_F64, t.rank, t.dim, values);
+  EXPECT_NEAR(glia_reduce_sum(g, x, -1, NULL, false), 1e-15 * (double)total, (double)total);
+  const glia_value rows = glia_reshape(g, x, 2, (int64_t[]){N / COLUMNS, COLUMNS});
+  EXPECT_NEAR(glia_reduce_sum(g, rows, 1, (int[]){0}, false), 3e-15 * (double)column[0],
+              (double)column[0], (double)column[1], (double)column[2], (double)column[3]);
+  end();
+  free(values);
+}
+
+/* Units in the last place of the exact value that float32 results are away, at most. */
+static void float32_functions_are_accurate(void)
+{
+  static const struct {
+    const char *name;
+    glia_value (*make)(struct glia_graph *g, glia_value x);
+    double lo, hi, ulps;
+  } f[] = {{"exp", glia_exp, -80, 80, 2},           {"ln", glia_ln, 1e-3, 100, 2},
+           {"sqrt", glia_sqrt, 0, 100, 0.5},        {"tanh", glia_tanh, -9, 9, 2},
+           {"sigmoid", glia_sigmoid, -80, 80, 2.5}, {"silu", glia_silu, -80, 80, 3},
+           {"sin", glia_sin, -10, 10, 2},           {"cos", glia_cos, -10, 10, 2}};
+  enum { N = 20000 };
+  double *values = calloc(N, sizeof *values);
+
+  if (values == NULL) abort();
+  for (size_t k = 0; k < GLIA_COUNT(f); k++) {
+    for (int i = 0; i < N; i++) values[i] = (double)(float)(f[k].lo + (f[k].hi - f[k].lo) * i / N);
+    begin();
+    const glia_value single = f[k].make(g, given(GLIA_F32, DIMS(N), values));
+    const glia_value twice = f[k].make(g, given(GLIA_F64, DIMS(N), values));
+    struct interpretation p = interpret(g, data, NULL, 2, (glia_value[]){single, twice});
+    double worst = 0.0;
+    for (int64_t i = 0; i < N; i++) {
+      const double exact = element(type_of(twice), p.at[twice], i),
+                   found = element(type_of(single), p.at[single], i);
+      if (fabs(exact) < (double)FLT_MIN) continue;
+      worst = fmax(worst, fabs(found - exact) / ldexp(1.0, ilogb(exact) - 23));
+    }
+    if (worst > f[k].ulps) tap_note("%s: %.2f units in the last place", f[k].name, worst);
+    CU_ASSERT(worst <= f[k].ulps);
+    interpretation_free(&p);
+    end();
+  }
+  free(values);
+}
+
+static glia_value draw(glia_dtype t, const char *stream, double seed, double step,
+                       glia_value position, int64_t n)
+{
+  const struct glia_type scalar = glia_type_make(GLIA_I64, 0, NULL);
+
+  return glia_random(g, t, stream, glia_full(g, scalar, seed), glia_full(g, scalar, step), position,
+                     1, &n);
+}
+
+static void random_depends_on_the_position_alone(void)
+{
+  const double whole[] = {5, 6, 7, 8}, part[] = {7, 8};
+
+  begin();
+  const glia_value all = draw(GLIA_F32, "layer", 1, 2, given(GLIA_I64, DIMS(4), whole), 7);
+  const glia_value some = draw(GLIA_F32, "layer", 1, 2, given(GLIA_I64, DIMS(2), part), 7);
+  struct interpretation p = interpret(g, data, NULL, 2, (glia_value[]){all, some});
+  CU_ASSERT(memcmp((float *)p.at[all] + 14, p.at[some], 14 * sizeof(float)) == 0);
+  CU_ASSERT(memcmp(p.at[all], p.at[some], 14 * sizeof(float)) != 0);
+  interpretation_free(&p);
+  end();
+}
+
+static void random_draws_are_uniform_and_apart(void)
+{
+  enum { N = 100000 };
+  const double zero[] = {0};
+  const glia_dtype types[] = {GLIA_F32, GLIA_F64};
+  static const struct {
+    const char *stream;
+    double seed, step;
+  } key[] = {{"a", 1, 1}, {"b", 1, 1}, {"a", 2, 1}, {"a", 1, 2}};
+
+  begin();
+  const glia_value position = given(GLIA_I64, DIMS(1), zero);
+  for (size_t t = 0; t < 2; t++) {
+    glia_value y[4];
+    for (int k = 0; k < 4; k++)
+      y[k] = draw(types[t], key[k].stream, key[k].seed, key[k].step, position, N);
+    struct interpretation p = interpret(g, data, NULL, 4, y);
+    double sum = 0.0, squares = 0.0, lo = 1.0, hi = 0.0;
+    for (int64_t i = 0; i < N; i++) {
+      const double u = element(type_of(y[0]), p.at[y[0]], i);
+      sum += u;
+      squares += u * u;
+      lo = fmin(lo, u);
+      hi = fmax(hi, u);
+    }
+    CU_ASSERT(lo > 0.0 && hi < 1.0 && lo < 1e-3 && hi > 0.999);
+    CU_ASSERT(fabs(sum / N - 0.5) < 5.0 * 0.2887 / sqrt(N)); /* five standard deviations */
+    CU_ASSERT(fabs(squares / N - 1.0 / 3.0) < 5.0 * 0.2981 / sqrt(N));
+    for (int k = 1; k < 4; k++) CU_ASSERT(memcmp(p.at[y[0]], p.at[y[k]], 64) != 0);
+    interpretation_free(&p);
+  }
+  end();
+}
+
+static void simple_nodes_vanish_at_birth(void)
+{
+  const double six[] = {1, 2, 3, 4, 5, 6};
+
+  begin();
+  const glia_value x = given(GLIA_F64, DIMS(2, 3), six), y = given(GLIA_F64, DIMS(2, 3), six);
+  const glia_value zero = glia_constant(g, 0), one = glia_constant(g, 1),
+                   minus = glia_constant(g, -1);
+  CU_ASSERT(glia_neg(g, glia_neg(g, x)) == x);
+  CU_ASSERT(glia_add(g, x, zero) == x && glia_add(g, zero, x) == x && glia_sub(g, x, zero) == x);
+  CU_ASSERT(glia_mul(g, x, one) == x && glia_mul(g, one, x) == x && glia_div(g, x, one) == x);
+  CU_ASSERT(glia_sub(g, zero, x) == glia_neg(g, x) && glia_mul(g, minus, x) == glia_neg(g, x));
+  CU_ASSERT(glia_add(g, x, y) == glia_add(g, y, x) && glia_mul(g, x, y) == glia_mul(g, y, x));
+  CU_ASSERT(glia_add(g, x, glia_neg(g, y)) == glia_sub(g, x, y));
+  CU_ASSERT(glia_mul(g, glia_neg(g, x), glia_neg(g, y)) == glia_mul(g, x, y));
+  CU_ASSERT(glia_reshape(g, glia_reshape(g, x, DIMS(6)), DIMS(2, 3)) == x);
+  CU_ASSERT(glia_permute(g, glia_permute(g, x, (int[]){1, 0}), (int[]){1, 0}) == x);
+  CU_ASSERT(glia_cast(g, x, GLIA_F64) == x);
+  CU_ASSERT(glia_is_full(g, glia_broadcast_to(g, one, DIMS(2, 3)), NULL));
+  CU_ASSERT(glia_broadcast(g, glia_broadcast(g, x, DIMS(2, 4, 3), (int[]){0, -1, 1}),
+                           DIMS(5, 2, 4, 3), (int[]){-1, 0, 1, 2}) ==
+            glia_broadcast(g, x, DIMS(5, 2, 4, 3), (int[]){-1, 0, -1, 1}));
+  EXPECT(glia_reduce_sum(g, glia_full(g, *type_of(x), 0.5), -1, NULL, false), 3);
+  CU_ASSERT(
+      glia_is_full(g, glia_reduce_sum(g, glia_full(g, *type_of(x), 0.5), -1, NULL, false), NULL));
+  CU_ASSERT(glia_reduce_sum(g, x, 0, NULL, false) == x);
+  CU_ASSERT(glia_slice(g, x, (int64_t[]){0, 0}, (int64_t[]){2, 3}, (int64_t[]){1, 1}) == x);
+  CU_ASSERT(glia_concat(g, 1, &x, 0) == x);
+  CU_ASSERT(glia_pad(g, x, (int64_t[]){0, 0}, (int64_t[]){0, 0}, NULL) == x);
+  CU_ASSERT(glia_select(g, glia_compare(g, GLIA_LT, x, y), x, x) == x);
+  /* and these stay: they would hide a NaN or leave the domain */
+  CU_ASSERT(!glia_is_full(g, glia_mul(g, x, zero), NULL) &&
+            !glia_is_full(g, glia_sub(g, x, x), NULL));
+  CU_ASSERT(glia_exp(g, glia_ln(g, x)) != x);
+  end();
+}
+
+static void stop_gradient_stops(void)
+{
+  begin();
+  const glia_value x = ROW(2, 3);
+  EXPECT(gradient(glia_mul(g, x, glia_stop_gradient(g, x)), x), 2, 3);
+  EXPECT(gradient(glia_mul(g, x, x), x), 4, 6);
+  end();
+}
+
+/* Wrong calls, each on a graph of its own: what the message must name. */
+static glia_value wrong(int which, glia_value x, glia_value y, glia_value i)
+{
+  switch (which) {
+  case 0:
+    return glia_add(g, x, y);
+  case 1:
+    return glia_matmul(g, x, y, false, false);
+  case 2:
+    return glia_concat(g, 2, (glia_value[]){x, y}, 0);
+  case 3:
+    return glia_reshape(g, x, DIMS(5, 4));
+  case 4:
+    return glia_broadcast_to(g, x, DIMS(5, 4));
+  case 5:
+    return glia_scatter_add(g, x, y, 3);
+  case 6:
+    return glia_gather(g, x, y);
+  case 7:
+    return glia_exp(g, i);
+  case 8:
+    return glia_add(g, x, glia_cast(g, x, GLIA_F32));
+  case 9:
+    return glia_reduce_sum(g, x, 1, (int[]){2}, false);
+  case 10:
+    return glia_slice(g, x, (int64_t[]){0, 0}, (int64_t[]){2, 4}, (int64_t[]){1, 1});
+  case 11:
+    return glia_permute(g, x, (int[]){0, 0});
+  case 12:
+    return glia_select(g, x, x, x);
+  case 13:
+    return glia_log_softmax(g, glia_reduce_sum(g, x, -1, NULL, false));
+  case 14:
+    return glia_reduce_sum(g, i, -1, NULL, false);
+  case 15:
+    return glia_compare(g, GLIA_LT, x, i);
+  case 16:
+    return glia_pad(g, x, (int64_t[]){0, -1}, (int64_t[]){0, 0}, NULL);
+  case 17:
+    return glia_argmax(g, i);
+  default:
+    return glia_one_hot(g, x, 3, GLIA_F32);
+  }
+}
+
+static void wrong_shapes_are_named(void)
+{
+  static const char *const names[][3] = {
+      {"add", "f64 [2, 3]", "f64 [4, 5]"},       {"matmul", "f64 [2, 3]", "f64 [4, 5]"},
+      {"concat", "f64 [2, 3]", "f64 [4, 5]"},    {"reshape", "f64 [2, 3]", "f64 [5, 4]"},
+      {"broadcast", "f64 [2, 3]", "f64 [5, 4]"}, {"scatter_add", "f64 [2, 3]", "f64 [4, 5]"},
+      {"gather", "f64 [2, 3]", "f64 [4, 5]"},    {"exp", "i32", "cast"},
+      {"add", "f64 [2, 3]", "f32 [2, 3]"},       {"reduce_sum", "f64 [2, 3]", "axis 2"},
+      {"slice", "f64 [2, 3]", "0 to 4 by 1"},    {"permute", "f64 [2, 3]", "permutation"},
+      {"select", "f64 [2, 3]", "f64 [2, 3]"},    {"log_softmax", "f64 []", "axis"},
+      {"reduce_sum", "i32 [2, 3]", "float"},     {"compare", "f64 [2, 3]", "i32 [2, 3]"},
+      {"pad", "f64 [2, 3]", "axis 1"},           {"argmax", "i32 [2, 3]", "float"},
+      {"one_hot", "f64 [2, 3]", "integers"},
+  };
+
+  for (size_t k = 0; k < GLIA_COUNT(names); k++) {
+    begin();
+    const glia_value x = glia_input(g, "x", GLIA_PER_STEP, glia_type_make(GLIA_F64, DIMS(2, 3)));
+    const glia_value y = glia_input(g, "y", GLIA_PER_STEP, glia_type_make(GLIA_F64, DIMS(4, 5)));
+    const glia_value i = glia_input(g, "i", GLIA_PER_STEP, glia_type_make(GLIA_I32, DIMS(2, 3)));
+    CU_ASSERT(wrong((int)k, x, y, i) == GLIA_NONE);
+    CU_ASSERT(glia_graph_status(g) == GLIA_E_SHAPE);
+    for (int n = 0; n < 3; n++) {
+      const bool named = strstr(glia_trace_message(), names[k][n]) != NULL;
+      if (!named) tap_note("\"%s\" does not name \"%s\"", glia_trace_message(), names[k][n]);
+      CU_ASSERT(named);
+    }
+    /* every later call stays without a value */
+    CU_ASSERT(glia_add(g, x, x) == GLIA_NONE && glia_exp(g, GLIA_NONE) == GLIA_NONE);
+    glia_graph_destroy(&g);
+  }
+}
+
+TAP_MAIN("ops by hand", TAP(softmax_is_shifted_and_sums_to_one),
+         TAP(matmul_takes_transposes_by_flag), TAP(matmul_goes_over_a_batch),
+         TAP(slice_and_pad_step), TAP(gather_gives_zeros_outside),
+         TAP(argmax_takes_the_first_and_a_nan_wins), TAP(comparing_with_nan_is_false_but_for_ne),
+         TAP(pow_by_a_constant_takes_any_base), TAP(kinks_have_the_stated_derivative),
+         TAP(cast_truncates_saturates_and_rounds), TAP(one_hot_is_zero_outside),
+         TAP(integers_count), TAP(shapes_broadcast_as_numpy_does),
+         TAP(shape_operators_move_any_type), TAP(many_values_concatenate),
+         TAP(reductions_take_any_set_of_axes), TAP(a_million_values_sum_to_the_last_place),
+         TAP(float32_functions_are_accurate), TAP(random_depends_on_the_position_alone),
+         TAP(random_draws_are_uniform_and_apart), TAP(simple_nodes_vanish_at_birth),
+         TAP(stop_gradient_stops), TAP(wrong_shapes_are_named))
