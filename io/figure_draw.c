@@ -73,10 +73,14 @@ static void draw_labels(const struct glia_panel *p, struct canvas *c)
   struct glyphs g = {.size_pt = FONT_LABEL, .anchor = ANCHOR_MIDDLE, .colour = INK};
   char text[512];
 
-  glia_axis_text_(p, &p->x, p->xlabel, p->plot.w + p->margin.left, text, sizeof text);
-  if (text[0] != '\0' && !p->hide_x)
-    c->ops->text(c, p->plot.x + p->plot.w / 2.0, p->y.p0 + 5.5 + FONT_TICK + FONT_LABEL * 1.15,
-                 text, &g);
+  const double left = p->plot.x - p->margin.left;
+  const double right = p->plot.x + p->plot.w + p->margin.right;
+  glia_axis_text_(p, &p->x, p->xlabel, right - left, text, sizeof text);
+  if (text[0] != '\0' && !p->hide_x) {
+    const double half = glia_meter_width_(p->fig->meter, text, FONT_LABEL, false) / 2.0;
+    const double x = fmin(fmax(p->plot.x + p->plot.w / 2.0, left + half), right - half);
+    c->ops->text(c, x, p->y.p0 + 5.5 + FONT_TICK + FONT_LABEL * 1.15, text, &g);
+  }
   g.upward = true;
   glia_axis_text_(p, &p->y, p->ylabel, p->plot.h + 16.0, text, sizeof text);
   if (text[0] != '\0')
@@ -116,7 +120,8 @@ static void draw_hline_names(struct glia_panel *p, struct canvas *c)
     if (!filled) {
       glia_probe_init_(&probe, p->plot);
       for (int64_t k = 0; k < p->n_series; k++)
-        if (p->series[k].kind > KIND_VLINE || p->series[k].kind == KIND_HISTOGRAM)
+        if (p->series[k].kind > KIND_VLINE || p->series[k].kind == KIND_HISTOGRAM ||
+            p->series[k].kind == KIND_BARS)
           glia_series_draw_(p, &p->series[k], &probe.canvas);
       if (p->legend == LEGEND_INSIDE)
         glia_canvas_rect_(&probe.canvas, p->legend_box.x, p->legend_box.y, p->legend_box.w,

@@ -61,7 +61,19 @@ bool glia_legend_measure_(struct glia_panel *p)
   return n > 0;
 }
 
-/* Choose the freest of nine places; above the plot when all hide data. */
+static int flow(const struct glia_panel *p, struct canvas *c);
+
+/* Make room over the data, inside the plot, for the lines of the legend. */
+static bool make_headroom(struct glia_panel *p)
+{
+  const double share = (p->legend_rows * ENTRY + 6.0) / p->plot.h;
+
+  if (!isnan(p->y.fixed_hi) || p->y.n_name > 0 || p->heat != NULL || share > 0.4) return false;
+  glia_axis_headroom_(&p->y, p->data_hi, share);
+  return true;
+}
+
+/* Choose the freest of nine places that hide no data; else over the data; else above the plot. */
 void glia_legend_place_(struct glia_panel *p)
 {
   static const double across[] = {1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.5, 0.5, 0.5};
@@ -73,24 +85,24 @@ void glia_legend_place_(struct glia_panel *p)
   double best = INFINITY;
   struct probe probe;
 
-  if (p->legend == LEGEND_ABOVE || room.w < 0.0 || room.h < 0.0) {
-    p->legend = LEGEND_ABOVE;
-    return;
-  }
+  if (p->legend == LEGEND_ABOVE || p->legend == LEGEND_HEAD) return;
   glia_probe_init_(&probe, p->plot);
   for (int64_t i = 0; i < p->n_series; i++)
     if (p->series[i].kind != KIND_SPAN) glia_series_draw_(p, &p->series[i], &probe.canvas);
-  for (size_t i = 0; i < GLIA_COUNT(across); i++) {
+  for (size_t i = 0; i < GLIA_COUNT(across) && room.w >= 0.0 && room.h >= 0.0; i++) {
     struct rect box = p->legend_box;
     box.x = room.x + across[i] * room.w;
     box.y = room.y + down[i] * room.h;
-    const double cover = glia_probe_cover_(&probe, box) + 0.002 * (double)i;
+    const double cover = glia_probe_cover_(&probe, box);
     if (cover >= best) continue;
     best = cover;
     p->legend_box.x = box.x;
     p->legend_box.y = box.y;
   }
-  p->legend = best < 0.06 ? LEGEND_INSIDE : LEGEND_ABOVE;
+  p->legend = LEGEND_INSIDE;
+  if (best < 0.004) return;
+  p->legend_rows = flow(p, NULL);
+  p->legend = make_headroom(p) ? LEGEND_HEAD : LEGEND_ABOVE;
 }
 
 static void swatch(const struct series *s, struct canvas *c, double x, double y)
@@ -152,10 +164,13 @@ static void draw_inside(const struct glia_panel *p, struct canvas *c)
   }
 }
 
-/* Entries side by side in lines above the plot; returns the number of lines. c NULL: only count. */
+/* Entries side by side in lines, above the plot or at its head; returns the number of lines. c NULL: only count. */
 static int flow(const struct glia_panel *p, struct canvas *c)
 {
-  const double top = p->plot.y - above_height(p) - p->legend_rows * ENTRY;
+  const bool head = p->legend == LEGEND_HEAD;
+  const double top = head ? p->plot.y + 2.0 : p->plot.y - above_height(p) - p->legend_rows * ENTRY;
+  const double left = p->plot.x + (head ? 5.0 : 0.0);
+  const double width = p->plot.w - 5.0;
   double x = 0.0;
   char text[256];
   int row = 0;
@@ -163,15 +178,15 @@ static int flow(const struct glia_panel *p, struct canvas *c)
   for (int64_t i = 0; i < p->n_series; i++) {
     const struct series *s = &p->series[i];
     if (!has_entry(s)) continue;
-    glia_meter_shorten_(p->fig->meter, s->label, FONT_TICK, p->plot.w - SWATCH - 4.0, text,
+    glia_meter_shorten_(p->fig->meter, s->label, FONT_TICK, width - SWATCH - 4.0, text,
                         sizeof text);
     const double w = SWATCH + 4.0 + glia_meter_width_(p->fig->meter, text, FONT_TICK, false);
-    if (x > 0.0 && x + w > p->plot.w) {
+    if (x > 0.0 && x + w > width) {
       x = 0.0;
       if (row + 1 == LEGEND_ROWS_MAX) return row + 1;
       row++;
     }
-    if (c != NULL) entry(s, text, c, p->plot.x + x, top + (row + 0.5) * ENTRY);
+    if (c != NULL) entry(s, text, c, left + x, top + (row + 0.5) * ENTRY);
     x += w + 10.0;
   }
   return row + 1;
@@ -179,10 +194,11 @@ static int flow(const struct glia_panel *p, struct canvas *c)
 
 void glia_legend_draw_(const struct glia_panel *p, struct canvas *c)
 {
-  if (p->legend == LEGEND_INSIDE)
-    draw_inside(p, c);
-  else
-    flow(p, c);
+  if (p->legend == LEGEND_INSIDE) draw_inside(p, c);
+  if (p->legend == LEGEND_HEAD)
+    glia_canvas_rect_(c, p->plot.x + 1.0, p->plot.y, p->plot.w - 1.0, p->legend_rows * ENTRY + 3.0,
+                      &(struct paint){.fill = 0xffffffd8u});
+  if (p->legend != LEGEND_INSIDE) flow(p, c);
 }
 
 /* ---- names above the plot ---- */
@@ -270,8 +286,8 @@ static void measure(struct glia_panel *p)
   out->bottom = p->hide_x ? 4.0 : TICK + TO_LABEL + FONT_TICK;
   if (!p->hide_x && has_text(p->xlabel, &p->x)) out->bottom += FONT_LABEL * 1.4;
   if (p->dropped_inf + p->dropped_log > 0) out->bottom += FONT_NOTE * 1.4;
-  p->legend_rows = p->legend == LEGEND_ABOVE ? flow(p, NULL) : 0;
-  out->top = above_height(p) + p->legend_rows * ENTRY;
+  if (p->legend != LEGEND_INSIDE) p->legend_rows = flow(p, NULL);
+  out->top = above_height(p) + (p->legend == LEGEND_ABOVE ? p->legend_rows * ENTRY : 0.0);
   if (p->title != NULL && p->title[0] != '\0') out->top += FONT_TITLE * 1.5;
   out->right = 4.0;
   if (!p->hide_x && p->x.n_tick > 0) {
@@ -348,6 +364,7 @@ static void scale_axes(struct glia_panel *p)
   p->x.p1 = p->plot.x + p->plot.w;
   p->y.p0 = p->z.p0 = p->plot.y + p->plot.h;
   p->y.p1 = p->z.p1 = p->plot.y;
+  p->y.name_room = fmin(0.4 * p->fig->width / p->fig->cols, 130.0);
   glia_axis_ticks_(&p->x, p->fig->meter);
   glia_axis_ticks_(&p->y, p->fig->meter);
   if (p->heat != NULL) glia_axis_ticks_(&p->z, p->fig->meter);
@@ -360,12 +377,14 @@ void glia_figure_layout_(struct glia_figure *fig)
   for (int i = 0; i < panels; i++) {
     fig->panel[i].margin = (struct margin){.left = 30.0, .right = 6.0, .top = 6.0, .bottom = 24.0};
     fig->panel[i].legend = LEGEND_NONE;
+    fig->panel[i].data_hi = fig->panel[i].y.hi;
   }
-  /* Ticks depend on the plots and the plots on the ticks' texts: three rounds settle it. */
+  /* Ticks depend on the plots and the plots on the ticks' texts: a few rounds settle it. */
   for (int round = 0; round < 4; round++) {
     spread(fig);
     for (int i = 0; i < panels; i++) {
       struct glia_panel *p = &fig->panel[i];
+      if (p->legend == LEGEND_HEAD) make_headroom(p);
       scale_axes(p);
       if (!glia_legend_measure_(p))
         p->legend = LEGEND_NONE;

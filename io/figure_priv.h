@@ -7,6 +7,7 @@
 #define GLIA_FIGURE_PRIV_H
 
 #include "glia_figure.h"
+#include "tempfile_priv.h"
 
 #include <stdio.h>
 
@@ -150,6 +151,7 @@ struct axis {
   double minor[MINOR_MAX];
   char unit[64]; /* what the ticks add to the axis' label: "×10⁶", "(min:s)" */
   double font_pt;
+  double name_room; /* widest name, points */
 };
 
 struct rect {
@@ -160,7 +162,12 @@ struct margin {
   double left, right, top, bottom;
 };
 
-enum legend { LEGEND_NONE, LEGEND_INSIDE, LEGEND_ABOVE };
+enum legend {
+  LEGEND_NONE,
+  LEGEND_INSIDE, /* a box where no data are */
+  LEGEND_HEAD,   /* lines at the head of the plot, over the data */
+  LEGEND_ABOVE,
+};
 
 struct glia_panel {
   struct glia_figure *fig;
@@ -178,7 +185,8 @@ struct glia_panel {
   struct rect legend_box;
   double bar_right; /* right end of the colour bar's texts, from the plot */
   double title_y;   /* base line, common to a row */
-  int legend_rows;  /* of a legend above the plot */
+  int legend_rows;  /* lines of a legend at or above the head of the plot */
+  double data_hi;   /* upper end of y without room for a legend */
   int note_rows;    /* rows of names above the plot */
   int64_t dropped_log, dropped_inf;
   struct axis z; /* colour bar */
@@ -204,6 +212,9 @@ void glia_figure_fail_(struct glia_figure *fig, glia_status st, const char *form
 /* Position on the page of a value, NaN when the axis cannot show it. */
 double glia_axis_place_(const struct axis *a, double value);
 bool glia_axis_shows_(const struct axis *a, double value);
+
+/* Move the upper end of the range from hi, so that `share` of the axis lies above it. */
+void glia_axis_headroom_(struct axis *a, double hi, double share);
 
 void glia_figure_ranges_(struct glia_figure *fig);
 void glia_axis_ticks_(struct axis *a, const struct meter *m);
@@ -267,15 +278,14 @@ glia_status glia_png_encode_(int w, int h, const uint32_t *rgb, unsigned char **
 extern const char glia_page_style_[];
 #define GLIA_CSV_HEADER "panel,kind,series,x,x_hi,y,y_lo,y_hi,value"
 
-/* A file that appears whole or not at all. */
+/* A stream to a file that appears whole or not at all. */
 struct whole_file {
-  char *path, *temporary;
+  struct glia_tempfile temporary;
   FILE *f;
 };
 glia_status glia_whole_open_(const char *path, struct whole_file *w);
-glia_status
-glia_whole_finish_(struct whole_file *w); /* written to disk, still under its temporary name */
-glia_status glia_whole_rename_(struct whole_file *w);
-void glia_whole_abandon_(struct whole_file *w); /* harmless after a rename */
+glia_status glia_whole_flush_(struct whole_file *w); /* written, still under its temporary name */
+glia_status glia_whole_commit_(struct whole_file *w);
+void glia_whole_abort_(struct whole_file *w); /* harmless after a commit */
 
 #endif

@@ -114,8 +114,8 @@ static void widen(double *lo, double *hi, bool log)
 
   if (*hi - *lo > 1e-12 * fmax(fabs(*lo), fabs(*hi)) && *hi > *lo) return;
   if (log) {
-    *lo /= 2.0;
-    *hi *= 2.0;
+    *lo = fmax(*lo / 2.0, 5e-324);
+    *hi = fmax(*hi * 2.0, 1e-322);
   } else {
     *lo -= half > 1e-300 ? half : 0.5;
     *hi += half > 1e-300 ? half : 0.5;
@@ -181,6 +181,7 @@ static void range_bars(struct glia_panel *p, const struct series *s)
     if (!showable(p, s->x[i], 1.0, 1.0)) continue;
     extend(&p->x, s->x[i]);
     if (!p->x.log) extend(&p->x, 0.0);
+    extend(&p->y, (double)i);
   }
 }
 
@@ -250,8 +251,16 @@ static void settle(struct glia_figure *fig, struct axis *a, double pad)
   const double more = pad * (hi - lo);
   const bool floor_lo = a->from_zero && !a->log && a->lo == 0.0;
   const bool floor_hi = a->from_zero && !a->log && a->hi == 0.0;
-  if (lo_free && !floor_lo) a->lo = a->log ? pow(10.0, lo - more) : lo - more;
-  if (hi_free && !floor_hi) a->hi = a->log ? pow(10.0, hi + more) : hi + more;
+  if (lo_free && !floor_lo) a->lo = a->log ? pow(10.0, fmax(lo - more, -323.0)) : lo - more;
+  if (hi_free && !floor_hi) a->hi = a->log ? pow(10.0, fmin(hi + more, 307.0)) : hi + more;
+}
+
+void glia_axis_headroom_(struct axis *a, double hi, double share)
+{
+  const double lo = to_scale(a, a->lo);
+  const double top = lo + (to_scale(a, hi) - lo) / (1.0 - share);
+
+  a->hi = a->log ? pow(10.0, fmin(top, 307.0)) : fmin(top, HUGE_VALUE);
 }
 
 static void settle_colours(struct glia_panel *p)

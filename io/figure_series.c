@@ -33,7 +33,12 @@ static void draw_band(struct glia_panel *p, const struct series *s, struct canva
 
   glia_thin_band_(p, s, &path);
   if (path.failed) glia_figure_fail_(p->fig, GLIA_E_MEMORY, "no memory for a band");
-  c->ops->path(c, path.n, path.xy, &(struct paint){.fill = glia_series_fill_(s), .closed = true});
+  /* The hairline keeps a band without height in sight. */
+  c->ops->path(c, path.n, path.xy,
+               &(struct paint){.fill = glia_series_fill_(s),
+                               .stroke = glia_series_fill_(s),
+                               .width_pt = 0.5,
+                               .closed = true});
   glia_path_free_(&path);
 }
 

@@ -321,7 +321,8 @@ static void names(struct axis *a, const struct meter *m)
   a->unit[0] = '\0';
   for (int64_t i = 0; i < a->n_name; i += stride) {
     a->tick[a->n_tick] = (double)i;
-    glia_meter_shorten_(m, a->name[i], a->font_pt, 130.0, a->label[a->n_tick], sizeof a->label[0]);
+    glia_meter_shorten_(m, a->name[i], a->font_pt, a->name_room, a->label[a->n_tick],
+                        sizeof a->label[0]);
     a->n_tick++;
   }
 }

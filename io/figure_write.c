@@ -4,70 +4,48 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- whole files ---- */
 
 glia_status glia_whole_open_(const char *path, struct whole_file *w)
 {
-  const size_t size = strlen(path) + sizeof ".XXXXXX";
-  const mode_t mask = umask(0);
-
-  umask(mask);
-  *w = (struct whole_file){.path = malloc(size), .temporary = malloc(size)};
-  if (w->path == NULL || w->temporary == NULL) {
-    glia_whole_abandon_(w);
-    return GLIA_FAIL(GLIA_E_MEMORY, "no memory for the name of a file");
-  }
-  snprintf(w->path, size, "%s", path);
-  snprintf(w->temporary, size, "%s.XXXXXX", path);
-  const int fd = mkstemp(w->temporary);
-  if (fd >= 0) {
-    (void)fchmod(fd, 0666 & ~mask);
-    w->f = fdopen(fd, "w");
-  }
+  *w = (struct whole_file){0};
+  GLIA_TRY(glia_tempfile_begin_(&w->temporary, path, true));
+  const int fd = dup(w->temporary.fd);
+  /* What a writer that was killed has left is cut off. */
+  if (fd >= 0 && ftruncate(fd, 0) == 0) w->f = fdopen(fd, "w");
   if (w->f != NULL) return GLIA_OK;
-  const glia_status st = GLIA_FAIL(GLIA_E_IO, "%s: cannot write: %s", path, strerror(errno));
-  if (fd >= 0) {
-    close(fd);
-    unlink(w->temporary);
-  }
-  free(w->temporary);
-  w->temporary = NULL;
-  glia_whole_abandon_(w);
+  const glia_status st = GLIA_FAIL(GLIA_E_IO, "cannot write %s: %s", path, strerror(errno));
+  if (fd >= 0) close(fd);
+  glia_tempfile_abort_(&w->temporary);
   return st;
 }
 
-glia_status glia_whole_finish_(struct whole_file *w)
+glia_status glia_whole_flush_(struct whole_file *w)
 {
   const bool bad = ferror(w->f) != 0;
-  const bool unwritten = fflush(w->f) != 0 || fsync(fileno(w->f)) != 0;
+  const bool unwritten = fflush(w->f) != 0;
   const int why = errno;
   const bool unclosed = fclose(w->f) != 0;
 
   w->f = NULL;
-  GLIA_CHECK(!bad && !unwritten && !unclosed, GLIA_E_IO, "%s: cannot write: %s", w->path,
+  GLIA_CHECK(!bad && !unwritten && !unclosed, GLIA_E_IO, "cannot write %s: %s", w->temporary.path,
              unwritten ? strerror(why) : "is the disk full?");
   return GLIA_OK;
 }
 
-glia_status glia_whole_rename_(struct whole_file *w)
+glia_status glia_whole_commit_(struct whole_file *w)
 {
-  GLIA_CHECK(rename(w->temporary, w->path) == 0, GLIA_E_IO, "%s: cannot write: %s", w->path,
-             strerror(errno));
-  free(w->temporary);
-  w->temporary = NULL;
+  GLIA_TRY(glia_tempfile_commit_(&w->temporary));
   return GLIA_OK;
 }
 
-void glia_whole_abandon_(struct whole_file *w)
+void glia_whole_abort_(struct whole_file *w)
 {
   if (w->f != NULL) fclose(w->f);
-  if (w->temporary != NULL) unlink(w->temporary);
-  free(w->temporary);
-  free(w->path);
-  *w = (struct whole_file){0};
+  w->f = NULL;
+  glia_tempfile_abort_(&w->temporary);
 }
 
 /* ---- the figure's files ---- */
@@ -134,8 +112,8 @@ glia_status glia_figure_prepare_(struct glia_figure *fig)
 glia_status glia_figure_write(struct glia_figure *fig, const char *path)
 {
   glia_status st = GLIA_OK;
-  struct whole_file picture = {0};
-  struct whole_file numbers = {0};
+  struct whole_file picture = {.temporary.fd = -1};
+  struct whole_file numbers = {.temporary.fd = -1};
   enum format format;
   size_t stem;
 
@@ -150,14 +128,14 @@ glia_status glia_figure_write(struct glia_figure *fig, const char *path)
   GLIA_TRY_TO(done, st, glia_whole_open_(csv, &numbers));
   GLIA_TRY_TO(done, st, render(fig, format, picture.f, csv));
   GLIA_TRY_TO(done, st, glia_figure_csv_(fig, numbers.f));
-  GLIA_TRY_TO(done, st, glia_whole_finish_(&picture));
-  GLIA_TRY_TO(done, st, glia_whole_finish_(&numbers));
-  GLIA_TRY_TO(done, st, glia_whole_rename_(&picture));
-  GLIA_TRY_TO(done, st, glia_whole_rename_(&numbers));
+  GLIA_TRY_TO(done, st, glia_whole_flush_(&picture));
+  GLIA_TRY_TO(done, st, glia_whole_flush_(&numbers));
+  GLIA_TRY_TO(done, st, glia_whole_commit_(&picture));
+  GLIA_TRY_TO(done, st, glia_whole_commit_(&numbers));
 
 done:
-  glia_whole_abandon_(&picture);
-  glia_whole_abandon_(&numbers);
+  glia_whole_abort_(&picture);
+  glia_whole_abort_(&numbers);
   free(csv);
   return st;
 }

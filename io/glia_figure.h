@@ -93,7 +93,7 @@ GLIA_API glia_status glia_figure_status(const struct glia_figure *fig);
  *  Each file appears whole under its name or not at all. Series too dense for the format are thinned to what can be seen
  *  (the envelope of each column of half a point), the CSV never is. A CSV file that no figure wrote is not overwritten.
  *
- *  Errors: the figure's first failure, else GLIA_E_ARGUMENT (unknown ending), GLIA_E_IO, GLIA_E_EXISTS (that CSV),
+ *  Errors: the figure's first failure, else GLIA_E_ARGUMENT (unknown ending), GLIA_E_IO, GLIA_E_EXISTS (that CSV, a folder), GLIA_E_BUSY (written elsewhere),
  *          GLIA_E_MEMORY.
  */
 GLIA_API GLIA_NODISCARD glia_status glia_figure_write(struct glia_figure *fig, const char *path);

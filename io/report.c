@@ -230,10 +230,10 @@ glia_status glia_report_write(struct glia_report *r, const char *path)
   fputs("</h1>\n", file.f);
   fwrite(r->body, 1, r->size, file.f);
   fputs("</body>\n</html>\n", file.f);
-  GLIA_TRY_TO(done, st, glia_whole_finish_(&file));
-  GLIA_TRY_TO(done, st, glia_whole_rename_(&file));
+  GLIA_TRY_TO(done, st, glia_whole_flush_(&file));
+  GLIA_TRY_TO(done, st, glia_whole_commit_(&file));
 
 done:
-  glia_whole_abandon_(&file);
+  glia_whole_abort_(&file);
   return st;
 }

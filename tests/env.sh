@@ -14,3 +14,5 @@ if [ "$(id -u)" = 0 ]; then
 fi
 # Shared data sets, where this checkout has them beside it; tests that need them skip otherwise.
 : "${GLIA_TEST_DATA=$srcdir/../shared/data}"; export GLIA_TEST_DATA
+# Fonts stay loaded until the process ends; the leak checker need not name them.
+: "${LSAN_OPTIONS=suppressions=$srcdir/tests/lsan.supp:print_suppressions=0}"; export LSAN_OPTIONS
