@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PREFIX_BYTES = 5, DIGITS_MIN = 10, DIGITS_MAX = 18 };
@@ -95,6 +96,17 @@ glia_status glia_checkpoint_open_newest(const char *dir, struct glia_checkpoint 
   free(step);
   GLIA_CHECK(*out != NULL || n == 0, GLIA_E_DATA,
              "%s: none of its %d checkpoints can be read; the oldest: %s", dir, n, last);
+  return GLIA_OK;
+}
+
+glia_status glia_checkpoint_open_path(const char *path, struct glia_checkpoint **out)
+{
+  struct stat info;
+
+  *out = NULL;
+  if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) return glia_checkpoint_open(path, out);
+  GLIA_TRY(glia_checkpoint_open_newest(path, out));
+  GLIA_CHECK(*out != NULL, GLIA_E_MISSING, "%s holds no checkpoint (step-*.h5)", path);
   return GLIA_OK;
 }
 

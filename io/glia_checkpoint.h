@@ -114,6 +114,10 @@ GLIA_API char *glia_checkpoint_path(const char *dir, int64_t step);
 GLIA_API GLIA_NODISCARD glia_status glia_checkpoint_open_newest(const char *dir,
                                                                 struct glia_checkpoint **out);
 
+/** Open a checkpoint by its file, or by its folder: the newest good one. Errors: as above; GLIA_E_MISSING for a folder without any. */
+GLIA_API GLIA_NODISCARD glia_status glia_checkpoint_open_path(const char *path,
+                                                              struct glia_checkpoint **out);
+
 /** Delete all but the newest `keep` (at least 1). Errors: GLIA_E_IO. */
 GLIA_API GLIA_NODISCARD glia_status glia_checkpoint_prune(const char *dir, int keep);
 
