@@ -1,0 +1,74 @@
+/* What benches share. */
+#include "bench.h"
+
+#include "glia_kernels.h"
+#include "glia_log.h"
+#include "glia_random.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define X(name) extern const struct bench bench_##name##_;
+#include "benches.def"
+#undef X
+
+const struct bench *const *bench_table(void)
+{
+  static const struct bench *const table[] = {
+#define X(name) &bench_##name##_,
+#include "benches.def"
+#undef X
+      NULL};
+  return table;
+}
+
+struct bench_row *bench_add(struct bench_report *r, const char *unit, double value,
+                            const char *peer, double peer_value, double limit_fraction,
+                            const char *name_format, ...)
+{
+  va_list args;
+
+  if (r->n == BENCH_MAX_ROWS) return NULL;
+  struct bench_row *row = &r->row[r->n++];
+  *row = (struct bench_row){.value = value,
+                            .unit = unit,
+                            .peer = peer,
+                            .peer_value = peer_value,
+                            .limit_fraction = limit_fraction};
+  row->ratio = peer != NULL ? value / peer_value : (double)NAN;
+  va_start(args, name_format);
+  vsnprintf(row->name, sizeof row->name, name_format, args);
+  va_end(args);
+  return row;
+}
+
+static int rising(const void *a, const void *b)
+{
+  const double x = *(const double *)a, y = *(const double *)b;
+
+  return x < y ? -1 : x > y;
+}
+
+double bench_median(double *x, int n)
+{
+  qsort(x, (size_t)n, sizeof *x, rising);
+  return n % 2 != 0 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
+}
+
+double bench_large_product(void)
+{
+  enum { N = 1536 };
+  static float *a; /* kept: benches call this between their own measurements */
+  const size_t count = (size_t)N * N;
+
+  if (a == NULL) {
+    a = malloc(3 * count * sizeof *a);
+    if (a == NULL) return NAN;
+    for (size_t i = 0; i < 2 * count; i++) a[i] = (float)glia_random_uniform(1, 0, i);
+  }
+  const double t0 = glia_time_s();
+  glia_kernels_gemm_f32(N, a, a + count, a + 2 * count);
+  return 2.0 * N * N * N / (glia_time_s() - t0);
+}

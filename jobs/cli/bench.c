@@ -1,0 +1,89 @@
+/* glia bench: speeds beside a peer or a limit. */
+#include "bench.h"
+#include "cli.h"
+#include "glia_text.h"
+
+#include <math.h>
+#include <string.h>
+
+static void say(void *self, const char *what)
+{
+  const char *name = self;
+
+  fprintf(stderr, "bench %s: %s\n", name, what);
+}
+
+static void print_row(const struct glia_args *a, const struct bench_row *r)
+{
+  char peer[96] = "", limit[48] = "";
+
+  if (r->peer != NULL)
+    snprintf(peer, sizeof peer, "  %s %.4g, ratio %.2f", r->peer, r->peer_value, r->ratio);
+  if (!isnan(r->limit_fraction))
+    snprintf(limit, sizeof limit, "  %.2f of the limit", r->limit_fraction);
+  glia_cli_print(a, "%-36s %9.4g %-9s%s%s\n", r->name, r->value, r->unit, peer, limit);
+}
+
+static json_t *row_json(const struct bench_row *r)
+{
+  return json_pack("{s:s, s:o, s:s, s:s?, s:o, s:o, s:o}", "name", r->name, "value",
+                   glia_json_real(r->value), "unit", r->unit, "peer", r->peer, "peer_value",
+                   glia_json_real(r->peer_value), "ratio", glia_json_real(r->ratio),
+                   "limit_fraction", glia_json_real(r->limit_fraction));
+}
+
+static glia_status list(struct glia_args *a)
+{
+  json_t *names = json_array();
+
+  for (const struct bench *const *b = bench_table(); *b != NULL; b++) {
+    glia_cli_print(a, "%-10s %s\n", (*b)->name, (*b)->what);
+    json_array_append_new(names, json_string((*b)->name));
+  }
+  return glia_cli_json(a, json_pack("{s:o}", "benches", names));
+}
+
+static glia_status run(struct glia_args *a)
+{
+  static struct bench_report report;
+  const char *known[64];
+  size_t n = 0;
+  double log_sum = 0.0;
+  int ratios = 0;
+
+  if (a->n_words == 0) return list(a);
+  const struct bench *bench = NULL;
+  for (const struct bench *const *b = bench_table(); *b != NULL; b++) {
+    if (strcmp((*b)->name, a->word[0]) == 0) bench = *b;
+    if (n + 1 < GLIA_COUNT(known)) known[n++] = (*b)->name;
+  }
+  known[n] = NULL;
+  const char *near = glia_nearest(a->word[0], known);
+  GLIA_CHECK(bench != NULL, GLIA_E_USAGE, "no bench named %s%s%s: 'glia bench' lists them",
+             a->word[0], near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+  report.progress = say;
+  report.self = (void *)(uintptr_t)bench->name;
+  GLIA_TRY(bench->run(&report, 0.0));
+  json_t *rows = json_array();
+  for (int i = 0; i < report.n; i++) {
+    print_row(a, &report.row[i]);
+    json_array_append_new(rows, row_json(&report.row[i]));
+    if (report.row[i].ratio > 0.0) {
+      log_sum += log(report.row[i].ratio);
+      ratios++;
+    }
+  }
+  return glia_cli_json(a, json_pack("{s:o, s:o}", "rows", rows, "geometric_mean_ratio",
+                                    glia_json_real(ratios > 0 ? exp(log_sum / ratios) : (double)NAN)));
+}
+
+const struct glia_command glia_command_bench_ = {
+    .name = "bench",
+    .summary = "speeds of this build on this machine, beside a peer or a measured limit",
+    .usage = "[NAME]",
+    .details = "Without NAME, lists the benches. A ratio above 1 means that Glia is faster than "
+               "what stands beside it.",
+    .example = "glia bench train\nglia bench gemm --json",
+    .run = run,
+    .max_words = 1,
+};

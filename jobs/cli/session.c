@@ -1,0 +1,198 @@
+/* A run put together: see session.h. What may fail on one rank alone is agreed on before the next step. */
+#include "session.h"
+
+#include "glia_agree.h"
+#include "glia_dataset.h"
+#include "glia_exchange_mpi.h"
+#include "glia_kernels.h"
+#include "glia_log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static glia_status agree(void *self, glia_status st) { return glia_agree(self, st); }
+
+static glia_status read_config(struct session *s, int n_overrides, const char *const *override)
+{
+  for (int i = 0; i < n_overrides; i++) GLIA_TRY(glia_yaml_override(s->doc, override[i]));
+  GLIA_TRY(glia_train_config_read(glia_yaml_root(s->doc), &s->config));
+  return glia_yaml_print(glia_yaml_root(s->doc), &s->config_text);
+}
+
+static glia_status finish_config(struct session *s, glia_status st, int n_overrides,
+                                 const char *const *override)
+{
+  if (st == GLIA_OK) st = read_config(s, n_overrides, override);
+  GLIA_TRY(glia_agree(s->comm, st));
+  return glia_agree_same(s->comm, "the configuration", s->config_text);
+}
+
+glia_status session_configure(struct session *s, const char *path, int n_overrides,
+                              const char *const *override)
+{
+  return finish_config(s, glia_yaml_parse_file(path, &s->doc), n_overrides, override);
+}
+
+glia_status session_configure_text(struct session *s, const char *name, const char *text,
+                                   int n_overrides, const char *const *override)
+{
+  return finish_config(s, glia_yaml_parse_text(name, text, strlen(text), &s->doc), n_overrides,
+                       override);
+}
+
+static bool is_label(const struct glia_field *f)
+{
+  return strcmp(f->name, "y") == 0 && f->row.rank == 0 && !glia_dtype_is_float(f->row.dtype);
+}
+
+static int64_t label(const void *data, glia_dtype dtype, int64_t i)
+{
+  switch (dtype) {
+#define X(NAME, name, ctype, bytes, is_float)                                                      \
+  case GLIA_##NAME:                                                                                \
+    return (int64_t)((const ctype *)data)[i];
+    GLIA_DTYPE_LIST(X)
+#undef X
+  default:
+    return 0;
+  }
+}
+
+/* Largest label + 1, 0 when y holds no labels. */
+static glia_status count_classes(const struct glia_source *src, int64_t *out)
+{
+  enum { AT_ONCE = 4096 };
+  const int y = glia_source_field(src, "y");
+  int64_t row[AT_ONCE], values[AT_ONCE];
+
+  *out = 0;
+  if (y < 0 || !is_label(&src->field[y])) return GLIA_OK;
+  for (int64_t first = 0; first < src->n; first += AT_ONCE) {
+    const int64_t n = src->n - first < AT_ONCE ? src->n - first : AT_ONCE;
+    for (int64_t i = 0; i < n; i++) row[i] = first + i;
+    GLIA_TRY(src->read(src->self, y, n, row, values));
+    for (int64_t i = 0; i < n; i++) {
+      const int64_t v = label(values, src->field[y].row.dtype, i);
+      GLIA_CHECK(v >= 0, GLIA_E_DATA, "%s/y: row %lld holds the label %lld; labels count from 0",
+                 src->name, (long long)(first + i), (long long)v);
+      if (v + 1 > *out) *out = v + 1;
+    }
+  }
+  return GLIA_OK;
+}
+
+static glia_status open_data(struct session *s)
+{
+  bool train, valid, test;
+
+  GLIA_TRY(glia_dataset_splits(s->config.data_file, &train, &valid, &test));
+  GLIA_TRY(glia_dataset_open(s->config.data_file, "train", 0, &s->train));
+  GLIA_CHECK(s->train->n > 0, GLIA_E_DATA, "%s has no rows", s->train->name);
+  if (test) GLIA_TRY(glia_dataset_open(s->config.data_file, "test", 0, &s->test));
+  if (s->test != NULL && s->test->n == 0) glia_source_close(&s->test);
+  return GLIA_OK;
+}
+
+static glia_status build_model(struct session *s)
+{
+  int64_t classes = 0, test_classes = 0;
+  struct glia_model_field field[64];
+
+  GLIA_CHECK(s->train->n_fields <= (int)GLIA_COUNT(field), GLIA_E_DATA,
+             "%s has %d fields, at most %d are supported", s->train->name, s->train->n_fields,
+             (int)GLIA_COUNT(field));
+  for (int i = 0; i < s->train->n_fields; i++) {
+    const struct glia_field *f = &s->train->field[i];
+    field[i] = (struct glia_model_field){f->name, f->row, f->scale, f->offset};
+  }
+  GLIA_TRY(count_classes(s->train, &classes));
+  if (s->test != NULL) GLIA_TRY(count_classes(s->test, &test_classes));
+  if (test_classes > classes) classes = test_classes;
+  GLIA_TRY(glia_model_build(glia_yaml_root(s->doc), s->train->n_fields, field,
+                            s->config.micro_batch, classes, &s->model));
+  GLIA_TRY(glia_program_compile(glia_model_graph(s->model), glia_kernels_default(), &s->program));
+  glia_graph_hash(glia_model_graph(s->model), s->model_hash);
+  return GLIA_OK;
+}
+
+static glia_status build_engine(struct session *s)
+{
+  const struct glia_state *state;
+  const int64_t v = s->config.batch / s->config.micro_batch;
+
+  s->eval_micro_batches = v > 16 ? v : 16;
+  if (glia_comm_size(s->comm) > 1)
+    GLIA_TRY(glia_exchange_mpi_create(s->comm, s->config.threads, 2, &s->exchange));
+  GLIA_TRY(glia_engine_create(s->program, s->config.threads, s->exchange, s->eval_micro_batches,
+                              &s->engine));
+  s->n_arrays = glia_graph_states(glia_model_graph(s->model), &state);
+  s->array = calloc((size_t)s->n_arrays + 1, sizeof *s->array);
+  GLIA_CHECK(s->array != NULL, GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
+  for (int i = 0; i < s->n_arrays; i++)
+    s->array[i] =
+        (struct glia_array){state[i].path, state[i].type, glia_engine_state(s->engine, i)};
+  return GLIA_OK;
+}
+
+glia_status session_build(struct session *s)
+{
+  s->meeting = (struct glia_meeting){s->comm, agree};
+  GLIA_TRY(glia_agree(s->comm, open_data(s)));
+  GLIA_TRY(glia_agree(s->comm, build_model(s)));
+  GLIA_TRY(glia_agree_same(s->comm, "the model", s->model_hash));
+  const glia_status same = glia_agree_same(s->comm, "the kernel level", glia_kernels_level());
+  if (same == GLIA_E_RANKS)
+    glia_log(GLIA_LOG_WARN, "kernels", "levels-differ",
+             "advice=\"set OPENBLAS_CORETYPE to the lowest: bits may differ from other runs\"");
+  else
+    GLIA_TRY(same);
+  return glia_agree(s->comm, build_engine(s));
+}
+
+static bool is_parameter(const char *path) { return strncmp(path, "params/", 7) == 0; }
+
+glia_status session_load(struct session *s, struct glia_checkpoint *c, bool parameters_only)
+{
+  glia_status st = GLIA_OK;
+  struct glia_array *wanted = calloc((size_t)s->n_arrays + 1, sizeof *wanted);
+  int n = 0;
+
+  if (wanted == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
+  for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
+    if (!parameters_only || is_parameter(s->array[i].path)) wanted[n++] = s->array[i];
+  if (st == GLIA_OK && c != NULL) st = glia_checkpoint_read(c, n, wanted, !parameters_only);
+  st = glia_agree(s->comm, st);
+  for (int i = 0; st == GLIA_OK && i < n; i++)
+    st = glia_comm_bcast(s->comm, wanted[i].data, glia_type_bytes(&wanted[i].type), 0);
+  free(wanted);
+  return st;
+}
+
+glia_status session_initialize(struct session *s)
+{
+  struct glia_checkpoint *c = NULL;
+  glia_status st = GLIA_OK;
+
+  for (int i = 0; i < s->n_arrays; i++)
+    glia_model_initialize(s->model, s->config.seed, i, s->array[i].data);
+  if (s->config.init == NULL) return GLIA_OK;
+  if (glia_comm_rank(s->comm) == 0) st = glia_checkpoint_open(s->config.init, &c);
+  st = glia_agree(s->comm, st);
+  if (st == GLIA_OK) st = session_load(s, c, true);
+  glia_checkpoint_close(&c);
+  return st;
+}
+
+void session_close(struct session *s)
+{
+  glia_engine_destroy(&s->engine);
+  glia_exchange_mpi_destroy(&s->exchange);
+  glia_program_destroy(&s->program);
+  glia_model_destroy(&s->model);
+  glia_source_close(&s->train);
+  glia_source_close(&s->test);
+  free(s->array);
+  free(s->config_text);
+  glia_yaml_destroy(&s->doc);
+  glia_comm_destroy(&s->comm);
+}

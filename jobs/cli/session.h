@@ -1,0 +1,51 @@
+/* A run put together: ranks, configuration, data, model, engine. Shared by train, eval, predict. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "cli.h"
+#include "glia_checkpoint.h"
+#include "glia_comm.h"
+#include "glia_train.h"
+
+struct session {
+  struct glia_comm *comm;
+  struct glia_yaml_doc *doc;
+  char *config_text; /* canonical */
+  struct glia_train_config config;
+  struct glia_source *train, *test; /* test: NULL when the file has none */
+  struct glia_model *model;
+  struct glia_program *program;
+  struct glia_exchange *exchange;
+  struct glia_engine *engine;
+  struct glia_meeting meeting;
+  int n_arrays;
+  struct glia_array *array; /* the state table, in place */
+  char model_hash[65];
+  int64_t eval_micro_batches; /* per engine step of an evaluation */
+};
+
+/** Configuration from a file and overrides: read on every rank, the same on all.
+ *  Collective: yes. */
+GLIA_NODISCARD glia_status session_configure(struct session *s, const char *path, int n_overrides,
+                                             const char *const *override);
+
+/** Configuration from text (a checkpoint's). Collective: yes. */
+GLIA_NODISCARD glia_status session_configure_text(struct session *s, const char *name,
+                                                  const char *text, int n_overrides,
+                                                  const char *const *override);
+
+/** Data, model, program, exchange and engine; the state is zero. Collective: yes. */
+GLIA_NODISCARD glia_status session_build(struct session *s);
+
+/** Initial state: a function of the seed; then the parameters of config.init, if any. Collective: yes. */
+GLIA_NODISCARD glia_status session_initialize(struct session *s);
+
+/** Take arrays from a checkpoint that rank 0 has open (NULL elsewhere): parameters alone, or the whole state.
+ *  Collective: yes. */
+GLIA_NODISCARD glia_status session_load(struct session *s, struct glia_checkpoint *c,
+                                        bool parameters_only);
+
+/** Free all. Collective: yes. */
+void session_close(struct session *s);
+
+#endif

@@ -1,0 +1,256 @@
+/* glia train: the whole run, on one rank or many. */
+#include "glia_agree.h"
+#include "glia_kernels.h"
+#include "glia_log.h"
+#include "glia_progress.h"
+#include "resume.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct run {
+  struct glia_args *args;
+  struct session s;
+  struct keeper keeper;
+  struct glia_progress progress;
+  int64_t first_step;
+  struct glia_train_result result;
+  struct glia_eval_result test;
+  /* of the training alone, before the evaluation */
+  struct glia_engine_stat engine;
+  json_t *workers; /* on rank 0 all of them */
+  double input_wait_s;
+};
+
+static glia_status after_step(void *self, const struct glia_step_info *info, glia_action *action)
+{
+  struct run *r = self;
+  const int64_t every = r->s.config.checkpoint_every;
+  char extra[96];
+
+  snprintf(extra, sizeof extra, "epoch %lld  loss %.4f",
+           (long long)((info->step - 1) / info->steps_per_epoch + 1), info->loss);
+  glia_progress_update(&r->progress, (double)info->step, extra);
+  if (every > 0 && info->step % every == 0) *action = GLIA_CHECKPOINT;
+  return GLIA_OK;
+}
+
+static glia_status checkpoint(void *self, int64_t step)
+{
+  return keeper_write(&((struct run *)self)->keeper, step);
+}
+
+static bool stop_requested(void *self)
+{
+  (void)self;
+  return glia_stop_requested() != 0;
+}
+
+/* One line names the workers that will have nothing to do, and the cure. */
+static void warn_idle(const struct run *r)
+{
+  const int64_t v = r->s.config.batch / r->s.config.micro_batch;
+  const int64_t workers = (int64_t)glia_comm_size(r->s.comm) * r->s.config.threads;
+  char idle[128] = "";
+
+  if (v >= workers) return;
+  for (int k = 0; k < glia_comm_size(r->s.comm); k++) {
+    const size_t used = strlen(idle);
+    const int64_t t = r->s.config.threads;
+    if (glia_tree_range(v, workers, k * t) == glia_tree_range(v, workers, (k + 1) * t) &&
+        used + 16 < sizeof idle)
+      snprintf(idle + used, sizeof idle - used, "%s%d", used > 0 ? "," : "", k);
+  }
+  glia_log(GLIA_LOG_WARN, "train", "idle-workers",
+           "micro_batches=%lld workers=%lld idle_ranks=%s cure=\"make data.micro_batch at most "
+           "%lld, or start fewer ranks or threads\"",
+           (long long)v, (long long)workers, idle[0] != '\0' ? idle : "none",
+           (long long)(r->s.config.batch / workers > 0 ? r->s.config.batch / workers : 1));
+}
+
+/* Every worker's share, gathered on rank 0: one JSON array. */
+static glia_status gather_workers(struct run *r)
+{
+  json_t *own = json_array();
+  char **all = NULL;
+
+  r->workers = json_array();
+  for (int t = 0; t < r->s.config.threads; t++) {
+    const struct glia_worker_stat w = glia_engine_worker(r->s.engine, t);
+    json_array_append_new(own, json_pack("{s:i, s:i, s:i, s:I, s:o}", "rank",
+                                         glia_comm_rank(r->s.comm), "thread", t, "stage", 0,
+                                         "micro_batches", (json_int_t)w.micro_batches, "compute_s",
+                                         glia_json_real(w.compute_s)));
+    if (w.input_s > r->input_wait_s) r->input_wait_s = w.input_s;
+  }
+  char *text = json_dumps(own, JSON_COMPACT);
+  json_decref(own);
+  GLIA_CHECK(text != NULL, GLIA_E_MEMORY, "a list of workers");
+  const glia_status st = glia_comm_gather_text(r->s.comm, text, 0, &all);
+  free(text);
+  GLIA_TRY(st);
+  for (int k = 0; all != NULL && k < glia_comm_size(r->s.comm); k++) {
+    json_t *part = json_loads(all[k], 0, NULL);
+    json_array_extend(r->workers, part);
+    json_decref(part);
+  }
+  free(all);
+  return GLIA_OK;
+}
+
+static glia_status train(struct run *r)
+{
+  const struct glia_observer observer = {r, after_step, checkpoint, stop_requested};
+  const struct glia_train_job job = {.config = &r->s.config,
+                                     .model = r->s.model,
+                                     .engine = r->s.engine,
+                                     .source = r->s.train,
+                                     .observer = &observer,
+                                     .meeting = &r->s.meeting,
+                                     .first_step = r->first_step};
+
+  warn_idle(r);
+  glia_stop_catch();
+  glia_progress_begin(&r->progress, "train", "steps",
+                      (double)glia_train_steps(&r->s.config, r->s.train->n));
+  const glia_status st = glia_train(&job, &r->result);
+  glia_progress_end(&r->progress);
+  GLIA_TRY(st);
+  GLIA_TRY(keeper_write(&r->keeper, r->result.steps));
+  r->engine = glia_engine_stat(r->s.engine);
+  GLIA_TRY(gather_workers(r));
+  if (r->s.test == NULL) return GLIA_OK;
+  return glia_evaluate(r->s.model, r->s.engine, r->s.test, r->s.config.micro_batch,
+                       r->s.eval_micro_batches, &r->s.meeting, &r->test);
+}
+
+static json_t *test_json(const struct run *r)
+{
+  if (r->s.test == NULL) return json_null();
+  return json_pack("{s:o, s:o, s:I}", "accuracy", glia_json_real(r->test.accuracy), "loss",
+                   glia_json_real(r->test.loss), "n", (json_int_t)r->test.n);
+}
+
+static glia_status report(struct run *r)
+{
+  const struct glia_train_result *t = &r->result;
+  const struct glia_engine_stat e = r->engine;
+  char parameters[65], state[65];
+
+  GLIA_TRY(glia_parameters_sha256(r->s.n_arrays, r->s.array, parameters));
+  GLIA_TRY(glia_state_sha256(r->s.n_arrays, r->s.array, state));
+  /* what does not run beside computation is not hidden: today all of it waits */
+  const bool alone = glia_comm_size(r->s.comm) == 1;
+  const double hidden = alone ? (double)NAN : 0.0;
+  char *path = keeper_path(&r->keeper);
+
+  glia_cli_print(r->args, "%s after %lld steps in %.1f s, %.0f samples/s: training loss %.4f\n",
+                 glia_reason_name(t->reason), (long long)t->steps, t->wall_s, t->samples_per_s,
+                 t->train_loss);
+  if (r->s.test != NULL && !isnan(r->test.accuracy))
+    glia_cli_print(r->args, "test: accuracy %.4f, loss %.4f on %lld rows\n", r->test.accuracy,
+                   r->test.loss, (long long)r->test.n);
+  else if (r->s.test != NULL)
+    glia_cli_print(r->args, "test: loss %.6g on %lld rows\n", r->test.loss, (long long)r->test.n);
+  glia_cli_print(r->args, "parameters sha256 %.16s..., %s\n", parameters,
+                 path != NULL ? path : "no checkpoint.dir is set: nothing was kept");
+  if (!alone)
+    glia_cli_print(r->args, "communication %.0f ms, hidden 0 ms (0 %%)\n", 1e3 * e.exchange_s);
+
+  json_t *j = json_pack(
+      "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+      "reason", glia_reason_name(t->reason), "steps", (json_int_t)t->steps, "resumed_from_step",
+      (json_int_t)r->first_step, "train_loss", glia_json_real(t->train_loss), "test", test_json(r),
+      "parameters_sha256", parameters, "state_sha256", state, "kernel_level", glia_kernels_level(),
+      "checkpoint", path, "ranks", glia_comm_size(r->s.comm), "threads", r->s.config.threads,
+      "stages", r->s.config.stages, "workers", json_incref(r->workers), "wall_s",
+      glia_json_real(t->wall_s), "samples_per_s", glia_json_real(t->samples_per_s),
+      "communication_s", glia_json_real(e.exchange_s), "hidden_fraction", glia_json_real(hidden),
+      "input_wait_s", glia_json_real(r->input_wait_s));
+  free(path);
+  return glia_cli_json(r->args, j);
+}
+
+/* --plan: what would run, without running it. */
+static glia_status print_plan(const struct run *r)
+{
+  struct glia_program_info info;
+  char *layers;
+
+  GLIA_TRY(glia_model_print(r->s.model, &layers));
+  glia_cli_print(r->args, "%s", layers);
+  free(layers);
+  if (!glia_program_info(r->s.program, "train", &info))
+    return GLIA_FAIL(GLIA_E_INTERNAL, "no entry point train");
+  glia_cli_print(
+      r->args,
+      "%lld parameters; %lld steps of %lld micro-batches of %lld rows on %d x %d workers\n"
+      "a step: %d nodes in %d + %d + %d units, %d of them fused groups\n"
+      "memory: state %.1f MiB, shared %.1f MiB, a worker %.1f MiB (at least %.1f), sums %.1f "
+      "MiB\nkernels: %s\n",
+      (long long)glia_model_size(r->s.model),
+      (long long)glia_train_steps(&r->s.config, r->s.train->n),
+      (long long)(r->s.config.batch / r->s.config.micro_batch), (long long)r->s.config.micro_batch,
+      glia_comm_size(r->s.comm), r->s.config.threads, info.nodes, info.units[0], info.units[1],
+      info.units[2], info.groups, (double)info.state_bytes / 1048576.0,
+      (double)info.shared_bytes / 1048576.0, (double)info.micro_bytes / 1048576.0,
+      (double)info.micro_lower_bound / 1048576.0, (double)info.sums_bytes / 1048576.0,
+      glia_kernels_level());
+  return GLIA_OK;
+}
+
+static glia_status run_all(struct run *r)
+{
+  struct glia_args *a = r->args;
+
+  GLIA_TRY(glia_comm_world(&r->s.comm));
+  GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
+  GLIA_TRY(session_build(&r->s));
+  if (glia_args_has(a, "plan")) return print_plan(r);
+  GLIA_TRY(session_initialize(&r->s));
+  GLIA_TRY(keeper_open(&r->keeper, &r->s, glia_args_has(a, "resume"), &r->first_step));
+  GLIA_TRY(train(r));
+  if (r->result.reason == GLIA_REASON_SIGNAL) a->exit_code = GLIA_EXIT_REQUEUE;
+  return report(r);
+}
+
+static glia_status run(struct glia_args *args)
+{
+  struct run r = {.args = args, .keeper.written = -1};
+  const glia_status st = run_all(&r);
+
+  json_decref(r.workers);
+  keeper_close(&r.keeper);
+  session_close(&r.s);
+  return st;
+}
+
+static const struct glia_option options[] = {
+    {.name = "resume",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "go on from the newest good checkpoint in checkpoint.dir, or start afresh when there "
+             "is none"},
+    {.name = "plan",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "show layers, memory and schedule, and stop before the first step"},
+    {0}};
+
+const struct glia_command glia_command_train_ = {
+    .name = "train",
+    .summary = "train a model described in YAML, on all ranks of mpirun or srun",
+    .usage = "CONFIG.yaml [key=value ...]",
+    .options = options,
+    .details = "The configuration names data, model, loss and optimizer (glia help config). A word "
+               "key=value overrides one of its keys by "
+               "dotted path.\n\nThe weights have the same bits for any number of ranks and "
+               "threads. SIGTERM, SIGINT and SIGUSR1 finish the step, "
+               "write a checkpoint and end with exit code 75: submit again with --resume.",
+    .example = "glia train fashion.yaml epochs=2 optimizer.adam.lr=5e-4\nmpirun -n 2 glia train "
+               "fashion.yaml --resume",
+    .run = run,
+    .min_words = 1,
+    .max_words = 1,
+    .overrides = true,
+    .parallel = true,
+};
