@@ -14,7 +14,8 @@ static void build(struct glia_graph *g)
 {
   static const char *const name[ORDERS] = {"tanh", "tanh'", "tanh''", "tanh'''"};
   struct glia_entry *entry = glia_graph_entry(g, "derivatives");
-  const glia_value x = glia_input(g, "x", GLIA_PER_STEP, glia_type_make(GLIA_F64, 1, (int64_t[]){N}));
+  const glia_value x =
+      glia_input(g, "x", GLIA_PER_STEP, glia_type_make(GLIA_F64, 1, (int64_t[]){N}));
   glia_value y = glia_tanh(g, x);
 
   for (int k = 0; k < ORDERS; k++) {

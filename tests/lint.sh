@@ -20,14 +20,14 @@ room_of() {
   case $1 in
     src/core/*) echo 1 ;; src/graph/*) echo 2 ;; src/ops/*) echo 3 ;; src/kernels/*) echo 4 ;; src/nn/*) echo 5 ;;
     src/train/*) echo 6 ;; mpi/*) echo 7 ;; io/*) echo 8 ;; src/analysis/* | src/pde/* | monitoring/*) echo 9 ;;
-    jobs/*) echo 10 ;; *) echo 99 ;;
+    bench/* | jobs/*) echo 10 ;; *) echo 99 ;;
   esac
 }
 for f in $sources; do
   own=$(room_of "$f")
   [ "$own" != 99 ] || continue
   for h in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$f"); do
-    found=$(find src mpi io monitoring jobs -name "$(basename "$h")" | head -1)
+    found=$(find src mpi io monitoring jobs bench -name "$(basename "$h")" | head -1)
     [ -n "$found" ] || { bad "$f: includes $h, which is in no room"; continue; }
     [ "$found" = src/glia.h ] && continue
     [ "$(room_of "$found")" -le "$own" ] || bad "$f: includes $found from a later room"

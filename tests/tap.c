@@ -61,8 +61,8 @@ int tap_run(const char *suite, const struct tap_test *test, size_t n)
     }
   }
   if (!tap_quiet)
-    printf("# cunit suites=1 tests=%zu failed=%u asserts=%u failed_asserts=%u\n", n, failed_tests, asserts,
-           failed_asserts);
+    printf("# cunit suites=1 tests=%zu failed=%u asserts=%u failed_asserts=%u\n", n, failed_tests,
+           asserts, failed_asserts);
   CU_cleanup_registry();
   return failed_tests > 0 ? 1 : 0;
 }

@@ -31,7 +31,10 @@ void tap_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern int (*tap_agree)(int failures);
 extern int tap_quiet;
 
-#define TAP(function) {#function, function}
+#define TAP(function)                                                                              \
+  {                                                                                                \
+#function, function                                                                            \
+  }
 #define TAP_SKIP(why)                                                                              \
   do {                                                                                             \
     tap_skip(why);                                                                                 \

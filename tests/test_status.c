@@ -52,7 +52,8 @@ static void every_status_has_a_name_and_an_exit_code(void)
 {
   for (int s = 0; s < GLIA_STATUS_COUNT_; s++) {
     CU_ASSERT(strlen(glia_status_name((glia_status)s)) > 1);
-    CU_ASSERT(s == 0 || (glia_status_exit_code((glia_status)s) >= 64 && glia_status_exit_code((glia_status)s) <= 78));
+    CU_ASSERT(s == 0 || (glia_status_exit_code((glia_status)s) >= 64 &&
+                         glia_status_exit_code((glia_status)s) <= 78));
   }
 }
 

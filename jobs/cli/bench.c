@@ -73,8 +73,9 @@ static glia_status run(struct glia_args *a)
       ratios++;
     }
   }
-  return glia_cli_json(a, json_pack("{s:o, s:o}", "rows", rows, "geometric_mean_ratio",
-                                    glia_json_real(ratios > 0 ? exp(log_sum / ratios) : (double)NAN)));
+  return glia_cli_json(a,
+                       json_pack("{s:o, s:o}", "rows", rows, "geometric_mean_ratio",
+                                 glia_json_real(ratios > 0 ? exp(log_sum / ratios) : (double)NAN)));
 }
 
 const struct glia_command glia_command_bench_ = {
