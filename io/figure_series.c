@@ -6,7 +6,7 @@
 
 uint32_t glia_series_fill_(const struct series *s)
 {
-  const double usual = s->kind == KIND_BAND ? 0.25 : s->kind == KIND_HISTOGRAM ? 0.6 : 0.85;
+  const double usual = s->kind == KIND_BAND ? 0.25 : s->kind == KIND_HISTOGRAM ? 0.6 : 1.0;
 
   return glia_colour_fade_(s->colour, s->opacity > 0.0 ? s->opacity : usual);
 }
@@ -14,6 +14,25 @@ uint32_t glia_series_fill_(const struct series *s)
 static uint32_t line_colour(const struct series *s)
 {
   return glia_colour_fade_(s->colour, s->opacity > 0.0 ? s->opacity : 1.0);
+}
+
+/* Points between two gaps, which no line reaches, as dots. */
+static void draw_lone_points(struct glia_panel *p, const struct series *s, const struct path *line,
+                             struct canvas *c)
+{
+  struct path lone = {0};
+
+  for (int64_t i = 0; i < line->n; i++) {
+    const bool begins = i == 0 || isnan(line->xy[2 * i - 2]);
+    const bool ends = i + 1 == line->n || isnan(line->xy[2 * i + 2]);
+    if (!begins || !ends || isnan(line->xy[2 * i])) continue;
+    glia_path_gap_(&lone);
+    glia_path_add_(&lone, line->xy[2 * i], line->xy[2 * i + 1]);
+  }
+  if (lone.failed) glia_figure_fail_(p->fig, GLIA_E_MEMORY, "no memory for a line");
+  c->ops->path(c, lone.n, lone.xy,
+               &(struct paint){.stroke = line_colour(s), .width_pt = 2.2 * s->width_pt});
+  glia_path_free_(&lone);
 }
 
 static void draw_line(struct glia_panel *p, const struct series *s, struct canvas *c)
@@ -24,6 +43,7 @@ static void draw_line(struct glia_panel *p, const struct series *s, struct canva
   if (path.failed) glia_figure_fail_(p->fig, GLIA_E_MEMORY, "no memory for a line");
   c->ops->path(c, path.n, path.xy,
                &(struct paint){.stroke = line_colour(s), .width_pt = s->width_pt, .dash = s->dash});
+  draw_lone_points(p, s, &path, c);
   glia_path_free_(&path);
 }
 
@@ -188,6 +208,7 @@ static void draw_bars(struct glia_panel *p, const struct series *s, struct canva
     glia_canvas_rect_(c, fmin(x, zero), y0, fabs(x - zero), y1 - y0,
                       &(struct paint){.fill = glia_series_fill_(s)});
   }
+  glia_canvas_line_(c, zero, p->y.p0, zero, p->y.p1, INK, 0.8, GLIA_DASH_SOLID);
 }
 
 /* Ends on the page of a span or vertical line; false when it lies outside. */

@@ -31,23 +31,31 @@ static void flush(struct column *c, struct path *out)
   c->at = NAN;
 }
 
+static void start(struct column *c, double column, const double *at)
+{
+  c->at = column;
+  for (int k = 0; k < 2; k++) c->first[k] = c->lowest[k] = c->highest[k] = at[k];
+}
+
+/* A gap inside one column cannot be seen and is closed. */
 void glia_thin_line_(const struct glia_panel *p, const struct series *s, struct path *out)
 {
   struct column c = {.at = NAN};
+  bool gap = false;
 
   for (int64_t i = 0; i < s->n; i++) {
     const double at[2] = {glia_axis_place_(&p->x, s->x[i]), glia_axis_place_(&p->y, s->y[i])};
     if (isnan(at[0]) || isnan(at[1])) {
-      flush(&c, out);
-      glia_path_gap_(out);
+      gap = true;
       continue;
     }
     const double column = floor(at[0] * COLUMNS_PER_PT);
-    if (column != c.at) {
+    if (column != c.at || (gap && s->n <= EXACT_MAX)) {
       flush(&c, out);
-      c.at = column;
-      for (int k = 0; k < 2; k++) c.first[k] = c.lowest[k] = c.highest[k] = at[k];
+      if (gap) glia_path_gap_(out);
+      start(&c, column, at);
     }
+    gap = false;
     if (at[1] < c.lowest[1]) {
       for (int k = 0; k < 2; k++) c.lowest[k] = at[k];
       c.low_first = false;
@@ -61,36 +69,45 @@ void glia_thin_line_(const struct glia_panel *p, const struct series *s, struct 
   flush(&c, out);
 }
 
+/* Close a polygon: back along its lower side. */
+static void close_band(struct path *low, struct path *out)
+{
+  while (low->n > 0) {
+    low->n--;
+    glia_path_add_(out, low->xy[2 * low->n], low->xy[2 * low->n + 1]);
+  }
+  glia_path_gap_(out);
+}
+
 /* The envelope of a band, as polygons. */
 void glia_thin_band_(const struct glia_panel *p, const struct series *s, struct path *out)
 {
   struct path low = {0};
   double column = NAN;
+  bool gap = false;
 
-  for (int64_t i = 0; i <= s->n; i++) {
-    const bool end = i == s->n;
-    const double x = end ? (double)NAN : glia_axis_place_(&p->x, s->x[i]);
-    const double a = end ? (double)NAN : glia_axis_place_(&p->y, s->lo[i]);
-    const double b = end ? (double)NAN : glia_axis_place_(&p->y, s->hi[i]);
+  for (int64_t i = 0; i < s->n && !out->failed && !low.failed; i++) {
+    const double x = glia_axis_place_(&p->x, s->x[i]);
+    const double a = glia_axis_place_(&p->y, s->lo[i]);
+    const double b = glia_axis_place_(&p->y, s->hi[i]);
     if (isnan(x) || isnan(a) || isnan(b)) {
-      while (low.n > 0) { /* back along the lower side */
-        low.n--;
-        glia_path_add_(out, low.xy[2 * low.n], low.xy[2 * low.n + 1]);
-      }
-      glia_path_gap_(out);
-      column = NAN;
-    } else if (s->n > EXACT_MAX && floor(x * COLUMNS_PER_PT) == column) {
+      gap = true;
+      continue;
+    }
+    if (s->n > EXACT_MAX && floor(x * COLUMNS_PER_PT) == column) {
       double *upper = out->xy + 2 * out->n - 1;
       double *lower = low.xy + 2 * low.n - 1;
       *upper = fmin(*upper, b);
       *lower = fmax(*lower, a);
     } else {
+      if (gap) close_band(&low, out);
       column = floor(x * COLUMNS_PER_PT);
       glia_path_add_(out, x, b);
       glia_path_add_(&low, x, a);
-      if (out->failed || low.failed) break;
     }
+    gap = false;
   }
+  close_band(&low, out);
   out->failed |= low.failed;
   glia_path_free_(&low);
 }

@@ -257,8 +257,8 @@ static void elapsed_label(int64_t t, int64_t step, bool long_range, char *out, s
 
 static void clock_unit(struct axis *a, int64_t step, bool long_range)
 {
-  const int64_t first = (int64_t)floor(a->lo / 86400.0);
-  const int64_t last = (int64_t)floor(a->hi / 86400.0);
+  const int64_t first = (int64_t)floor(a->tick[0] / 86400.0);
+  const int64_t last = (int64_t)floor(a->tick[a->n_tick > 0 ? a->n_tick - 1 : 0] / 86400.0);
   int year, month, date;
 
   civil(first, &year, &month, &date);
@@ -300,6 +300,7 @@ static bool clock_ticks(struct axis *a, const struct meter *m)
         elapsed_label(t, step, long_range, a->label[a->n_tick], sizeof a->label[0]);
       a->n_tick++;
     }
+    if (a->n_tick == 0) return false;
     if (!labels_fit(a, m)) continue;
     clock_unit(a, step, long_range);
     return true;

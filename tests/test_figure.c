@@ -538,6 +538,40 @@ static void short_events_survive_thinning(void)
   glia_figure_destroy(&b);
 }
 
+static void a_hundred_thousand_gaps_stay_small(void)
+{
+  static double y[200000];
+  struct glia_figure *fig = figure(7.0, 4.0, 1, 2);
+  size_t size = 0;
+
+  for (int i = 0; i < 200000; i++) y[i] = i % 2 == 0 ? sin(i / 1e4) : (double)NAN;
+  glia_panel_line(glia_figure_panel(fig, 0, 0), 200000, NULL, y, NULL);
+  glia_panel_band(glia_figure_panel(fig, 0, 1), 200000, NULL, y, y, NULL);
+  CU_ASSERT_EQUAL(glia_figure_write(fig, in_folder("gaps.svg")), GLIA_OK);
+  free(slurp("gaps.svg", &size));
+  CU_ASSERT(size > 1000 && size < 300000);
+  glia_figure_destroy(&fig);
+}
+
+/* Parts of a path in the SVG: a gap begins another, a point between two gaps is a dot. */
+static void a_gap_is_a_gap(void)
+{
+  const double y[] = {1.0, 2.0, NAN, 3.0, NAN, 4.0, 5.0, 6.0};
+  struct glia_figure *fig = figure(3.0, 2.0, 1, 1);
+
+  glia_panel_line(glia_figure_panel(fig, 0, 0), 8, NULL, y, NULL);
+  CU_ASSERT_EQUAL(glia_figure_write(fig, in_folder("gap.svg")), GLIA_OK);
+  glia_figure_destroy(&fig);
+  char *svg = slurp("gap.svg", NULL);
+  char *line = svg != NULL ? strstr(svg, "stroke=\"#0072b2\"") : NULL;
+  int parts = 0;
+  CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+  for (const char *c = line; *c != '/'; c++) parts += *c == 'M';
+  CU_ASSERT_EQUAL(parts, 3);
+  CU_ASSERT_PTR_NOT_NULL(strstr(line, "stroke-width=\"2.75\"")); /* the dot */
+  free(svg);
+}
+
 /* ---- texts ---- */
 
 static void texts_are_shown_not_obeyed(void)
@@ -611,7 +645,7 @@ static void clocks_have_round_ticks(void)
   CU_ASSERT_EQUAL(glia_figure_write(fig, in_folder("clock.png")), GLIA_OK);
   CU_ASSERT(holds("clock.svg", ">01-31<"));
   CU_ASSERT(holds("clock.svg", ">12:00<"));
-  CU_ASSERT(holds("clock.svg", ">time (UTC, from 2026-01-30)<"));
+  CU_ASSERT(holds("clock.svg", ">time (UTC, from 2026-01-31)<"));
   CU_ASSERT(holds("clock.svg", ">time (h)<") || holds("clock.svg", ">time (h:min)<"));
   glia_figure_destroy(&fig);
 }
@@ -765,6 +799,8 @@ int main(void)
       TAP(log_axis_counts_what_it_cannot_show),
       TAP(hard_data_are_drawn),
       TAP(a_million_points_stay_small),
+      TAP(a_hundred_thousand_gaps_stay_small),
+      TAP(a_gap_is_a_gap),
       TAP(short_events_survive_thinning),
       TAP(texts_are_shown_not_obeyed),
       TAP(long_texts_are_cut),
