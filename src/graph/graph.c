@@ -108,7 +108,8 @@ static glia_value *find(const struct glia_graph *g, const struct glia_op *op, in
   for (uint64_t at = hash_of(op, n_in, in, attr) & mask;; at = (at + 1) & mask) {
     if (g->bucket[at] == GLIA_NONE) return &g->bucket[at];
     const struct glia_node *m = g->node[g->bucket[at]];
-    if (m->op == op && m->n_in == n_in && memcmp(m->in, in, (size_t)n_in * sizeof *in) == 0 &&
+    if (m->op == op && m->n_in == n_in &&
+        (n_in == 0 || memcmp(m->in, in, (size_t)n_in * sizeof *in) == 0) &&
         memcmp(&m->attr, attr, sizeof *attr) == 0)
       return &g->bucket[at];
   }
