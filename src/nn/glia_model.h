@@ -46,7 +46,7 @@ struct glia_model;
  *  micro_batch  rows of one micro-batch
  *  n_classes    of field "y" when it is of integers (largest label + 1), else 0; checks the last layer
  *  Ownership:   *out is yours to destroy; config is borrowed until this returns.
- *  Errors:      GLIA_E_CONFIG with file, line, layer and shapes; GLIA_E_ARGUMENT (a field has the name of another
+ *  Errors:      GLIA_E_CONFIG with file, line, layer and shapes; GLIA_E_DATA (a field has the name of another
  *               input); GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_model_build(const struct glia_yaml *config, int n_fields,
                                                      const struct glia_model_field *field,

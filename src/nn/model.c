@@ -81,6 +81,17 @@ static int by_path(const void *a, const void *b)
   return strcmp(p->path, q->path);
 }
 
+/* Names that a model's other inputs have. */
+static glia_status check_field_name(const char *name)
+{
+  static const char *const reserved[] = {"weight", "position", "stop", "rate", "step", "seed"};
+
+  for (size_t i = 0; i < GLIA_COUNT(reserved); i++)
+    GLIA_CHECK(strcmp(name, reserved[i]) != 0, GLIA_E_DATA,
+               "field '%s' of the data has the name of an input of every model: rename it", name);
+  return GLIA_OK;
+}
+
 /* Inputs by name as stored, [b, row...], and those that every model has. */
 static glia_status declare_inputs(struct glia_model *m, int n_fields,
                                   const struct glia_model_field *field)
@@ -97,6 +108,7 @@ static glia_status declare_inputs(struct glia_model *m, int n_fields,
     GLIA_CHECK(type.rank <= GLIA_MAX_RANK, GLIA_E_SHAPE, "field %s: rows of %d axes, at most %d",
                field[i].name, field[i].row.rank, GLIA_MAX_RANK - 1);
     for (int k = 1; k < type.rank; k++) type.dim[k] = field[i].row.dim[k - 1];
+    GLIA_TRY(check_field_name(field[i].name));
     m->field[i] = (struct nn_field){
         .name = glia_arena_text(&m->arena, field[i].name),
         .row = field[i].row,
