@@ -56,6 +56,11 @@ owner 'cblas\.h|dnnl' 'src/kernels'
 owner 'yaml\.h' 'src/core'
 owner 'cairo' 'io'
 
+# Every source named in the code is in the bibliography.
+for key in $(sed -n 's/.*\.source = "\([a-z0-9]*\)".*/\1/p; s/.*Source: \([a-z]*[0-9][0-9][0-9][0-9]\).*/\1/p' $sources | sort -u); do
+  grep -q "{$key," docs/papers.bib || bad "source $key is not in docs/papers.bib"
+done
+
 # Each header compiles alone.
 cc=$(sed -n 's/^CC = //p' "$build/Makefile")
 flags=$(sed -n 's/^\(YAML\|JANSSON\|MPI\|HDF5\|CUNIT\|HWLOC\)_CFLAGS = //p' "$build/Makefile" | tr '\n' ' ')
