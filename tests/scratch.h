@@ -20,11 +20,13 @@ static void scratch_remove(void)
   if (system(command) != 0) fprintf(stderr, "cannot remove %s\n", scratch_dir);
 }
 
-/* Path of `name` in the folder; valid until eight calls later. */
+/* Path of `name` in the folder; valid to the end of the program. */
 static inline const char *scratch(const char *name)
 {
-  static char path[8][512];
-  static int turn;
+  enum { NAMES = 512 };
+  static char *path[NAMES];
+  static int used;
+  char wanted[320];
 
   if (scratch_dir[0] == '\0') {
     const char *tmp = getenv("TMPDIR");
@@ -33,9 +35,13 @@ static inline const char *scratch(const char *name)
     scratch_owner = getpid();
     atexit(scratch_remove);
   }
-  turn = (turn + 1) % 8;
-  snprintf(path[turn], sizeof path[turn], "%s/%s", scratch_dir, name);
-  return path[turn];
+  snprintf(wanted, sizeof wanted, "%.200s/%.100s", scratch_dir, name);
+  for (int i = 0; i < used; i++)
+    if (strcmp(path[i], wanted) == 0) return path[i];
+  if (used == NAMES) abort();
+  path[used] = strdup(wanted);
+  if (path[used] == NULL) abort();
+  return path[used++];
 }
 
 static inline int scratch_exists(const char *path) { return access(path, F_OK) == 0; }

@@ -1,0 +1,86 @@
+/* Importers: foreign files into datasets and telemetry. Inputs may be plain, .gz or .xz, told apart by their content.
+ *
+ * A failed import leaves no file and harms none. `progress` (may be NULL) counts bytes of the input files as they are used.
+ */
+#ifndef GLIA_IMPORT_H
+#define GLIA_IMPORT_H
+
+#include "glia_progress.h"
+#include "glia_status.h"
+
+/* Where the result goes. */
+struct glia_import_out {
+  const char *path;
+  bool force; /* an existing file may be replaced */
+  struct glia_progress *progress;
+};
+
+/* Input and target files of one split; x NULL: no such split. y NULL: no targets. */
+struct glia_import_pair {
+  const char *x;
+  const char *y;
+};
+
+/** IDX (MNIST and its kin): images into x, labels into y.
+ *
+ *  train, valid, test  u8 images get scale 1/255; labels are one number per image
+ *
+ *  Errors: GLIA_E_MISSING, GLIA_E_IO, GLIA_E_EXISTS; GLIA_E_DATA (not IDX, cut short, longer than its header says);
+ *          GLIA_E_SHAPE (counts of images and labels disagree, splits have different images); GLIA_E_UNSUPPORTED.
+ */
+GLIA_API GLIA_NODISCARD glia_status glia_import_idx(struct glia_import_pair train,
+                                                    struct glia_import_pair valid,
+                                                    struct glia_import_pair test,
+                                                    const struct glia_import_out *out);
+
+/** NumPy's .npy, versions 1 to 3, C order: rows [n, ...]. float32, float64, int8, uint8, int32, int64, bool; 16-bit integers
+ *  become int32. scale, offset: of x (1 and 0: none). Errors: as glia_import_idx; GLIA_E_DATA for NaN. */
+GLIA_API GLIA_NODISCARD glia_status glia_import_npy(struct glia_import_pair train,
+                                                    struct glia_import_pair valid,
+                                                    struct glia_import_pair test, double scale,
+                                                    double offset,
+                                                    const struct glia_import_out *out);
+
+/* A table of numbers, one sample per row. Columns are given by name, or by number from 1. */
+struct glia_import_csv {
+  const char *train;
+  const char *valid; /* or NULL */
+  const char *test;  /* or NULL */
+  double
+      test_fraction; /* without `test`: this share of the rows of `train`, drawn by seed; 0: none */
+  uint64_t seed;
+  const char *
+      label; /* column of classes into y int32 [n]: whole numbers from 0, or words, numbered in byte order (names
+                             * are kept in the attribute `classes`); NULL: none */
+  int n_targets; /* columns of a regression into y float32 [n, n_targets]; not with label */
+  const char *const *target;
+  int n_skipped; /* columns to leave out */
+  const char *const *skip;
+  int header;        /* 0: a first row without numbers is one; 1: there is one; -1: there is none */
+  bool drop_missing; /* leave out rows with missing cells instead of refusing them */
+};
+
+/** CSV, TSV, semicolons or blanks (found from the first row) into x float32 [n, columns] and y.
+ *
+ *  dropped  rows left out for missing cells; may be NULL
+ *
+ *  Errors: as glia_import_idx; GLIA_E_DATA names file, line and column of a cell that is missing or no number.
+ */
+GLIA_API GLIA_NODISCARD glia_status glia_import_csv(const struct glia_import_csv *options,
+                                                    const struct glia_import_out *out,
+                                                    int64_t *dropped);
+
+/** A folder of telemetry: NAME.train.csv, NAME.test.csv, NAME.test_label.csv, NAME.interpretation.txt (the last two optional),
+ *  or the folders of the original SMD (train/NAME.txt, test/, test_label/, interpretation_label/). One node per NAME, its
+ *  training samples before its test samples; those of training are unlabelled.
+ *
+ *  period_s  time between samples (SMD has no times): sample i is at i * period_s
+ *  n_nodes   how many were found; may be NULL
+ *
+ *  Errors: as glia_import_idx; GLIA_E_MISSING when the folder holds none.
+ */
+GLIA_API GLIA_NODISCARD glia_status glia_import_telemetry(const char *folder, double period_s,
+                                                          const struct glia_import_out *out,
+                                                          int *n_nodes);
+
+#endif

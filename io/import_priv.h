@@ -1,0 +1,28 @@
+/* What importers of arrays share. */
+#ifndef GLIA_IO_IMPORT_PRIV_H
+#define GLIA_IO_IMPORT_PRIV_H
+
+#include "glia_dataset.h"
+#include "glia_import.h"
+#include "stream_priv.h"
+
+/* A file of rows: its header is read, its rows follow in the stream. */
+struct glia_import_array {
+  struct glia_stream *stream;
+  struct glia_type row; /* as it will be stored */
+  int64_t n;
+  size_t element_bytes; /* as it stands in the file */
+  bool swap;            /* other byte order */
+  bool widen;           /* 16-bit integers: become int32 */
+  bool is_signed;
+};
+
+/* Reads a header and fills everything but the stream. */
+typedef glia_status glia_import_header(struct glia_stream *s, struct glia_import_array *out);
+
+/* Import pairs of files with one header reader. x_scale 0: 1/255 for u8, else 1. */
+glia_status glia_import_pairs_(const struct glia_import_pair pair[3], glia_import_header *header,
+                               double x_scale, double x_offset, const char *source,
+                               const struct glia_import_out *out);
+
+#endif
