@@ -1,0 +1,364 @@
+/* glia detect: train one model per node, score telemetry with them. */
+#include "detect.h"
+
+#include "glia_agree.h"
+#include "glia_log.h"
+#include "glia_progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {"bottleneck", "sparse", NULL};
+
+static const struct glia_option train_options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "M.h5",
+     .help = "where the models go; required"},
+    {.name = "kind",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "KIND",
+     .choices = kinds,
+     .help =
+         "bottleneck (default), or sparse: the overcomplete sparse autoencoder of Borghesi et al."},
+    {.name = "node",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "NAME",
+     .help = "train this node alone; may be given several times (default: all)"},
+    {.name = "epochs",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 1,
+     .hi = 1e6,
+     .help = "passes over the training rows (default: 200, sparse 20)"},
+    {.name = "seed",
+     .kind = GLIA_OPTION_INT,
+     .argument = "S",
+     .lo = 0,
+     .hi = 9e15,
+     .help = "of initial weights and order of rows (default: 1)"},
+    {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace the file if there is one"},
+    {0},
+};
+
+/* A run of detect train. */
+struct training {
+  struct glia_args *args;
+  struct glia_comm *comm;
+  struct glia_detect_options options;
+  struct glia_telemetry *file;
+  int n; /* nodes to train */
+  const char **name;
+  int done;
+  struct glia_detector **detector;
+  struct glia_progress progress;
+};
+
+static void show(void *self, const char *node, double done)
+{
+  struct training *t = self;
+
+  glia_progress_update(&t->progress, (double)t->done + done, node);
+}
+
+static bool stop(void *self)
+{
+  (void)self;
+  return glia_stop_requested() != 0;
+}
+
+static bool chosen(const struct glia_args *args, const char *name)
+{
+  const int n = glia_args_times(args, "node");
+
+  for (int i = 0; i < n; i++)
+    if (strcmp(glia_args_text_at(args, "node", i), name) == 0) return true;
+  return n == 0;
+}
+
+static glia_status choose_nodes(struct training *t)
+{
+  char *const *name;
+  const int n = glia_telemetry_nodes(t->file, &name);
+
+  t->name = calloc((size_t)n + 1, sizeof *t->name);
+  t->detector = calloc((size_t)n + 1, sizeof *t->detector);
+  GLIA_CHECK(t->name != NULL && t->detector != NULL, GLIA_E_MEMORY, "%d nodes", n);
+  for (int i = 0; i < n; i++)
+    if (chosen(t->args, name[i])) t->name[t->n++] = name[i];
+  for (int i = 0; i < glia_args_times(t->args, "node"); i++) {
+    const char *wanted = glia_args_text_at(t->args, "node", i);
+    int k = 0;
+    while (k < n && strcmp(name[k], wanted) != 0) k++;
+    GLIA_CHECK(k<n, GLIA_E_MISSING, "%s has no node %s; its first of %d is %s", t->args->word[0],
+                   wanted, n, n> 0
+                   ? name[0]
+                   : "none");
+  }
+  GLIA_CHECK(t->n > 0, GLIA_E_DATA, "%s has no nodes", t->args->word[0]);
+  return GLIA_OK;
+}
+
+static glia_status train_node(struct training *t, const char *name)
+{
+  struct glia_telemetry_node node = {0};
+
+  GLIA_TRY(glia_agree(t->comm, glia_telemetry_read_node(t->file, name, &node)));
+  const glia_status st = glia_detector_train(t->comm, &t->options, &node, &t->detector[t->done]);
+  glia_telemetry_node_free(&node);
+  return st;
+}
+
+static json_t *training_json(const struct glia_detector *d)
+{
+  struct glia_detector_info info;
+  json_t *dropped = json_array();
+
+  glia_detector_info(d, &info);
+  for (int j = info.n_columns; j < info.n_all; j++)
+    json_array_append_new(dropped, json_pack("{s:s, s:s}", "metric", info.column[j].name, "reason",
+                                             info.column[j].dropped));
+  return json_pack("{s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:o, s:s}", "name", info.node, "kind",
+                   glia_detect_kind_name(info.kind), "metrics", info.n_columns, "dropped", dropped,
+                   "rows_train", (json_int_t)info.rows_train, "rows_valid",
+                   (json_int_t)info.rows_valid, "train_loss", glia_json_real(info.train_loss),
+                   "threshold", glia_json_real(info.threshold), "parameters_sha256",
+                   info.parameters_sha256);
+}
+
+static glia_status report_training(struct training *t, const char *path, double wall_s)
+{
+  json_t *nodes = json_array();
+
+  for (int i = 0; i < t->n; i++) {
+    struct glia_detector_info info;
+    glia_detector_info(t->detector[i], &info);
+    glia_cli_print(
+        t->args, "%s: %d metrics (%d left out), %lld + %lld samples, loss %.4g, threshold %.3g\n",
+        info.node, info.n_columns, info.n_all - info.n_columns, (long long)info.rows_train,
+        (long long)info.rows_valid, info.train_loss, info.threshold);
+    json_array_append_new(nodes, training_json(t->detector[i]));
+  }
+  glia_cli_print(t->args, "%s: %d model%s, trained by %d rank%s in %.1f s\n", path, t->n,
+                 t->n == 1 ? "" : "s", t->args->size, t->args->size == 1 ? "" : "s", wall_s);
+  return glia_cli_json(t->args, json_pack("{s:o, s:s, s:i, s:f}", "nodes", nodes, "models", path,
+                                          "ranks", t->args->size, "wall_s", wall_s));
+}
+
+static glia_status train_all(struct training *t)
+{
+  const char *path = glia_args_text(t->args, "output", NULL);
+  const double start_s = glia_time_s();
+  glia_status st = glia_telemetry_open(t->args->word[0], &t->file);
+
+  if (st == GLIA_OK) st = choose_nodes(t);
+  GLIA_TRY(glia_agree(t->comm, st));
+  glia_stop_catch();
+  glia_progress_begin(&t->progress, "train", "nodes", (double)t->n);
+  for (; t->done < t->n && st == GLIA_OK; t->done++) st = train_node(t, t->name[t->done]);
+  glia_progress_end(&t->progress);
+  GLIA_TRY(st);
+  if (t->args->rank == 0)
+    st = glia_detectors_write(path, glia_args_has(t->args, "force"), t->n, t->detector);
+  GLIA_TRY(glia_agree(t->comm, st));
+  return report_training(t, path, glia_time_s() - start_s);
+}
+
+static glia_status run_train(struct glia_args *args)
+{
+  const bool sparse = strcmp(glia_args_text(args, "kind", "bottleneck"), "sparse") == 0;
+  struct training t = {.args = args};
+
+  GLIA_CHECK(glia_args_has(args, "output"), GLIA_E_USAGE,
+             "-o M.h5 is missing: where do the models go?");
+  t.options = glia_detect_defaults(sparse ? GLIA_DETECT_SPARSE : GLIA_DETECT_BOTTLENECK);
+  t.options.epochs = glia_args_int(args, "epochs", t.options.epochs);
+  t.options.seed = (uint64_t)glia_args_int(args, "seed", (int64_t)t.options.seed);
+  t.options.progress = show;
+  t.options.stop = stop;
+  t.options.self = &t;
+  GLIA_TRY(glia_comm_world(&t.comm));
+  const glia_status st = train_all(&t);
+  for (int i = 0; i < t.n; i++) glia_detector_destroy(&t.detector[i]);
+  free(t.detector);
+  free(t.name);
+  glia_telemetry_close(&t.file);
+  glia_comm_destroy(&t.comm);
+  return st;
+}
+
+const struct glia_command glia_command_detect_train_ = {
+    .name = "detect train",
+    .summary = "train one model per node on telemetry of healthy days",
+    .usage = "F.h5 -o M.h5",
+    .options = train_options,
+    .details =
+        "All ranks train each node's model together; the models have the same bits for any number "
+        "of ranks. Where the file says which samples are for training, the others are left alone. "
+        "Metrics that are constant or mostly missing are left out; every fourth block of time is "
+        "kept back, to tell what errors are usual and to place the threshold. No labels are used.",
+    .example = "mpirun -n 4 glia detect train cluster.h5 -o models.h5\n"
+               "glia detect train node.h5 -o models.h5 --kind sparse --epochs 20",
+    .run = run_train,
+    .min_words = 1,
+    .max_words = 1,
+    .parallel = true,
+};
+
+static const struct glia_option score_options[] = {
+    {.name = "models",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "M.h5",
+     .help = "models made by glia detect train; required"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "S.h5",
+     .help = "write the scores as telemetry: /scores/NODE/{time, value}"},
+    {.name = "figure",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.svg",
+     .help = "picture of the node with the most alarmed samples: .svg, .pdf, .png or .html"},
+    {.name = "report",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "R.html",
+     .help = "report of all nodes"},
+    {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace the score file if there is one"},
+    {0},
+};
+
+static glia_status write_scores(const struct scoring *s, const char *path, bool force)
+{
+  const struct glia_telemetry_event *event;
+  const int64_t events = glia_telemetry_events(s->file, &event);
+  struct glia_telemetry_writer *w;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(glia_telemetry_create(path, force, 0.0, &w));
+  for (int i = 0; i < s->n && st == GLIA_OK; i++) {
+    const struct scored *k = &s->scored[i];
+    st = glia_telemetry_scores(w, k->node.name, k->node.n, k->node.time_ns, k->result.score,
+                               k->result.threshold);
+  }
+  for (int64_t i = 0; i < events && st == GLIA_OK; i++)
+    st = glia_telemetry_event(w, event[i].time_ns, event[i].node, event[i].text);
+  if (st == GLIA_OK) return glia_telemetry_commit(&w);
+  glia_telemetry_abort(&w);
+  return st;
+}
+
+static json_t *alarm_json(const struct scored *s, const struct glia_detect_alarm *a)
+{
+  json_t *causes = json_array();
+  char utc[48];
+
+  for (int c = 0; c < a->n_causes; c++) {
+    const struct glia_detect_cause *k = &a->cause[c];
+    json_array_append_new(
+        causes, json_pack("{s:s, s:s, s:o, s:o, s:o}", "metric", k->metric, "unit", k->unit,
+                          "observed", glia_json_real(k->observed), "expected",
+                          glia_json_real(k->expected), "share", glia_json_real(k->share)));
+  }
+  return json_pack("{s:f, s:f, s:s, s:f, s:o}", "start_s", scored_seconds(s, a->start_ns), "end_s",
+                   scored_seconds(s, a->end_ns), "start_utc",
+                   utc_text(a->start_ns, utc, sizeof utc), "peak", a->peak, "causes", causes);
+}
+
+static json_t *scored_json(const struct scored *s)
+{
+  const struct glia_detect_result *r = &s->result;
+  json_t *alarms = json_array();
+
+  for (int64_t k = 0; k < r->n_alarms; k++)
+    json_array_append_new(alarms, alarm_json(s, &r->alarm[k]));
+  return json_pack("{s:s, s:I, s:I, s:I, s:o, s:f, s:o}", "name", s->node.name, "samples",
+                   (json_int_t)r->n, "scored", (json_int_t)r->n_scored, "imputed_values",
+                   (json_int_t)r->n_imputed, "alarmed_fraction",
+                   glia_json_real((double)r->n_alarmed / (double)r->n_scored), "threshold",
+                   r->threshold, "alarms", alarms);
+}
+
+static void print_scored(const struct glia_args *args, const struct scored *s)
+{
+  const struct glia_detect_result *r = &s->result;
+  char start[48], end[48], text[256];
+
+  glia_cli_print(args, "%s: %lld alarm%s, %.1f %% of %lld samples; threshold %.3g\n", s->node.name,
+                 (long long)r->n_alarms, r->n_alarms == 1 ? "" : "s",
+                 r->n_scored > 0 ? 100.0 * (double)r->n_alarmed / (double)r->n_scored : 0.0,
+                 (long long)r->n_scored, r->threshold);
+  for (int64_t k = 0; k < r->n_alarms; k++) {
+    const struct glia_detect_alarm *a = &r->alarm[k];
+    glia_cli_print(args, "  %s to %s (%.1f s to %.1f s), peak %.3g\n",
+                   utc_text(a->start_ns, start, sizeof start), utc_text(a->end_ns, end, sizeof end),
+                   scored_seconds(s, a->start_ns), scored_seconds(s, a->end_ns), a->peak);
+    for (int c = 0; c < a->n_causes && c < 3; c++)
+      glia_cli_print(args, "      %s (%.0f %%)\n", cause_text(&a->cause[c], text, sizeof text),
+                     100.0 * a->cause[c].share);
+  }
+}
+
+static glia_status write_pictures(const struct glia_args *args, const struct scoring *s)
+{
+  const char *figure = glia_args_text(args, "figure", NULL);
+  const char *report = glia_args_text(args, "report", NULL);
+
+  if (figure != NULL) {
+    struct glia_figure *fig;
+    GLIA_TRY(scoring_figure(s, scoring_worst(s), &fig));
+    const glia_status st = glia_figure_write(fig, figure);
+    glia_figure_destroy(&fig);
+    GLIA_TRY(st);
+  }
+  if (report == NULL) return GLIA_OK;
+  const bool quiet = scoring_worst(s)->result.n_alarms == 0;
+  return scoring_report(s, "Node health", quiet ? GLIA_VERDICT_GOOD : GLIA_VERDICT_BAD, NULL,
+                        report);
+}
+
+static glia_status score_all(struct glia_args *args, struct scoring *s)
+{
+  const char *path = glia_args_text(args, "output", NULL);
+  json_t *nodes;
+
+  GLIA_TRY(scoring_open(s, args->word[0], glia_args_text(args, "models", NULL)));
+  if (path != NULL) GLIA_TRY(write_scores(s, path, glia_args_has(args, "force")));
+  GLIA_TRY(write_pictures(args, s));
+  nodes = json_array();
+  for (int i = 0; i < s->n; i++) {
+    print_scored(args, &s->scored[i]);
+    json_array_append_new(nodes, scored_json(&s->scored[i]));
+  }
+  return glia_cli_json(args, json_pack("{s:o}", "nodes", nodes));
+}
+
+static glia_status run_score(struct glia_args *args)
+{
+  struct scoring s;
+
+  GLIA_CHECK(glia_args_has(args, "models"), GLIA_E_USAGE,
+             "--models M.h5 is missing: which models?");
+  s = (struct scoring){0};
+  const glia_status st = score_all(args, &s);
+  scoring_close(&s);
+  return st;
+}
+
+const struct glia_command glia_command_detect_score_ = {
+    .name = "detect score",
+    .summary = "score telemetry: which node was abnormal, when, and by which metrics",
+    .usage = "F.h5 --models M.h5",
+    .options = score_options,
+    .details = "A score is how far a sample is from what the node's model expects; above the "
+               "threshold for "
+               "three samples it is an alarm, which names the metrics behind it with what was "
+               "observed and "
+               "what was expected. Alarms are an outcome, not an error: the exit code is 0.\n\n"
+               "Metrics are found by name. A file that lacks one that the model knows is refused.",
+    .example = "glia detect score today.h5 --models models.h5 --report today.html",
+    .run = run_score,
+    .min_words = 1,
+    .max_words = 1,
+};

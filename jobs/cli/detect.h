@@ -1,0 +1,66 @@
+/* What the commands that score telemetry share: scores of all nodes of a file, their spans, pictures and reports. */
+#ifndef DETECT_H
+#define DETECT_H
+
+#include "cli.h"
+#include "glia_detect.h"
+#include "glia_report.h"
+
+/* One node of a telemetry file with what its model says. */
+struct scored {
+  struct glia_telemetry_node node;
+  struct glia_detector *detector; /* borrowed */
+  struct glia_detect_result result;
+};
+
+/* A telemetry file, scored. */
+struct scoring {
+  struct glia_telemetry *file;
+  int n_detectors;
+  struct glia_detector **detector;
+  int n;
+  struct scored *scored; /* [n] the nodes that have a model */
+};
+
+/** Score the nodes of a file for which there are models; a node without one is named in the log.
+ *  Ownership: scoring_close, also after a failure. Errors: GLIA_E_MISSING when no node has a model; those of reading. */
+GLIA_NODISCARD glia_status scoring_open(struct scoring *s, const char *telemetry,
+                                        const char *models);
+void scoring_close(struct scoring *s);
+
+/* What happened between two events "NAME start" and "NAME stop". */
+struct span {
+  char name[64];
+  int64_t start_ns, stop_ns; /* stop: INT64_MAX where there is none */
+};
+
+/** Spans of a node (and of the cluster) in order of their start. *out is yours to free(). Errors: GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status scoring_spans(const struct scoring *s, const struct scored *node, int *n,
+                                         struct span **out);
+
+/** Seconds since the node's first sample. */
+double scored_seconds(const struct scored *s, int64_t time_ns);
+
+/** "2026-01-31T12:00:00.1Z" into out [size]; returns out. */
+const char *utc_text(int64_t time_ns, char *out, size_t size);
+
+/** A metric's name as a sentence says it: without "_total" and "_seconds" of counters that are shown as rates. */
+const char *metric_text(const char *metric, char *out, size_t size);
+
+/** "node_pressure_cpu_waiting 0.93 s/s, expected 0.05" into out [size]; returns out. */
+const char *cause_text(const struct glia_detect_cause *c, char *out, size_t size);
+
+/** The node with the most alarmed samples, the first of equals. */
+const struct scored *scoring_worst(const struct scoring *s);
+
+/** Picture of a node: its most telling metrics over time, its score, spans and alarms.
+ *  Ownership: glia_figure_destroy. */
+GLIA_NODISCARD glia_status scoring_figure(const struct scoring *s, const struct scored *node,
+                                          struct glia_figure **out);
+
+/** Report with verdict (NULL: a count of alarms), picture of the worst node, alarms and facts about the models. */
+GLIA_NODISCARD glia_status scoring_report(const struct scoring *s, const char *title,
+                                          glia_verdict verdict, const char *sentence,
+                                          const char *path);
+
+#endif

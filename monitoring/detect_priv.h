@@ -1,0 +1,104 @@
+/* Parts of the detector: columns (how a row becomes the network's input), the network, scores, alarms. */
+#ifndef GLIA_DETECT_PRIV_H
+#define GLIA_DETECT_PRIV_H
+
+#include "glia_checkpoint.h"
+#include "glia_detect.h"
+#include "glia_train.h"
+
+#define GLIA_DETECT_CLIP_TRAIN 10.0
+#define GLIA_DETECT_CLIP_SCORE 50.0
+
+/* What is fitted on training rows alone. Column j: v -> (f(v) - centre) / scale, f = sign(v) log(1 + |v|) or v itself. */
+struct glia_columns {
+  int n;                             /* used */
+  int n_all;                         /* used and dropped */
+  struct glia_detect_column *column; /* [n_all] */
+  uint8_t *logarithmic;              /* [n] */
+  double *median;                    /* [n] (unit): stands for what is missing */
+  double *centre, *scale;            /* [n] */
+};
+
+/* rows [n]: which rows to fit on. clip: the kind has wide tails. */
+glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind,
+                              const struct glia_telemetry_node *node, int64_t n,
+                              const int64_t *row);
+void glia_columns_free_(struct glia_columns *c);
+
+/* map [n]: metric of the node for each column. Errors: GLIA_E_DATA naming what is missing. */
+glia_status glia_columns_match_(const struct glia_columns *c,
+                                const struct glia_telemetry_node *node, int *map);
+
+/* Scale row `row` of the node to x [n], clipped; missing [n] marks what was not there. Returns how many were not. */
+int glia_columns_apply_(const struct glia_columns *c, const int *map,
+                        const struct glia_telemetry_node *node, int64_t row, double clip, float *x,
+                        uint8_t *missing);
+
+/* From the network's output back to the unit of the metric. */
+double glia_columns_invert_(const struct glia_columns *c, int column, double y);
+
+/* A network, compiled, on its engine. */
+struct glia_net {
+  struct glia_yaml_doc *doc;
+  struct glia_train_config config;
+  struct glia_model *model;
+  struct glia_program *program;
+  struct glia_exchange *exchange; /* NULL: one process */
+  struct glia_engine *engine;
+};
+
+/* YAML of the kind's network for n columns; the caller frees. NULL: out of memory. */
+char *glia_net_config_(const struct glia_detect_options *options, int n);
+
+/* micro_batch: 0 = the configuration's. Collective: yes. Errors: as glia_model_build; on all ranks alike. */
+glia_status glia_net_open_(struct glia_net *net, struct glia_comm *comm, const char *config, int n,
+                           int64_t micro_batch);
+void glia_net_close_(struct glia_net *net); /* collective when it has an exchange */
+
+/* Train on x [rows, n] from the initial state. Collective: yes. */
+glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,
+                            const struct glia_detect_options *options, const char *name,
+                            int64_t rows, int n, const float *x, double *train_loss);
+
+/* y [rows, n] for x [rows, n]. */
+glia_status glia_net_predict_(struct glia_net *net, int64_t rows, int n, const float *x, float *y);
+
+struct glia_detector {
+  struct glia_detect_options options;
+  char *node;
+  char *config;
+  struct glia_columns columns;
+  double *spread; /* [n] of the error of each scaled metric */
+  double threshold, max_error_p95, train_loss;
+  int64_t rows_train, rows_valid;
+  char sha256[65];
+  int n_parameters;
+  struct glia_array *parameter; /* paths "params/...", own memory */
+  struct glia_net net;          /* for scoring; has the parameters */
+};
+
+/* Open d->net and give it d's parameters: what remains to do when columns, config and parameters are there. */
+glia_status glia_detector_ready_(struct glia_detector *d);
+
+/* Copy the parameters of a trained network. */
+glia_status glia_detector_take_(struct glia_detector *d, struct glia_net *net);
+
+/* Errors of rows, scaled: e [rows, n] = x - y, NaN where missing. */
+struct glia_errors {
+  int64_t rows;
+  int n;
+  float *e;
+};
+/* Root mean square of e / spread over the metrics that are there, each capped. */
+double glia_row_score_(const struct glia_detector *d, const float *e);
+/* Largest |e|. */
+double glia_row_max_(const struct glia_detector *d, const float *e);
+
+/* Quantile q of x [n] by linear interpolation; sorts x. NaN for none. */
+double glia_quantile_(int64_t n, double *x, double q);
+
+/* Fill alarms and n_alarmed of a result that has scores. values, map: what was observed. */
+glia_status glia_alarms_find_(const struct glia_detector *d, const struct glia_telemetry_node *node,
+                              const int *map, struct glia_detect_result *r);
+
+#endif

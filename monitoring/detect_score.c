@@ -1,0 +1,239 @@
+/* Scores of samples, and the alarms that they make. */
+#include "detect_priv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An alarm ends where the score falls below this share of the threshold. */
+static const double CLEAR = 0.8;
+/* Samples further apart than this many usual periods are no neighbours. */
+enum { GAP_PERIODS = 5 };
+
+static glia_status allocate(struct glia_detect_result *r, int64_t n, int columns)
+{
+  const size_t cells = (size_t)n * (size_t)columns + 1;
+
+  r->n = n;
+  r->n_columns = columns;
+  r->score = malloc((size_t)(n + 1) * sizeof *r->score);
+  r->max_error = malloc((size_t)(n + 1) * sizeof *r->max_error);
+  r->error = malloc(cells * sizeof *r->error);
+  r->expected = malloc(cells * sizeof *r->expected);
+  GLIA_CHECK(r->score != NULL && r->max_error != NULL && r->error != NULL && r->expected != NULL,
+             GLIA_E_MEMORY, "%lld samples of %d metrics", (long long)n, columns);
+  return GLIA_OK;
+}
+
+void glia_detect_result_free(struct glia_detect_result *r)
+{
+  free(r->score);
+  free(r->max_error);
+  free(r->error);
+  free(r->expected);
+  free(r->alarm);
+  *r = (struct glia_detect_result){0};
+}
+
+/* Usual time between samples. */
+static double period_ns(const struct glia_telemetry_node *node)
+{
+  double *v = malloc((size_t)(node->n + 1) * sizeof *v);
+
+  if (v == NULL) return (double)INFINITY; /* then no gap is seen */
+  for (int64_t i = 1; i < node->n; i++)
+    v[i - 1] = (double)(node->time_ns[i] - node->time_ns[i - 1]);
+  const double period = node->n > 1 ? glia_quantile_(node->n - 1, v, 0.5) : (double)INFINITY;
+  free(v);
+  return period;
+}
+
+/* score[i] becomes the mean of the last `window` scores that have no gap between them. own [n] is work space. */
+static void smooth(const struct glia_telemetry_node *node, int window, float *score, float *own)
+{
+  const double longest = GAP_PERIODS * period_ns(node);
+
+  memcpy(own, score, (size_t)node->n * sizeof *own);
+  for (int64_t i = 0; i < node->n; i++) {
+    double sum = 0.0;
+    int n = 0;
+    if (isnan(own[i])) continue;
+    for (int64_t k = i; k >= 0 && k > i - window; k--) {
+      if (k < i && (double)(node->time_ns[k + 1] - node->time_ns[k]) > longest) break;
+      if (isnan(own[k])) continue;
+      sum += (double)own[k];
+      n++;
+    }
+    score[i] = (float)(sum / n);
+  }
+}
+
+/* Errors and expectations of row i from input x and output y, both [n_columns]; its score and its largest error. */
+static void score_row(const struct glia_detector *d, int64_t i, const float *x, const float *y,
+                      const uint8_t *missing, int n_missing, struct glia_detect_result *r)
+{
+  const int n = r->n_columns;
+  float *e = r->error + i * n;
+
+  for (int j = 0; j < n; j++) {
+    e[j] = missing[j] ? NAN : x[j] - y[j];
+    r->expected[i * n + j] = (float)glia_columns_invert_(&d->columns, j, (double)y[j]);
+  }
+  r->n_imputed += n_missing;
+  const bool scored = 2 * n_missing <= n;
+  r->n_scored += scored;
+  r->score[i] = scored ? (float)glia_row_score_(d, e) : NAN;
+  r->max_error[i] = scored ? (float)glia_row_max_(d, e) : NAN;
+}
+
+static glia_status score_rows(struct glia_detector *d, const struct glia_telemetry_node *node,
+                              const int *map, struct glia_detect_result *r)
+{
+  const int n = r->n_columns;
+  float *x = r->error; /* the input stands where its error will be */
+  uint8_t *missing = malloc((size_t)n + 1);
+  float *y = malloc(((size_t)r->n * (size_t)n + (size_t)r->n + 1) * sizeof *y);
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK_TO(out, st, missing != NULL && y != NULL, GLIA_E_MEMORY, "%lld samples",
+                (long long)r->n);
+  for (int64_t i = 0; i < r->n; i++)
+    glia_columns_apply_(&d->columns, map, node, i, GLIA_DETECT_CLIP_SCORE, x + i * n, missing);
+  GLIA_TRY_TO(out, st, glia_net_predict_(&d->net, r->n, n, x, y));
+  for (int64_t i = 0; i < r->n; i++) {
+    const int n_missing =
+        glia_columns_apply_(&d->columns, map, node, i, GLIA_DETECT_CLIP_SCORE, x + i * n, missing);
+    score_row(d, i, x + i * n, y + i * n, missing, n_missing, r);
+  }
+  smooth(node, d->options.window, r->score, y);
+out:
+  free(missing);
+  free(y);
+  return st;
+}
+
+glia_status glia_detector_score(struct glia_detector *d, const struct glia_telemetry_node *node,
+                                struct glia_detect_result *out)
+{
+  int *map = calloc((size_t)d->columns.n + 1, sizeof *map);
+  glia_status st = GLIA_OK;
+
+  *out = (struct glia_detect_result){.threshold = d->threshold};
+  GLIA_CHECK(map != NULL, GLIA_E_MEMORY, "%d columns", d->columns.n);
+  GLIA_TRY_TO(out, st, glia_columns_match_(&d->columns, node, map));
+  GLIA_TRY_TO(out, st, allocate(out, node->n, d->columns.n));
+  GLIA_TRY_TO(out, st, score_rows(d, node, map, out));
+  GLIA_TRY_TO(out, st, glia_alarms_find_(d, node, map, out));
+out:
+  free(map);
+  if (st != GLIA_OK) glia_detect_result_free(out);
+  return st;
+}
+
+struct part {
+  int column;
+  double squares;
+};
+
+static int by_squares(const void *a, const void *b)
+{
+  const struct part *x = a;
+  const struct part *y = b;
+
+  if (x->squares != y->squares) return x->squares < y->squares ? 1 : -1;
+  return (x->column > y->column) - (x->column < y->column);
+}
+
+/* Means over the alarm of what a metric was and of what the model made of it. */
+static void describe(const struct glia_detector *d, const struct glia_telemetry_node *node,
+                     const int *map, const struct glia_detect_result *r,
+                     const struct glia_detect_alarm *a, struct glia_detect_cause *c)
+{
+  double observed = 0.0;
+  double expected = 0.0;
+  int64_t n = 0;
+
+  for (int64_t i = a->first; i <= a->last; i++) {
+    const float v = node->values[i * node->n_metrics + map[c->column]];
+    if (!isfinite(v)) continue;
+    observed += (double)v;
+    expected += (double)r->expected[i * r->n_columns + c->column];
+    n++;
+  }
+  c->observed = observed / (double)n;
+  c->expected = expected / (double)n;
+  c->metric = d->columns.column[c->column].name;
+  c->unit = d->columns.column[c->column].unit;
+}
+
+static void find_causes(const struct glia_detector *d, const struct glia_telemetry_node *node,
+                        const int *map, const struct glia_detect_result *r, struct part *part,
+                        struct glia_detect_alarm *a)
+{
+  double total = 0.0;
+
+  for (int j = 0; j < r->n_columns; j++) {
+    part[j] = (struct part){.column = j};
+    for (int64_t i = a->first; i <= a->last; i++) {
+      const double e = (double)r->error[i * r->n_columns + j];
+      if (!isnan(e)) part[j].squares += fmin(e * e, 1e4);
+    }
+    total += part[j].squares;
+  }
+  qsort(part, (size_t)r->n_columns, sizeof *part, by_squares);
+  for (int k = 0; k < r->n_columns && k < GLIA_DETECT_CAUSES && part[k].squares > 0.0; k++) {
+    struct glia_detect_cause *c = &a->cause[a->n_causes++];
+    c->column = part[k].column;
+    c->share = part[k].squares / total;
+    describe(d, node, map, r, a, c);
+  }
+}
+
+static glia_status add_alarm(struct glia_detect_result *r, const struct glia_telemetry_node *node,
+                             int64_t first, int64_t last)
+{
+  struct glia_detect_alarm *more = realloc(r->alarm, (size_t)(r->n_alarms + 1) * sizeof *more);
+
+  GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "%lld alarms", (long long)r->n_alarms);
+  r->alarm = more;
+  struct glia_detect_alarm *a = &more[r->n_alarms++];
+  *a = (struct glia_detect_alarm){.first = first,
+                                  .last = last,
+                                  .start_ns = node->time_ns[first],
+                                  .end_ns = node->time_ns[last]};
+  for (int64_t i = first; i <= last; i++) a->peak = fmax(a->peak, (double)r->score[i]);
+  r->n_alarmed += last - first + 1;
+  return GLIA_OK;
+}
+
+/* Above the threshold `persistence` times in a row; then until the score is below CLEAR of it. A sample without a score says
+ * nothing either way. */
+glia_status glia_alarms_find_(const struct glia_detector *d, const struct glia_telemetry_node *node,
+                              const int *map, struct glia_detect_result *r)
+{
+  struct part *part = malloc((size_t)(r->n_columns + 1) * sizeof *part);
+  int64_t first = -1;
+  int64_t last = -1;
+  int above = 0;
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(part != NULL, GLIA_E_MEMORY, "%d columns", r->n_columns);
+  for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
+    const double s = (double)r->score[i];
+    if (isnan(s)) continue;
+    const bool on = above >= d->options.persistence;
+    if (s > d->threshold || (on && s >= CLEAR * d->threshold)) {
+      if (above == 0) first = i;
+      if (above < d->options.persistence) above++;
+      last = i;
+      continue;
+    }
+    if (on) st = add_alarm(r, node, first, last);
+    above = 0;
+  }
+  if (st == GLIA_OK && above >= d->options.persistence) st = add_alarm(r, node, first, last);
+  for (int64_t k = 0; k < r->n_alarms && st == GLIA_OK; k++)
+    find_causes(d, node, map, r, part, &r->alarm[k]);
+  free(part);
+  return st;
+}

@@ -1,0 +1,142 @@
+/* Which node behaves abnormally, and by which metrics: one autoencoder per node, trained on what the node does when it is well.
+ *
+ *     GLIA_TRY(glia_detector_train(comm, &options, &node, &d));          // all ranks together
+ *     GLIA_TRY(glia_detector_score(d, &other_rows_of_the_node, &result));
+ *     for (i = 0; i < result.n_alarms; i++) ... result.alarm[i].cause[0].metric ...
+ *
+ * The error of every metric is divided by what it is on validation rows, so that a metric that is never told well counts for
+ * little; the score of a sample is the root mean square over metrics, then the mean over the last samples. No label is used:
+ * the threshold comes from scores of validation rows, which are every fourth block of time (rows drawn at random would
+ * have their neighbours in training).
+ * Source: borghesi2018 (arXiv:1811.05269).
+ */
+#ifndef GLIA_DETECT_H
+#define GLIA_DETECT_H
+
+#include "glia_comm.h"
+#include "glia_telemetry.h"
+
+enum { GLIA_MODELS_FORMAT = 1, GLIA_DETECT_CAUSES = 8 };
+
+typedef enum {
+  GLIA_DETECT_BOTTLENECK, /* standardised metrics through a narrow middle; squared error */
+  GLIA_DETECT_SPARSE /* borghesi2018: metrics in [0, 1], ten hidden units per metric, few of them active; absolute error */
+} glia_detect_kind;
+
+/** "bottleneck", "sparse". */
+GLIA_API const char *glia_detect_kind_name(glia_detect_kind kind);
+
+struct glia_detect_options {
+  glia_detect_kind kind;
+  int64_t epochs; /* over the training rows */
+  uint64_t seed;
+  double k; /* threshold: exp(median + k * 1.4826 MAD) of log scores on validation rows ... */
+  double quantile; /* ... but at least this quantile of them */
+  int window;      /* a score is the mean over this many samples, the last one included */
+  int persistence; /* so many samples in a row above the threshold make an alarm */
+  void (*progress)(void *self, const char *node,
+                   double done); /* share of the training done; may be NULL */
+  void *self;                    /* of progress */
+  bool (*stop)(void *self);      /* asked at every step; may be NULL */
+};
+
+/** What suits a kind. */
+GLIA_API struct glia_detect_options glia_detect_defaults(glia_detect_kind kind);
+
+struct glia_detector;
+
+/** Train the model of one node on its telemetry: on rows [0, train_rows) where the file says so, else on all.
+ *
+ *  Columns that are constant or mostly missing are left out. What is missing otherwise is taken for the column's median. A row
+ *  of which more than half is missing is not used.
+ *
+ *  comm  NULL: one process. The model has the same bits for any number of ranks.
+ *
+ *  Collective: yes, same options and node.
+ *  Ownership:  *out is yours to destroy.
+ *  Errors:     GLIA_E_DATA (too few rows or metrics, no convergence), GLIA_E_MEMORY, GLIA_E_MPI; GLIA_E_BUSY when stop
+ *              said so; on all ranks alike.
+ */
+GLIA_API GLIA_NODISCARD glia_status glia_detector_train(struct glia_comm *comm,
+                                                        const struct glia_detect_options *options,
+                                                        const struct glia_telemetry_node *node,
+                                                        struct glia_detector **out);
+
+/** Free *d and set it to NULL; NULL is welcome. */
+GLIA_API void glia_detector_destroy(struct glia_detector **d);
+
+/* A metric that the model uses, or why it does not. */
+struct glia_detect_column {
+  const char *name;
+  const char *unit;
+  const char *dropped; /* NULL: used; else "constant", "missing" */
+};
+
+/** Facts about a detector; all texts borrowed from it. */
+struct glia_detector_info {
+  const char *node;
+  glia_detect_kind kind;
+  int n_columns;                           /* used */
+  int n_all;                               /* of the telemetry */
+  const struct glia_detect_column *column; /* [n_all] the used ones first, then those left out */
+  const double *spread; /* [n_columns] usual size of the error of a scaled metric */
+  int64_t rows_train, rows_valid;
+  double train_loss; /* at the end */
+  double threshold;  /* of the score */
+  double
+      max_error_p95; /* 95th percentile of max_error on validation rows: the threshold of borghesi2018 */
+  const char *config; /* YAML of the network */
+  const char *parameters_sha256;
+};
+GLIA_API void glia_detector_info(const struct glia_detector *d, struct glia_detector_info *out);
+
+/** One metric's part in an alarm. */
+struct glia_detect_cause {
+  int column;         /* of the detector */
+  const char *metric; /* borrowed from the detector, as is unit */
+  const char *unit;
+  double observed, expected; /* means over the alarm (unit) */
+  double share;              /* of all squared errors in the alarm */
+};
+
+struct glia_detect_alarm {
+  int64_t first, last; /* samples, both inclusive */
+  int64_t start_ns, end_ns;
+  double peak; /* highest score */
+  int n_causes;
+  struct glia_detect_cause cause[GLIA_DETECT_CAUSES]; /* the greatest share first */
+};
+
+struct glia_detect_result {
+  int64_t n; /* samples */
+  int n_columns;
+  double threshold;
+  float *score; /* [n]; NaN where the sample was not scored */
+  float *
+      max_error; /* [n] max_j |y_j - x_j| of scaled metrics, no mean over time: the score of borghesi2018 */
+  float *error;                /* [n, n_columns] x - y of scaled metrics, NaN where missing */
+  float *expected;             /* [n, n_columns] (unit of the metric) */
+  int64_t n_scored, n_imputed; /* samples; values taken for the median */
+  int64_t n_alarmed;           /* samples inside alarms */
+  int64_t n_alarms;
+  struct glia_detect_alarm *alarm;
+};
+
+/** Score samples of the node; metrics are found by name, in whatever order they come.
+ *  Ownership: glia_detect_result_free; it borrows names from d.
+ *  Errors:    GLIA_E_DATA, naming the metrics that the model knows and the telemetry lacks; GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_detector_score(struct glia_detector *d,
+                                                        const struct glia_telemetry_node *node,
+                                                        struct glia_detect_result *out);
+GLIA_API void glia_detect_result_free(struct glia_detect_result *r);
+
+/** Write detectors to one file of kind "models" (docs/formats/models.md). Collective: no. Errors: GLIA_E_EXISTS, GLIA_E_IO. */
+GLIA_API GLIA_NODISCARD glia_status glia_detectors_write(const char *path, bool force, int n,
+                                                         struct glia_detector *const *d);
+
+/** Read them. Ownership: glia_detectors_free. Errors: GLIA_E_MISSING, GLIA_E_IO, GLIA_E_DATA, GLIA_E_SHAPE, GLIA_E_CONFIG. */
+GLIA_API GLIA_NODISCARD glia_status glia_detectors_read(const char *path, int *n,
+                                                        struct glia_detector ***out);
+GLIA_API void glia_detectors_free(int n, struct glia_detector ***d);
+
+#endif
