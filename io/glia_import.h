@@ -1,6 +1,7 @@
 /* Importers: foreign files into datasets and telemetry. Inputs may be plain, .gz or .xz, told apart by their content.
  *
- * A failed import leaves no file and harms none. `progress` (may be NULL) counts bytes of the input files as they are used.
+ * A failed import leaves no file and harms none. `progress` (may be NULL) counts
+ * megabytes of the input files as they are used.
  */
 #ifndef GLIA_IMPORT_H
 #define GLIA_IMPORT_H

@@ -47,7 +47,8 @@ static glia_status refill(struct glia_stream *s)
   s->in_at = 0;
   s->in_end = (size_t)n;
   s->in_eof = n == 0;
-  if (s->progress != NULL) glia_progress_update(s->progress, s->progress->done + (double)n, NULL);
+  if (s->progress != NULL)
+    glia_progress_update(s->progress, s->progress->done + 1e-6 * (double)n, NULL);
   return GLIA_OK;
 }
 

@@ -65,7 +65,7 @@ static int64_t differences(struct glia_source *s, int64_t n)
   static _Thread_local float z[M][3];
   int64_t wrong = 0;
 
-  for (int64_t start = 0; start < n; start += 601) {
+  for (int64_t start = 0; start < n; start += 601 + n / 64) {
     int64_t row[M];
     for (int i = 0; i < M; i++) row[i] = i % 8 < 4 ? (start + i) % n : (start * 17 + i * 769) % n;
     if (s->read(s->self, fx, M, row, x) != GLIA_OK || s->read(s->self, fy, M, row, y) != GLIA_OK ||
@@ -84,7 +84,7 @@ static void what_is_written_is_read(void)
 {
   for (int grow = 0; grow < 2; grow++)
     for (int small = 0; small < 2; small++) {
-      const int64_t n = small ? 90 : 40 * N; /* 15 MB of pixels: several chunks */
+      const int64_t n = small ? 90 : 10 * N; /* 4 MB of pixels: several chunks */
       const char *path = scratch("round.h5");
       CU_ASSERT_EQUAL_FATAL(make(path, n, grow, true), GLIA_OK);
       for (int from_file = 0; from_file < 2; from_file++) {
@@ -114,7 +114,7 @@ static void *read_many(void *source)
   int64_t *mine = &wrong[turn++ % 8];
   pthread_mutex_unlock(&m);
   *mine = 0;
-  for (int i = 0; i < 3; i++) *mine += differences(source, 40 * N);
+  for (int i = 0; i < 3; i++) *mine += differences(source, 10 * N);
   return mine;
 }
 
@@ -125,7 +125,7 @@ static void several_threads_may_read(void)
   struct glia_source *t = NULL;
   pthread_t thread[4];
 
-  CU_ASSERT_EQUAL_FATAL(make(path, 40 * N, false, true), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(make(path, 10 * N, false, true), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_dataset_open(path, "train", 1, &s), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_dataset_open(path, "train", 1, &t), GLIA_OK);
   for (int i = 0; i < 4; i++)
@@ -456,7 +456,7 @@ static int full_disk(const char *path, const char *word, bool limit)
       signal(SIGXFSZ, SIG_IGN);
       setrlimit(RLIMIT_FSIZE, &(struct rlimit){300000, 300000});
     }
-    const glia_status st = make(path, 40 * N, false, false);
+    const glia_status st = make(path, 10 * N, false, false);
     if (st != GLIA_E_IO || strstr(glia_trace_message(), word) == NULL) {
       printf("# %s: %s\n", glia_status_name(st), glia_trace_message());
       exit(1);

@@ -3,6 +3,7 @@
 
 #include "glia_text.h"
 
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -96,6 +97,8 @@ int cli_main(int argc, char **argv)
 {
   int used = 0;
 
+  /* A limit on the size of files shall be an error of the write, told like a full disk. */
+  signal(SIGXFSZ, SIG_IGN);
   argc--;
   argv++;
   if (argc == 0) {

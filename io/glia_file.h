@@ -1,0 +1,20 @@
+/* What any file of Glia's says about itself. */
+#ifndef GLIA_FILE_H
+#define GLIA_FILE_H
+
+#include "glia_status.h"
+
+enum { GLIA_FILE_KIND_BYTES = 32 };
+
+/** "dataset", "checkpoint", "telemetry", ...: the root attribute glia_kind, and the version of the format.
+ *  Errors: GLIA_E_MISSING, GLIA_E_IO, GLIA_E_DATA (not HDF5, cut short, without the attributes). */
+GLIA_API GLIA_NODISCARD glia_status glia_file_kind(const char *path,
+                                                   char kind[GLIA_FILE_KIND_BYTES],
+                                                   int64_t *format);
+
+/** A text attribute of an array or group ("train/y") or of the file (""): "classes", "source". *out is NULL when there is none.
+ *  The caller frees it with free(). Errors: as above. */
+GLIA_API GLIA_NODISCARD glia_status glia_file_note(const char *path, const char *object,
+                                                   const char *name, char **out);
+
+#endif

@@ -1,0 +1,233 @@
+/* glia data import: files of other programs into a dataset or a telemetry file. */
+#include "data.h"
+#include "glia_import.h"
+#include "glia_log.h"
+#include "glia_text.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const formats[] = {"idx", "npy", "csv", "telemetry", NULL};
+static const char *const headers[] = {"auto", "yes", "no", NULL};
+enum { IDX = 1, NPY = 2, CSV = 4, TELEMETRY = 8 };
+
+/* Which options belong to which formats; the others take all. */
+static const struct {
+  const char *option;
+  unsigned formats;
+} belongs[] = {
+    {"train", IDX | NPY},  {"valid", IDX | NPY},  {"test", IDX | NPY}, {"scale", NPY},
+    {"offset", NPY},       {"label", CSV},        {"target", CSV},     {"skip", CSV},
+    {"header", CSV},       {"drop-missing", CSV}, {"test-share", CSV}, {"seed", CSV},
+    {"period", TELEMETRY},
+};
+
+static const struct glia_option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.h5",
+     .help = "the file to write; required"},
+    {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace an existing file"},
+    {.name = "train",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "X Y",
+     .words = 2,
+     .help = "idx, npy: inputs (images) and labels of the training split; - for no labels"},
+    {.name = "valid",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "X Y",
+     .words = 2,
+     .help = "idx, npy: the validation split"},
+    {.name = "test",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "X Y",
+     .words = 2,
+     .help = "idx, npy: the test split"},
+    {.name = "scale",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "A",
+     .help = "npy: value of an input = stored x A + B"},
+    {.name = "offset", .kind = GLIA_OPTION_REAL, .argument = "B", .help = "npy: see --scale"},
+    {.name = "label",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "COLUMN",
+     .help = "csv: column of classes (whole numbers or words), by name or by number from 1"},
+    {.name = "target",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "COLUMN",
+     .help = "csv: column of a regression's target; may be given several times"},
+    {.name = "skip",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "COLUMN",
+     .help = "csv: column to leave out; may be given several times"},
+    {.name = "header",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "WHEN",
+     .choices = headers,
+     .help = "csv: is the first row names? auto: when none of its cells is a number"},
+    {.name = "drop-missing",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "csv: leave out rows with missing cells"},
+    {.name = "test-share",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "F",
+     .lo = 0.0,
+     .hi = 1.0,
+     .help = "csv: this share of the rows becomes the test split, where there is no test file"},
+    {.name = "seed",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 0,
+     .hi = 9e15,
+     .help = "csv: draws the test rows (0)"},
+    {.name = "period",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "T",
+     .help = "telemetry: time between samples (60 s, as in SMD)"},
+    {0},
+};
+
+static glia_status check_options(const struct glia_args *a, unsigned format, const char *name)
+{
+  for (size_t i = 0; i < GLIA_COUNT(belongs); i++)
+    GLIA_CHECK((belongs[i].formats & format) != 0 || !glia_args_has(a, belongs[i].option),
+               GLIA_E_USAGE, "--%s does not go with %s", belongs[i].option, name);
+  GLIA_CHECK(glia_args_has(a, "output"), GLIA_E_USAGE,
+             "-o F.h5 is missing: where shall the data go?");
+  return GLIA_OK;
+}
+
+static struct glia_import_pair pair_of(const struct glia_args *a, const char *option)
+{
+  const char *const *words = glia_args_words(a, option);
+
+  if (words == NULL) return (struct glia_import_pair){0};
+  return (struct glia_import_pair){words[0], strcmp(words[1], "-") == 0 ? NULL : words[1]};
+}
+
+static double size_mb(const char *path)
+{
+  struct stat s;
+
+  return path != NULL && stat(path, &s) == 0 ? 1e-6 * (double)s.st_size : 0.0;
+}
+
+static glia_status import_pairs(const struct glia_args *a, bool is_idx, struct glia_import_out *out)
+{
+  const struct glia_import_pair train = pair_of(a, "train");
+  const struct glia_import_pair valid = pair_of(a, "valid");
+  const struct glia_import_pair test = pair_of(a, "test");
+
+  GLIA_CHECK(a->n_words == 1, GLIA_E_USAGE, "'%s': files are given by --train, --valid and --test",
+             a->word[1]);
+  GLIA_CHECK(train.x != NULL, GLIA_E_USAGE, "--train X Y is missing");
+  out->progress->total = size_mb(train.x) + size_mb(train.y) + size_mb(valid.x) + size_mb(valid.y) +
+                         size_mb(test.x) + size_mb(test.y);
+  if (is_idx) return glia_import_idx(train, valid, test, out);
+  return glia_import_npy(train, valid, test, glia_args_real(a, "scale", 1.0),
+                         glia_args_real(a, "offset", 0.0), out);
+}
+
+static const char **texts(const struct glia_args *a, const char *option, int *n)
+{
+  *n = glia_args_times(a, option);
+  const char **all = calloc((size_t)*n + 1, sizeof *all);
+  for (int i = 0; all != NULL && i < *n; i++) all[i] = glia_args_text_at(a, option, i);
+  return all;
+}
+
+static glia_status import_csv(const struct glia_args *a, struct glia_import_out *out,
+                              int64_t *dropped)
+{
+  struct glia_import_csv o = {.label = glia_args_text(a, "label", NULL),
+                              .test_fraction = glia_args_real(a, "test-share", 0.0),
+                              .seed = (uint64_t)glia_args_int(a, "seed", 0),
+                              .drop_missing = glia_args_has(a, "drop-missing")};
+  const char *header = glia_args_text(a, "header", "auto");
+
+  GLIA_CHECK(a->n_words >= 2 && a->n_words <= 3, GLIA_E_USAGE,
+             "csv takes a file, and perhaps one of test rows");
+  o.train = a->word[1];
+  o.test = a->n_words > 2 ? a->word[2] : NULL;
+  o.header = strcmp(header, "yes") == 0 ? 1 : strcmp(header, "no") == 0 ? -1 : 0;
+  out->progress->total = size_mb(o.train) + size_mb(o.test);
+  const char **target = texts(a, "target", &o.n_targets);
+  const char **skip = texts(a, "skip", &o.n_skipped);
+  o.target = target;
+  o.skip = skip;
+  glia_status st = GLIA_OK;
+  if (target != NULL && skip != NULL)
+    st = glia_import_csv(&o, out, dropped);
+  else
+    st = GLIA_FAIL(GLIA_E_MEMORY, "a list of columns");
+  free(target);
+  free(skip);
+  return st;
+}
+
+static glia_status import(struct glia_args *a, unsigned format, struct glia_import_out *out,
+                          int64_t *dropped)
+{
+  if (format == CSV) return import_csv(a, out, dropped);
+  if (format != TELEMETRY) return import_pairs(a, format == IDX, out);
+  GLIA_CHECK(a->n_words == 2, GLIA_E_USAGE, "telemetry takes one folder");
+  return glia_import_telemetry(a->word[1], glia_args_duration(a, "period", 60.0), out, NULL);
+}
+
+static glia_status run(struct glia_args *a)
+{
+  struct glia_progress progress;
+  int64_t dropped = 0;
+  unsigned format = 0;
+
+  for (unsigned i = 0; formats[i] != NULL; i++)
+    if (strcmp(a->word[0], formats[i]) == 0) format = 1U << i;
+  const char *near = format == 0 ? glia_nearest(a->word[0], formats) : NULL;
+  GLIA_CHECK(format != 0, GLIA_E_USAGE, "unknown format '%.40s': %s%s%s", a->word[0],
+             near != NULL ? "did you mean " : "idx, npy, csv and telemetry are read",
+             near != NULL ? near : "", near != NULL ? "?" : "");
+  GLIA_TRY(check_options(a, format, a->word[0]));
+  struct glia_import_out out = {.path = glia_args_text(a, "output", NULL),
+                                .force = glia_args_has(a, "force"),
+                                .progress = &progress};
+  glia_progress_begin(&progress, "import", "MB", 0.0);
+  GLIA_TRY(data_remove_when_interrupted(out.path));
+  const glia_status st = import(a, format, &out, &dropped);
+  glia_progress_end(&progress);
+  data_interrupts_as_before();
+  if (st == GLIA_E_EXISTS) return GLIA_FAIL(st, "%s exists already: --force replaces it", out.path);
+  GLIA_TRY(st);
+  if (dropped > 0)
+    glia_log(GLIA_LOG_WARN, "io", "rows-dropped", "rows=%lld why=\"missing cells\"",
+             (long long)dropped);
+  return data_describe(a, out.path, dropped);
+}
+
+const struct glia_command glia_command_data_import_ = {
+    .name = "data import",
+    .summary = "turn files of other programs into a dataset or a telemetry file",
+    .usage = "idx|npy|csv|telemetry [FILE ...] -o F.h5",
+    .options = options,
+    .details =
+        "idx: the files of MNIST and its kin. npy: NumPy arrays, rows first. csv: commas, "
+        "semicolons, tabs or blanks, found from "
+        "the first row; every column but labels and targets is an input. telemetry: a folder of "
+        "NAME.train.csv, NAME.test.csv, "
+        "NAME.test_label.csv, one node per NAME, or the folders of the Server Machine Dataset.\n\n"
+        "Inputs may be packed with gzip or xz. An import that fails leaves no file, and an "
+        "existing file is kept unless "
+        "--force is given. What was made is described as by glia data info.",
+    .example = "glia data import idx --train train-images.gz train-labels.gz --test t10k-images.gz "
+               "t10k-labels.gz -o mnist.h5\n"
+               "glia data import csv wine.csv --label quality --test-share 0.2 -o wine.h5\n"
+               "glia data import csv concrete.txt --target 9 -o concrete.h5\n"
+               "glia data import telemetry smd/ --period 1m -o smd.h5",
+    .run = run,
+    .min_words = 1,
+    .max_words = 3,
+};
