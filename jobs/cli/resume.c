@@ -27,14 +27,28 @@ static const char *shown(const struct glia_yaml *n)
   return n->text != NULL ? n->text : n->kind == GLIA_YAML_NULL ? "null" : "a different structure";
 }
 
+/* No key, and a key without a value, say the same. */
+static bool absent(const struct glia_yaml *n) { return n == NULL || n->kind == GLIA_YAML_NULL; }
+
+/* Do two texts say the same? 1e-3 and 0.001 do. */
+static bool same_scalar(const char *a, const char *b)
+{
+  char *a_end, *b_end;
+
+  if (strcmp(a, b) == 0) return true;
+  const double x = strtod(a, &a_end), y = strtod(b, &b_end);
+  return a_end != a && b_end != b && *a_end == '\0' && *b_end == '\0' && x == y;
+}
+
 /* The first key in which two configurations differ and that may not change; false when there is none. */
 static bool differs(const struct glia_yaml *was, const struct glia_yaml *is,
                     const struct glia_yaml **was_at, const struct glia_yaml **is_at)
 {
   *was_at = was;
   *is_at = is;
-  if (was == NULL || is == NULL || was->kind != is->kind) return true;
-  if (was->kind == GLIA_YAML_SCALAR) return strcmp(was->text, is->text) != 0;
+  if (absent(was) || absent(is)) return absent(was) != absent(is);
+  if (was->kind != is->kind) return true;
+  if (was->kind == GLIA_YAML_SCALAR) return !same_scalar(was->text, is->text);
   if (was->kind == GLIA_YAML_LIST && was->n_children != is->n_children) return true;
   const struct glia_yaml *other = is->child;
   for (const struct glia_yaml *c = was->child; c != NULL; c = c->next) {
@@ -46,7 +60,7 @@ static bool differs(const struct glia_yaml *was, const struct glia_yaml *is,
     }
   }
   for (const struct glia_yaml *c = is->child; was->kind == GLIA_YAML_MAP && c != NULL; c = c->next)
-    if (!may_change(c) && glia_yaml_get(was, c->key) == NULL) {
+    if (!may_change(c) && !absent(c) && glia_yaml_get(was, c->key) == NULL) {
       *was_at = NULL;
       *is_at = c;
       return true;
@@ -56,11 +70,18 @@ static bool differs(const struct glia_yaml *was, const struct glia_yaml *is,
 
 static void path_of(const struct glia_yaml *n, char *out, size_t size)
 {
+  int index = 0;
+
   out[0] = '\0';
   if (n == NULL || n->parent == NULL) return;
   path_of(n->parent, out, size);
   const size_t used = strlen(out);
-  snprintf(out + used, size - used, "%s%s", used > 0 ? "." : "", n->key != NULL ? n->key : "item");
+  const char *dot = used > 0 ? "." : "";
+  for (const struct glia_yaml *c = n->parent->child; c != NULL && c != n; c = c->next) index++;
+  if (n->key != NULL)
+    snprintf(out + used, size - used, "%s%s", dot, n->key);
+  else
+    snprintf(out + used, size - used, "%s%d", dot, index);
 }
 
 static glia_status check_unchanged(const struct session *s, const struct glia_checkpoint *c)
@@ -84,24 +105,27 @@ static glia_status check_unchanged(const struct session *s, const struct glia_ch
   return st;
 }
 
-/* Rank 0: lock the folder, and find what to resume from. */
-static glia_status take_folder(struct keeper *k, bool resume, struct glia_checkpoint **c)
+/* Checkpoints newer than the one that could be read are damaged. Under their names they would count among those to keep, and
+ * a good one would be deleted in their place. */
+static void set_aside(const char *dir, int n, const int64_t *step, int64_t good)
+{
+  for (int i = n - 1; i >= 0 && step[i] > good; i--) {
+    char aside[4096];
+    char *path = glia_checkpoint_path(dir, step[i]);
+    if (path == NULL) return;
+    const int length = snprintf(aside, sizeof aside, "%s.damaged", path);
+    if (length < 0 || (size_t)length >= sizeof aside || rename(path, aside) != 0)
+      glia_log(GLIA_LOG_WARN, "train", "not-set-aside", "file=\"%s\"", path);
+    free(path);
+  }
+}
+
+/* Rank 0, with --resume: the newest good checkpoint, or none. */
+static glia_status find_checkpoint(struct keeper *k, int n, const int64_t *step,
+                                   struct glia_checkpoint **c)
 {
   const char *dir = k->s->config.checkpoint_dir;
-  int64_t *step = NULL;
-  int n = 0;
 
-  GLIA_TRY(glia_run_lock_acquire(dir, 10.0, &k->lock));
-  GLIA_TRY(glia_checkpoint_list(dir, &n, &step));
-  const int64_t newest = n > 0 ? step[n - 1] : 0;
-  free(step);
-  if (!resume) {
-    GLIA_CHECK(n == 0, GLIA_E_EXISTS,
-               "%s holds %d checkpoint%s, the newest of step %lld: go on from it with --resume, or "
-               "choose another checkpoint.dir",
-               dir, n, n == 1 ? "" : "s", (long long)newest);
-    return GLIA_OK;
-  }
   GLIA_TRY(glia_checkpoint_open_newest(dir, c));
   if (*c == NULL) {
     glia_log(GLIA_LOG_INFO, "train", "fresh-start",
@@ -109,12 +133,35 @@ static glia_status take_folder(struct keeper *k, bool resume, struct glia_checkp
     return GLIA_OK;
   }
   GLIA_TRY(check_unchanged(k->s, *c));
+  set_aside(dir, n, step, glia_checkpoint_step(*c));
   const struct glia_attribute *level = glia_checkpoint_attribute(*c, "kernel_level");
-  if (level != NULL && strcmp(level->text, glia_kernels_level()) != 0)
+  if (level != NULL && level->kind == GLIA_ATTRIBUTE_TEXT &&
+      strcmp(level->text, glia_kernels_level()) != 0)
     glia_log(GLIA_LOG_WARN, "train", "kernel-level",
              "was=%s is=%s note=\"bits may differ from here on\"", level->text,
              glia_kernels_level());
   return GLIA_OK;
+}
+
+/* Rank 0: lock the folder, and find what to resume from. */
+static glia_status take_folder(struct keeper *k, bool resume, struct glia_checkpoint **c)
+{
+  const char *dir = k->s->config.checkpoint_dir;
+  int64_t *step = NULL;
+  int n = 0;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(glia_run_lock_acquire(dir, 10.0, &k->lock));
+  GLIA_TRY(glia_checkpoint_list(dir, &n, &step));
+  if (resume)
+    st = find_checkpoint(k, n, step, c);
+  else if (n > 0)
+    st = GLIA_FAIL(GLIA_E_EXISTS,
+                   "%s holds %d checkpoint%s, the newest of step %lld: go on from it with "
+                   "--resume, or choose another checkpoint.dir",
+                   dir, n, n == 1 ? "" : "s", (long long)step[n - 1]);
+  free(step);
+  return st;
 }
 
 glia_status keeper_open(struct keeper *k, struct session *s, bool resume, int64_t *first_step)
@@ -144,6 +191,8 @@ glia_status keeper_open(struct keeper *k, struct session *s, bool resume, int64_
   glia_checkpoint_close(&c);
   return st;
 }
+
+bool keeper_resumed(const struct keeper *k) { return k->written >= 0; }
 
 glia_status keeper_write(struct keeper *k, int64_t step)
 {

@@ -18,6 +18,9 @@ struct keeper {
 GLIA_NODISCARD glia_status keeper_open(struct keeper *k, struct session *s, bool resume,
                                        int64_t *first_step);
 
+/** Whether keeper_open loaded a checkpoint: the state needs no initial values. */
+bool keeper_resumed(const struct keeper *k);
+
 /** Write the state after `step` steps and forget old generations. Rank 0 writes; all learn how it went. Collective: yes. */
 GLIA_NODISCARD glia_status keeper_write(struct keeper *k, int64_t step);
 

@@ -141,11 +141,10 @@ glia_status session_build(struct session *s)
   GLIA_TRY(glia_agree(s->comm, build_model(s)));
   GLIA_TRY(glia_agree_same(s->comm, "the model", s->model_hash));
   const glia_status same = glia_agree_same(s->comm, "the kernel level", glia_kernels_level());
-  if (same == GLIA_E_RANKS)
+  if (same == GLIA_E_RANKS && glia_comm_rank(s->comm) == 0)
     glia_log(GLIA_LOG_WARN, "kernels", "levels-differ",
              "advice=\"set OPENBLAS_CORETYPE to the lowest: bits may differ from other runs\"");
-  else
-    GLIA_TRY(same);
+  if (same != GLIA_E_RANKS) GLIA_TRY(same);
   return glia_agree(s->comm, build_engine(s));
 }
 
@@ -176,7 +175,7 @@ glia_status session_initialize(struct session *s)
   for (int i = 0; i < s->n_arrays; i++)
     glia_model_initialize(s->model, s->config.seed, i, s->array[i].data);
   if (s->config.init == NULL) return GLIA_OK;
-  if (glia_comm_rank(s->comm) == 0) st = glia_checkpoint_open(s->config.init, &c);
+  if (glia_comm_rank(s->comm) == 0) st = glia_checkpoint_open_path(s->config.init, &c);
   st = glia_agree(s->comm, st);
   if (st == GLIA_OK) st = session_load(s, c, true);
   glia_checkpoint_close(&c);

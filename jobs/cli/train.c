@@ -17,6 +17,7 @@ struct run {
   int64_t first_step;
   struct glia_train_result result;
   struct glia_eval_result test;
+  bool tested;
   /* of the training alone, before the evaluation */
   struct glia_engine_stat engine;
   json_t *workers; /* on rank 0 all of them */
@@ -47,6 +48,15 @@ static bool stop_requested(void *self)
   return glia_stop_requested() != 0;
 }
 
+/* The largest micro-batch that divides the batch and gives each worker one; 1 when there are more workers than rows. */
+static int64_t micro_batch_for(int64_t batch, int64_t workers)
+{
+  int64_t b = batch / workers > 0 ? batch / workers : 1;
+
+  while (batch % b != 0) b--;
+  return b;
+}
+
 /* One line names the workers that will have nothing to do, and the cure. */
 static void warn_idle(const struct run *r)
 {
@@ -54,7 +64,7 @@ static void warn_idle(const struct run *r)
   const int64_t workers = (int64_t)glia_comm_size(r->s.comm) * r->s.config.threads;
   char idle[128] = "";
 
-  if (v >= workers) return;
+  if (v >= workers || glia_comm_rank(r->s.comm) != 0) return;
   for (int k = 0; k < glia_comm_size(r->s.comm); k++) {
     const size_t used = strlen(idle);
     const int64_t t = r->s.config.threads;
@@ -66,7 +76,7 @@ static void warn_idle(const struct run *r)
            "micro_batches=%lld workers=%lld idle_ranks=%s cure=\"make data.micro_batch at most "
            "%lld, or start fewer ranks or threads\"",
            (long long)v, (long long)workers, idle[0] != '\0' ? idle : "none",
-           (long long)(r->s.config.batch / workers > 0 ? r->s.config.batch / workers : 1));
+           (long long)micro_batch_for(r->s.config.batch, workers));
 }
 
 /* Every worker's share, gathered on rank 0: one JSON array. */
@@ -120,14 +130,16 @@ static glia_status train(struct run *r)
   GLIA_TRY(keeper_write(&r->keeper, r->result.steps));
   r->engine = glia_engine_stat(r->s.engine);
   GLIA_TRY(gather_workers(r));
-  if (r->s.test == NULL) return GLIA_OK;
+  /* who asked to stop waits, and not for long: the state is safe, the test can be made up by glia eval */
+  r->tested = r->s.test != NULL && r->result.reason != GLIA_REASON_SIGNAL;
+  if (!r->tested) return GLIA_OK;
   return glia_evaluate(r->s.model, r->s.engine, r->s.test, r->s.config.micro_batch,
                        r->s.eval_micro_batches, &r->s.meeting, &r->test);
 }
 
 static json_t *test_json(const struct run *r)
 {
-  if (r->s.test == NULL) return json_null();
+  if (!r->tested) return json_null();
   return json_pack("{s:o, s:o, s:I}", "accuracy", glia_json_real(r->test.accuracy), "loss",
                    glia_json_real(r->test.loss), "n", (json_int_t)r->test.n);
 }
@@ -148,10 +160,10 @@ static glia_status report(struct run *r)
   glia_cli_print(r->args, "%s after %lld steps in %.1f s, %.0f samples/s: training loss %.4f\n",
                  glia_reason_name(t->reason), (long long)t->steps, t->wall_s, t->samples_per_s,
                  t->train_loss);
-  if (r->s.test != NULL && !isnan(r->test.accuracy))
+  if (r->tested && !isnan(r->test.accuracy))
     glia_cli_print(r->args, "test: accuracy %.4f, loss %.4f on %lld rows\n", r->test.accuracy,
                    r->test.loss, (long long)r->test.n);
-  else if (r->s.test != NULL)
+  else if (r->tested)
     glia_cli_print(r->args, "test: loss %.6g on %lld rows\n", r->test.loss, (long long)r->test.n);
   glia_cli_print(r->args, "parameters sha256 %.16s..., %s\n", parameters,
                  path != NULL ? path : "no checkpoint.dir is set: nothing was kept");
@@ -208,8 +220,8 @@ static glia_status run_all(struct run *r)
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
   GLIA_TRY(session_build(&r->s));
   if (glia_args_has(a, "plan")) return print_plan(r);
-  GLIA_TRY(session_initialize(&r->s));
   GLIA_TRY(keeper_open(&r->keeper, &r->s, glia_args_has(a, "resume"), &r->first_step));
+  if (!keeper_resumed(&r->keeper)) GLIA_TRY(session_initialize(&r->s));
   GLIA_TRY(train(r));
   if (r->result.reason == GLIA_REASON_SIGNAL) a->exit_code = GLIA_EXIT_REQUEUE;
   return report(r);

@@ -1,0 +1,45 @@
+"""Data sets with one mistake each, made from docs/formats/dataset.md alone.
+
+usage: bad_data.py FOLDER
+"""
+import sys
+
+import h5py
+import numpy as np
+
+random = np.random.default_rng(7)
+
+
+def moons(n):
+    y = random.integers(0, 2, n).astype(np.int32)
+    t = np.pi * random.random(n)
+    x = np.stack([np.where(y == 0, np.cos(t), 1 - np.cos(t)), np.where(y == 0, np.sin(t), 0.5 - np.sin(t))], axis=1)
+    return (x + 0.1 * random.normal(size=x.shape)).astype(np.float32), y
+
+
+def write(name, *splits, kind="dataset"):
+    with h5py.File(f"{sys.argv[1]}/{name}.h5", "w") as f:
+        f.attrs["glia_kind"] = kind
+        f.attrs["glia_format"] = 1
+        for split, (x, y) in splits:
+            f[f"{split}/x"] = x
+            f[f"{split}/y"] = y
+
+
+x, y = moons(300)
+test = "test", moons(90)
+write("good", ("train", (x, y)), test)
+bad = x.copy()
+bad[123, 1] = np.nan
+write("nan", ("train", (bad, y)), test)
+write("short", ("train", (x, y[:290])), test)
+write("labels", ("train", (x, np.where(np.arange(300) == 77, 5, y).astype(np.int32))), test)
+write("negative", ("train", (x, np.where(np.arange(300) == 78, -1, y).astype(np.int32))), test)
+write("kind", ("train", (x, y)), test, kind="telemetry")
+write("cube", ("train", (np.repeat(x[:, None, :], 3, axis=1), y)), test)
+with h5py.File(f"{sys.argv[1]}/foreign.h5", "w") as f:
+    f["somebody/elses"] = x
+with open(f"{sys.argv[1]}/good.h5", "rb") as whole, open(f"{sys.argv[1]}/truncated.h5", "wb") as cut:
+    cut.write(whole.read()[:2500])
+with open(f"{sys.argv[1]}/text.h5", "w") as f:
+    f.write("x,y\n1,2\n")
