@@ -146,6 +146,7 @@ bool glia_table_number_(const char *cell, double *out)
 
 static glia_status keep_names(struct glia_table *t, bool header)
 {
+  GLIA_CHECK(t->n > 0, GLIA_E_DATA, "no columns");
   t->name = calloc((size_t)t->n, sizeof *t->name);
   GLIA_CHECK(t->name != NULL, GLIA_E_MEMORY, "%d columns", t->n);
   t->n_columns = t->n;
