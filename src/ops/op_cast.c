@@ -64,7 +64,8 @@ static int64_t truncated(double x, int64_t lo, int64_t hi, double above)
 #define LOOP(NAME, T, convert)                                                                     \
   case GLIA_##NAME: {                                                                              \
     T *y = c->out.data;                                                                            \
-    for (int64_t i = 0; i < c->out.n; i++) y[i] = convert(x[i]);                                   \
+    const int64_t n = c->out.n;                                                                    \
+    for (int64_t i = 0; i < n; i++) y[i] = convert(x[i]);                                          \
     break;                                                                                         \
   }
 #define KERNEL(FROM, S, suffix)                                                                    \

@@ -20,8 +20,9 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   {                                                                                                \
     const T *x = c->in[0].data;                                                                    \
     T *y = c->out.data;                                                                            \
+    const int64_t n = c->out.n;                                                                    \
     const T lo = (T)c->attr->f[0], hi = (T)c->attr->f[1];                                          \
-    for (int64_t i = 0; i < c->out.n; i++) y[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];          \
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];                 \
   }
 GLIA_EACH_FLOAT(KERNEL)
 

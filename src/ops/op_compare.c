@@ -12,13 +12,14 @@ static glia_status infer(const struct glia_graph *g, struct glia_node *n)
 }
 
 #define LOOP(relation)                                                                             \
-  for (int64_t i = 0; i < c->out.n; i++) y[i] = a[i] relation b[i];                                \
+  for (int64_t i = 0; i < n; i++) y[i] = a[i] relation b[i];                                       \
   break
 #define KERNEL(NAME, name, T, bytes, is_float)                                                     \
   GLIA_CLONES static void reference_##name(const struct glia_call *c)                              \
   {                                                                                                \
     const T *a = c->in[0].data, *b = c->in[1].data;                                                \
     uint8_t *y = c->out.data;                                                                      \
+    const int64_t n = c->out.n;                                                                    \
     switch ((glia_relation)c->attr->i[0]) {                                                        \
     case GLIA_LT:                                                                                  \
       LOOP(<);                                                                                     \

@@ -6,7 +6,7 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   dx[0] = glia_div(g, dy, y->in[0]);
 }
 
-GLIA_UNARY(log(x))
+GLIA_UNARY(GLIA_LN(x))
 
 static glia_value sample(struct glia_sample *s, int k)
 {

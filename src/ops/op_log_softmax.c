@@ -29,7 +29,7 @@ static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const gli
 }
 
 #define KERNEL(T, suffix)                                                                          \
-  static void reference_##suffix(const struct glia_call *c)                                        \
+  GLIA_CLONES static void reference_##suffix(const struct glia_call *c)                            \
   {                                                                                                \
     const T *x = c->in[0].data;                                                                    \
     T *y = c->out.data;                                                                            \
@@ -38,12 +38,12 @@ static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const gli
       T top = x[0];                                                                                \
       double sum = 0.0;                                                                            \
       for (int64_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;                               \
-      for (int64_t i = 0; i < n; i++) sum += (double)exp(x[i] - top);                              \
+      for (int64_t i = 0; i < n; i++) y[i] = (T)GLIA_EXP(x[i] - top);                              \
+      for (int64_t i = 0; i < n; i++) sum += (double)y[i];                                         \
       const T shift = (T)log(sum);                                                                 \
       for (int64_t i = 0; i < n; i++) y[i] = x[i] - top - shift;                                   \
     }                                                                                              \
   }
-/* cppcheck-suppress invalidFunctionArg ; the largest element alone contributes exp(0) = 1 to the sum */
 GLIA_EACH_FLOAT(KERNEL)
 
 static glia_value sample(struct glia_sample *s, int k)

@@ -3,6 +3,7 @@
 #define OP_PRIV_H
 
 #include "glia_ops.h"
+#include "real_priv.h"
 
 #include <tgmath.h>
 
@@ -60,13 +61,15 @@ int64_t glia_index_(const struct glia_operand *index, int64_t i);
 glia_value glia_stacked_index_(struct glia_graph *g, glia_value index, int64_t n);
 
 /* Reference kernels for each float type: GLIA_UNARY(expr of x) defines reference_f32 and reference_f64 and
- * GLIA_FLOATS(reference) is the initialiser of .reference. <tgmath.h> picks expf or exp. */
+ * GLIA_FLOATS(reference) is the initialiser of .reference. <tgmath.h> picks sinf or sin; GLIA_EXP, GLIA_LN and GLIA_TANH
+ * (real_priv.h) are faster than the C library for float32. */
 #define GLIA_UNARY_ONE(T, suffix, ...)                                                             \
   GLIA_CLONES static void reference_##suffix(const struct glia_call *c)                            \
   {                                                                                                \
     const T *X = c->in[0].data;                                                                    \
     T *Y = c->out.data;                                                                            \
-    for (int64_t i = 0; i < c->out.n; i++) {                                                       \
+    const int64_t n = c->out.n; /* a store to Y might change c */                                  \
+    for (int64_t i = 0; i < n; i++) {                                                              \
       const T x = X[i];                                                                            \
       Y[i] = (T)(__VA_ARGS__);                                                                     \
     }                                                                                              \
@@ -80,7 +83,8 @@ glia_value glia_stacked_index_(struct glia_graph *g, glia_value index, int64_t n
     const T *A = c->in[0].data;                                                                    \
     const T *B = c->in[1].data;                                                                    \
     T *Y = c->out.data;                                                                            \
-    for (int64_t i = 0; i < c->out.n; i++) {                                                       \
+    const int64_t n = c->out.n; /* a store to Y might change c */                                  \
+    for (int64_t i = 0; i < n; i++) {                                                              \
       const T a = A[i], b = B[i];                                                                  \
       Y[i] = (T)(__VA_ARGS__);                                                                     \
     }                                                                                              \

@@ -46,7 +46,7 @@ static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const gli
 
 enum { LANES = 16 };
 
-static inline double larger(double a, double b) { return a >= b || isnan(a) ? a : b; }
+GLIA_INLINE double larger(double a, double b) { return a >= b || isnan(a) ? a : b; }
 static double join(double a, double b) { return larger(a, b); }
 
 #define KERNEL(T, suffix)                                                                          \

@@ -36,7 +36,8 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
     const uint8_t *cond = c->in[0].data;                                                           \
     const T *a = c->in[1].data, *b = c->in[2].data;                                                \
     T *y = c->out.data;                                                                            \
-    for (int64_t i = 0; i < c->out.n; i++) y[i] = cond[i] != 0 ? a[i] : b[i];                      \
+    const int64_t n = c->out.n;                                                                    \
+    for (int64_t i = 0; i < n; i++) y[i] = cond[i] != 0 ? a[i] : b[i];                             \
   }
 GLIA_DTYPE_LIST(KERNEL)
 

@@ -10,7 +10,7 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
 }
 
 /* e^-x may overflow to infinity: y is 0 then, as it should be. */
-GLIA_UNARY(1 / (1 + exp(-x)))
+GLIA_UNARY(1 / (1 + GLIA_EXP(-x)))
 
 static glia_value sample(struct glia_sample *s, int k)
 {

@@ -12,7 +12,7 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
 }
 
 /* Reference kernel for each float type: the oracle in every test of a faster one. */
-GLIA_UNARY(x / (1 + exp(-x)))
+GLIA_UNARY((double)x / (1 + GLIA_EXP(-x)))
 
 static glia_value sample(struct glia_sample *s, int k)
 {

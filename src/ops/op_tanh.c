@@ -9,7 +9,7 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   dx[0] = glia_mul(g, dy, glia_sub(g, one, glia_mul(g, y->id, y->id)));
 }
 
-GLIA_UNARY(tanh(x))
+GLIA_UNARY(GLIA_TANH(x))
 
 static glia_value sample(struct glia_sample *s, int k)
 {
