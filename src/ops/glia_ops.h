@@ -29,7 +29,8 @@ GLIA_API glia_value glia_abs(struct glia_graph *g, glia_value x);  /* derivative
 GLIA_API glia_value glia_sign(struct glia_graph *g, glia_value x); /* -1, 0, 1; NaN stays */
 /** min(max(x, lo), hi); derivative 1 inside and on the edges, 0 outside. */
 GLIA_API glia_value glia_clamp(struct glia_graph *g, glia_value x, double lo, double hi);
-/** x as another element type: floats round to nearest, float to integer truncates, to bool is x != 0. */
+/** x as another element type: floats round to nearest; float to integer truncates and saturates, NaN gives 0; integers
+ *  wrap; to bool is x != 0. The derivative passes between floats. */
 GLIA_API glia_value glia_cast(struct glia_graph *g, glia_value x, glia_dtype dtype);
 /** x, through which no derivative passes. */
 GLIA_API glia_value glia_stop_gradient(struct glia_graph *g, glia_value x);
