@@ -129,7 +129,7 @@ GLIA_API void glia_entry_write(struct glia_graph *g, struct glia_entry *e, glia_
 GLIA_API void glia_entry_output(struct glia_graph *g, struct glia_entry *e, const char *name,
                                 glia_value value);
 
-/* Transformations: each appends nodes. */
+/* Transformations: each appends nodes. Arrays of results must not overlap those of arguments. */
 
 /** Reverse mode: dx[i] = sum_j (d y[j] / d x[i])^T dy[j].
  *  dy[j] has y[j]'s type; GLIA_NONE is zero. dx[i] is GLIA_NONE where every y is independent of x[i]. */
