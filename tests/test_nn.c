@@ -47,13 +47,34 @@ static void linear_is_x_wt_plus_b(void)
 static double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 static double silu(double x) { return x * sigmoid(x); }
 static double relu(double x) { return x > 0.0 ? x : 0.0; }
+static double softplus(double x) { return x > 0.0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static double gelu(double x) { return 0.5 * x * erfc(-x / sqrt(2.0)); }
+static double elu(double x) { return x > 0.0 ? x : expm1(x); }
+static double elu_2(double x) { return x > 0.0 ? x : 2.0 * expm1(x); }
+static double leaky_relu(double x) { return x > 0.0 ? x : 0.01 * x; }
+static double leaky_relu_3(double x) { return x > 0.0 ? x : 0.3 * x; }
+static double gelu_tanh(double x)
+{
+  return 0.5 * x * (1.0 + tanh(sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+}
 
 static void activations_are_their_functions(void)
 {
   static const struct {
     const char *name;
     double (*f)(double);
-  } table[] = {{"relu", relu}, {"tanh", tanh}, {"sigmoid", sigmoid}, {"silu", silu}, {"sin", sin}};
+  } table[] = {{"relu", relu},
+               {"tanh", tanh},
+               {"sigmoid", sigmoid},
+               {"silu", silu},
+               {"sin", sin},
+               {"softplus", softplus},
+               {"gelu", gelu},
+               {"gelu: {approximate: tanh}", gelu_tanh},
+               {"elu", elu},
+               {"elu: 2", elu_2},
+               {"leaky_relu", leaky_relu},
+               {"leaky_relu: {slope: 0.3}", leaky_relu_3}};
   const double x[] = {-30, -1.5, -0.1, 0, 0.2, 1, 2.5, 40};
   double y[8];
 

@@ -1,5 +1,7 @@
-/* Activations: an operator on each element, or on the last axis of each row. No options, no parameters. */
+/* Activations: an operator on each element, or on the last axis of each row. No parameters. */
 #include "nn_priv.h"
+
+#include <math.h>
 
 #define ACTIVATION(kind, paper)                                                                    \
   static glia_status build_##kind(struct glia_model *m, struct nn_layer *l, const glia_value *x,   \
@@ -18,6 +20,55 @@ ACTIVATION(tanh, NULL)
 ACTIVATION(sigmoid, NULL)
 ACTIVATION(silu, "elfwing2017")
 ACTIVATION(sin, NULL)
+ACTIVATION(softplus, NULL)
+
+/* Those with a number. */
+#define WITH_NUMBER(kind, option_name, least, usual, paper)                                        \
+  static glia_status build_##kind(struct glia_model *m, struct nn_layer *l, const glia_value *x,   \
+                                  bool training, glia_value *y)                                    \
+  {                                                                                                \
+    (void)training;                                                                                \
+    *y = glia_##kind(m->g, x[0], l->v[0]);                                                         \
+    return GLIA_OK;                                                                                \
+  }                                                                                                \
+  const struct nn_layer_kind glia_layer_##kind##_ = {                                              \
+      .name = #kind,                                                                               \
+      .source = paper,                                                                             \
+      .min_in = 1,                                                                                 \
+      .max_in = 1,                                                                                 \
+      .shorthand = true,                                                                           \
+      .option =                                                                                    \
+          (const struct nn_option[]){                                                              \
+              {.name = option_name, .type = NN_REAL, .lo = least, .hi = HUGE_VAL, .value = usual}, \
+              {.name = NULL},                                                                      \
+          },                                                                                       \
+      .build = build_##kind};
+
+WITH_NUMBER(elu, "alpha", 0.0, 1.0, "clevert2015")
+WITH_NUMBER(leaky_relu, "slope", -HUGE_VAL, 0.01, "maas2013")
+
+static const char *const gelu_forms[] = {"none", "tanh", NULL};
+
+static glia_status build_gelu(struct glia_model *m, struct nn_layer *l, const glia_value *x,
+                              bool training, glia_value *y)
+{
+  (void)training;
+  *y = l->v[0] != 0.0 ? glia_gelu_tanh(m->g, x[0]) : glia_gelu(m->g, x[0]);
+  return GLIA_OK;
+}
+
+const struct nn_layer_kind glia_layer_gelu_ = {
+    .name = "gelu",
+    .source = "hendrycks2016",
+    .min_in = 1,
+    .max_in = 1,
+    .option =
+        (const struct nn_option[]){
+            {.name = "approximate", .type = NN_CHOICE, .words = gelu_forms, .value = 0},
+            {.name = NULL},
+        },
+    .build = build_gelu,
+};
 
 /* Those of the last axis want one. */
 #define OVER_LAST_AXIS(kind)                                                                       \

@@ -33,3 +33,9 @@ glia_value glia_one_hot(struct glia_graph *g, glia_value index, int64_t n, glia_
   const glia_value repeated = glia_broadcast(g, index, t.rank, t.dim, map);
   return glia_cast(g, glia_compare(g, GLIA_EQ, repeated, glia_iota(g, t, t.rank - 1)), dtype);
 }
+
+/* A NaN compares false. */
+glia_value glia_is_finite(struct glia_graph *g, glia_value x)
+{
+  return glia_compare(g, GLIA_LT, glia_abs(g, x), glia_constant(g, (double)INFINITY));
+}

@@ -25,6 +25,22 @@ GLIA_API glia_value glia_silu(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_relu(struct glia_graph *g, glia_value x); /* derivative at 0 is 0 */
 GLIA_API glia_value glia_sin(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_cos(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_erf(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_atan(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_expm1(struct glia_graph *g, glia_value x);    /* e^x - 1 */
+GLIA_API glia_value glia_log1p(struct glia_graph *g, glia_value x);    /* ln(1 + x) */
+GLIA_API glia_value glia_softplus(struct glia_graph *g, glia_value x); /* ln(1 + e^x) */
+/** x times the normal distribution function of x, and its form with a tanh. */
+GLIA_API glia_value glia_gelu(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_gelu_tanh(struct glia_graph *g, glia_value x);
+/** x above 0, else a (e^x - 1), or a x; derivative at 0 is a. */
+GLIA_API glia_value glia_elu(struct glia_graph *g, glia_value x, double a);
+GLIA_API glia_value glia_leaky_relu(struct glia_graph *g, glia_value x, double a);
+/** Whole numbers: not above x; nearest, halves to the even one. No derivative. */
+GLIA_API glia_value glia_floor(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_round(struct glia_graph *g, glia_value x);
+/** bool: neither infinite nor NaN. */
+GLIA_API glia_value glia_is_finite(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_abs(struct glia_graph *g, glia_value x);  /* derivative at 0 is 0 */
 GLIA_API glia_value glia_sign(struct glia_graph *g, glia_value x); /* -1, 0, 1; NaN stays */
 /** min(max(x, lo), hi); derivative 1 inside and on the edges, 0 outside. */
