@@ -500,9 +500,10 @@ static void batching_is_a_loop(void) { each(GLIA_F64, compare_batches); }
 static bool keeps_nan_apart(const struct glia_op *op)
 {
   static const char *const names[] = {
-      "argmax",      "compare", "select", /* the result is an index, a truth value, or a choice */
-      "concat",      "gather",  "pad",    /* other elements stand beside it */
-      "scatter_add", "random",  "iota",
+      "argmax",      "compare",  "select", /* the result is an index, a truth value, or a choice */
+      "concat",      "gather",   "pad",    /* other elements stand beside it */
+      "conv",        "resample",           /* windows may meet zeros alone; rows may be left out */
+      "scatter_add", "random",   "iota",
   };
 
   for (size_t i = 0; i < GLIA_COUNT(names); i++)

@@ -107,6 +107,63 @@ GLIA_API glia_value glia_argmax(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_matmul(struct glia_graph *g, glia_value a, glia_value b, bool transpose_a,
                                 bool transpose_b);
 
+/* Convolution and pooling over 1 to 3 spatial axes. */
+
+/* A window that slides over the last `rank` axes: row k of window o lies at o stride + k dilation - low. */
+struct glia_window {
+  int rank;
+  int64_t size[3]; /* extents of the window */
+  int64_t stride[3], dilation[3];
+  int64_t low[3], high[3]; /* rows added before and after */
+};
+/** Window of these extents; stride and dilation 1, nothing added. */
+GLIA_API struct glia_window glia_window_make(int rank, const int64_t *size);
+/** Number of windows along an axis of this extent; 0: none fits. */
+GLIA_API int64_t glia_window_extent(const struct glia_window *w, int axis, int64_t extent);
+
+/** y[n, co, o...] = sum over ci, k of x[n, ci, o stride + k dilation - low] w[co, ci, k...], zeros outside.
+ *  x [n, ci, 1 to 3 axes], w [co, ci / groups, k...]; the window's own extents are those of w.
+ *  groups  divides ci and co; groups = ci: depthwise */
+GLIA_API glia_value glia_conv(struct glia_graph *g, glia_value x, glia_value w,
+                              const struct glia_window *window, int64_t groups);
+/** Adjoint of glia_conv by x, also named transposed convolution: y [n, co, o...], w -> x [n, ci, extent...]. */
+GLIA_API glia_value glia_conv_transpose(struct glia_graph *g, glia_value y, glia_value w,
+                                        const struct glia_window *window, int64_t groups,
+                                        const int64_t *extent);
+/** Adjoint of glia_conv by w: x, y -> w [co, ci / groups, size...]. */
+GLIA_API glia_value glia_conv_weight(struct glia_graph *g, glia_value x, glia_value y,
+                                     const struct glia_window *window, int64_t groups);
+
+/** Index (i32) of the first largest of each window into the plane of x's last axes; -1 where a window meets no row. */
+GLIA_API glia_value glia_window_argmax(struct glia_graph *g, glia_value x,
+                                       const struct glia_window *window);
+/** Largest of each window over the last axes; a NaN wins, what is added does not count, and the derivative goes to the first
+ *  among ties. [..., x...] -> [..., o...]. */
+GLIA_API glia_value glia_max_pool(struct glia_graph *g, glia_value x,
+                                  const struct glia_window *window);
+/** Mean of each window. count_padding: zeros that were added count as elements. */
+GLIA_API glia_value glia_avg_pool(struct glia_graph *g, glia_value x,
+                                  const struct glia_window *window, bool count_padding);
+
+typedef enum {
+  GLIA_RESAMPLE_MEAN,    /* row i is the mean of rows floor(i n / m) .. ceil((i + 1) n / m) - 1 */
+  GLIA_RESAMPLE_NEAREST, /* row i is row floor(i n / m) */
+  GLIA_RESAMPLE_LINEAR   /* between the centres of rows; the border is repeated */
+} glia_resample;
+/** The last n_axes axes brought to other extents, one after another: adaptive mean pooling, nearest or (bi)linear resize. */
+GLIA_API glia_value glia_resize(struct glia_graph *g, glia_value x, int n_axes,
+                                const int64_t *extent, glia_resample how);
+
+typedef enum {
+  GLIA_PADDING_ZEROS,
+  GLIA_PADDING_REFLECT,   /* c b | a b c | b a */
+  GLIA_PADDING_REPLICATE, /* a a | a b c | c c */
+  GLIA_PADDING_CIRCULAR   /* b c | a b c | a b */
+} glia_padding;
+/** x with rows added along an axis, before and after. */
+GLIA_API glia_value glia_pad_border(struct glia_graph *g, glia_value x, int axis, int64_t low,
+                                    int64_t high, glia_padding how);
+
 /** 1 where index = position along a new last axis of n, else 0: [...] integer -> [..., n] dtype. Out of range: all 0. */
 GLIA_API glia_value glia_one_hot(struct glia_graph *g, glia_value index, int64_t n,
                                  glia_dtype dtype);

@@ -1,6 +1,7 @@
 /* gelu: y = x P(x), with P the distribution function of a standard normal variable; or its tanh form
  * y = x (1 + tanh(c (x + d x^3))) / 2, c = sqrt(2/pi), d = 0.044715.  Source: hendrycks2016 (arXiv:1606.08415). */
 #include "op_priv.h"
+#include "real_priv.h"
 
 static const double c0 = 0x1.9884533d43651p-1, /* sqrt(2/pi) */
     d0 = 0.044715,                             /* of the paper */
@@ -51,7 +52,7 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
     const T c = (T)c0, d = (T)d0, r = (T)r0, half = (T)0.5;                                        \
     if (call->attr->i[0] != 0)                                                                     \
       for (int64_t i = 0; i < call->out.n; i++)                                                    \
-        y[i] = half * x[i] * (1 + tanh(c * x[i] * (1 + d * x[i] * x[i])));                         \
+        y[i] = (T)((double)(half * x[i]) * (1 + GLIA_TANH(c * x[i] * (1 + d * x[i] * x[i]))));     \
     else                                                                                           \
       for (int64_t i = 0; i < call->out.n; i++) y[i] = half * x[i] * erfc(-r * x[i]);              \
   }

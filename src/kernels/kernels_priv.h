@@ -1,0 +1,11 @@
+/* The picks of single operators; see glia_kernels.h. */
+#ifndef KERNELS_PRIV_H
+#define KERNELS_PRIV_H
+
+#include "glia_kernels.h"
+
+/* Products that a convolution is made of, for a node `conv`; false: the reference kernel. */
+bool glia_conv_pick_(const struct glia_graph *g, const struct glia_node *n,
+                     struct glia_kernel_choice *out);
+
+#endif
