@@ -206,7 +206,7 @@ static glia_status group(struct compiler *k, const glia_value *member, int n_mem
                                                  .in[0] = in_reg(w.member_reg[m], t),
                                                  .out = in_memory(k->place[member[m]], t)};
     }
-  u->scratch_bytes = (size_t)u->n_regs * TILE * sizeof(double);
+  u->scratch_bytes = glia_group_scratch_(u->n_regs, u->n_steps);
   k->c->groups++;
   return GLIA_OK;
 }

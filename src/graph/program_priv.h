@@ -170,6 +170,9 @@ static inline size_t glia_round_up_(size_t n)
   return (n + (ALIGN_BYTES - 1)) & ~(size_t)(ALIGN_BYTES - 1);
 }
 
+/* Bytes that a group of this many registers and steps needs to run. */
+size_t glia_group_scratch_(int n_regs, int n_steps);
+
 /* Run a list of units: base [BASE_COUNT] addresses, scratch of c->scratch_bytes. */
 void glia_run_list_(const struct list *list, char *const *bases, void *scratch);
 

@@ -73,44 +73,80 @@ static void load(const struct tile_step *s, const void *from, void *to, int64_t 
   }
 }
 
-static void *tile_address(const struct tile_operand *o, char *const *bases, char *regs,
-                          int64_t start)
+/* A step of a tile program with its addresses: made once per run of a group, moved on from tile to tile. */
+struct prepared {
+  const struct tile_step *step;
+  struct glia_call call;
+  struct glia_operand in[TILE_OPERANDS];
+  size_t move_in[TILE_OPERANDS], move_out; /* bytes per tile; 0 for registers */
+};
+
+size_t glia_group_scratch_(int n_regs, int n_steps)
 {
-  if (o->reg >= 0) return regs + (size_t)o->reg * TILE * sizeof(double);
-  return address(bases, o->at) + (size_t)start * glia_dtype_size(o->type->dtype);
+  return (size_t)n_regs * TILE * sizeof(double) + (size_t)n_steps * sizeof(struct prepared);
 }
 
-static void run_step(const struct tile_step *s, char *const *bases, char *regs, int64_t start,
-                     int64_t n)
+static void *tile_address(const struct tile_operand *o, char *const *bases, char *regs,
+                          size_t *move)
 {
-  struct glia_operand in[TILE_OPERANDS];
-  void *out = tile_address(&s->out, bases, regs, start);
+  *move = o->reg >= 0 ? 0 : TILE * glia_dtype_size(o->type->dtype);
+  return o->reg >= 0 ? regs + (size_t)o->reg * TILE * sizeof(double) : address(bases, o->at);
+}
 
-  switch (s->kind) {
-  case TILE_BROADCAST:
-    load(s, address(bases, s->in[0].at), out, start, n);
-    return;
-  case TILE_STORE:
-    memcpy(out, tile_address(&s->in[0], bases, regs, start),
-           (size_t)n * glia_dtype_size(s->out.type->dtype));
-    return;
+static void prepare(struct prepared *p, const struct tile_step *s, char *const *bases, char *regs)
+{
+  p->step = s;
+  p->call = (struct glia_call){.n_in = s->n_in, .in = p->in, .attr = s->attr};
+  p->call.out.data = tile_address(&s->out, bases, regs, &p->move_out);
+  p->call.out.type = s->out.type;
+  for (int i = 0; i < s->n_in; i++) {
+    p->in[i] = (struct glia_operand){.type = s->in[i].type};
+    p->in[i].data = tile_address(&s->in[i], bases, regs, &p->move_in[i]);
+  }
+  if (s->kind == TILE_BROADCAST) p->move_in[0] = 0; /* read by index from its start */
+}
+
+static void set_length(struct prepared *p, int n_steps, int64_t n)
+{
+  for (int i = 0; i < n_steps; i++) {
+    p[i].call.out.n = n;
+    for (int k = 0; k < TILE_OPERANDS; k++) p[i].in[k].n = n;
+  }
+}
+
+static void run_step(struct prepared *p, int64_t start)
+{
+  switch (p->step->kind) {
   case TILE_OP:
+    p->step->run(&p->call);
+    break;
+  case TILE_BROADCAST:
+    load(p->step, p->in[0].data, p->call.out.data, start, p->call.out.n);
+    break;
+  case TILE_STORE:
+    memcpy(p->call.out.data, p->in[0].data,
+           (size_t)p->call.out.n * glia_dtype_size(p->call.out.type->dtype));
     break;
   }
-  for (int i = 0; i < s->n_in; i++)
-    in[i] = (struct glia_operand){tile_address(&s->in[i], bases, regs, start), n, s->in[i].type};
-  const struct glia_call c = {s->n_in, in, {out, n, s->out.type}, s->attr, NULL};
-  s->run(&c);
+  for (int k = 0; k < p->step->n_in; k++) p->in[k].data = (char *)p->in[k].data + p->move_in[k];
+  p->call.out.data = (char *)p->call.out.data + p->move_out;
 }
 
-static void run_group(const struct unit *u, char *const *bases, char *regs)
+static void run_group(const struct unit *u, char *const *bases, char *scratch)
 {
-  for (int i = 0; i < u->n_steps; i++)
-    if (u->step[i].once) run_step(&u->step[i], bases, regs, 0, u->n < TILE ? u->n : TILE);
-  for (int64_t start = 0; start < u->n; start += TILE) {
-    const int64_t n = u->n - start < TILE ? u->n - start : TILE;
+  char *regs = scratch; /* 64-byte aligned */
+  struct prepared *p = (void *)(scratch + (size_t)u->n_regs * TILE * sizeof(double));
+  int n = 0;
+
+  for (int once = 1; once >= 0; once--) /* loads that are the same in every tile go first */
     for (int i = 0; i < u->n_steps; i++)
-      if (!u->step[i].once) run_step(&u->step[i], bases, regs, start, n);
+      if (u->step[i].once == (once != 0)) prepare(&p[n++], &u->step[i], bases, regs);
+  set_length(p, n, u->n < TILE ? u->n : TILE);
+  int first = 0;
+  while (first < n && p[first].step->once) run_step(&p[first++], 0);
+  for (int64_t start = 0; start < u->n; start += TILE) {
+    if (u->n - start < TILE) set_length(p + first, n - first, u->n - start);
+    for (int i = first; i < n; i++) run_step(&p[i], start);
   }
 }
 
