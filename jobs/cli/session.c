@@ -85,6 +85,7 @@ static glia_status open_data(struct session *s)
 {
   bool train, valid, test;
 
+  if (s->train != NULL) return GLIA_OK;
   GLIA_TRY(glia_dataset_splits(s->config.data_file, &train, &valid, &test));
   GLIA_TRY(glia_dataset_open(s->config.data_file, "train", 0, &s->train));
   GLIA_CHECK(s->train->n > 0, GLIA_E_DATA, "%s has no rows", s->train->name);

@@ -12,7 +12,7 @@ struct session {
   struct glia_yaml_doc *doc;
   char *config_text; /* canonical */
   struct glia_train_config config;
-  struct glia_source *train, *test; /* test: NULL when the file has none */
+  struct glia_source *train, *test; /* test: NULL when there is none */
   struct glia_model *model;
   struct glia_program *program;
   struct glia_exchange *exchange;
@@ -34,7 +34,8 @@ GLIA_NODISCARD glia_status session_configure_text(struct session *s, const char 
                                                   const char *text, int n_overrides,
                                                   const char *const *override);
 
-/** Data, model, program, exchange and engine; the state is zero. Collective: yes. */
+/** Data, model, program, exchange and engine; the state is zero. Rows that the caller has set (train, test) stand in the
+ *  place of data.file. Collective: yes. */
 GLIA_NODISCARD glia_status session_build(struct session *s);
 
 /** Initial state: a function of the seed; then the parameters of config.init, if any. Collective: yes. */

@@ -1,9 +1,10 @@
 /* The YAML of a run, as far as the loop reads it. */
 #include "glia_train.h"
 
-static const char *const top_keys[] = {
-    "seed",   "data",     "model",      "loss", "optimizer", "lr_schedule", "clip_norm",
-    "epochs", "parallel", "checkpoint", "init", "max_steps", "dtype",       NULL};
+static const char *const top_keys[] = {"seed",      "data",        "model",     "loss",
+                                       "optimizer", "lr_schedule", "clip_norm", "epochs",
+                                       "parallel",  "checkpoint",  "init",      "max_steps",
+                                       "dtype",     "sweep",       NULL};
 static const char *const data_keys[] = {"file", "batch", "micro_batch", "shuffle", "last", NULL};
 static const char *const parallel_keys[] = {"stages", "schedule", "threads", NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", NULL};
@@ -50,6 +51,9 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   if (root->kind != GLIA_YAML_MAP)
     return glia_yaml_error(root, "expected a map of keys such as data, model, loss");
   GLIA_TRY(glia_yaml_check_keys(root, top_keys));
+  const struct glia_yaml *sweep = glia_yaml_get(root, "sweep");
+  if (sweep != NULL && sweep->kind != GLIA_YAML_NULL)
+    return glia_yaml_error(sweep, "a sweep is many runs: 'glia study run' takes this file");
   GLIA_TRY(glia_yaml_get_int(root, "seed", 0, INT64_MAX, &seed));
   c->seed = (uint64_t)seed;
   GLIA_TRY(read_data(root, c));
