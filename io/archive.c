@@ -55,18 +55,7 @@ glia_status glia_archive_put_texts(struct glia_archive_writer *w, const char *pa
 /* Open a group; where there is none, make it with all on its path. */
 static glia_status make_group(hid_t file, const char *path, hid_t *out)
 {
-  bool group = false;
-  bool array = false;
-
-  GLIA_TRY(glia_h5_exists_(file, path, &group, &array));
-  if (group) {
-    *out = H5Gopen2(file, path, H5P_DEFAULT);
-  } else {
-    hid_t links = H5Pcreate(H5P_LINK_CREATE);
-    H5Pset_create_intermediate_group(links, 1);
-    *out = H5Gcreate2(file, path, links, H5P_DEFAULT, H5P_DEFAULT);
-    glia_h5_close_(&links);
-  }
+  *out = glia_h5_group_make_(file, path);
   GLIA_TRY_H5(*out, GLIA_E_IO, "cannot create group %s", path);
   return GLIA_OK;
 }

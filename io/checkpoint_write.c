@@ -98,7 +98,7 @@ static glia_status write_attribute(hid_t group, const struct glia_attribute *a)
 static glia_status write_run(hid_t file, int64_t step, int n, const struct glia_array *array,
                              int n_attributes, const struct glia_attribute *attribute)
 {
-  hid_t group = H5Gcreate2(file, "run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t group = glia_h5_group_make_(file, "run");
   char sum[65];
   glia_status st = GLIA_OK;
 

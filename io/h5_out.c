@@ -7,15 +7,18 @@
 static glia_status create(struct glia_h5_out *o, bool append_safe)
 {
   hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+  hid_t fcpl = H5Pcreate(H5P_FILE_CREATE);
   glia_status st = GLIA_OK;
 
   GLIA_TRY_H5_TO(out, st, fapl, GLIA_E_INTERNAL, "a property list");
   GLIA_TRY_TO(out, st, glia_h5_driver_use_(fapl, o->error));
   H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
   if (!append_safe) H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_V110);
-  o->file = H5Fcreate(o->temp.temp, H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
+  H5Pset_obj_track_times(fcpl, false); /* of the root group */
+  o->file = H5Fcreate(o->temp.temp, H5F_ACC_TRUNC, fcpl, fapl);
   GLIA_TRY_H5_TO(out, st, o->file, GLIA_E_IO, "cannot create %s", o->temp.temp);
 out:
+  glia_h5_close_(&fcpl);
   glia_h5_close_(&fapl);
   return st;
 }

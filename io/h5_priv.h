@@ -84,6 +84,9 @@ glia_status glia_h5_array_read_(hid_t array, const struct glia_type *type, void 
 glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, int64_t lo,
                                      int64_t hi, void *out);
 
+/* Open a group, making what is missing on its path; < 0: failed. */
+hid_t glia_h5_group_make_(hid_t at, const char *path);
+
 /* Write a whole array, contiguous, making the groups on its path. *out (may be NULL) is left open for attributes. */
 glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type,
                                  const void *data, hid_t *out);

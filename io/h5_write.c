@@ -4,15 +4,44 @@
 #include <stdlib.h>
 #include <string.h>
 
+hid_t glia_h5_group_make_(hid_t at, const char *path)
+{
+  hid_t create = H5Pcreate(H5P_GROUP_CREATE);
+  hid_t group = -1;
+  char part[1024] = "";
+
+  H5Pset_obj_track_times(create, false); /* the same content makes the same file */
+  for (const char *end = path; end != NULL && strlen(path) < sizeof part;) {
+    end = strchr(end, '/');
+    const size_t n = end != NULL ? (size_t)(end - path) : strlen(path);
+    if (end != NULL) end++;
+    if (n == 0) continue;
+    memcpy(part, path, n);
+    part[n] = '\0';
+    glia_h5_close_(&group);
+    group = H5Lexists(at, part, H5P_DEFAULT) > 0
+                ? H5Gopen2(at, part, H5P_DEFAULT)
+                : H5Gcreate2(at, part, H5P_DEFAULT, create, H5P_DEFAULT);
+    if (group < 0) break;
+  }
+  glia_h5_close_(&create);
+  return group;
+}
+
 /* Create an array and the groups on its path, in chunks of chunk_rows rows (0: contiguous). */
 static hid_t create_array(hid_t at, const char *path, hid_t type, hid_t space, int64_t chunk_rows,
                           bool pack)
 {
-  hid_t links = H5Pcreate(H5P_LINK_CREATE);
+  const char *name = strrchr(path, '/');
+  char parent[1024] = "";
   hid_t create = H5Pcreate(H5P_DATASET_CREATE);
 
-  H5Pset_create_intermediate_group(links, 1);
-  H5Pset_obj_track_times(create, false); /* the same content makes the same file */
+  if (name != NULL && (size_t)(name - path) < sizeof parent) {
+    memcpy(parent, path, (size_t)(name - path));
+    hid_t group = glia_h5_group_make_(at, parent);
+    glia_h5_close_(&group); /* a failure is found below */
+  }
+  H5Pset_obj_track_times(create, false);
   if (chunk_rows > 0) {
     hsize_t chunk[H5S_MAX_RANK];
     const int rank = H5Sget_simple_extent_dims(space, chunk, NULL);
@@ -23,9 +52,8 @@ static hid_t create_array(hid_t at, const char *path, hid_t type, hid_t space, i
   }
   if (pack && H5Tget_size(type) > 1) H5Pset_shuffle(create);
   if (pack) H5Pset_deflate(create, 1);
-  const hid_t d = H5Dcreate2(at, path, type, space, links, create, H5P_DEFAULT);
+  const hid_t d = H5Dcreate2(at, path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
   glia_h5_close_(&create);
-  glia_h5_close_(&links);
   return d;
 }
 
