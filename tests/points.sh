@@ -26,7 +26,7 @@ skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 # exits CODE COMMAND...: run it, keep what it writes; true when it ends with CODE.
 exits() {
   want=$1; shift
-  timeout 60 "$@" >"$out" 2>"$err" </dev/null
+  timeout "${within_s:-60}" "$@" >"$out" 2>"$err" </dev/null
   got=$?
   [ "$got" = "$want" ] || { echo "# exit $got, expected $want: $*"; return 1; }
 }

@@ -42,6 +42,10 @@ else
   skip "the hashes printed are those of its arrays, computed by h5py" "no python3 with h5py"
 fi
 
+trains 3 max_steps=3 && mv run other && trains 1 max_steps=3 && cmp run/step-0000000003.h5 other/step-0000000003.h5
+point "three ranks write the same file as one, byte for byte"
+rm -rf run other
+
 # resume
 trains 1 max_steps=17 && is "$(key steps)" 17 && trains 3 parallel.threads=2 --resume && is "$(key resumed_from_step)" 17 &&
   is "$(key steps)" 40 && same "$whole"

@@ -206,9 +206,7 @@ glia_status keeper_write(struct keeper *k, int64_t step)
     const struct glia_attribute facts[] = {
         glia_attribute_int("seed", (int64_t)s->config.seed),
         glia_attribute_text("kernel_level", glia_kernels_level()),
-        glia_attribute_text("model_hash", s->model_hash),
-        glia_attribute_int("ranks", glia_comm_size(s->comm)),
-        glia_attribute_int("threads", s->config.threads)};
+        glia_attribute_text("model_hash", s->model_hash)};
     st = glia_checkpoint_write(dir, step, s->n_arrays, s->array, s->config_text,
                                (int)GLIA_COUNT(facts), facts);
     if (st == GLIA_OK) st = glia_checkpoint_prune(dir, (int)s->config.checkpoint_keep);

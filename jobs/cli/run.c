@@ -4,6 +4,7 @@
 #include "glia_text.h"
 
 #include <signal.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -99,6 +100,7 @@ int cli_main(int argc, char **argv)
 
   /* A limit on the size of files shall be an error of the write, told like a full disk. */
   signal(SIGXFSZ, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write, and not the end */
   argc--;
   argv++;
   if (argc == 0) {

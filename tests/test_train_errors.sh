@@ -1,0 +1,143 @@
+#!/bin/sh
+# Bad input: one clear error within 10 s, the same exit code on all ranks, and nothing that existed is harmed.
+. "$srcdir/tests/points.sh"
+. "$srcdir/tests/training.sh"
+find_python h5py,numpy && "$python" "$srcdir/tests/interop/bad_data.py" . || python=
+
+cat >run.yaml <<'END'
+seed: 2
+data: {file: moons.h5, batch: 64, micro_batch: 8}
+model:
+  - linear: 16
+  - relu
+  - linear: 2
+loss: cross_entropy
+optimizer: {adam: {lr: 1e-2}}
+max_steps: 6
+checkpoint: {dir: kept}
+END
+cat >rank.sh <<'END'
+#!/bin/sh
+# A rank: the command, and the code with which it ended. A launcher that ends all when one fails must not hide the others'.
+trap '' TERM
+rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-0}}
+"$@"
+code=$?
+echo $code >"$dir/code.$rank"
+exit $code
+END
+export dir glia
+within_s=10
+
+trains 1; kept=$(cksum kept/*)
+# refuses RANKS CODE MESSAGE CONFIG WORDS...: all ranks end with CODE, MESSAGE is said once and nothing beside it.
+refuses() {
+  np=$1 code=$2 message=$3 config=$4; shift 4
+  rm -f code.*
+  # shellcheck disable=SC2046
+  exits "$code" $(on "$np") sh ./rank.sh "$glia" train "$config" --json --resume "$@" || return 1
+  codes=$(cat code.* | tr '\n' ' ')
+  [ "$codes" = "$(for i in $(seq "$np"); do printf '%s ' "$code"; done)" ] || { echo "# the ranks ended with $codes"; return 1; }
+  said "^glia train: .*$message" || { echo "# not said: $message"; return 1; }
+  [ "$(grep -cE '^glia|error|warn' "$err")" = 1 ] || { echo "# more than one error"; return 1; }
+  [ ! -s "$out" ] || { echo "# something on standard output"; return 1; }
+}
+# refused CODE MESSAGE CONFIG WORDS...: a point each for one rank and three.
+refused() {
+  for ranks in 1 3; do
+    refuses $ranks "$@"; point "refused on $ranks: $2"
+  done
+}
+
+# the configuration
+printf 'seed: 1\ndata: {file: moons.h5\nmodel: [linear: 2\n' >malformed.yaml
+refused 78 'malformed.yaml:3: ' malformed.yaml
+printf 'seed: 1\nloss: mse\nseed: 2\n' >twice.yaml
+refused 78 "twice.yaml:3: .*seed" twice.yaml
+sed 's/^optimizer/optimiser/' run.yaml >top.yaml
+refused 78 "top.yaml:8: .*unknown key 'optimiser': did you mean 'optimizer'" top.yaml
+sed 's/lr:/lrr:/' run.yaml >nested.yaml
+refused 78 "nested.yaml:8: optimizer.adam.lrr: unknown key 'lrr': did you mean 'lr'" nested.yaml
+sed 's/relu/rely/' run.yaml >layer.yaml
+refused 78 "layer.yaml:5: .*unknown layer 'rely': did you mean 'relu'" layer.yaml
+sed 's/micro_batch: 8/micro_batch: 10/' run.yaml >multiple.yaml
+refused 78 'multiple.yaml:2: .*batch 64 is no multiple of micro_batch 10; the nearest are 60 and 70' multiple.yaml
+refused 66 'nowhere.yaml: cannot open: No such file' nowhere.yaml
+refused 78 "unknown key 'micro_bacth': did you mean 'micro_batch'" run.yaml data.micro_bacth=8
+
+# the data
+refused 66 'nowhere.h5: No such file' run.yaml data.file=nowhere.h5
+echo 'x,y' >text.h5
+refused 65 'text.h5 is not an HDF5 file' run.yaml data.file=text.h5
+while IFS='|' read -r file code message; do
+  if [ -n "$python" ]; then refused "$code" "$message" run.yaml data.file="$file.h5"; else skip "refused: $message" "no python3 with h5py"; fi
+done <<'END'
+truncated|65|truncated.h5: damaged or cut short
+foreign|65|foreign.h5 has no attribute glia_kind
+kind|65|kind.h5 is a telemetry, expected a dataset
+short|65|short.h5: /train/y has 290 rows, /train/x has 300
+nan|65|nan.h5:/train/x holds nan in row 123
+labels|78|labels go up to 5, layer 02-linear tells 2 classes apart
+negative|65|negative.h5:/train/y: row 78 holds the label -1
+cube|78|model.0.linear: .*rows of shape \[3, 2\].*put flatten before it
+END
+
+# what is wrong on one rank alone
+cat >apart.sh <<'END'
+#!/bin/sh
+# Rank 2 goes another way: $1 there, and a configuration for the others.
+rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-0}}
+config=run.yaml
+[ "$rank" != 2 ] || eval "$1"
+exec sh "$dir/rank.sh" "$glia" train "$config" --json --resume
+END
+alone() { # alone CODE MESSAGE WAY
+  rm -f code.*
+  # shellcheck disable=SC2046
+  exits "$1" $(on 3) sh ./apart.sh "$3" && [ "$(cat code.* | tr '\n' ' ')" = "$1 $1 $1 " ] && said "^glia train: $2" &&
+    [ "$(grep -cE '^glia|error|warn' "$err")" = 1 ] && [ ! -s "$out" ]
+}
+sed 's/lr: 1e-2/lr: 2e-2/' run.yaml >other.yaml
+alone 70 "ranks disagree on the configuration, line .*: rank 0 has '.*lr: 1e-2', rank 2 has '.*lr: 2e-2'" 'config=other.yaml'
+point "ranks with other configurations are refused, with the difference"
+alone 66 'rank 2 failed: nowhere.yaml: cannot open: No such file' 'config=nowhere.yaml'
+point "a configuration that one rank cannot read"
+mkdir elsewhere; cp run.yaml elsewhere
+alone 66 'rank 2 failed: moons.h5: No such file' 'cd elsewhere'; point "data that one rank cannot open"
+
+[ "$(cksum kept/*)" = "$kept" ] && [ "$(ls -A kept)" = step-0000000006.h5 ]; point "the checkpoints that were there are untouched"
+
+# a full disk: more checkpoints of 10 MB than fit
+grow() {
+  exits "$@" "$glia" train run.yaml --json --resume 'model=[{linear: 1600}, relu, {linear: 1600}, {linear: 2}]' \
+    'optimizer={sgd: {lr: 1e-3}}' checkpoint.dir="$folder" checkpoint.every=1 checkpoint.keep=9 max_steps="$steps"
+}
+folder=limited steps=2
+grow 0
+limited=$(cksum limited/*)
+steps=6
+(ulimit -f 9500; grow 74) && said '^glia train: .*limited/step-0000000003.h5' && [ "$(grep -c '^glia' "$err")" = 1 ] && [ ! -s "$out" ]
+point "a file that may not grow is one error"
+[ "$(cksum limited/*)" = "$limited" ] && [ "$(ls -A limited | tr '\n' ' ')" = "step-0000000001.h5 step-0000000002.h5 " ]; point "and leaves what was there"
+mkdir small
+if mount -t tmpfs -o size=25m none small 2>/dev/null; then
+  folder=small
+  # shellcheck disable=SC2046
+  grow 74 $(on 3) && said '^glia train: .*small/step-0000000003.h5.*No space left' && [ "$(grep -c '^glia' "$err")" = 1 ] && [ ! -s "$out" ]
+  point "a full disk is one error on three ranks"
+  [ "$(ls -A small | tr '\n' ' ')" = "step-0000000001.h5 step-0000000002.h5 " ] && exits 0 "$builddir/formats_tool" checkpoint small/step-0000000002.h5
+  point "and leaves the older checkpoints"
+  umount small
+else
+  skip "a full disk is one error on three ranks" "no file system can be mounted here"
+  skip "and leaves the older checkpoints" "no file system can be mounted here"
+fi
+
+# An outcome is not an error: the state before the bad step is kept.
+for np in 1 3; do
+  ends 0 $np 'optimizer={sgd: {lr: 1e30}}' checkpoint.dir=diverged$np && [ "$(key reason)" = diverged ] && bad=$(key steps) && [ "$bad" -lt 6 ] &&
+    first=$(hashes) && [ "$(key checkpoint)" = "diverged$np/step-000000000$bad.h5" ] &&
+    ends 0 $np 'optimizer={sgd: {lr: 1e30}}' checkpoint=null max_steps="$bad" && same "$first"
+  point "a run that diverges on $np says so and keeps the state before the bad step"
+done
+finish
