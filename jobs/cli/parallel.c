@@ -64,6 +64,17 @@ static glia_status refuse_apart(void)
       (long long)env_int("SLURM_STEP_NUM_TASKS", 1), (long long)env_int("SLURM_STEP_NUM_TASKS", 1));
 }
 
+/* A step of one task is a run of its own, with PMIx or without. Open MPI takes it for one of several, and aborts when no
+ * PMIx answers. */
+static void stand_alone(void)
+{
+  if (env_int("SLURM_STEP_NUM_TASKS", 0) == 1 && !has_env("OMPI_COMM_WORLD_SIZE") &&
+      !has_env("PMIX_RANK") && !has_env("PMIX_NAMESPACE")) {
+    unsetenv("SLURM_STEP_ID");
+    unsetenv("SLURM_STEPID");
+  }
+}
+
 static int cores_of(pid_t pid)
 {
   cpu_set_t set;
@@ -110,6 +121,7 @@ glia_status cli_parallel_begin(struct glia_args *args)
   const bool apart = launched_apart();
 
   if (apart && !has_env("PMI_RANK") && !has_env("PMI_FD")) return refuse_apart();
+  stand_alone();
   yield_when_crowded();
   GLIA_CHECK(MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) == MPI_SUCCESS, GLIA_E_MPI,
              "MPI does not start");

@@ -31,6 +31,7 @@ glia_status glia_evaluate(const struct glia_model *model, struct glia_engine *en
   for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
     feed.step = s;
     st = glia_engine_step(engine, "eval", micro_batches, &feed.feed);
+    if (st == GLIA_E_MPI) break; /* the exchange broke: nobody is sure to come to a meeting */
     if (sum_output(engine, "failed", 0.0) > 0.0 || st != GLIA_OK) st = meet(meeting, st);
     loss += sum_output(engine, "loss_sum", NAN);
     weight += sum_output(engine, "weight_sum", NAN);

@@ -58,6 +58,7 @@ static glia_status run_step(const struct glia_train_job *job, struct feed *feed,
   if (st == GLIA_OK)
     st = glia_engine_step(job->engine, "train", job->config->batch / job->config->micro_batch,
                           &feed->feed);
+  if (st == GLIA_E_MPI) return st; /* the exchange broke: nobody is sure to come to a meeting */
   const bool failed = real_output(job->engine, "train", "failed", 0.0) > 0.0;
   if (st != GLIA_OK || failed) return meet(job->meeting, st);
   info->loss = real_output(job->engine, "train", "loss", NAN);
