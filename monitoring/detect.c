@@ -19,7 +19,12 @@ enum {
 static const double SPREAD_LEAST[] = {
     [GLIA_DETECT_BOTTLENECK] = 0.05, [GLIA_DETECT_SPARSE] = 0.005};
 /* No metric alone can raise a score above CAP / sqrt(columns). */
-static const double CAP = 20.0;
+static const double CAP = 12.0;
+/* The highest of some hundred scores is not the highest of a day. */
+static const double MARGIN = 1.4;
+/* Recordings longer than this tell the usual levels of gauges; window of their running median for shorter ones. */
+static const double LONG_S = 3600.0;
+static const double LEVEL_S = 30.0;
 
 const char *glia_detect_kind_name(glia_detect_kind kind)
 {
@@ -106,7 +111,8 @@ static void scaled_free(struct scaled *s)
 }
 
 static glia_status scale_rows(const struct glia_detector *d, const struct glia_telemetry_node *node,
-                              int64_t n, const int64_t *row, double clip, struct scaled *s)
+                              const float *level, int64_t n, const int64_t *row, double clip,
+                              struct scaled *s)
 {
   const size_t columns = (size_t)d->columns.n;
   int *map = calloc(columns + 1, sizeof *map);
@@ -119,7 +125,7 @@ static glia_status scale_rows(const struct glia_detector *d, const struct glia_t
                 "%lld rows of %zu columns", (long long)n, columns);
   GLIA_TRY_TO(out, st, glia_columns_match_(&d->columns, node, map));
   for (int64_t i = 0; i < n; i++)
-    glia_columns_apply_(&d->columns, map, node, row[i], clip, s->x + (size_t)i * columns,
+    glia_columns_apply_(&d->columns, map, node, level, row[i], clip, s->x + (size_t)i * columns,
                         s->missing + (size_t)i * columns);
 out:
   free(map);
@@ -133,7 +139,8 @@ static glia_status to_errors(struct glia_detector *d, struct scaled *s)
   float *y = malloc((size_t)(count + 1) * sizeof *y);
 
   GLIA_CHECK(y != NULL, GLIA_E_MEMORY, "%lld rows", (long long)s->n);
-  const glia_status st = glia_net_predict_(&d->net, s->n, d->columns.n, s->x, y);
+  glia_columns_limit_(&d->columns, s->n, s->x, y);
+  const glia_status st = glia_net_predict_(&d->net, s->n, d->columns.n, y, y);
   for (int64_t i = 0; st == GLIA_OK && i < count; i++)
     s->x[i] = s->missing[i] ? NAN : s->x[i] - y[i];
   free(y);
@@ -162,35 +169,68 @@ double glia_row_max_(const struct glia_detector *d, const float *e)
   return most;
 }
 
-/* How large a column's error usually is. The larger of the middle's spread and of the tail's, each as the standard deviation of
- * a normal distribution, so that bursts that come with ordinary work are part of what is usual. */
-static double spread_of(double least, int64_t n, double *magnitude)
+/* Errors of a column that are there, as magnitudes; returns how many. */
+static int64_t magnitudes(const struct scaled *s, int columns, int j, double *out)
 {
-  const double middle = 1.4826 * glia_quantile_(n, magnitude, 0.5);
-  const double tail = glia_quantile_(n, magnitude, 0.975) / 2.2414;
+  int64_t n = 0;
 
-  return n > 0 ? fmax(fmax(middle, tail), least) : least;
+  for (int64_t i = 0; i < s->n; i++) {
+    const float e = s->x[i * columns + j];
+    if (!isnan(e)) out[n++] = fabs((double)e);
+  }
+  return n;
 }
 
-static glia_status fit_spread(struct glia_detector *d, const struct scaled *valid)
+/* How far a scaled column wandered: between the means of both halves of the training. What wandered (memory in use, load averages)
+ * may wander on. */
+static double drift_of(const struct scaled *train, int columns, int j)
 {
-  double *v = malloc((size_t)(valid->n + 1) * sizeof *v);
+  double sum[2] = {0.0, 0.0};
+  int64_t n[2] = {0, 0};
 
-  d->spread = calloc((size_t)d->columns.n + 1, sizeof *d->spread);
-  if (v == NULL || d->spread == NULL) {
-    free(v);
-    return GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)valid->n);
+  for (int64_t i = 0; i < train->n; i++) {
+    const int half = 2 * i >= train->n;
+    if (train->missing[i * columns + j]) continue;
+    sum[half] += (double)train->x[i * columns + j];
+    n[half]++;
   }
-  for (int j = 0; j < d->columns.n; j++) {
-    int64_t n = 0;
-    for (int64_t i = 0; i < valid->n; i++) {
-      const float e = valid->x[i * d->columns.n + j];
-      if (!isnan(e)) v[n++] = fabs((double)e);
-    }
-    d->spread[j] = spread_of(SPREAD_LEAST[d->options.kind], n, v);
+  return n[0] > 0 && n[1] > 0 ? fabs(sum[1] / (double)n[1] - sum[0] / (double)n[0]) : 0.0;
+}
+
+/* How large a column's error usually is, as the standard deviation of a normal distribution: the larger of what the middle of
+ * the validation errors says and what the tail of all errors says, so that bursts that come with ordinary work are part of what is usual. */
+static double spread_of(double least, int64_t n_valid, double *valid, int64_t n_train,
+                        const double *train)
+{
+  const double middle = 1.4826 * glia_quantile_(n_valid, valid, 0.5);
+  memcpy(valid + n_valid, train, (size_t)n_train * sizeof *valid);
+  const double tail = glia_quantile_(n_valid + n_train, valid, 0.99) / 2.5758;
+
+  return n_valid > 0 ? fmax(fmax(middle, tail), least) : least;
+}
+
+/* train: scaled rows; train_error, valid_error: what the network leaves of them. */
+static glia_status fit_spread(struct glia_detector *d, const struct scaled *train,
+                              const struct scaled *train_error, const struct scaled *valid_error)
+{
+  const int columns = d->columns.n;
+  double *valid = malloc((size_t)(valid_error->n + train->n + 1) * sizeof *valid);
+  double *tail = malloc((size_t)(train->n + 1) * sizeof *tail);
+  glia_status st = GLIA_OK;
+
+  d->spread = calloc((size_t)columns + 1, sizeof *d->spread);
+  GLIA_CHECK_TO(out, st, valid != NULL && tail != NULL && d->spread != NULL, GLIA_E_MEMORY,
+                "%lld rows", (long long)train->n);
+  for (int j = 0; j < columns; j++) {
+    const int64_t n_valid = magnitudes(valid_error, columns, j, valid);
+    const int64_t n_train = magnitudes(train_error, columns, j, tail);
+    d->spread[j] = hypot(spread_of(SPREAD_LEAST[d->options.kind], n_valid, valid, n_train, tail),
+                         drift_of(train, columns, j));
   }
-  free(v);
-  return GLIA_OK;
+out:
+  free(tail);
+  free(valid);
+  return st;
 }
 
 /* Means over the last samples of each validation block alone; blocks are not neighbours. */
@@ -223,7 +263,7 @@ static glia_status fit_threshold(struct glia_detector *d, const struct rows *r,
   const double middle = glia_quantile_(valid->n, v, 0.5);
   for (int64_t i = 0; i < valid->n; i++) v[i] = fabs(v[i] - middle);
   const double mad = 1.4826 * glia_quantile_(valid->n, v, 0.5);
-  d->threshold = fmax(exp(middle + d->options.k * mad), highest);
+  d->threshold = fmax(exp(middle + d->options.k * mad), MARGIN * highest);
   free(v);
   return GLIA_OK;
 }
@@ -263,9 +303,23 @@ glia_status glia_detector_ready_(struct glia_detector *d)
   return GLIA_OK;
 }
 
+/* A short recording cannot tell how far memory in use, or a load average, wanders in a day: gauges then count relative to
+ * their running median, which a short fault does not move. A long one can, and the published method takes all as they are. */
+static double level_s_of(const struct glia_detector *d, const struct glia_telemetry_node *node,
+                         const struct rows *r)
+{
+  const int64_t train = r->train[r->n_train - 1];
+  const int64_t valid = r->valid[r->n_valid - 1];
+  const int64_t last = train > valid ? train : valid;
+  const double span_s = 1e-9 * (double)(node->time_ns[last] - node->time_ns[0]);
+
+  if (d->options.kind == GLIA_DETECT_SPARSE || span_s > LONG_S) return 0.0;
+  return fmin(span_s / 2.0, LEVEL_S);
+}
+
 /* What one rank does before all train together. */
 static glia_status prepare(struct glia_detector *d, const struct glia_telemetry_node *node,
-                           struct rows *rows, struct scaled *train)
+                           float **level, struct rows *rows, struct scaled *train)
 {
   GLIA_CHECK(d->options.epochs > 0 && d->options.window > 0 && d->options.persistence > 0 &&
                  d->options.seed <= INT64_MAX,
@@ -273,7 +327,9 @@ static glia_status prepare(struct glia_detector *d, const struct glia_telemetry_
   d->node = strdup(node->name);
   GLIA_CHECK(d->node != NULL, GLIA_E_MEMORY, "node %s", node->name);
   GLIA_TRY(split(node, rows));
-  GLIA_TRY(glia_columns_fit_(&d->columns, d->options.kind, node, rows->n_train, rows->train));
+  GLIA_TRY(glia_levels_(node, level_s_of(d, node, rows), level));
+  GLIA_TRY(glia_columns_fit_(&d->columns, d->options.kind, level_s_of(d, node, rows), node, *level,
+                             rows->n_train, rows->train));
   GLIA_CHECK(d->columns.n >= COLUMNS_LEAST, GLIA_E_DATA,
              "node %s: %d of %d metrics vary; at least %d are needed", node->name, d->columns.n,
              node->n_metrics, COLUMNS_LEAST);
@@ -281,24 +337,31 @@ static glia_status prepare(struct glia_detector *d, const struct glia_telemetry_
   GLIA_CHECK(d->config != NULL, GLIA_E_MEMORY, "node %s", node->name);
   d->rows_train = rows->n_train;
   d->rows_valid = rows->n_valid;
-  return scale_rows(d, node, rows->n_train, rows->train, GLIA_DETECT_CLIP_TRAIN, train);
+  return scale_rows(d, node, *level, rows->n_train, rows->train, GLIA_DETECT_CLIP_TRAIN, train);
 }
 
 /* What one rank does with the trained network: the same on all, since all have the same parameters. */
 static glia_status finish(struct glia_detector *d, const struct glia_telemetry_node *node,
-                          const struct rows *rows)
+                          const float *level, const struct rows *rows, const struct scaled *train)
 {
-  struct scaled valid = {0};
+  struct scaled train_error = {0};
+  struct scaled valid_error = {0};
   glia_status st = GLIA_OK;
 
   GLIA_TRY(glia_detector_ready_(d));
-  GLIA_TRY_TO(out, st,
-              scale_rows(d, node, rows->n_valid, rows->valid, GLIA_DETECT_CLIP_SCORE, &valid));
-  GLIA_TRY_TO(out, st, to_errors(d, &valid));
-  GLIA_TRY_TO(out, st, fit_spread(d, &valid));
-  GLIA_TRY_TO(out, st, fit_threshold(d, rows, &valid));
+  GLIA_TRY_TO(
+      out, st,
+      scale_rows(d, node, level, rows->n_train, rows->train, GLIA_DETECT_CLIP_SCORE, &train_error));
+  GLIA_TRY_TO(out, st, to_errors(d, &train_error));
+  GLIA_TRY_TO(
+      out, st,
+      scale_rows(d, node, level, rows->n_valid, rows->valid, GLIA_DETECT_CLIP_SCORE, &valid_error));
+  GLIA_TRY_TO(out, st, to_errors(d, &valid_error));
+  GLIA_TRY_TO(out, st, fit_spread(d, train, &train_error, &valid_error));
+  GLIA_TRY_TO(out, st, fit_threshold(d, rows, &valid_error));
 out:
-  scaled_free(&valid);
+  scaled_free(&train_error);
+  scaled_free(&valid_error);
   return st;
 }
 
@@ -321,20 +384,22 @@ glia_status glia_detector_train(struct glia_comm *comm, const struct glia_detect
   struct glia_detector *d = calloc(1, sizeof *d);
   struct rows rows = {0};
   struct scaled x = {0};
+  float *level = NULL;
   glia_status st = GLIA_OK;
 
   *out = NULL;
   if (d == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "node %s", node->name);
   if (st == GLIA_OK) {
     d->options = *options;
-    st = prepare(d, node, &rows, &x);
+    st = prepare(d, node, &level, &rows, &x);
   }
   GLIA_TRY_TO(out, st, glia_agree(comm, st));
   GLIA_TRY_TO(out, st, glia_agree_same(comm, "the model's configuration", d->config));
   st = glia_agree(comm, train(comm, d, node->name, &x));
-  if (st == GLIA_OK) st = glia_agree(comm, finish(d, node, &rows));
+  if (st == GLIA_OK) st = glia_agree(comm, finish(d, node, level, &rows, &x));
 out:
   scaled_free(&x);
+  free(level);
   rows_free(&rows);
   if (st == GLIA_OK)
     *out = d;

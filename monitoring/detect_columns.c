@@ -32,6 +32,100 @@ static bool spans_decades(const char *unit)
   return n > 2 && strcmp(unit + n - 2, "/s") == 0 && strcmp(unit, "s/s") != 0;
 }
 
+/* A gauge shows a level: memory in use, a load average. */
+static bool is_gauge(const char *unit)
+{
+  const size_t n = strlen(unit);
+
+  return n < 2 || strcmp(unit + n - 2, "/s") != 0;
+}
+
+/* Values of a window in time, kept sorted. */
+struct window {
+  double *sorted;
+  int64_t n;
+};
+
+/* Where v stands, or would stand. */
+static int64_t place(const struct window *w, double v)
+{
+  int64_t lo = 0;
+  int64_t hi = w->n;
+
+  while (lo < hi) {
+    const int64_t middle = lo + (hi - lo) / 2;
+    if (w->sorted[middle] < v)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  return lo;
+}
+
+static void window_add(struct window *w, double v)
+{
+  const int64_t at = place(w, v);
+
+  memmove(w->sorted + at + 1, w->sorted + at, (size_t)(w->n - at) * sizeof *w->sorted);
+  w->sorted[at] = v;
+  w->n++;
+}
+
+static void window_remove(struct window *w, double v)
+{
+  const int64_t at = place(w, v);
+
+  w->n--;
+  memmove(w->sorted + at, w->sorted + at + 1, (size_t)(w->n - at) * sizeof *w->sorted);
+}
+
+static double window_median(const struct window *w)
+{
+  return 0.5 * (w->sorted[(w->n - 1) / 2] + w->sorted[w->n / 2]);
+}
+
+/* Of one metric: the median of the window_s before each sample; NaN until a fifth of that is there, or where all is missing. */
+static void level_of(const struct glia_telemetry_node *node, int metric, double window_s,
+                     struct window *w, float *level)
+{
+  const int width = node->n_metrics;
+  int64_t oldest = 0;
+
+  w->n = 0;
+  for (int64_t i = 0; i < node->n; i++) {
+    const double v = (double)node->values[i * width + metric];
+    for (; oldest < i && 1e-9 * (double)(node->time_ns[i] - node->time_ns[oldest]) > window_s;
+         oldest++) {
+      const double old = (double)node->values[oldest * width + metric];
+      if (isfinite(old)) window_remove(w, old);
+    }
+    const bool filled =
+        w->n > 0 && 5e-9 * (double)(node->time_ns[i] - node->time_ns[0]) >= window_s;
+    level[i * width + metric] = filled ? (float)window_median(w) : NAN;
+    if (isfinite(v)) window_add(w, v);
+  }
+}
+
+glia_status glia_levels_(const struct glia_telemetry_node *node, double window_s, float **out)
+{
+  const size_t cells = (size_t)node->n * (size_t)node->n_metrics;
+  struct window w = {0};
+
+  *out = NULL;
+  if (!(window_s > 0.0)) return GLIA_OK;
+  float *level = malloc((cells + 1) * sizeof *level);
+  w.sorted = malloc(((size_t)node->n + 1) * sizeof *w.sorted);
+  if (level == NULL || w.sorted == NULL) {
+    free(level);
+    free(w.sorted);
+    return GLIA_FAIL(GLIA_E_MEMORY, "%lld samples", (long long)node->n);
+  }
+  for (int j = 0; j < node->n_metrics; j++) level_of(node, j, window_s, &w, level);
+  free(w.sorted);
+  *out = level;
+  return GLIA_OK;
+}
+
 static double bend(bool logarithmic, double v)
 {
   return logarithmic ? copysign(log1p(fabs(v)), v) : v;
@@ -58,17 +152,18 @@ static void fit_scale(glia_detect_kind kind, int64_t n, double *v, double *centr
   if (*scale < least) *scale = least;
 }
 
-/* Why a metric is not used, or NULL; values of the rows that are not missing go to v, *n_seen of them. */
-static const char *look(const struct glia_telemetry_node *node, int metric, int64_t n,
-                        const int64_t *row, double *v, int64_t *n_seen)
+/* Why a metric is not used, or NULL; values of the rows that are not missing, less their level (NULL: 0), go to v, *n_seen of them. */
+static const char *look(const struct glia_telemetry_node *node, const float *level, int metric,
+                        int64_t n, const int64_t *row, double *v, int64_t *n_seen)
 {
   bool constant = true;
 
   *n_seen = 0;
   for (int64_t i = 0; i < n; i++) {
-    const float x = node->values[row[i] * node->n_metrics + metric];
+    const int64_t at = row[i] * node->n_metrics + metric;
+    const double x = (double)node->values[at] - (level != NULL ? (double)level[at] : 0.0);
     if (!isfinite(x)) continue;
-    v[(*n_seen)++] = (double)x;
+    v[(*n_seen)++] = x;
     constant = constant && v[*n_seen - 1] == v[0];
   }
   if (*n_seen * 2 < n || *n_seen == 0) return "missing";
@@ -81,12 +176,16 @@ static glia_status allocate(struct glia_columns *c, int n_all)
 
   c->n_all = n_all;
   c->column = calloc(n, sizeof *c->column);
+  c->relative = calloc(n, sizeof *c->relative);
   c->logarithmic = calloc(n, sizeof *c->logarithmic);
   c->median = calloc(n, sizeof *c->median);
   c->centre = calloc(n, sizeof *c->centre);
   c->scale = calloc(n, sizeof *c->scale);
-  GLIA_CHECK(c->column != NULL && c->logarithmic != NULL && c->median != NULL &&
-                 c->centre != NULL && c->scale != NULL,
+  c->lo = calloc(n, sizeof *c->lo);
+  c->hi = calloc(n, sizeof *c->hi);
+  GLIA_CHECK(c->column != NULL && c->relative != NULL && c->logarithmic != NULL &&
+                 c->median != NULL && c->centre != NULL && c->scale != NULL && c->lo != NULL &&
+                 c->hi != NULL,
              GLIA_E_MEMORY, "%d columns", n_all);
   return GLIA_OK;
 }
@@ -99,26 +198,35 @@ static glia_status name_column(struct glia_detect_column *to, const char *name, 
   return GLIA_OK;
 }
 
-glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind,
-                              const struct glia_telemetry_node *node, int64_t n, const int64_t *row)
+glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, double level_s,
+                              const struct glia_telemetry_node *node, const float *level, int64_t n,
+                              const int64_t *row)
 {
   double *v = calloc((size_t)n + 1, sizeof *v);
   glia_status st = GLIA_OK;
 
-  *c = (struct glia_columns){0};
+  *c = (struct glia_columns){.level_s = level_s};
   GLIA_CHECK(v != NULL, GLIA_E_MEMORY, "%lld rows", (long long)n);
   GLIA_TRY_TO(out, st, allocate(c, node->n_metrics));
   int last = node->n_metrics;
   for (int m = 0; m < node->n_metrics; m++) {
     int64_t seen;
-    const char *dropped = look(node, m, n, row, v, &seen);
+    const bool relative = level != NULL && is_gauge(node->unit[m]);
+    const char *dropped = look(node, relative ? level : NULL, m, n, row, v, &seen);
     const int at = dropped == NULL ? c->n : --last;
     GLIA_TRY_TO(out, st, name_column(&c->column[at], node->metric[m], node->unit[m], dropped));
     if (dropped != NULL) continue;
+    c->relative[at] = relative;
     c->median[at] = glia_quantile_(seen, v, 0.5);
     c->logarithmic[at] = kind == GLIA_DETECT_BOTTLENECK && spans_decades(node->unit[m]);
     for (int64_t i = 0; i < seen; i++) v[i] = bend(c->logarithmic[at], v[i]);
     fit_scale(kind, seen, v, &c->centre[at], &c->scale[at]);
+    c->lo[at] = -(double)INFINITY; /* as published */
+    c->hi[at] = (double)INFINITY;
+    if (kind == GLIA_DETECT_BOTTLENECK) {
+      c->lo[at] = (glia_quantile_(seen, v, 0.0) - c->centre[at]) / c->scale[at];
+      c->hi[at] = (v[seen - 1] - c->centre[at]) / c->scale[at]; /* sorted by now */
+    }
     c->n++;
   }
 out:
@@ -133,10 +241,13 @@ void glia_columns_free_(struct glia_columns *c)
     free((void *)(uintptr_t)c->column[i].unit);
   }
   free(c->column);
+  free(c->relative);
   free(c->logarithmic);
   free(c->median);
   free(c->centre);
   free(c->scale);
+  free(c->lo);
+  free(c->hi);
   *c = (struct glia_columns){0};
 }
 
@@ -166,25 +277,34 @@ glia_status glia_columns_match_(const struct glia_columns *c,
 }
 
 int glia_columns_apply_(const struct glia_columns *c, const int *map,
-                        const struct glia_telemetry_node *node, int64_t row, double clip, float *x,
-                        uint8_t *missing)
+                        const struct glia_telemetry_node *node, const float *level, int64_t row,
+                        double clip, float *x, uint8_t *missing)
 {
   int n_missing = 0;
 
   for (int j = 0; j < c->n; j++) {
-    const float v = node->values[row * node->n_metrics + map[j]];
+    const int64_t at = row * node->n_metrics + map[j];
+    const double v = (double)node->values[at] - (c->relative[j] ? (double)level[at] : 0.0);
     missing[j] = (uint8_t)!isfinite(v);
-    n_missing += missing[j];
-    const double bent = bend(c->logarithmic[j], missing[j] ? c->median[j] : (double)v);
+    n_missing += !isfinite(node->values[at]);
+    const double bent = bend(c->logarithmic[j], missing[j] ? c->median[j] : v);
     const double z = (bent - c->centre[j]) / c->scale[j];
     x[j] = (float)fmin(fmax(z, -clip), clip);
   }
   return n_missing;
 }
 
-double glia_columns_invert_(const struct glia_columns *c, int column, double y)
+void glia_columns_limit_(const struct glia_columns *c, int64_t rows, const float *x, float *out)
+{
+  for (int64_t i = 0; i < rows; i++)
+    for (int j = 0; j < c->n; j++)
+      out[i * c->n + j] = (float)fmin(fmax((double)x[i * c->n + j], c->lo[j]), c->hi[j]);
+}
+
+double glia_columns_invert_(const struct glia_columns *c, int column, double level, double y)
 {
   const double bent = c->centre[column] + c->scale[column] * y;
 
-  return c->logarithmic[column] ? copysign(expm1(fmin(fabs(bent), 700.0)), bent) : bent;
+  const double v = c->logarithmic[column] ? copysign(expm1(fmin(fabs(bent), 700.0)), bent) : bent;
+  return c->relative[column] ? level + v : v;
 }

@@ -54,10 +54,13 @@ static glia_status put_scaler(struct glia_archive_writer *w, const struct glia_d
   const struct glia_type real = glia_type_make(GLIA_F64, 1, (int64_t[]){c->n});
   const struct glia_type flag = glia_type_make(GLIA_U8, 1, (int64_t[]){c->n});
 
+  GLIA_TRY(put_array(w, d->node, "scaler/relative", flag, c->relative));
   GLIA_TRY(put_array(w, d->node, "scaler/logarithmic", flag, c->logarithmic));
   GLIA_TRY(put_array(w, d->node, "scaler/median", real, c->median));
   GLIA_TRY(put_array(w, d->node, "scaler/centre", real, c->centre));
   GLIA_TRY(put_array(w, d->node, "scaler/scale", real, c->scale));
+  GLIA_TRY(put_array(w, d->node, "scaler/lo", real, c->lo));
+  GLIA_TRY(put_array(w, d->node, "scaler/hi", real, c->hi));
   return put_array(w, d->node, "spread", real, d->spread);
 }
 
@@ -76,6 +79,7 @@ static glia_status put_facts(struct glia_archive_writer *w, const struct glia_de
       glia_attribute_int("rows_valid", d->rows_valid),
       glia_attribute_real("k", d->options.k),
       glia_attribute_real("quantile", d->options.quantile),
+      glia_attribute_real("level_s", d->columns.level_s),
       glia_attribute_real("threshold", d->threshold),
       glia_attribute_real("max_error_p95", d->max_error_p95),
       glia_attribute_real("train_loss", d->train_loss),
@@ -146,6 +150,7 @@ static glia_status get_facts(struct glia_archive *a, struct glia_detector *d)
   GLIA_TRY(get_int(a, d->node, "rows_valid", 0, INT64_MAX, &d->rows_valid));
   GLIA_TRY(glia_archive_get_real(a, path, "k", &d->options.k));
   GLIA_TRY(glia_archive_get_real(a, path, "quantile", &d->options.quantile));
+  GLIA_TRY(glia_archive_get_real(a, path, "level_s", &d->columns.level_s));
   GLIA_TRY(glia_archive_get_real(a, path, "threshold", &d->threshold));
   GLIA_TRY(glia_archive_get_real(a, path, "max_error_p95", &d->max_error_p95));
   return glia_archive_get_real(a, path, "train_loss", &d->train_loss);
@@ -224,16 +229,29 @@ static glia_status get_reals(struct glia_archive *a, const struct glia_detector 
   return GLIA_OK;
 }
 
+static glia_status get_flags(struct glia_archive *a, const struct glia_detector *d,
+                             const char *name, uint8_t **out)
+{
+  void *data = NULL;
+  const glia_status st = get_array(a, d, name, GLIA_U8, &data);
+
+  *out = data;
+  return st;
+}
+
 static glia_status get_scaler(struct glia_archive *a, struct glia_detector *d)
 {
-  void *flags = NULL;
-  const glia_status st = get_array(a, d, "scaler/logarithmic", GLIA_U8, &flags);
-
-  d->columns.logarithmic = flags;
-  GLIA_TRY(st);
+  GLIA_TRY(get_flags(a, d, "scaler/relative", &d->columns.relative));
+  GLIA_TRY(get_flags(a, d, "scaler/logarithmic", &d->columns.logarithmic));
+  for (int j = 0; j < d->columns.n; j++)
+    GLIA_CHECK(d->columns.relative[j] == 0 || d->columns.level_s > 0.0, GLIA_E_DATA,
+               "model of node %s: relative metrics, but level_s is %g", d->node,
+               d->columns.level_s);
   GLIA_TRY(get_reals(a, d, "scaler/median", false, &d->columns.median));
   GLIA_TRY(get_reals(a, d, "scaler/centre", false, &d->columns.centre));
   GLIA_TRY(get_reals(a, d, "scaler/scale", true, &d->columns.scale));
+  GLIA_TRY(get_reals(a, d, "scaler/lo", false, &d->columns.lo));
+  GLIA_TRY(get_reals(a, d, "scaler/hi", false, &d->columns.hi));
   return get_reals(a, d, "spread", true, &d->spread);
 }
 

@@ -9,19 +9,23 @@
 #define GLIA_DETECT_CLIP_TRAIN 10.0
 #define GLIA_DETECT_CLIP_SCORE 50.0
 
-/* What is fitted on training rows alone. Column j: v -> (f(v) - centre) / scale, f = sign(v) log(1 + |v|) or v itself. */
+/* What is fitted on training rows alone. Column j: v -> (f(v - level) - centre) / scale, with f = sign(v) log(1 + |v|) or v
+ * itself, and level = running median of a relative column, 0 of others. */
 struct glia_columns {
   int n;                             /* used */
   int n_all;                         /* used and dropped */
   struct glia_detect_column *column; /* [n_all] */
+  double level_s;                    /* window of running medians */
+  uint8_t *relative;                 /* [n] */
   uint8_t *logarithmic;              /* [n] */
-  double *median;                    /* [n] (unit): stands for what is missing */
+  double *median;                    /* [n] (unit) of v - level: stands for what is missing */
   double *centre, *scale;            /* [n] */
+  double *lo, *hi;                   /* [n] least and greatest scaled value in training */
 };
 
-/* rows [n]: which rows to fit on. clip: the kind has wide tails. */
-glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind,
-                              const struct glia_telemetry_node *node, int64_t n,
+/* row [n]: which rows to fit on. level: as below, NULL where level_s = 0. */
+glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, double level_s,
+                              const struct glia_telemetry_node *node, const float *level, int64_t n,
                               const int64_t *row);
 void glia_columns_free_(struct glia_columns *c);
 
@@ -29,13 +33,21 @@ void glia_columns_free_(struct glia_columns *c);
 glia_status glia_columns_match_(const struct glia_columns *c,
                                 const struct glia_telemetry_node *node, int *map);
 
-/* Scale row `row` of the node to x [n], clipped; missing [n] marks what was not there. Returns how many were not. */
-int glia_columns_apply_(const struct glia_columns *c, const int *map,
-                        const struct glia_telemetry_node *node, int64_t row, double clip, float *x,
-                        uint8_t *missing);
+/* Medians of the level_s before each sample, of every metric [n, n_metrics], NaN at first; the caller frees. NULL when level_s = 0, which is no failure. */
+glia_status glia_levels_(const struct glia_telemetry_node *node, double level_s, float **out);
 
-/* From the network's output back to the unit of the metric. */
-double glia_columns_invert_(const struct glia_columns *c, int column, double y);
+/* Scale row `row` of the node to x [n], clipped; missing [n] marks what was not there or has no level yet.
+ * Returns how many were not there. */
+int glia_columns_apply_(const struct glia_columns *c, const int *map,
+                        const struct glia_telemetry_node *node, const float *level, int64_t row,
+                        double clip, float *x, uint8_t *missing);
+
+/* The network's input for scaled rows x [rows, n]: within what it was trained on, where the kind wants that. A network may
+ * carry on a line beyond the data it knows, and so would call a fault usual that moves metrics together.  x and out may be one. */
+void glia_columns_limit_(const struct glia_columns *c, int64_t rows, const float *x, float *out);
+
+/* From the network's output back to the unit of the metric; level: of this metric and row. */
+double glia_columns_invert_(const struct glia_columns *c, int column, double level, double y);
 
 /* A network, compiled, on its engine. */
 struct glia_net {
@@ -60,7 +72,7 @@ glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,
                             const struct glia_detect_options *options, const char *name,
                             int64_t rows, int n, const float *x, double *train_loss);
 
-/* y [rows, n] for x [rows, n]. */
+/* y [rows, n] for x [rows, n]; they may be one array. */
 glia_status glia_net_predict_(struct glia_net *net, int64_t rows, int n, const float *x, float *y);
 
 struct glia_detector {

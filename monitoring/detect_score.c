@@ -68,16 +68,18 @@ static void smooth(const struct glia_telemetry_node *node, int window, float *sc
   }
 }
 
-/* Errors and expectations of row i from input x and output y, both [n_columns]; its score and its largest error. */
-static void score_row(const struct glia_detector *d, int64_t i, const float *x, const float *y,
-                      const uint8_t *missing, int n_missing, struct glia_detect_result *r)
+/* Errors and expectations of row i from input x and output y, both [n_columns], and levels by metric of the node; its score and its largest error. */
+static void score_row(const struct glia_detector *d, const int *map, int64_t i, const float *x,
+                      const float *y, const float *level, const uint8_t *missing, int n_missing,
+                      struct glia_detect_result *r)
 {
   const int n = r->n_columns;
   float *e = r->error + i * n;
 
   for (int j = 0; j < n; j++) {
     e[j] = missing[j] ? NAN : x[j] - y[j];
-    r->expected[i * n + j] = (float)glia_columns_invert_(&d->columns, j, (double)y[j]);
+    r->expected[i * n + j] = (float)glia_columns_invert_(
+        &d->columns, j, level != NULL ? (double)level[map[j]] : 0.0, (double)y[j]);
   }
   r->n_imputed += n_missing;
   const bool scored = 2 * n_missing <= n;
@@ -92,22 +94,28 @@ static glia_status score_rows(struct glia_detector *d, const struct glia_telemet
   const int n = r->n_columns;
   float *x = r->error; /* the input stands where its error will be */
   uint8_t *missing = malloc((size_t)n + 1);
+  float *level = NULL;
   float *y = malloc(((size_t)r->n * (size_t)n + (size_t)r->n + 1) * sizeof *y);
   glia_status st = GLIA_OK;
 
   GLIA_CHECK_TO(out, st, missing != NULL && y != NULL, GLIA_E_MEMORY, "%lld samples",
                 (long long)r->n);
+  GLIA_TRY_TO(out, st, glia_levels_(node, d->columns.level_s, &level));
   for (int64_t i = 0; i < r->n; i++)
-    glia_columns_apply_(&d->columns, map, node, i, GLIA_DETECT_CLIP_SCORE, x + i * n, missing);
-  GLIA_TRY_TO(out, st, glia_net_predict_(&d->net, r->n, n, x, y));
+    glia_columns_apply_(&d->columns, map, node, level, i, GLIA_DETECT_CLIP_SCORE, x + i * n,
+                        missing);
+  glia_columns_limit_(&d->columns, r->n, x, y);
+  GLIA_TRY_TO(out, st, glia_net_predict_(&d->net, r->n, n, y, y));
   for (int64_t i = 0; i < r->n; i++) {
-    const int n_missing =
-        glia_columns_apply_(&d->columns, map, node, i, GLIA_DETECT_CLIP_SCORE, x + i * n, missing);
-    score_row(d, i, x + i * n, y + i * n, missing, n_missing, r);
+    const int n_missing = glia_columns_apply_(&d->columns, map, node, level, i,
+                                              GLIA_DETECT_CLIP_SCORE, x + i * n, missing);
+    score_row(d, map, i, x + i * n, y + i * n, level != NULL ? level + i * node->n_metrics : NULL,
+              missing, n_missing, r);
   }
   smooth(node, d->options.window, r->score, y);
 out:
   free(missing);
+  free(level);
   free(y);
   return st;
 }
@@ -155,9 +163,10 @@ static void describe(const struct glia_detector *d, const struct glia_telemetry_
 
   for (int64_t i = a->first; i <= a->last; i++) {
     const float v = node->values[i * node->n_metrics + map[c->column]];
-    if (!isfinite(v)) continue;
+    const double y = (double)r->expected[i * r->n_columns + c->column];
+    if (!isfinite(v) || !isfinite(y)) continue;
     observed += (double)v;
-    expected += (double)r->expected[i * r->n_columns + c->column];
+    expected += y;
     n++;
   }
   c->observed = observed / (double)n;
@@ -190,7 +199,7 @@ static void find_causes(const struct glia_detector *d, const struct glia_telemet
 }
 
 static glia_status add_alarm(struct glia_detect_result *r, const struct glia_telemetry_node *node,
-                             int64_t first, int64_t last)
+                             int64_t first, int64_t raised, int64_t last)
 {
   struct glia_detect_alarm *more = realloc(r->alarm, (size_t)(r->n_alarms + 1) * sizeof *more);
 
@@ -199,6 +208,7 @@ static glia_status add_alarm(struct glia_detect_result *r, const struct glia_tel
   struct glia_detect_alarm *a = &more[r->n_alarms++];
   *a = (struct glia_detect_alarm){.first = first,
                                   .last = last,
+                                  .raised = raised,
                                   .start_ns = node->time_ns[first],
                                   .end_ns = node->time_ns[last]};
   for (int64_t i = first; i <= last; i++) a->peak = fmax(a->peak, (double)r->score[i]);
@@ -214,6 +224,7 @@ glia_status glia_alarms_find_(const struct glia_detector *d, const struct glia_t
   struct part *part = malloc((size_t)(r->n_columns + 1) * sizeof *part);
   int64_t first = -1;
   int64_t last = -1;
+  int64_t raised = -1;
   int above = 0;
   glia_status st = GLIA_OK;
 
@@ -224,14 +235,15 @@ glia_status glia_alarms_find_(const struct glia_detector *d, const struct glia_t
     const bool on = above >= d->options.persistence;
     if (s > d->threshold || (on && s >= CLEAR * d->threshold)) {
       if (above == 0) first = i;
-      if (above < d->options.persistence) above++;
+      if (above < d->options.persistence && ++above == d->options.persistence) raised = i;
       last = i;
       continue;
     }
-    if (on) st = add_alarm(r, node, first, last);
+    if (on) st = add_alarm(r, node, first, raised, last);
     above = 0;
   }
-  if (st == GLIA_OK && above >= d->options.persistence) st = add_alarm(r, node, first, last);
+  if (st == GLIA_OK && above >= d->options.persistence)
+    st = add_alarm(r, node, first, raised, last);
   for (int64_t k = 0; k < r->n_alarms && st == GLIA_OK; k++)
     find_causes(d, node, map, r, part, &r->alarm[k]);
   free(part);

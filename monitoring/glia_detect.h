@@ -101,6 +101,7 @@ struct glia_detect_cause {
 
 struct glia_detect_alarm {
   int64_t first, last; /* samples, both inclusive */
+  int64_t raised;      /* the sample that made it an alarm */
   int64_t start_ns, end_ns;
   double peak; /* highest score */
   int n_causes;

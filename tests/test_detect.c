@@ -201,6 +201,53 @@ static void make_small(struct glia_telemetry_node *node)
   free(loads);
 }
 
+/* A minute of an agent at 10 Hz: waves with noise, and two gauges in bytes that grow all the time besides. */
+static void make_minute(struct glia_telemetry_node *node)
+{
+  make_small(node);
+  node->train_rows = 450;
+  for (int64_t i = 0; i < SMALL; i++) {
+    node->time_ns[i] = i * INT64_C(100000000);
+    for (int j = 0; j < 12; j++) {
+      const double wave =
+          sin(0.17 * (double)i + j) + 0.1 * glia_random_normal(9, (uint64_t)j, (uint64_t)i);
+      node->values[i * 12 + j] = (float)(j == 4 || j == 5 ? 1e6 * wave + 2e4 * (double)i : wave);
+    }
+  }
+  for (int j = 4; j < 6; j++) {
+    free(node->unit[j]);
+    node->unit[j] = strdup("B");
+  }
+}
+
+static void a_level_that_wanders_is_no_alarm_but_a_jump_is(void)
+{
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_BOTTLENECK);
+  struct glia_telemetry_node node;
+  struct glia_detector *d = NULL;
+  struct glia_detect_result r;
+
+  make_minute(&node);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &d), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_score(d, &node, &r), GLIA_OK);
+  CU_ASSERT_EQUAL(r.n_alarms, 0);
+  for (int64_t k = 0; k < r.n_alarms; k++)
+    tap_note("alarm %lld to %lld by %s", (long long)r.alarm[k].first, (long long)r.alarm[k].last,
+             r.alarm[k].cause[0].metric);
+  glia_detect_result_free(&r);
+  for (int64_t i = 520; i < 560; i++)
+    for (int j = 4; j < 6; j++) node.values[i * 12 + j] += 1e7f;
+  CU_ASSERT_EQUAL_FATAL(glia_detector_score(d, &node, &r), GLIA_OK);
+  CU_ASSERT_FATAL(r.n_alarms >= 1);
+  const struct glia_detect_alarm *a = &r.alarm[0];
+  CU_ASSERT(a->first >= 520 && a->first <= 522 && a->raised >= a->first + o.persistence - 1);
+  CU_ASSERT(a->cause[0].observed > a->cause[0].expected + 3e6);
+  CU_ASSERT(strcmp(a->cause[0].unit, "B") == 0 && strcmp(a->cause[1].unit, "B") == 0);
+  glia_detect_result_free(&r);
+  glia_detector_destroy(&d);
+  glia_telemetry_node_free(&node);
+}
+
 static void hash_of(struct glia_detector *d, char out[65])
 {
   struct glia_detector_info info;
@@ -402,6 +449,7 @@ static void too_little_is_refused(void)
 }
 
 TAP_MAIN("detect", TAP(sparse_finds_and_names_both_governors), TAP(alarms_need_no_labels),
+         TAP(a_level_that_wanders_is_no_alarm_but_a_jump_is),
          TAP(rows_not_trained_on_change_nothing), TAP(validation_rows_do_not_reach_the_scaler),
          TAP(constant_and_missing_columns_are_left_out), TAP(metrics_are_found_by_name),
          TAP(a_file_keeps_everything), TAP(too_little_is_refused))
