@@ -32,6 +32,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_recorder_open(const char *path, bool fo
 GLIA_API GLIA_NODISCARD glia_status glia_recorder_add(struct glia_recorder *recorder,
                                                       const struct glia_agent_row *row);
 
+/** Note an event, "job 1 start". Errors: GLIA_E_IO. */
+GLIA_API GLIA_NODISCARD glia_status glia_recorder_event(struct glia_recorder *recorder,
+                                                        int64_t time_ns, const char *text);
+
 /** Finish the file; *recorder is gone in any case and set to NULL. Errors: GLIA_E_IO. */
 GLIA_API GLIA_NODISCARD glia_status glia_recorder_close(struct glia_recorder **recorder);
 

@@ -119,6 +119,12 @@ glia_status glia_recorder_add(struct glia_recorder *recorder, const struct glia_
   return GLIA_OK;
 }
 
+glia_status glia_recorder_event(struct glia_recorder *recorder, int64_t time_ns, const char *text)
+{
+  GLIA_TRY(glia_telemetry_event(recorder->file, time_ns, "", text));
+  return GLIA_OK;
+}
+
 glia_status glia_recorder_close(struct glia_recorder **recorder)
 {
   const glia_status st = glia_telemetry_commit(&(*recorder)->file);
