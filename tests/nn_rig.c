@@ -26,9 +26,9 @@ glia_status rig_start(struct rig *r, const char *yaml, uint64_t seed, int thread
   const int64_t seed_in = (int64_t)seed;
 
   GLIA_TRY(rig_build(r, yaml));
-  GLIA_TRY(glia_program_compile(r->g, NULL, &r->p));
+  GLIA_TRY(glia_program_compile(r->g, r->kernels, &r->p));
   GLIA_TRY(glia_program_verify(r->p));
-  GLIA_TRY(glia_engine_create(r->p, threads, NULL,
+  GLIA_TRY(glia_engine_create(r->p, threads, r->exchange,
                               (r->n_rows + r->micro_batch - 1) / r->micro_batch, &r->e));
   const int n = glia_graph_states(r->g, &state);
   for (int i = 0; i < n; i++) glia_model_initialize(r->m, seed, i, glia_engine_state(r->e, i));

@@ -20,7 +20,9 @@ struct rig {
       n_classes;       /* rows of a step; the last micro-batch is padded with weight 0 */
   const float *weight; /* [n_rows], NULL: 1 */
   int64_t fail_at;     /* micro-batch whose fill fails, -1: none */
-  void *taken;         /* where outputs of predict go [n_rows, row], NULL: nowhere */
+  const struct glia_kernels *kernels; /* NULL: reference kernels */
+  struct glia_exchange *exchange;     /* NULL: this process alone */
+  void *taken;                        /* where outputs of predict go [n_rows, row], NULL: nowhere */
 };
 
 /* One real field: rows of `dim` [rank]. */

@@ -149,9 +149,13 @@ glia_status session_build(struct session *s)
   return glia_agree(s->comm, build_engine(s));
 }
 
-static bool is_parameter(const char *path) { return strncmp(path, "params/", 7) == 0; }
+/* Parameters, and what layers keep beside them (means of batch_norm): what evaluation reads. */
+static bool is_of_model(const char *path)
+{
+  return strncmp(path, "params/", 7) == 0 || strncmp(path, "state/", 6) == 0;
+}
 
-glia_status session_load(struct session *s, struct glia_checkpoint *c, bool parameters_only)
+glia_status session_load(struct session *s, struct glia_checkpoint *c, bool model_only)
 {
   glia_status st = GLIA_OK;
   struct glia_array *wanted = calloc((size_t)s->n_arrays + 1, sizeof *wanted);
@@ -159,8 +163,8 @@ glia_status session_load(struct session *s, struct glia_checkpoint *c, bool para
 
   if (wanted == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
   for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
-    if (!parameters_only || is_parameter(s->array[i].path)) wanted[n++] = s->array[i];
-  if (st == GLIA_OK && c != NULL) st = glia_checkpoint_read(c, n, wanted, !parameters_only);
+    if (!model_only || is_of_model(s->array[i].path)) wanted[n++] = s->array[i];
+  if (st == GLIA_OK && c != NULL) st = glia_checkpoint_read(c, n, wanted, !model_only);
   st = glia_agree(s->comm, st);
   for (int i = 0; st == GLIA_OK && i < n; i++)
     st = glia_comm_bcast(s->comm, wanted[i].data, glia_type_bytes(&wanted[i].type), 0);

@@ -44,7 +44,7 @@ GLIA_NODISCARD glia_status session_initialize(struct session *s);
 /** Take arrays from a checkpoint that rank 0 has open (NULL elsewhere): parameters alone, or the whole state.
  *  Collective: yes. */
 GLIA_NODISCARD glia_status session_load(struct session *s, struct glia_checkpoint *c,
-                                        bool parameters_only);
+                                        bool model_only);
 
 /** Free all. Collective: yes. */
 void session_close(struct session *s);

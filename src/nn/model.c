@@ -74,6 +74,41 @@ glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const
   return p->value;
 }
 
+glia_value glia_layer_state_(struct glia_model *m, struct nn_layer *l, const char *name, int rank,
+                             const int64_t *dim, double first)
+{
+  const struct glia_type type = glia_type_make(m->dtype, rank, dim);
+  const struct glia_state *state;
+  char path[320];
+
+  snprintf(path, sizeof path, "state/%s/%s", l->name, name);
+  for (int i = 0; i < m->n_kept; i++)
+    if (strcmp(m->kept[i].path, path) == 0) return m->kept[i].value;
+  if (m->n_kept == m->kept_capacity) {
+    const int more = m->kept_capacity > 0 ? 2 * m->kept_capacity : 8;
+    struct nn_kept *k = glia_arena_take(&m->arena, (size_t)more, sizeof *k);
+    if (k == NULL) return glia_graph_fail(m->g, GLIA_E_MEMORY, "state %s", path);
+    if (m->n_kept > 0) memcpy(k, m->kept, (size_t)m->n_kept * sizeof *k);
+    m->kept = k;
+    m->kept_capacity = more;
+  }
+  const char *own = glia_arena_text(&m->arena, path);
+  if (own == NULL) return glia_graph_fail(m->g, GLIA_E_MEMORY, "state %s", path);
+  struct nn_kept *k = &m->kept[m->n_kept++];
+  *k = (struct nn_kept){.path = own,
+                        .state = glia_graph_states(m->g, &state),
+                        .value = glia_state(m->g, path, type),
+                        .next = GLIA_NONE,
+                        .first = first};
+  return k->value;
+}
+
+void glia_layer_keep_(struct glia_model *m, glia_value state, glia_value next)
+{
+  for (int i = 0; i < m->n_kept; i++)
+    if (m->kept[i].value == state) m->kept[i].next = next;
+}
+
 static int by_path(const void *a, const void *b)
 {
   const struct nn_parameter *p = a, *q = b;
@@ -207,25 +242,40 @@ int64_t glia_model_size(const struct glia_model *m)
   return n;
 }
 
+/* Initial values of a state; NULL: zeros. */
+static const char *init_of(const struct glia_model *m, int state, struct nn_init *init)
+{
+  for (int i = 0; i < m->n_parameters; i++)
+    if (m->parameter[i].state == state) {
+      *init = m->parameter[i].init;
+      return m->parameter[i].path;
+    }
+  for (int i = 0; i < m->n_kept; i++)
+    if (m->kept[i].state == state) {
+      *init = (struct nn_init){m->kept[i].first, 0.0};
+      return m->kept[i].path;
+    }
+  return NULL;
+}
+
 void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state, void *out)
 {
   const struct glia_state *states;
   const int n_states = glia_graph_states(m->g, &states);
-  const struct nn_parameter *p = NULL;
+  struct nn_init init;
 
   if (state < 0 || state >= n_states) return;
-  for (int i = 0; i < m->n_parameters; i++)
-    if (m->parameter[i].state == state) p = &m->parameter[i];
-  if (p == NULL) {
+  const char *path = init_of(m, state, &init);
+  if (path == NULL) {
     memset(out, 0, glia_type_bytes(&states[state].type));
     return;
   }
-  const uint64_t key = glia_random_stream(seed, p->path);
+  const uint64_t key = glia_random_stream(seed, path);
   const int64_t n = glia_type_count(&states[state].type);
   for (int64_t i = 0; i < n; i++) {
-    double v = p->init.offset;
-    if (p->init.spread != 0.0)
-      v += p->init.spread * (2.0 * glia_random_uniform(key, 0, (uint64_t)i) - 1.0);
+    double v = init.offset;
+    if (init.spread != 0.0)
+      v += init.spread * (2.0 * glia_random_uniform(key, 0, (uint64_t)i) - 1.0);
     if (m->dtype == GLIA_F32)
       ((float *)out)[i] = (float)v;
     else

@@ -129,6 +129,10 @@ static glia_status build_train(struct glia_model *m)
   const glia_value ok = glia_compare(g, GLIA_GT, finite, zero);
   for (int i = 0; i < m->n_parameters; i++)
     if (dp[i] != GLIA_NONE) GLIA_TRY(update(m, e, &m->parameter[i], dp[i], ok));
+  for (int i = 0; i < m->n_kept; i++)
+    if (m->kept[i].next != GLIA_NONE)
+      glia_entry_write(g, e, m->kept[i].value,
+                       glia_select(g, ok, m->kept[i].next, m->kept[i].value));
   glia_entry_output(g, e, "loss", loss);
   glia_entry_output(g, e, "finite", finite);
   glia_entry_output(g, e, "failed", failed);

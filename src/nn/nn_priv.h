@@ -83,6 +83,47 @@ struct nn_init {
 glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const char *name,
                                  int rank, const int64_t *dim, struct nn_init init);
 
+/** State "state/<layer>/<name>" that training keeps beside the parameters, `first` everywhere at first; the one made before
+ *  on the second call. */
+glia_value glia_layer_state_(struct glia_model *m, struct nn_layer *l, const char *name, int rank,
+                             const int64_t *dim, double first);
+/** What such a state is after a step of training: an epilogue value. */
+void glia_layer_keep_(struct glia_model *m, glia_value state, glia_value next);
+
+/* One number for all spatial axes, or a list. */
+struct nn_extents {
+  int n; /* 0: not given; 1: for every axis */
+  int64_t at[3];
+};
+/* A window as configured. */
+struct nn_window {
+  struct nn_extents kernel, stride, padding, dilation;
+  bool same; /* padding: same */
+};
+
+/** Child `key` of a map ("": the node itself), a number or a list of up to 3, each at least lo. */
+GLIA_NODISCARD glia_status glia_extents_read_(const struct glia_yaml *map, const char *key,
+                                              int64_t lo, struct nn_extents *out);
+/** Extents for `rank` axes into out [rank]; `usual` where none is given. what: for messages. */
+GLIA_NODISCARD glia_status glia_extents_of_(const struct nn_layer *l, const char *what,
+                                            const struct nn_extents *e, int rank, int64_t usual,
+                                            int64_t *out);
+/** kernel, stride, padding, dilation of a layer's options; a bare number or list is the kernel. */
+GLIA_NODISCARD glia_status glia_window_read_(const struct nn_layer *l,
+                                             const struct glia_yaml *options, struct nn_window *w);
+/** The window on x [b, channels, 1 to 3 axes]; refuses what does not fit. */
+GLIA_NODISCARD glia_status glia_window_of_(const struct glia_model *m, const struct nn_layer *l,
+                                           glia_value x, const struct nn_window *w,
+                                           bool stride_is_kernel, struct glia_window *out);
+
+/* Normalisation: words of option `norm`; d^2 or |d|; d / sqrt(spread + eps) or d / (spread + eps); w x + b for each channel
+ * of x [b, channels, ...] with parameters weight and bias. */
+extern const char *const glia_norms_[];
+glia_value glia_spread_(struct glia_graph *g, glia_value d, bool l1);
+glia_value glia_scaled_down_(struct glia_graph *g, glia_value d, glia_value spread, double eps,
+                             bool l1);
+glia_value glia_channels_affine_(struct glia_model *m, struct nn_layer *l, glia_value x);
+
 /** Type of a value; "[28, 28]" of the rows of a value [b, 28, 28] into out [size]. */
 const struct glia_type *glia_value_type_(const struct glia_model *m, glia_value v);
 const char *glia_row_text_(const struct glia_model *m, glia_value v, char *out, size_t size);
@@ -188,6 +229,14 @@ struct nn_parameter {
   struct nn_optimizer optimizer;
 };
 
+/* A state that layers keep. */
+struct nn_kept {
+  const char *path;
+  int state;
+  glia_value value, next; /* next: GLIA_NONE where it stays */
+  double first;
+};
+
 struct glia_model {
   struct glia_arena arena;
   struct glia_graph *g;
@@ -201,6 +250,8 @@ struct glia_model {
   int n_parameters, parameters_capacity;
   struct nn_parameter *parameter; /* in byte order of paths, once the chain stands */
   struct glia_model_parameter *listed;
+  int n_kept, kept_capacity;
+  struct nn_kept *kept;
   int n_losses;
   struct nn_loss *loss;
   struct nn_optimizer optimizer; /* of parameters in no group */

@@ -1,0 +1,171 @@
+/* Layers with windows and norms: batch norm's statistics and states, and what is refused where. PyTorch checks the rest. */
+#include "nn_rig.h"
+#include "tap.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static glia_status begin(struct rig *r, const char *yaml, const double *x, int rank,
+                         const int64_t *dim, int64_t rows, int64_t micro_batch)
+{
+  *r = (struct rig){.n_fields = 1, .micro_batch = micro_batch, .n_rows = rows};
+  r->field[0] = rig_field("x", GLIA_F64, rank, dim);
+  r->data[0] = x;
+  return rig_start(r, yaml, 1, 1);
+}
+
+/* Two micro-batches, the second with one row of padding: state and loss by hand. */
+static void batch_norm_keeps_averages_of_what_is_no_padding(void)
+{
+  const double x[] = {1, 3, 8, 2,
+                      6}; /* rows of one channel: means 4, 4; unbiased variances 13, 8 */
+  struct rig r;
+
+  CU_ASSERT_EQUAL_FATAL(begin(&r,
+                              "dtype: f64\nmodel: [{batch_norm: {momentum: 0.25, eps: "
+                              "1.0}}]\nloss: l1\noptimizer: {sgd: {lr: 0.0}}\n",
+                              x, 1, (int64_t[]){1}, 5, 3),
+                        GLIA_OK);
+  double *mean = rig_state(&r, "state/00-batch_norm/mean", NULL),
+         *var = rig_state(&r, "state/00-batch_norm/var", NULL);
+  CU_ASSERT_EQUAL(mean[0], 0.0);
+  CU_ASSERT_EQUAL(var[0], 1.0);
+  CU_ASSERT_EQUAL(rig_step(&r, "train", 0.0, 1), GLIA_OK);
+  CU_ASSERT_DOUBLE_EQUAL(mean[0], 0.25 * 4.0, 1e-14);
+  CU_ASSERT_DOUBLE_EQUAL(var[0], 0.75 + 0.25 * (13.0 + 8.0) / 2.0, 1e-14);
+  const double a = sqrt(26.0 / 3.0 + 1.0), b = sqrt(4.0 + 1.0); /* biased */
+  CU_ASSERT_DOUBLE_EQUAL(rig_output(&r, "train", "loss"), ((3 + 1 + 4) / a + (2 + 2) / b) / 5.0,
+                         1e-14);
+  const double kept = mean[0], scale = sqrt(var[0] + 1.0);
+  double y[6], want = 0.0;
+  r.taken = y;
+  CU_ASSERT_EQUAL(rig_step(&r, "predict", 0.0, 2), GLIA_OK);
+  for (int i = 0; i < 5; i++) CU_ASSERT_DOUBLE_EQUAL(y[i], (x[i] - kept) / scale, 1e-14);
+  for (int i = 0; i < 5; i++) want += fabs(x[i] - kept) / scale;
+  CU_ASSERT_EQUAL(rig_step(&r, "eval", 0.0, 2), GLIA_OK);
+  CU_ASSERT_DOUBLE_EQUAL(rig_output(&r, "eval", "loss_sum"), want, 1e-13);
+  CU_ASSERT_EQUAL(mean[0], kept); /* evaluation moves nothing */
+  rig_end(&r);
+}
+
+static void a_micro_batch_of_padding_alone_harms_nothing(void)
+{
+  const double x[] = {1, 5, 0, 0};
+  const float weight[] = {1, 1, 0, 0};
+  struct rig r;
+
+  CU_ASSERT_EQUAL_FATAL(
+      begin(&r,
+            "dtype: f64\nmodel: [batch_norm, {linear: 1}]\nloss: l1\noptimizer: {sgd: {lr: 0.1}}\n",
+            x, 1, (int64_t[]){1}, 4, 2),
+      GLIA_OK);
+  r.weight = weight;
+  CU_ASSERT_EQUAL(rig_step(&r, "train", 0.1, 1), GLIA_OK);
+  CU_ASSERT(isfinite(rig_output(&r, "train", "loss")));
+  CU_ASSERT_EQUAL(rig_output(&r, "train", "finite"), 1.0);
+  CU_ASSERT_DOUBLE_EQUAL(*(double *)rig_state(&r, "state/00-batch_norm/mean", NULL), 0.1 * 3.0,
+                         1e-14);
+  CU_ASSERT_DOUBLE_EQUAL(*(double *)rig_state(&r, "state/00-batch_norm/var", NULL), 0.9 + 0.1 * 8.0,
+                         1e-14);
+  rig_end(&r);
+}
+
+static void a_step_that_is_not_finite_keeps_the_statistics(void)
+{
+  const double x[] = {1, NAN};
+  struct rig r;
+
+  CU_ASSERT_EQUAL_FATAL(
+      begin(&r, "dtype: f64\nmodel: [batch_norm]\nloss: l1\n", x, 1, (int64_t[]){1}, 2, 2),
+      GLIA_OK);
+  CU_ASSERT_EQUAL(rig_step(&r, "train", 0.1, 1), GLIA_OK);
+  CU_ASSERT_EQUAL(rig_output(&r, "train", "finite"), 0.0);
+  CU_ASSERT_EQUAL(*(double *)rig_state(&r, "state/00-batch_norm/mean", NULL), 0.0);
+  CU_ASSERT_EQUAL(*(double *)rig_state(&r, "state/00-batch_norm/var", NULL), 1.0);
+  rig_end(&r);
+}
+
+static void conv_has_pytorchs_shapes_and_bounds(void)
+{
+  static const double x[3 * 8 * 8];
+  struct rig r;
+  int64_t n = 0;
+  double largest = 0.0;
+
+  CU_ASSERT_EQUAL_FATAL(
+      begin(&r,
+            "dtype: f64\nmodel: [{conv: {channels: 12, kernel: [3, 5], groups: 3}}]\nloss: l1\n", x,
+            3, (int64_t[]){3, 8, 8}, 1, 1),
+      GLIA_OK);
+  const double *w = rig_state(&r, "params/00-conv/weight", &n);
+  const double bound = 1.0 / sqrt(15.0);
+  CU_ASSERT_EQUAL(n, 12 * 1 * 15);
+  for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(w[i]));
+  CU_ASSERT(largest <= bound && largest > 0.95 * bound);
+  const double *b = rig_state(&r, "params/00-conv/bias", &n);
+  CU_ASSERT_EQUAL(n, 12);
+  CU_ASSERT(fabs(b[0]) <= bound && b[0] != 0.0);
+  rig_end(&r);
+}
+
+static void what_does_not_fit_is_refused_with_its_line(void)
+{
+  static const struct {
+    const char *layer, *text;
+    int rank;
+    int64_t dim[3];
+  } table[] = {
+      {"conv: {channels: 4, kernel: 3}",
+       "run.yaml:2: model.0.conv: layer 00-conv: input has rows of shape [64], expected channels",
+       1,
+       {64}},
+      {"conv: {channels: 4, kernel: 5}",
+       "run.yaml:2: model.0.conv: layer 00-conv: kernel reaches over 5 rows of axis 1",
+       3,
+       {3, 4, 8}},
+      {"conv: {channels: 4, kernel: [3, 3, 3]}",
+       "kernel has 3 numbers, input has rows with 2 spatial axes",
+       3,
+       {3, 8, 8}},
+      {"conv: {channels: 4, kernel: 3, groups: 2}", "2 groups divide", 3, {3, 8, 8}},
+      {"conv: {channels: 4}", "conv needs kernel", 3, {3, 8, 8}},
+      {"conv: {kernel: 4}", "conv needs channels", 3, {3, 8, 8}},
+      {"conv: {channels: 4, kernal: 3}", "did you mean 'kernel'", 3, {3, 8, 8}},
+      {"conv: {channels: 4, kernel: 3, stride: 2, padding: same}",
+       "padding: same goes with stride 1",
+       3,
+       {3, 8, 8}},
+      {"conv: {channels: 4, kernel: 3, padding: 8, padding_mode: circular}",
+       "padding of",
+       3,
+       {3, 4, 4}},
+      {"max_pool: 9", "kernel reaches over 9 rows", 3, {3, 8, 8}},
+      {"max_pool: ", "max_pool needs kernel", 3, {3, 8, 8}},
+      {"global_avg_pool: ", "expected channels and spatial axes", 1, {8}},
+      {"resize: {mode: linear}", "resize needs size", 3, {3, 8, 8}},
+      {"group_norm: 2",
+       "2 groups do not divide the channels of rows of shape [3, 8, 8]",
+       3,
+       {3, 8, 8}},
+      {"batch_norm: ", "input has rows of one number", 0, {0}},
+  };
+
+  for (size_t i = 0; i < GLIA_COUNT(table); i++) {
+    char yaml[256];
+    struct rig r = {.n_fields = 1, .micro_batch = 2, .n_rows = 2};
+    r.field[0] = rig_field("x", GLIA_F32, table[i].rank, table[i].dim);
+    snprintf(yaml, sizeof yaml, "model:\n  - %s\nloss: l1\n", table[i].layer);
+    const glia_status st = rig_build(&r, yaml);
+    CU_ASSERT_NOT_EQUAL(st, GLIA_OK);
+    if (strstr(glia_trace_message(), table[i].text) == NULL)
+      tap_note("%s: %s", table[i].layer, glia_trace_message());
+    CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), table[i].text));
+    rig_end(&r);
+  }
+}
+
+TAP_MAIN("norm", TAP(batch_norm_keeps_averages_of_what_is_no_padding),
+         TAP(a_micro_batch_of_padding_alone_harms_nothing),
+         TAP(a_step_that_is_not_finite_keeps_the_statistics),
+         TAP(conv_has_pytorchs_shapes_and_bounds), TAP(what_does_not_fit_is_refused_with_its_line))
