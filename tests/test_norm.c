@@ -1,4 +1,4 @@
-/* Layers with windows and norms: batch norm's statistics and states, and what is refused where. PyTorch checks the rest. */
+/* Layers with windows and norms, and embedding: batch norm's statistics and states, and what is refused where. PyTorch checks the rest. */
 #include "nn_rig.h"
 #include "tap.h"
 
@@ -109,6 +109,50 @@ static void conv_has_pytorchs_shapes_and_bounds(void)
   rig_end(&r);
 }
 
+static void embedding_takes_rows_and_learns_them(void)
+{
+  static const uint8_t x[] = {2, 0, 2, 1};
+  struct rig r = {.n_fields = 1, .micro_batch = 2, .n_rows = 2, .data = {x}};
+  double y[8];
+
+  r.field[0] = rig_field("x", GLIA_U8, 1, (int64_t[]){2});
+  CU_ASSERT_EQUAL_FATAL(rig_start(&r,
+                                  "dtype: f64\nmodel: [{embedding: {count: 4, size: 2}}]\nloss: "
+                                  "l1\noptimizer: {sgd: {lr: 1.0}}\n",
+                                  1, 1),
+                        GLIA_OK);
+  double *w = rig_state(&r, "params/00-embedding/weight", NULL);
+  for (int i = 0; i < 8; i++) w[i] = i + 1;
+  r.taken = y;
+  CU_ASSERT_EQUAL(rig_step(&r, "predict", 0.0, 1), GLIA_OK);
+  for (int i = 0; i < 8; i++) CU_ASSERT_EQUAL(y[i], 2 * x[i / 2] + i % 2 + 1);
+  CU_ASSERT_EQUAL(rig_step(&r, "train", 1.0, 1), GLIA_OK);
+  const double want[] = {1 - 0.5, 2 - 0.5, 3 - 0.5, 4 - 0.5, 5 - 1.0, 6 - 1.0, 7, 8};
+  for (int i = 0; i < 8; i++) CU_ASSERT_DOUBLE_EQUAL(w[i], want[i], 1e-15);
+  rig_end(&r);
+}
+
+static void embedding_starts_standard_normal(void)
+{
+  static const int32_t x[1];
+  struct rig r = {.n_fields = 1, .micro_batch = 1, .n_rows = 1, .data = {x}};
+  double mean = 0.0, square = 0.0;
+  int64_t n = 0;
+
+  r.field[0] = rig_field("x", GLIA_I32, 0, NULL);
+  CU_ASSERT_EQUAL_FATAL(
+      rig_start(&r, "model: [{embedding: {count: 200, size: 50}}]\nloss: l1\n", 3, 1), GLIA_OK);
+  const float *w = rig_state(&r, "params/00-embedding/weight", &n);
+  CU_ASSERT_EQUAL_FATAL(n, 10000);
+  for (int64_t i = 0; i < n; i++) {
+    mean += (double)w[i] / (double)n;
+    square += (double)w[i] * (double)w[i] / (double)n;
+  }
+  CU_ASSERT_DOUBLE_EQUAL(mean, 0.0, 0.04); /* four standard errors */
+  CU_ASSERT_DOUBLE_EQUAL(square, 1.0, 4 * sqrt(2.0 / 10000));
+  rig_end(&r);
+}
+
 static void what_does_not_fit_is_refused_with_its_line(void)
 {
   static const struct {
@@ -168,4 +212,5 @@ static void what_does_not_fit_is_refused_with_its_line(void)
 TAP_MAIN("norm", TAP(batch_norm_keeps_averages_of_what_is_no_padding),
          TAP(a_micro_batch_of_padding_alone_harms_nothing),
          TAP(a_step_that_is_not_finite_keeps_the_statistics),
-         TAP(conv_has_pytorchs_shapes_and_bounds), TAP(what_does_not_fit_is_refused_with_its_line))
+         TAP(conv_has_pytorchs_shapes_and_bounds), TAP(embedding_takes_rows_and_learns_them),
+         TAP(embedding_starts_standard_normal), TAP(what_does_not_fit_is_refused_with_its_line))

@@ -61,7 +61,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
     in = glia_pad_border(m->g, in, 2 + k, w.low[k], w.high[k], (glia_padding)o->mode);
     w.low[k] = w.high[k] = 0;
   }
-  const struct nn_init init = {0.0, 1.0 / sqrt((double)n)};
+  const struct nn_init init = {.spread = 1.0 / sqrt((double)n)};
   *y = glia_conv(m->g, in, glia_layer_parameter_(m, l, "weight", w.rank + 2, dim, init), &w,
                  o->groups);
   if (o->bias)

@@ -21,8 +21,9 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
   const glia_value spread = glia_reduce_mean(g, glia_spread_(g, d, l1), 1, &last, true);
   *y = glia_scaled_down_(g, d, spread, l->v[EPS], l1);
   if (l->v[AFFINE] == 0.0) return GLIA_OK;
-  *y = glia_mul(g, *y, glia_layer_parameter_(m, l, "weight", 1, &n, (struct nn_init){1.0, 0.0}));
-  *y = glia_add(g, *y, glia_layer_parameter_(m, l, "bias", 1, &n, (struct nn_init){0.0, 0.0}));
+  *y = glia_mul(g, *y,
+                glia_layer_parameter_(m, l, "weight", 1, &n, (struct nn_init){.offset = 1.0}));
+  *y = glia_add(g, *y, glia_layer_parameter_(m, l, "bias", 1, &n, (struct nn_init){.offset = 0.0}));
   return GLIA_OK;
 }
 

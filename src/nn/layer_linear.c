@@ -26,11 +26,11 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
   const double spread[] = {[PYTORCH] = each, [GLOROT] = both, [ZEROS] = 0.0};
   const int init = (int)l->v[INIT];
   const glia_value w = glia_layer_parameter_(m, l, "weight", 2, (int64_t[]){units, n},
-                                             (struct nn_init){0.0, spread[init]});
+                                             (struct nn_init){.spread = spread[init]});
 
   *y = glia_matmul(m->g, x[0], w, false, true);
   if (l->v[BIAS] != 0.0) {
-    const struct nn_init of_bias = {0.0, init == PYTORCH ? each : 0.0};
+    const struct nn_init of_bias = {.spread = init == PYTORCH ? each : 0.0};
     *y = glia_add(m->g, *y, glia_layer_parameter_(m, l, "bias", 1, &units, of_bias));
   }
   return GLIA_OK;

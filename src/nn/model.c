@@ -252,7 +252,7 @@ static const char *init_of(const struct glia_model *m, int state, struct nn_init
     }
   for (int i = 0; i < m->n_kept; i++)
     if (m->kept[i].state == state) {
-      *init = (struct nn_init){m->kept[i].first, 0.0};
+      *init = (struct nn_init){.offset = m->kept[i].first};
       return m->kept[i].path;
     }
   return NULL;
@@ -276,6 +276,7 @@ void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
     double v = init.offset;
     if (init.spread != 0.0)
       v += init.spread * (2.0 * glia_random_uniform(key, 0, (uint64_t)i) - 1.0);
+    if (init.normal != 0.0) v += init.normal * glia_random_normal(key, 0, (uint64_t)i);
     if (m->dtype == GLIA_F32)
       ((float *)out)[i] = (float)v;
     else

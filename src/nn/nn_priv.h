@@ -74,9 +74,9 @@ struct nn_layer {
 GLIA_NODISCARD glia_status glia_layer_error_(const struct nn_layer *l, const char *format, ...)
     GLIA_PRINTF(2, 3);
 
-/* Initial values: offset + spread u, with u uniform in (-1, 1). */
+/* Initial values: offset + spread u + normal z, with u uniform in (-1, 1) and z standard normal. */
 struct nn_init {
-  double offset, spread;
+  double offset, spread, normal;
 };
 
 /** Parameter "params/<layer>/<name>" of this shape; the one made before on the second call. */

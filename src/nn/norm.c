@@ -24,8 +24,9 @@ glia_value glia_channels_affine_(struct glia_model *m, struct nn_layer *l, glia_
   int64_t dim[GLIA_MAX_RANK] = {n};
 
   for (int k = 1; k < rank; k++) dim[k] = 1;
-  const glia_value w = glia_layer_parameter_(m, l, "weight", 1, &n, (struct nn_init){1.0, 0.0});
-  const glia_value b = glia_layer_parameter_(m, l, "bias", 1, &n, (struct nn_init){0.0, 0.0});
+  const glia_value w =
+      glia_layer_parameter_(m, l, "weight", 1, &n, (struct nn_init){.offset = 1.0});
+  const glia_value b = glia_layer_parameter_(m, l, "bias", 1, &n, (struct nn_init){.offset = 0.0});
   return glia_add(m->g, glia_mul(m->g, x, glia_reshape(m->g, w, rank, dim)),
                   glia_reshape(m->g, b, rank, dim));
 }

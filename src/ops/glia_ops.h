@@ -173,6 +173,33 @@ GLIA_API glia_value glia_gather(struct glia_graph *g, glia_value x, glia_value i
 GLIA_API glia_value glia_scatter_add(struct glia_graph *g, glia_value x, glia_value index,
                                      int64_t n);
 
+/** Sums of all rows up to each one along an axis, or (reverse) from each one on. */
+GLIA_API glia_value glia_cumsum(struct glia_graph *g, glia_value x, int axis, bool reverse);
+/** Products of all rows up to each one; the derivative wants numbers that are not 0. */
+GLIA_API glia_value glia_cumprod(struct glia_graph *g, glia_value x, int axis);
+/** Places (i32) of the numbers of the last axis in rising or falling order: stable, a NaN counts as the largest. */
+GLIA_API glia_value glia_argsort(struct glia_graph *g, glia_value x, bool falling);
+/** y[..., j] = x[..., index[..., j]]: x [..., n], index [..., k] (integer; outside: 0) -> [..., k]. */
+GLIA_API glia_value glia_take_along(struct glia_graph *g, glia_value x, glia_value index);
+GLIA_API glia_value glia_sort(struct glia_graph *g, glia_value x, bool falling);
+/** The k largest of the last axis, falling, and their places (*index, i32; may be NULL). */
+GLIA_API glia_value glia_top_k(struct glia_graph *g, glia_value x, int64_t k, glia_value *index);
+
+/* Rows of x [rows, ...] by segment [rows] (integer; rows with one outside 0 .. n - 1 are left out) -> [n, ...]; an empty
+ * segment is 0. The derivative of max goes to the first among ties. */
+GLIA_API glia_value glia_segment_sum(struct glia_graph *g, glia_value x, glia_value segment,
+                                     int64_t n);
+GLIA_API glia_value glia_segment_mean(struct glia_graph *g, glia_value x, glia_value segment,
+                                      int64_t n);
+GLIA_API glia_value glia_segment_max(struct glia_graph *g, glia_value x, glia_value segment,
+                                     int64_t n);
+/** Row (i32) of each segment's largest, column by column; -1: empty. */
+GLIA_API glia_value glia_segment_argmax(struct glia_graph *g, glia_value x, glia_value segment,
+                                        int64_t n);
+/** Softmax over the rows of each segment, column by column: [rows, ...]. Every row needs a segment. */
+GLIA_API glia_value glia_segment_softmax(struct glia_graph *g, glia_value x, glia_value segment,
+                                         int64_t n);
+
 /** log(softmax(x)) along the last axis, shifted by the largest. */
 GLIA_API glia_value glia_log_softmax(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_softmax(struct glia_graph *g, glia_value x);
