@@ -1,6 +1,7 @@
 /* What was run last, and what is planned: the records, and docs/methods.md made from them. */
 #include "study_priv.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +53,8 @@ static void print_study(FILE *f, const struct glia_study *s)
 {
   fprintf(f, "## %s\n\n", s->name);
   if (s->number > 0) fprintf(f, "Method %d. ", s->number);
-  fprintf(f, "%c%s: %lld seeds (%lld with `--quick`).\n", s->title[0] - 'a' + 'A', s->title + 1,
-          (long long)s->seeds, (long long)s->quick_seeds);
+  fprintf(f, "%c%s: %lld seeds (%lld with `--quick`).\n", toupper((unsigned char)s->title[0]),
+          s->title + 1, (long long)s->seeds, (long long)s->quick_seeds);
   if (s->data != NULL) fprintf(f, "Needs %s.\n", s->data);
   fprintf(f, "\n| variant | what | |\n|---|---|---|\n");
   for (const struct study_variant *v = s->variant; v->name != NULL; v++)
