@@ -9,6 +9,8 @@ epochs=${epochs:-1} least=${least:-0.80}
 exits 0 "$glia" data import idx --train "$images"/train-images-idx3-ubyte.gz "$images"/train-labels-idx1-ubyte.gz \
   --test "$images"/t10k-images-idx3-ubyte.gz "$images"/t10k-labels-idx1-ubyte.gz -o fashion.h5 --json && grep -q '60000' "$out"
 point "the four files become a data set"
+# The rate falls along a cosine. At a constant 1e-3 the last steps still jump: 0.872 to 0.877 over three seeds after five epochs
+# (PyTorch 1.13, same model and rate: 0.869 for the one seed tried); along the cosine 0.886 and 0.887.
 cat >run.yaml <<'END'
 seed: 1
 data: {file: fashion.h5, batch: 128, micro_batch: 64, shuffle: true, last: pad}
@@ -21,6 +23,7 @@ model:
   - linear: 10
 loss: cross_entropy
 optimizer: {adam: {lr: 1e-3}}
+lr_schedule: {cosine: {warmup: 100}}
 checkpoint: {dir: run}
 END
 within_s=$((${LIMIT:-300} - 10))
