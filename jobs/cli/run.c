@@ -4,7 +4,6 @@
 #include "glia_text.h"
 
 #include <signal.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
