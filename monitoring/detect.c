@@ -22,7 +22,7 @@ static const double SPREAD_LEAST[] = {
 static const double CAP = 12.0;
 /* The highest of some hundred scores is not the highest of a day. */
 static const double MARGIN = 1.4;
-/* Recordings longer than this tell the usual levels of gauges; window of their running median for shorter ones. */
+/* Recordings longer than this tell the usual levels of what wanders; window of their running median for shorter ones. */
 static const double LONG_S = 3600.0;
 static const double LEVEL_S = 30.0;
 
@@ -303,7 +303,7 @@ glia_status glia_detector_ready_(struct glia_detector *d)
   return GLIA_OK;
 }
 
-/* A short recording cannot tell how far memory in use, or a load average, wanders in a day: gauges then count relative to
+/* A short recording cannot tell how far memory in use, or a load average, wanders in a day: such levels then count relative to
  * their running median, which a short fault does not move. A long one can, and the published method takes all as they are. */
 static double level_s_of(const struct glia_detector *d, const struct glia_telemetry_node *node,
                          const struct rows *r)

@@ -32,12 +32,10 @@ static bool spans_decades(const char *unit)
   return n > 2 && strcmp(unit + n - 2, "/s") == 0 && strcmp(unit, "s/s") != 0;
 }
 
-/* A gauge shows a level: memory in use, a load average. */
-static bool is_gauge(const char *unit)
+/* Levels that wander: bytes in use, and load averages, which are means over minutes. */
+static bool wanders(const char *name, const char *unit)
 {
-  const size_t n = strlen(unit);
-
-  return n < 2 || strcmp(unit + n - 2, "/s") != 0;
+  return strcmp(unit, "B") == 0 || strncmp(name, "node_load", 9) == 0;
 }
 
 /* Values of a window in time, kept sorted. */
@@ -211,7 +209,7 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
   int last = node->n_metrics;
   for (int m = 0; m < node->n_metrics; m++) {
     int64_t seen;
-    const bool relative = level != NULL && is_gauge(node->unit[m]);
+    const bool relative = level != NULL && wanders(node->metric[m], node->unit[m]);
     const char *dropped = look(node, relative ? level : NULL, m, n, row, v, &seen);
     const int at = dropped == NULL ? c->n : --last;
     GLIA_TRY_TO(out, st, name_column(&c->column[at], node->metric[m], node->unit[m], dropped));
