@@ -4,6 +4,7 @@
 
 #include "glia_arena.h"
 #include "glia_base.h"
+#include "glia_control.h"
 #include "glia_conv.h"
 #include "glia_engine.h"
 #include "glia_exchange.h"
