@@ -11,6 +11,7 @@
 #include "glia_graph.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
+#include "glia_metrics.h"
 #include "glia_model.h"
 #include "glia_op.h"
 #include "glia_ops.h"
