@@ -21,6 +21,7 @@
 #include "glia_random.h"
 #include "glia_sha256.h"
 #include "glia_source.h"
+#include "glia_sparse.h"
 #include "glia_status.h"
 #include "glia_text.h"
 #include "glia_train.h"

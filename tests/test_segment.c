@@ -1,67 +1,5 @@
 /* Sorting, running sums and segments by hand, with their derivatives. */
-#include "glia_ops.h"
-#include "ref/interpret.h"
-#include "tap.h"
-
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-static struct glia_graph *g;
-static void *data[8];
-static int n_data;
-
-static void begin(void)
-{
-  if (glia_graph_new(&g) != GLIA_OK) abort();
-}
-
-static void end(void)
-{
-  if (glia_graph_status(g) != GLIA_OK) tap_note("%s", glia_trace());
-  CU_ASSERT(glia_graph_status(g) == GLIA_OK);
-  while (n_data > 0) free(data[--n_data]);
-  glia_graph_destroy(&g);
-}
-
-static glia_value given(glia_dtype dtype, int64_t rows, int64_t columns, const double *v)
-{
-  const struct glia_type t = glia_type_make(dtype, columns > 0 ? 2 : 1, (int64_t[]){rows, columns});
-  char name[16];
-
-  snprintf(name, sizeof name, "in%d", n_data);
-  data[n_data] = array_of(&t);
-  for (int64_t i = 0; i < glia_type_count(&t); i++) set_element(&t, data[n_data], i, v[i]);
-  n_data++;
-  return glia_input(g, name, GLIA_PER_STEP, t);
-}
-
-static void expect(int line, glia_value v, int64_t n, const double *want)
-{
-  CU_ASSERT_FATAL(v != GLIA_NONE);
-  const struct glia_type *t = &glia_graph_node(g, v)->type;
-  struct interpretation p = interpret(g, data, NULL, 1, &v);
-
-  CU_ASSERT_EQUAL_FATAL(glia_type_count(t), n);
-  for (int64_t i = 0; i < n; i++) {
-    const double y = element(t, p.at[v], i);
-    const bool ok = isnan(want[i]) ? isnan(y) : fabs(y - want[i]) <= 1e-14;
-    if (!ok) tap_note("line %d: element %d is %.17g, expected %.17g", line, (int)i, y, want[i]);
-    CU_ASSERT(ok);
-  }
-  interpretation_free(&p);
-}
-#define EXPECT(v, ...)                                                                             \
-  expect(__LINE__, v, (int64_t)GLIA_COUNT(((double[]){__VA_ARGS__})), (const double[]){__VA_ARGS__})
-
-/* Gradient of <y, w>. */
-static glia_value gradient(glia_value y, glia_value w, glia_value x)
-{
-  glia_value dx;
-
-  glia_vjp(g, 1, &y, &w, 1, &x, &dx);
-  return dx;
-}
+#include "hand.h"
 
 static void running_sums_and_products_go_along_the_axis(void)
 {
@@ -146,6 +84,41 @@ static void softmax_of_segments_sums_to_one(void)
   end();
 }
 
+static void rows_without_a_segment_are_harmless(void)
+{
+  const double x[] = {2, 1000, 2, 5000}, s[] = {1, -1, 1, 2}, w[] = {1, 1, 3, 1};
+
+  begin();
+  const glia_value v = given(GLIA_F64, 4, 0, x), i = given(GLIA_I32, 4, 0, s),
+                   d = given(GLIA_F64, 4, 0, w);
+  EXPECT(glia_segment_min(g, v, i, 2), 0, 2);
+  const glia_value y = glia_segment_softmax(g, v, i, 2);
+  EXPECT(y, 0.5, 0, 0.5, 0);
+  const glia_value dx = gradient(y, d, v);
+  EXPECT(dx, -0.5, 0, 0.5, 0);
+  EXPECT(gradient(dx, d, v), 0, 0, 0, 0); /* the softmax of equals is odd about them */
+  end();
+}
+
+/* The gradient of a table is rows: values and indices, added in the order of the indices. */
+static void gradient_of_an_embedding_is_rows(void)
+{
+  const double table[] = {1, 2, 3, 4, 5, 6}, at[] = {2, 0, 2, 9}, w[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  glia_value rows = GLIA_NONE, index = GLIA_NONE;
+
+  begin();
+  const glia_value x = given(GLIA_F64, 3, 2, table), i = given(GLIA_I32, 4, 0, at),
+                   d = given(GLIA_F64, 4, 2, w);
+  const glia_value dx = gradient(glia_gather(g, x, i), d, x);
+  CU_ASSERT(glia_rows_of(g, dx, &rows, &index));
+  CU_ASSERT_EQUAL(rows, d);
+  CU_ASSERT_EQUAL(index, i);
+  CU_ASSERT(!glia_rows_of(g, x, &rows, &index));
+  EXPECT(dx, 3, 4, 0, 0, 1 + 5, 2 + 6);
+  end();
+}
+
 TAP_MAIN("segment", TAP(running_sums_and_products_go_along_the_axis),
          TAP(sorting_is_stable_and_puts_nan_last), TAP(long_rows_are_sorted),
-         TAP(segments_are_summed_averaged_and_searched), TAP(softmax_of_segments_sums_to_one))
+         TAP(segments_are_summed_averaged_and_searched), TAP(softmax_of_segments_sums_to_one),
+         TAP(rows_without_a_segment_are_harmless), TAP(gradient_of_an_embedding_is_rows))

@@ -39,3 +39,18 @@ glia_value glia_is_finite(struct glia_graph *g, glia_value x)
 {
   return glia_compare(g, GLIA_LT, glia_abs(g, x), glia_constant(g, (double)INFINITY));
 }
+
+glia_value glia_and(struct glia_graph *g, glia_value a, glia_value b)
+{
+  return glia_select(g, a, b, glia_constant(g, 0.0));
+}
+
+glia_value glia_or(struct glia_graph *g, glia_value a, glia_value b)
+{
+  return glia_select(g, a, glia_constant(g, 1.0), b);
+}
+
+glia_value glia_not(struct glia_graph *g, glia_value a)
+{
+  return glia_compare(g, GLIA_EQ, a, glia_constant(g, 0.0));
+}

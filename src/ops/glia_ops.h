@@ -66,6 +66,10 @@ typedef enum { GLIA_LT, GLIA_LE, GLIA_EQ, GLIA_NE, GLIA_GE, GLIA_GT } glia_relat
 /** bool: a relation b. Any element type, the same on both sides. */
 GLIA_API glia_value glia_compare(struct glia_graph *g, glia_relation relation, glia_value a,
                                  glia_value b);
+/** bool: both, either, not; of bool, broadcast. */
+GLIA_API glia_value glia_and(struct glia_graph *g, glia_value a, glia_value b);
+GLIA_API glia_value glia_or(struct glia_graph *g, glia_value a, glia_value b);
+GLIA_API glia_value glia_not(struct glia_graph *g, glia_value a);
 /** where(cond) a else b; cond bool, broadcast like the others. */
 GLIA_API glia_value glia_select(struct glia_graph *g, glia_value cond, glia_value a, glia_value b);
 
@@ -169,9 +173,14 @@ GLIA_API glia_value glia_one_hot(struct glia_graph *g, glia_value index, int64_t
                                  glia_dtype dtype);
 /** Rows of x [n, ...] by index [...] (integer, 0 .. n-1; outside: rows of zeros) -> [index shape, ...]. */
 GLIA_API glia_value glia_gather(struct glia_graph *g, glia_value x, glia_value index);
-/** Zeros [n, ...] to which row r of x [index shape, ...] is added at index r, in order: adjoint of gather. */
+/** Zeros [n, ...] to which row r of x [index shape, ...] is added at index r, in order: adjoint of gather. So the gradient of an
+ *  embedding is one node of rows (its inputs: values, indices), which glia_rows_of finds. */
 GLIA_API glia_value glia_scatter_add(struct glia_graph *g, glia_value x, glia_value index,
                                      int64_t n);
+
+/** Whether v is a sum of rows: then *rows [index shape, ...] and *index, as scatter_add was given them. */
+GLIA_API bool glia_rows_of(const struct glia_graph *g, glia_value v, glia_value *rows,
+                           glia_value *index);
 
 /** Sums of all rows up to each one along an axis, or (reverse) from each one on. */
 GLIA_API glia_value glia_cumsum(struct glia_graph *g, glia_value x, int axis, bool reverse);
@@ -186,7 +195,7 @@ GLIA_API glia_value glia_sort(struct glia_graph *g, glia_value x, bool falling);
 GLIA_API glia_value glia_top_k(struct glia_graph *g, glia_value x, int64_t k, glia_value *index);
 
 /* Rows of x [rows, ...] by segment [rows] (integer; rows with one outside 0 .. n - 1 are left out) -> [n, ...]; an empty
- * segment is 0. The derivative of max goes to the first among ties. */
+ * segment is 0. The derivative of max and min goes to the first among ties. */
 GLIA_API glia_value glia_segment_sum(struct glia_graph *g, glia_value x, glia_value segment,
                                      int64_t n);
 GLIA_API glia_value glia_segment_mean(struct glia_graph *g, glia_value x, glia_value segment,
@@ -196,13 +205,30 @@ GLIA_API glia_value glia_segment_max(struct glia_graph *g, glia_value x, glia_va
 /** Row (i32) of each segment's largest, column by column; -1: empty. */
 GLIA_API glia_value glia_segment_argmax(struct glia_graph *g, glia_value x, glia_value segment,
                                         int64_t n);
-/** Softmax over the rows of each segment, column by column: [rows, ...]. Every row needs a segment. */
+GLIA_API glia_value glia_segment_min(struct glia_graph *g, glia_value x, glia_value segment,
+                                     int64_t n);
+/** Softmax over the rows of each segment, column by column: [rows, ...]; 0 in rows that have no segment. */
 GLIA_API glia_value glia_segment_softmax(struct glia_graph *g, glia_value x, glia_value segment,
                                          int64_t n);
 
 /** log(softmax(x)) along the last axis, shifted by the largest. */
 GLIA_API glia_value glia_log_softmax(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_softmax(struct glia_graph *g, glia_value x);
+/** Softmax along the last axis over the places where mask (bool, broadcast) is true; 0 elsewhere, and where none is. */
+GLIA_API glia_value glia_masked_softmax(struct glia_graph *g, glia_value x, glia_value mask);
+
+/** softmax(scale q k^T) v: q [..., queries, d], k [..., keys, d], v [..., keys, e] -> [..., queries, e]; leading axes (batch,
+ *  heads) equal.
+ *  mask   broadcast to [..., queries, keys]: bool, true where a query sees a key; or float, added to the scores; GLIA_NONE: all is
+ *         seen. A query that sees no key by a bool mask gets zeros.
+ *  scale  usually 1 / sqrt(d)
+ *  Source: vaswani2017. */
+GLIA_API glia_value glia_attention(struct glia_graph *g, glia_value q, glia_value k, glia_value v,
+                                   glia_value mask, double scale);
+/** bool [queries, keys]: query i sees key j when j <= i + keys - queries: the last query sees all. */
+GLIA_API glia_value glia_causal_mask(struct glia_graph *g, int64_t queries, int64_t keys);
+/** bool [..., n]: places below length [...] (integer). Masks are combined with glia_and. */
+GLIA_API glia_value glia_length_mask(struct glia_graph *g, glia_value length, int64_t n);
 
 /** Uniform in (0, 1): element e of row r of the result [shape of position, tail...] is keyed by
  *  (stream, seed, step, position r, e).

@@ -39,6 +39,10 @@ glia_value glia_vmap_leading_(struct glia_graph *g, const struct glia_node *y, i
 /* x, repeated along a new axis 0 when it is not batched. */
 glia_value glia_batched_(struct glia_graph *g, glia_value x, bool batched, int64_t size);
 
+/* x [a, b, ...] as [a b, ...], and x [size b, ...] as [size, b, ...]: batches below one another. */
+glia_value glia_merge_(struct glia_graph *g, glia_value x);
+glia_value glia_split_(struct glia_graph *g, glia_value x, int64_t size);
+
 /* Add a one- or two-operand elementwise node, broadcasting and matching scalar constants. */
 glia_value glia_unary_(struct glia_graph *g, const struct glia_op *op, glia_value x);
 glia_value glia_binary_(struct glia_graph *g, const struct glia_op *op, glia_value a, glia_value b,

@@ -82,3 +82,13 @@ glia_value glia_scatter_add(struct glia_graph *g, glia_value x, glia_value index
              ? GLIA_NONE
              : glia_node_add(g, &glia_op_scatter_add_, 2, in, &attr);
 }
+
+bool glia_rows_of(const struct glia_graph *g, glia_value v, glia_value *rows, glia_value *index)
+{
+  const struct glia_node *n = glia_graph_node(g, v);
+
+  if (n == NULL || n->op != &glia_op_scatter_add_) return false;
+  *rows = n->in[0];
+  *index = n->in[1];
+  return true;
+}

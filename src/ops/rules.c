@@ -64,6 +64,31 @@ glia_value glia_batched_(struct glia_graph *g, glia_value x, bool batched, int64
   return glia_broadcast(g, x, t->rank + 1, dim, map);
 }
 
+glia_value glia_merge_(struct glia_graph *g, glia_value x)
+{
+  int64_t dim[GLIA_MAX_RANK];
+
+  if (x == GLIA_NONE) return GLIA_NONE;
+  const struct glia_type *t = glia_type_of_(g, x);
+  for (int k = 1; k < t->rank; k++) dim[k - 1] = t->dim[k];
+  dim[0] *= t->dim[0];
+  return glia_reshape(g, x, t->rank - 1, dim);
+}
+
+glia_value glia_split_(struct glia_graph *g, glia_value x, int64_t size)
+{
+  int64_t dim[GLIA_MAX_RANK];
+
+  if (x == GLIA_NONE) return GLIA_NONE;
+  const struct glia_type *t = glia_type_of_(g, x);
+  if (t->rank == GLIA_MAX_RANK)
+    return glia_graph_fail(g, GLIA_E_SHAPE, "more than %d axes", GLIA_MAX_RANK);
+  dim[0] = size;
+  dim[1] = t->dim[0] / size;
+  for (int k = 1; k < t->rank; k++) dim[k + 1] = t->dim[k];
+  return glia_reshape(g, x, t->rank + 1, dim);
+}
+
 glia_value glia_vmap_elementwise_(struct glia_graph *g, const struct glia_node *y, int64_t size,
                                   const glia_value *in, const bool *batched)
 {

@@ -81,11 +81,35 @@ glia_value glia_segment_max(struct glia_graph *g, glia_value x, glia_value segme
   return glia_reshape(g, glia_gather(g, glia_reshape(g, x, 1, &all), index), r->rank, r->dim);
 }
 
-/* Shifted by the largest of the segment, through which no derivative passes: it cancels. */
+glia_value glia_segment_min(struct glia_graph *g, glia_value x, glia_value segment, int64_t n)
+{
+  return glia_neg(g, glia_segment_max(g, glia_neg(g, x), segment, n));
+}
+
+/* bool: rows that have a segment, as [rows, 1, ...] in the rank of x. */
+static glia_value has_segment(struct glia_graph *g, glia_value x, glia_value segment, int64_t n)
+{
+  if (x == GLIA_NONE || segment == GLIA_NONE) return GLIA_NONE;
+  const struct glia_type *t = glia_type_of_(g, x);
+  int64_t dim[GLIA_MAX_RANK] = {t->dim[0]};
+  const glia_value wide = glia_cast(g, segment, GLIA_I64);
+
+  for (int k = 1; k < t->rank; k++) dim[k] = 1;
+  return glia_reshape(g,
+                      glia_and(g, glia_compare(g, GLIA_GE, wide, glia_constant(g, 0.0)),
+                               glia_compare(g, GLIA_LT, wide, glia_constant(g, (double)n))),
+                      t->rank, dim);
+}
+
+/* Shifted by the largest of the segment, through which no derivative passes: it cancels. The sum of a segment is at least 1,
+ * since its largest adds e^0; a row without a segment adds e^-inf. */
 glia_value glia_segment_softmax(struct glia_graph *g, glia_value x, glia_value segment, int64_t n)
 {
+  const glia_value inside = has_segment(g, x, segment, n);
   const glia_value top = glia_segment_max(g, glia_stop_gradient(g, x), segment, n);
-  const glia_value e = glia_exp(g, glia_sub(g, x, glia_gather(g, top, segment)));
+  const glia_value z = glia_sub(g, x, glia_gather(g, top, segment));
+  const glia_value e = glia_exp(g, glia_select(g, inside, z, glia_constant(g, -(double)INFINITY)));
+  const glia_value sum = glia_gather(g, glia_segment_sum(g, e, segment, n), segment);
 
-  return glia_div(g, e, glia_gather(g, glia_segment_sum(g, e, segment, n), segment));
+  return glia_div(g, e, glia_select(g, inside, sum, glia_constant(g, 1.0)));
 }
