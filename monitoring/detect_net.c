@@ -77,7 +77,7 @@ glia_status glia_net_open_(struct glia_net *net, struct glia_comm *comm, const c
   *net = (struct glia_net){0};
   GLIA_TRY(glia_agree(comm, build(net, config, n, micro_batch)));
   if (glia_comm_size(comm) > 1)
-    GLIA_TRY(glia_exchange_mpi_create(comm, 1, BUCKETS, &net->exchange));
+    GLIA_TRY(glia_exchange_mpi_create(comm, GLIA_EXCHANGE_NODE, 1, BUCKETS, &net->exchange));
   return glia_agree(comm,
                     glia_engine_create(net->program, 1, net->exchange,
                                        net->config.batch / net->config.micro_batch, &net->engine));

@@ -1,73 +1,91 @@
-/* State of the exchange by messages: what is planned for a bucket, and where its messages are. */
+/* What the schemes of the exchange share: checks, waiting, the watch on ranks that stall; and the state of the messages. */
 #ifndef GLIA_EXCHANGE_PRIV_H
 #define GLIA_EXCHANGE_PRIV_H
 
 #include "glia_exchange_mpi.h"
 #include "mpi_priv.h"
 
-/* Groups of messages, see exchange_mpi.c. */
-enum { IN, OUT, BACK_OUT, BACK_IN, N_GROUPS };
+/* Work of one poll, tens of microseconds; a segment of each node stays in cache while it is added. */
+enum { SEGMENT_ELEMENTS = 8192, POLL_SEGMENTS = 8 };
+enum { SMALL_BYTES = 4096 };  /* buckets up to here go whole to everybody */
+enum { SLICE_ELEMENTS = 16 }; /* slices start at multiples: a cache line of float32 */
+enum { MAX_BUCKETS = 16000 }; /* two tags each; MPI promises 32767 */
+
+struct exchange;
+
+/* How sums cross ranks. Buckets were checked; advance is called for active ones until it finds `done`. */
+struct exchange_scheme {
+  glia_status (*reserve)(struct exchange *x, const struct glia_bucket *b, int64_t v);
+  glia_status (*start)(struct exchange *x, const struct glia_bucket *b, int64_t v, int n_parts,
+                       const struct glia_part *parts, void *total);
+  /** A bucket onward, adding at most `segments` segments. */
+  glia_status (*advance)(struct exchange *x, int bucket, int64_t segments, bool *done);
+  /** Ranks whose message or slice this bucket lacks: "1 (gn2), 2 (gn3)". */
+  void (*missing)(const struct exchange *x, int bucket, char *out, size_t size);
+  /** Free x; messages may be under way. */
+  void (*destroy)(struct exchange *x);
+};
+
+struct flight {
+  bool started, active; /* start was called and wait not yet; something is missing */
+};
+
+/* The first member of every scheme's own state. */
+struct exchange {
+  struct glia_exchange face; /* first: what the caller holds */
+  const struct exchange_scheme *scheme;
+  struct glia_comm *comm;
+  int threads, n_slots;
+  int spins; /* polls before the core is given up */
+  double warn_s, abort_s;
+  struct flight *flight; /* [n_slots] */
+  glia_status status;    /* once failed, always failed */
+  char why[1024];
+  struct glia_exchange_stat stat;
+};
+
+/** Fill what all schemes have. Errors: GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status glia_exchange_init_(struct exchange *x,
+                                               const struct exchange_scheme *scheme,
+                                               struct glia_comm *comm, int rank, int threads,
+                                               int max_buckets);
+
+/** The schemes. Collective: yes. Errors: GLIA_E_MEMORY, GLIA_E_MPI; of glia_exchange_node_create_ GLIA_E_UNSUPPORTED where
+ *  nodes have different numbers of ranks; on all ranks alike. */
+GLIA_NODISCARD glia_status glia_exchange_messages_create_(struct glia_comm *comm, int threads,
+                                                          int max_buckets, struct exchange **out);
+GLIA_NODISCARD glia_status glia_exchange_node_create_(struct glia_comm *comm, int threads,
+                                                      int max_buckets, struct exchange **out);
 
 /* Memory that only grows; its contents do not survive growth. */
 struct store {
   void *data;
   size_t bytes;
 };
+bool glia_exchange_grow_(struct glia_exchange_stat *stat, struct store *s, size_t bytes);
 
-struct group {
-  int from, n; /* requests [from, from + n) */
-  bool posted, done;
-};
+/** Nodes of the tree that ranks first_rank to first_rank + n_ranks - 1 hold, in order, of `workers` in all.
+ *  node     struct glia_part [*n_nodes]
+ *  first    int [n_ranks + 1]: nodes first[r] to first[r + 1] are rank first_rank + r's
+ *  Errors: GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status glia_exchange_nodes_(struct glia_exchange_stat *stat, int64_t v,
+                                                int64_t workers, int threads, int first_rank,
+                                                int n_ranks, struct store *node,
+                                                struct store *first, int *n_nodes);
 
-struct slot {
-  bool started, active; /* start was called and wait not yet; messages or sums are missing */
-  /* plan: a function of bucket, v and the ranks */
-  bool planned, whole;
-  struct glia_bucket bucket;
-  int64_t v;
-  int64_t mine; /* first element of the slice that this rank adds, */
-  int n_mine;   /* and how many */
-  int n_nodes;
-  struct store node;  /* struct glia_part [n_nodes]: the nodes of all ranks, in order */
-  struct store first; /* int [size + 1]: nodes first[r] to first[r + 1] are rank r's */
-  struct store cut;   /* int64_t [size + 1]: elements cut[r] to cut[r + 1] are rank r's slice */
-  struct store join;  /* struct glia_part [n_nodes]: work space */
-  struct store room;  /* slice `rank` of the nodes of other ranks */
-  struct store request, peer; /* MPI_Request, int: with which rank */
-  /* step */
-  int n_own;
-  struct glia_part own[2 * GLIA_TREE_MAX_PARTS];
-  void *total;
-  struct group group[N_GROUPS];
-  int n_requests;
-  int64_t added; /* elements of the own slice that are summed */
-};
+/** The caller's parts, joined as far as they go, into own [2 GLIA_TREE_MAX_PARTS]; they must be want [n_want].
+ *  Errors: GLIA_E_ARGUMENT. */
+GLIA_NODISCARD glia_status glia_exchange_take_(const struct exchange *x,
+                                               const struct glia_bucket *b, int64_t v, int n_parts,
+                                               const struct glia_part *parts, int n_want,
+                                               const struct glia_part *want, struct glia_part *own,
+                                               int *n_own);
 
-struct exchange {
-  struct glia_exchange face; /* first: what the caller holds */
-  struct glia_comm *comm;
-  MPI_Comm mpi;
-  int rank, size, threads, n_slots;
-  int spins; /* polls before the core is given up */
-  double warn_s, abort_s;
-  struct slot *slot;
-  glia_status status; /* once failed, always failed */
-  char why[1024];
-  struct glia_exchange_stat stat;
-};
+/** First elements of the slices of n elements over `size` ranks: cut [size + 1]. */
+void glia_exchange_cut_(int64_t n, int size, int64_t *cut);
 
-/** Who holds what, who sends what to whom, and the memory for it; nothing is left to do when the last step was alike.
- *  Errors: GLIA_E_MEMORY, GLIA_E_UNSUPPORTED. */
-GLIA_NODISCARD glia_status glia_exchange_plan_(struct exchange *x, struct slot *s,
-                                               const struct glia_bucket *bucket, int64_t v);
-
-/** Slice of a rank: returns its number of elements, *from is the first. */
-int glia_exchange_slice_(const struct slot *s, int rank, int64_t *from);
-
-/** Own slice of node k: in the caller's memory, or in the room for what comes in. */
-char *glia_exchange_own_(const struct exchange *x, const struct slot *s, int k);
-
-/** Element i of an array of the bucket's type. */
-char *glia_exchange_at_(const struct slot *s, void *data, int64_t i);
+/** Append "rank (host)" to a list; returns its new length. */
+size_t glia_exchange_name_(const struct exchange *x, int comm_rank, char *out, size_t used,
+                           size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* The exchange by messages gives the bits of the loopback, for any number of ranks and threads. */
+/* The exchange (of kind KIND, see local.am) gives the bits of the loopback, for any number of ranks and threads. */
 #include "glia_agree.h"
 #include "glia_exchange_mpi.h"
 #include "glia_log.h"
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { MAX_BUCKETS = 4, MAX_RANKS = 16 };
@@ -123,7 +124,7 @@ static void try_one(struct work *w, struct glia_comm *c, int threads)
 {
   struct glia_exchange *x = NULL;
 
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, threads, MAX_BUCKETS, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, threads, MAX_BUCKETS, &x), GLIA_OK);
   for (int in_place = 0; in_place < 2; in_place++) {
     work_through(w, x, threads);
     CU_ASSERT_EQUAL(work_start(w, x, in_place), GLIA_OK);
@@ -170,7 +171,7 @@ static void buckets_fly_together_without_new_memory(void)
   struct glia_exchange *x = NULL;
   int64_t allocations = 0;
 
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 2, MAX_BUCKETS, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 2, MAX_BUCKETS, &x), GLIA_OK);
   for (int step = 0; step < 15; step++) {
     struct work w[MAX_BUCKETS];
     for (int b = 0; b < MAX_BUCKETS; b++) {
@@ -201,7 +202,7 @@ static void reserved_memory_is_enough(void)
   struct glia_exchange *x = NULL;
   struct work w;
 
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 1, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 1, &x), GLIA_OK);
   work_create(&w, 0, GLIA_F64, 5000, 13);
   CU_ASSERT_EQUAL(glia_exchange_mpi_reserve(x, &w.bucket, 13), GLIA_OK);
   const int64_t allocations = glia_exchange_mpi_stat(x).allocations;
@@ -223,7 +224,7 @@ static void polls_alone_carry_a_sum(void)
   struct glia_exchange *x = NULL;
   struct work w;
 
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 1, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 1, &x), GLIA_OK);
   work_create(&w, 0, GLIA_F32, 100003, 8);
   work_through(&w, x, 1);
   CU_ASSERT_EQUAL(work_start(&w, x, false), GLIA_OK);
@@ -242,7 +243,7 @@ static void empty_buckets_and_empty_steps_are_fine(void)
   struct glia_exchange *x = NULL;
   double total[600];
 
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 2, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 2, &x), GLIA_OK);
   for (int64_t n = 0; n <= 600; n += 300) {
     const struct glia_bucket b = {.index = 1, .dtype = GLIA_F64, .n = n};
     memset(total, 0xff, sizeof total);
@@ -262,14 +263,14 @@ static void misuse_is_refused(void)
   struct glia_bucket b = {.index = 0, .dtype = GLIA_F32, .n = 4};
   struct glia_part none[1] = {{.lo = 9, .hi = 10, .data = total}};
 
-  CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, 0, 1, &x), GLIA_E_ARGUMENT);
-  CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, 1, 0, &x), GLIA_E_ARGUMENT);
+  CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, KIND, 0, 1, &x), GLIA_E_ARGUMENT);
+  CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, KIND, 1, 0, &x), GLIA_E_ARGUMENT);
   if (glia_comm_size(c) > 1) {
-    CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, 1 + glia_comm_rank(c), 1, &x), GLIA_E_RANKS);
+    CU_ASSERT_EQUAL(glia_exchange_mpi_create(c, KIND, 1 + glia_comm_rank(c), 1, &x), GLIA_E_RANKS);
     CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "rank 1 has '2 threads"));
   }
   CU_ASSERT_PTR_NULL(x);
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 1, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 1, &x), GLIA_OK);
   CU_ASSERT_EQUAL(x->start(x->self, &b, 8, 1, none, total), GLIA_E_ARGUMENT); /* not its range */
   CU_ASSERT_EQUAL(x->wait(x->self, &b), GLIA_E_ARGUMENT);                     /* not started */
   b.index = 1;
@@ -293,7 +294,7 @@ static void safe_mode_notices_other_buckets(void)
   const struct glia_bucket b = {.index = glia_comm_rank(c) == 1, .dtype = GLIA_F32, .n = 4};
 
   unsetenv("GLIA_SAFE");
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 2, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 2, &x), GLIA_OK);
   CU_ASSERT_EQUAL(x->start(x->self, &b, 0, 0, NULL, total), GLIA_E_RANKS);
   CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "rank 1 calls exchange of bucket 1"));
   glia_exchange_mpi_destroy(&x);
@@ -328,11 +329,12 @@ static void a_late_rank_is_named(void)
   struct glia_exchange *x = NULL;
   struct work w;
 
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, MAX_BUCKETS, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, MAX_BUCKETS, &x), GLIA_OK);
   unsetenv("GLIA_STALL_WARN_S");
   work_create(&w, 3, GLIA_F32, 20000, 8);
   work_through(&w, x, 1);
   n_logged = 0;
+  CU_ASSERT_EQUAL(glia_exchange_mpi_reserve(x, &w.bucket, 8), GLIA_OK);
   glia_log_set_sink(keep_line, NULL);
   CU_ASSERT_EQUAL(glia_comm_barrier(c), GLIA_OK);
   if (x->rank == 1) nap(1.5);
@@ -368,9 +370,11 @@ static void a_rank_that_never_comes_is_an_error(void)
   struct glia_exchange *x = NULL;
 
   unsetenv("GLIA_STALL_WARN_S");
-  if (c != NULL) CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, 1, 1, &x), GLIA_OK);
+  if (c != NULL) CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 1, &x), GLIA_OK);
   unsetenv("GLIA_STALL_ABORT_S");
   glia_log_set_sink(keep_line, NULL);
+  const struct glia_bucket bucket = {.index = 0, .dtype = GLIA_F32, .n = 100};
+  if (x != NULL) CU_ASSERT_EQUAL(glia_exchange_mpi_reserve(x, &bucket, 8), GLIA_OK);
   if (x != NULL && x->rank == 0) {
     struct work w;
     char want[200];
@@ -394,9 +398,39 @@ static void a_rank_that_never_comes_is_an_error(void)
   CU_ASSERT_EQUAL(glia_comm_barrier(world), GLIA_OK);
 }
 
+/* Where rank 0 may not make the memory that all would share, messages do: with the same bits, and one line that says why. */
+static void without_shared_memory_messages_serve(void)
+{
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  struct rlimit limit, small;
+  struct work w;
+
+  CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  small = limit;
+  small.rlim_cur = 100000; /* the marks fit, the bucket does not */
+  work_create(&w, 0, GLIA_F32, 100003, 8);
+  const struct glia_exchange_need need = {w.bucket, 8};
+  n_logged = 0;
+  glia_log_set_sink(keep_line, NULL);
+  if (glia_comm_rank(c) == 0) CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &small), 0);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_open(c, 1, 1, &need, &x), GLIA_OK);
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  glia_log_set_sink(NULL, NULL);
+  if (glia_comm_rank(c) == 0) CU_ASSERT_PTR_NOT_NULL(strstr(logged, "exchange-by-messages why="));
+  work_through(&w, x, 1);
+  CU_ASSERT_EQUAL(work_start(&w, x, false), GLIA_OK);
+  CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_OK);
+  CU_ASSERT(work_is_right(&w, false));
+  work_destroy(&w);
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
 TAP_MPI_MAIN("exchange", TAP(float32_has_the_bits_of_the_loopback),
              TAP(float64_has_the_bits_of_the_loopback),
              TAP(buckets_fly_together_without_new_memory), TAP(reserved_memory_is_enough),
              TAP(polls_alone_carry_a_sum), TAP(empty_buckets_and_empty_steps_are_fine),
              TAP(misuse_is_refused), TAP(safe_mode_notices_other_buckets),
-             TAP(a_late_rank_is_named), TAP(a_rank_that_never_comes_is_an_error))
+             TAP(a_late_rank_is_named), TAP(without_shared_memory_messages_serve),
+             TAP(a_rank_that_never_comes_is_an_error))

@@ -6,15 +6,17 @@ if ! command -v "${launcher%% *}" >/dev/null 2>&1; then
   echo "1..0 # SKIP no launcher (${launcher%% *}) on this machine"
   exit 0
 fi
-echo 1..4
+echo 1..8
 i=0
-for np in 1 2 4 6; do
-  i=$((i + 1))
-  if out=$(NP=$np LIMIT=${LIMIT:-120} "$srcdir/tests/mpirun.sh" "$builddir/mpi_exchange.mpi" 2>&1) &&
-    ! printf '%s\n' "$out" | grep -q '^not ok'; then
-    echo "ok $i - same_bits_on_${np}_ranks"
-  else
-    printf '%s\n' "$out" | sed 's/^/# /'
-    echo "not ok $i - same_bits_on_${np}_ranks"
-  fi
+for kind in mpi_exchange mpi_exchange_node; do
+  for np in 1 2 4 6; do
+    i=$((i + 1))
+    if out=$(NP=$np LIMIT=${LIMIT:-120} "$srcdir/tests/mpirun.sh" "$builddir/$kind.mpi" 2>&1) &&
+      ! printf '%s\n' "$out" | grep -q '^not ok'; then
+      echo "ok $i - ${kind}_has_the_same_bits_on_${np}_ranks"
+    else
+      printf '%s\n' "$out" | sed 's/^/# /'
+      echo "not ok $i - ${kind}_has_the_same_bits_on_${np}_ranks"
+    fi
+  done
 done

@@ -1,6 +1,7 @@
 /* glia bench: speeds beside a peer or a limit. */
 #include "bench.h"
 #include "cli.h"
+#include "glia_log.h"
 #include "glia_text.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@ static void say(void *self, const char *what)
 {
   const char *name = self;
 
-  fprintf(stderr, "bench %s: %s\n", name, what);
+  if (glia_log_rank() == 0) fprintf(stderr, "bench %s: %s\n", name, what);
 }
 
 static void print_row(const struct glia_args *a, const struct bench_row *r)
@@ -84,7 +85,8 @@ const struct glia_command glia_command_bench_ = {
     .usage = "[NAME]",
     .details = "Without NAME, lists the benches. A ratio above 1 means that Glia is faster than "
                "what stands beside it.",
-    .example = "glia bench train\nglia bench gemm --json",
+    .example = "glia bench train\nmpirun -n 2 glia bench exchange --json",
     .run = run,
     .max_words = 1,
+    .parallel = true,
 };

@@ -116,14 +116,32 @@ static glia_status build_model(struct session *s)
   return GLIA_OK;
 }
 
+enum { SESSION_BUCKETS = 256 };
+
+static glia_status open_exchange(struct session *s)
+{
+  static const char *const entry[] = {"train", "eval"};
+  const int64_t v = s->config.batch / s->config.micro_batch;
+  struct glia_exchange_need need[2 * SESSION_BUCKETS];
+  struct glia_bucket bucket[SESSION_BUCKETS];
+  int n = 0;
+
+  s->eval_micro_batches = v > 16 ? v : 16;
+  if (glia_comm_size(s->comm) == 1) return GLIA_OK;
+  for (int e = 0; e < 2; e++) {
+    const int k = glia_program_buckets(s->program, entry[e], SESSION_BUCKETS, bucket);
+    GLIA_CHECK(k <= SESSION_BUCKETS, GLIA_E_UNSUPPORTED,
+               "%d buckets of sums, at most %d are supported", k, SESSION_BUCKETS);
+    for (int b = 0; b < k; b++)
+      need[n++] = (struct glia_exchange_need){bucket[b], e == 0 ? v : s->eval_micro_batches};
+  }
+  return glia_exchange_mpi_open(s->comm, s->config.threads, n, need, &s->exchange);
+}
+
 static glia_status build_engine(struct session *s)
 {
   const struct glia_state *state;
-  const int64_t v = s->config.batch / s->config.micro_batch;
 
-  s->eval_micro_batches = v > 16 ? v : 16;
-  if (glia_comm_size(s->comm) > 1)
-    GLIA_TRY(glia_exchange_mpi_create(s->comm, s->config.threads, 2, &s->exchange));
   GLIA_TRY(glia_engine_create(s->program, s->config.threads, s->exchange, s->eval_micro_batches,
                               &s->engine));
   s->n_arrays = glia_graph_states(glia_model_graph(s->model), &state);
@@ -146,6 +164,7 @@ glia_status session_build(struct session *s)
     glia_log(GLIA_LOG_WARN, "kernels", "levels-differ",
              "advice=\"set OPENBLAS_CORETYPE to the lowest: bits may differ from other runs\"");
   if (same != GLIA_E_RANKS) GLIA_TRY(same);
+  GLIA_TRY(open_exchange(s));
   return glia_agree(s->comm, build_engine(s));
 }
 

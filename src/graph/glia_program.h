@@ -8,6 +8,7 @@
 #ifndef GLIA_PROGRAM_H
 #define GLIA_PROGRAM_H
 
+#include "glia_exchange.h"
 #include "glia_op.h"
 
 /* How a kernel is chosen: handed in by kernels/; NULL = reference kernels only. */
@@ -49,6 +50,11 @@ struct glia_program_info {
 /** Figures of an entry point; false when there is none of that name. */
 GLIA_API bool glia_program_info(const struct glia_program *p, const char *entry,
                                 struct glia_program_info *out);
+
+/** Buckets of batch sums that a step of this entry point hands to the exchange, in order.
+ *  out  [most]  Returns their number, which may exceed most; 0 when there is no such entry point. */
+GLIA_API int glia_program_buckets(const struct glia_program *p, const char *entry, int most,
+                                  struct glia_bucket *out);
 
 /** Check the memory plan: no two values alive at one time share bytes. GLIA_E_INTERNAL names the pair. */
 GLIA_API GLIA_NODISCARD glia_status glia_program_verify(const struct glia_program *p);

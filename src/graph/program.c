@@ -165,3 +165,16 @@ glia_status glia_program_print(const struct glia_program *p, const char *entry, 
   GLIA_CHECK(fclose(f) == 0, GLIA_E_MEMORY, "listing of %s", entry);
   return GLIA_OK;
 }
+
+int glia_program_buckets(const struct glia_program *p, const char *entry, int most,
+                         struct glia_bucket *out)
+{
+  for (int i = 0; i < p->n_entries; i++) {
+    const struct compiled *c = &p->entry[i];
+    if (strcmp(c->entry->name, entry) != 0) continue;
+    for (int b = 0; b < c->n_buckets && b < most; b++)
+      out[b] = (struct glia_bucket){b, c->bucket[b].dtype, c->bucket[b].n};
+    return c->n_buckets;
+  }
+  return 0;
+}

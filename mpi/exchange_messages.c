@@ -1,0 +1,276 @@
+/* The exchange by messages: direct reduce-scatter and all-gather along the canonical tree. See glia_exchange_mpi.h.
+ *
+ * A bucket goes through four groups of messages, each done when all its requests are:
+ *   IN        slice `rank` of the nodes of all other ranks comes here        posted by start
+ *   OUT       slice s of the nodes of this rank goes to each rank s          posted by start
+ *   BACK_OUT  the sum of slice `rank` goes to all                            when IN is done and added up
+ *   BACK_IN   the sum of slice s comes from each rank s into total           when OUT is done: total may be what OUT sends
+ * A small bucket has a single slice, the whole of it, which every rank owns: IN and OUT, and nothing comes back.
+ * Messages of one pair of ranks and one tag stay in order, so several nodes, and the next step, need no tags of their own.
+ */
+#include "exchange_messages_priv.h"
+#include "glia_agree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct messages *of(struct exchange *x) { return (struct messages *)(void *)x; }
+
+static MPI_Datatype mpi_type(const struct slot *s)
+{
+  return s->bucket.dtype == GLIA_F32 ? MPI_FLOAT : MPI_DOUBLE;
+}
+
+static MPI_Request *new_request(struct slot *s, int peer)
+{
+  MPI_Request *request = (MPI_Request *)s->request.data + s->n_requests;
+
+  ((int *)s->peer.data)[s->n_requests++] = peer;
+  *request = MPI_REQUEST_NULL;
+  return request;
+}
+
+static void open_group(struct slot *s, int g)
+{
+  s->group[g] = (struct group){.from = s->n_requests, .posted = true};
+}
+
+static void close_group(struct slot *s, int g)
+{
+  s->group[g].n = s->n_requests - s->group[g].from;
+  s->group[g].done = s->group[g].n == 0;
+}
+
+static glia_status receive(struct messages *m, struct slot *s, void *to, int n, int peer, int phase)
+{
+  if (n > 0)
+    GLIA_TRY_MPI(MPI_Irecv(to, n, mpi_type(s), peer, 2 * s->bucket.index + phase, m->mpi,
+                           new_request(s, peer)));
+  return GLIA_OK;
+}
+
+static glia_status send(struct messages *m, struct slot *s, const void *from, int n, int peer,
+                        int phase)
+{
+  if (n > 0)
+    GLIA_TRY_MPI(MPI_Isend(from, n, mpi_type(s), peer, 2 * s->bucket.index + phase, m->mpi,
+                           new_request(s, peer)));
+  m->x.stat.bytes_sent += (int64_t)((size_t)n * glia_dtype_size(s->bucket.dtype));
+  return GLIA_OK;
+}
+
+/* Peers are taken in turn from the own rank on, so that not all ranks fall upon rank 0 at once. */
+static glia_status post_nodes(struct messages *m, struct slot *s)
+{
+  const int *first = s->first.data;
+
+  open_group(s, IN);
+  for (int i = 1; i < m->x.face.size; i++) {
+    const int peer = (m->x.face.rank - i + m->x.face.size) % m->x.face.size;
+    for (int k = first[peer]; k < first[peer + 1]; k++)
+      GLIA_TRY(receive(m, s, glia_exchange_own_(m, s, k), s->n_mine, peer, 0));
+  }
+  close_group(s, IN);
+  open_group(s, OUT);
+  for (int i = 1; i < m->x.face.size; i++) {
+    const int peer = (m->x.face.rank + i) % m->x.face.size;
+    int64_t from = 0;
+    const int n = glia_exchange_slice_(s, peer, &from);
+    for (int k = 0; k < s->n_own; k++)
+      GLIA_TRY(send(m, s, glia_exchange_at_(s, s->own[k].data, from), n, peer, 0));
+  }
+  close_group(s, OUT);
+  return GLIA_OK;
+}
+
+static glia_status post_back_out(struct messages *m, struct slot *s)
+{
+  int64_t from = 0;
+  const int n = glia_exchange_slice_(s, m->x.face.rank, &from);
+
+  open_group(s, BACK_OUT);
+  for (int i = 1; i < m->x.face.size && !s->whole; i++)
+    GLIA_TRY(send(m, s, glia_exchange_at_(s, s->total, from), n,
+                  (m->x.face.rank + i) % m->x.face.size, 1));
+  close_group(s, BACK_OUT);
+  return GLIA_OK;
+}
+
+static glia_status post_back_in(struct messages *m, struct slot *s)
+{
+  open_group(s, BACK_IN);
+  for (int i = 1; i < m->x.face.size && !s->whole; i++) {
+    const int peer = (m->x.face.rank - i + m->x.face.size) % m->x.face.size;
+    int64_t from = 0;
+    const int n = glia_exchange_slice_(s, peer, &from);
+    GLIA_TRY(receive(m, s, glia_exchange_at_(s, s->total, from), n, peer, 1));
+  }
+  close_group(s, BACK_IN);
+  return GLIA_OK;
+}
+
+static glia_status test_group(struct slot *s, int g)
+{
+  struct group *group = &s->group[g];
+  int done = 0;
+
+  if (!group->posted || group->done) return GLIA_OK;
+  GLIA_TRY_MPI(MPI_Testall(group->n, (MPI_Request *)s->request.data + group->from, &done,
+                           MPI_STATUSES_IGNORE));
+  group->done = done != 0;
+  return GLIA_OK;
+}
+
+/* Add the next elements of the own slice along the tree, into total. */
+static void add_segment(struct messages *m, struct slot *s)
+{
+  const struct glia_part *node = s->node.data;
+  struct glia_part *join = s->join.data;
+  const int64_t left = s->n_mine - s->added;
+  const int64_t n = left < SEGMENT_ELEMENTS ? left : SEGMENT_ELEMENTS;
+  const size_t bytes = (size_t)n * glia_dtype_size(s->bucket.dtype);
+  char *to = glia_exchange_at_(s, s->total, s->mine + s->added);
+
+  for (int k = 0; k < s->n_nodes; k++) {
+    join[k] = node[k];
+    join[k].data = glia_exchange_at_(s, glia_exchange_own_(m, s, k), s->added);
+  }
+  glia_tree_join(s->v, s->bucket.dtype, n, s->n_nodes, join);
+  if (s->n_nodes == 0)
+    memset(to, 0, bytes);
+  else if (join[0].data != to)
+    memcpy(to, join[0].data, bytes);
+  s->added += n;
+}
+
+static glia_status advance(struct exchange *x, int bucket, int64_t segments, bool *done)
+{
+  struct messages *m = of(x);
+  struct slot *s = &m->slot[bucket];
+  struct group *g = s->group;
+
+  for (int i = 0; i < N_GROUPS; i++) GLIA_TRY(test_group(s, i));
+  /* What OUT still sends may be added into only where no rank but this one reads it. */
+  if (g[IN].done && (g[OUT].done || !s->whole))
+    for (; segments > 0 && s->added < s->n_mine; segments--) add_segment(m, s);
+  if (g[IN].done && s->added == s->n_mine && !g[BACK_OUT].posted) GLIA_TRY(post_back_out(m, s));
+  if (g[OUT].done && !g[BACK_IN].posted) GLIA_TRY(post_back_in(m, s));
+  *done = s->added == s->n_mine;
+  for (int i = 0; i < N_GROUPS; i++) *done = *done && g[i].done;
+  return GLIA_OK;
+}
+
+static glia_status start(struct exchange *x, const struct glia_bucket *b, int64_t v, int n_parts,
+                         const struct glia_part *parts, void *total)
+{
+  struct messages *m = of(x);
+  struct slot *s = &m->slot[b->index];
+
+  GLIA_TRY(glia_messages_plan_(m, s, b, v));
+  const int *first = s->first.data;
+  const int rank = x->face.rank;
+  GLIA_TRY(glia_exchange_take_(x, b, v, n_parts, parts, first[rank + 1] - first[rank],
+                               (const struct glia_part *)s->node.data + first[rank], s->own,
+                               &s->n_own));
+  s->total = total;
+  s->added = 0;
+  s->n_requests = 0;
+  memset(s->group, 0, sizeof s->group);
+  return post_nodes(m, s);
+}
+
+/* Does this bucket still lack a message from or to that rank? */
+static bool lacks(const struct slot *s, int rank)
+{
+  const int *peer = s->peer.data;
+
+  for (int i = 0; i < s->n_requests; i++) {
+    const MPI_Request request = ((const MPI_Request *)s->request.data)[i];
+    int done = 1;
+    if (peer[i] == rank &&
+        MPI_Request_get_status(request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && !done)
+      return true;
+  }
+  return false;
+}
+
+static void missing(const struct exchange *x, int bucket, char *out, size_t size)
+{
+  const struct messages *m = (const struct messages *)(const void *)x;
+  size_t used = 0;
+
+  out[0] = '\0';
+  for (int r = 0; r < x->face.size; r++)
+    if (lacks(&m->slot[bucket], r)) used = glia_exchange_name_(x, r, out, used, size);
+}
+
+static glia_status reserve(struct exchange *x, const struct glia_bucket *b, int64_t v)
+{
+  return glia_messages_plan_(of(x), &of(x)->slot[b->index], b, v);
+}
+
+static void release(struct messages *m)
+{
+  for (int i = 0; m->slot != NULL && i < m->x.n_slots; i++) {
+    struct slot *s = &m->slot[i];
+    struct store *all[] = {&s->node, &s->first, &s->cut, &s->join, &s->room, &s->request, &s->peer};
+    for (size_t k = 0; k < GLIA_COUNT(all); k++) free(all[k]->data);
+  }
+  free(m->slot);
+  free(m->x.flight);
+  free(m);
+}
+
+/* Let go of messages under way: what is being received is called off, what is sent belongs to MPI. */
+static void abandon(struct slot *s)
+{
+  for (int g = 0; g < N_GROUPS; g++)
+    for (int i = 0; s->group[g].posted && i < s->group[g].n; i++) {
+      MPI_Request *request = (MPI_Request *)s->request.data + s->group[g].from + i;
+      if (*request == MPI_REQUEST_NULL) continue;
+      if (g == IN || g == BACK_IN) MPI_Cancel(request);
+      MPI_Request_free(request);
+    }
+}
+
+static void destroy(struct exchange *x)
+{
+  struct messages *m = of(x);
+  bool clean = x->status == GLIA_OK;
+
+  for (int i = 0; i < x->n_slots; i++)
+    if (x->flight[i].active) {
+      abandon(&m->slot[i]);
+      clean = false;
+    }
+  /* Else MPI may still write into the buffers of messages that matched, and ranks free a communicator together. */
+  if (!clean) return;
+  if (m->mpi != MPI_COMM_NULL) MPI_Comm_free(&m->mpi);
+  release(m);
+}
+
+static const struct exchange_scheme scheme = {reserve, start, advance, missing, destroy};
+
+glia_status glia_exchange_messages_create_(struct glia_comm *comm, int threads, int max_buckets,
+                                           struct exchange **out)
+{
+  glia_status st = GLIA_OK;
+  struct messages *m = calloc(1, sizeof *m);
+
+  *out = NULL;
+  if (m != NULL) m->slot = calloc((size_t)max_buckets, sizeof *m->slot);
+  if (m == NULL || m->slot == NULL)
+    st = GLIA_FAIL(GLIA_E_MEMORY, "no memory for an exchange of %d buckets", max_buckets);
+  else
+    st = glia_exchange_init_(&m->x, &scheme, comm, glia_comm_rank(comm), threads, max_buckets);
+  GLIA_TRY_TO(fail, st, glia_agree(comm, st));
+  m->mpi = MPI_COMM_NULL;
+  if (glia_comm_size(comm) > 1)
+    GLIA_TRY_MPI_TO(fail, st, MPI_Comm_dup(glia_comm_mpi(comm), &m->mpi));
+  *out = &m->x;
+  return GLIA_OK;
+
+fail:
+  if (m != NULL) release(m);
+  return st;
+}

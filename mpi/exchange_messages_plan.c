@@ -1,0 +1,81 @@
+/* Plan of a bucket: nodes of the tree on each rank, slices, requests and their memory. A function of bucket, v and ranks. */
+#include "exchange_messages_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool grow(struct messages *m, struct store *s, size_t bytes)
+{
+  return glia_exchange_grow_(&m->x.stat, s, bytes);
+}
+
+int glia_exchange_slice_(const struct slot *s, int rank, int64_t *from)
+{
+  const int64_t *cut = s->cut.data;
+
+  *from = s->whole ? 0 : cut[rank];
+  return (int)(s->whole ? s->bucket.n : cut[rank + 1] - cut[rank]);
+}
+
+char *glia_exchange_at_(const struct slot *s, void *data, int64_t i)
+{
+  return (char *)data + (size_t)i * glia_dtype_size(s->bucket.dtype);
+}
+
+/* Bytes of one node's own slice in `room`. */
+static size_t room_stride(const struct slot *s)
+{
+  return ((size_t)s->n_mine * glia_dtype_size(s->bucket.dtype) + 63) / 64 * 64;
+}
+
+char *glia_exchange_own_(const struct messages *m, const struct slot *s, int k)
+{
+  const int *first =
+      (const int *)s->first.data + m->x.face.rank; /* own nodes: first[0] to first[1] */
+
+  if (k >= first[0] && k < first[1])
+    return glia_exchange_at_(s, s->own[k - first[0]].data, s->mine);
+  const int other = k < first[0] ? k : k - (first[1] - first[0]);
+  return (char *)s->room.data + room_stride(s) * (size_t)other;
+}
+
+static glia_status plan_slices(struct messages *m, struct slot *s, int64_t n)
+{
+  int largest = 0;
+
+  GLIA_CHECK(grow(m, &s->cut, (size_t)(m->x.face.size + 1) * sizeof(int64_t)), GLIA_E_MEMORY,
+             "no memory for the slices of %d ranks", m->x.face.size);
+  int64_t *cut = s->cut.data;
+  glia_exchange_cut_(n, m->x.face.size, cut);
+  for (int r = 0; r < m->x.face.size; r++)
+    GLIA_CHECK(glia_mpi_count_(cut[r + 1] - cut[r], &largest), GLIA_E_UNSUPPORTED,
+               "%lld elements over %d ranks are too many for a message: use smaller buckets",
+               (long long)n, m->x.face.size);
+  return GLIA_OK;
+}
+
+glia_status glia_messages_plan_(struct messages *m, struct slot *s, const struct glia_bucket *b,
+                                int64_t v)
+{
+  if (s->planned && s->v == v && s->bucket.n == b->n && s->bucket.dtype == b->dtype) return GLIA_OK;
+  s->planned = false;
+  s->bucket = *b;
+  s->v = v;
+  s->whole = (size_t)b->n * glia_dtype_size(b->dtype) <= SMALL_BYTES;
+  GLIA_TRY(glia_exchange_nodes_(&m->x.stat, v, (int64_t)m->x.face.size * m->x.threads, m->x.threads,
+                                0, m->x.face.size, &s->node, &s->first, &s->n_nodes));
+  GLIA_TRY(plan_slices(m, s, b->n));
+  s->n_mine = glia_exchange_slice_(s, m->x.face.rank, &s->mine);
+  const int *first = s->first.data;
+  const int n_own = first[m->x.face.rank + 1] - first[m->x.face.rank];
+  const int n_others = s->n_nodes - n_own;
+  const size_t n_requests = (size_t)n_others + (size_t)(m->x.face.size - 1) * (size_t)(n_own + 2);
+  GLIA_CHECK(grow(m, &s->room, room_stride(s) * (size_t)n_others) &&
+                 grow(m, &s->join, (size_t)s->n_nodes * sizeof(struct glia_part)) &&
+                 grow(m, &s->request, n_requests * sizeof(MPI_Request)) &&
+                 grow(m, &s->peer, n_requests * sizeof(int)),
+             GLIA_E_MEMORY, "no memory for bucket %d: %d nodes of %d elements", b->index, n_others,
+             s->n_mine);
+  s->planned = true;
+  return GLIA_OK;
+}

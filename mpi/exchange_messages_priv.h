@@ -1,0 +1,58 @@
+/* State of the exchange by messages: what is planned for a bucket, and where its messages are. */
+#ifndef GLIA_EXCHANGE_MESSAGES_PRIV_H
+#define GLIA_EXCHANGE_MESSAGES_PRIV_H
+
+#include "exchange_priv.h"
+
+/* Groups of messages, see exchange_messages.c. */
+enum { IN, OUT, BACK_OUT, BACK_IN, N_GROUPS };
+
+struct group {
+  int from, n; /* requests [from, from + n) */
+  bool posted, done;
+};
+
+struct slot {
+  /* plan: a function of bucket, v and the ranks */
+  bool planned, whole;
+  struct glia_bucket bucket;
+  int64_t v;
+  int64_t mine; /* first element of the slice that this rank adds, */
+  int n_mine;   /* and how many */
+  int n_nodes;
+  struct store node;  /* struct glia_part [n_nodes]: the nodes of all ranks, in order */
+  struct store first; /* int [size + 1]: nodes first[r] to first[r + 1] are rank r's */
+  struct store cut;   /* int64_t [size + 1]: elements cut[r] to cut[r + 1] are rank r's slice */
+  struct store join;  /* struct glia_part [n_nodes]: work space */
+  struct store room;  /* slice `rank` of the nodes of other ranks */
+  struct store request, peer; /* MPI_Request, int: with which rank */
+  /* step */
+  int n_own;
+  struct glia_part own[2 * GLIA_TREE_MAX_PARTS];
+  void *total;
+  struct group group[N_GROUPS];
+  int n_requests;
+  int64_t added; /* elements of the own slice that are summed */
+};
+
+struct messages {
+  struct exchange x; /* first */
+  MPI_Comm mpi;
+  struct slot *slot;
+};
+
+/** Who holds what, who sends what to whom, and the memory for it; nothing is left to do when the last step was alike.
+ *  Errors: GLIA_E_MEMORY, GLIA_E_UNSUPPORTED. */
+GLIA_NODISCARD glia_status glia_messages_plan_(struct messages *m, struct slot *s,
+                                               const struct glia_bucket *bucket, int64_t v);
+
+/** Slice of a rank: returns its number of elements, *from is the first. */
+int glia_exchange_slice_(const struct slot *s, int rank, int64_t *from);
+
+/** Own slice of node k: in the caller's memory, or in the room for what comes in. */
+char *glia_exchange_own_(const struct messages *m, const struct slot *s, int k);
+
+/** Element i of an array of the bucket's type. */
+char *glia_exchange_at_(const struct slot *s, void *data, int64_t i);
+
+#endif

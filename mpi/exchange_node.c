@@ -1,0 +1,475 @@
+/* The exchange through memory that the ranks of a node share, and by messages between nodes. See glia_exchange_mpi.h.
+ *
+ * A bucket's memory holds the nodes of all local ranks and the total. A step of it:
+ *   1. start copies this rank's nodes there and raises `arrived` to the step's number;
+ *   2. when all local ranks have arrived, this rank adds its slice of their nodes along the tree;
+ *   3. with several nodes, the slice crosses them by messages, on the communicator of equal local ranks;
+ *   4. the slice's sum stands in the total and `added` is raised; all copy each slice as it becomes ready.
+ * A rank starts the next step after it has copied the whole total, so nothing is overwritten that somebody still reads.
+ * A small bucket is added whole by everybody, without step 4; its nodes alternate between two places.
+ * `left` says how far a rank is with a bucket, for the moment when the layout of its memory changes.
+ */
+#include "exchange_priv.h"
+#include "glia_agree.h"
+#include "shared_priv.h"
+
+#include <sched.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "glia_log.h"
+
+/* How far one rank is with one bucket, in steps; written by it alone. */
+struct mark {
+  alignas(64) atomic_uint_fast64_t arrived;
+  atomic_uint_fast64_t added, left;
+};
+
+typedef enum { ARRIVING, ADDING, CROSSING, COPYING } phase;
+
+struct node_slot {
+  /* plan: a function of bucket, v and the ranks */
+  bool planned, whole;
+  struct glia_bucket bucket;
+  int64_t v;
+  int64_t *cut; /* [local_size + 1] */
+  int n_nodes;
+  struct store node, first; /* of the local ranks, see glia_exchange_nodes_ */
+  struct store join;        /* struct glia_part [n_nodes]: work space */
+  struct store room;        /* the nodes of a small bucket */
+  void *memory;             /* total, then nodes; twice the nodes for a small bucket */
+  size_t memory_bytes, total_bytes, node_bytes;
+  /* step */
+  uint64_t step;
+  phase phase;
+  int arrived, copied; /* local ranks seen to have arrived; slices copied */
+  int64_t added;       /* elements of the own slice that are summed */
+  int n_own;
+  struct glia_part own[2 * GLIA_TREE_MAX_PARTS];
+  char *total;
+};
+
+struct node_exchange {
+  struct exchange x; /* first */
+  MPI_Comm node;
+  int local_rank, local_size, n_nodes;
+  int *comm_rank;    /* [local_size] rank in comm of each local rank */
+  struct mark *mark; /* [n_slots, local_size], shared */
+  size_t mark_bytes;
+  struct glia_comm *across; /* equal local ranks of all nodes; NULL with one node */
+  struct exchange *messages;
+  struct node_slot *slot;
+};
+
+static struct node_exchange *of(struct exchange *x) { return (struct node_exchange *)(void *)x; }
+
+static struct mark *mark_of(const struct node_exchange *e, const struct node_slot *s, int local)
+{
+  return &e->mark[(s - e->slot) * e->local_size + local];
+}
+
+static size_t size_of(const struct node_slot *s) { return glia_dtype_size(s->bucket.dtype); }
+
+static size_t line_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Node k of the local ranks. */
+static char *node_at(const struct node_slot *s, int k)
+{
+  const size_t half = s->whole && s->step % 2 != 0 ? (size_t)s->n_nodes : 0;
+
+  return (char *)s->memory + s->total_bytes + (half + (size_t)k) * s->node_bytes;
+}
+
+static int64_t slice_from(const struct node_exchange *e, const struct node_slot *s)
+{
+  return s->whole ? 0 : s->cut[e->local_rank];
+}
+
+static int64_t slice_n(const struct node_exchange *e, const struct node_slot *s)
+{
+  return s->whole ? s->bucket.n : s->cut[e->local_rank + 1] - s->cut[e->local_rank];
+}
+
+/* Where the own slice's sum goes. */
+static char *sum_at(const struct node_exchange *e, const struct node_slot *s)
+{
+  return s->whole ? s->total : (char *)s->memory + (size_t)slice_from(e, s) * size_of(s);
+}
+
+/* Before the layout changes: all local ranks must be through with the last step. */
+static glia_status wait_until_left(const struct node_exchange *e, const struct node_slot *s)
+{
+  const double from_s = glia_time_s();
+
+  for (int r = 0; r < e->local_size; r++)
+    while (atomic_load_explicit(&mark_of(e, s, r)->left, memory_order_acquire) < s->step) {
+      sched_yield();
+      GLIA_CHECK(glia_time_s() - from_s < e->x.abort_s, GLIA_E_MPI,
+                 "waited %.1f s for rank %d (%s) to leave exchange bucket %d", e->x.abort_s,
+                 e->comm_rank[r], glia_comm_host(e->x.comm, e->comm_rank[r]), s->bucket.index);
+    }
+  return GLIA_OK;
+}
+
+/* Memory for the bucket, the same decision on all local ranks; what was there is given up when it is too small. */
+static glia_status plan_memory(struct node_exchange *e, struct node_slot *s, int n_nodes)
+{
+  const size_t bytes = s->total_bytes + (size_t)n_nodes * s->node_bytes * (s->whole ? 2 : 1);
+
+  if (bytes <= s->memory_bytes) return GLIA_OK; /* so for an empty bucket as well */
+  glia_shared_release_(&s->memory, s->memory_bytes);
+  s->memory_bytes = 0;
+  GLIA_TRY(glia_shared_create_(e->node, bytes, &s->memory));
+  s->memory_bytes = bytes;
+  e->x.stat.allocations++;
+  return GLIA_OK;
+}
+
+/* Nodes that the local ranks hold at most in steps of up to v micro-batches. */
+static int most_nodes(const struct node_exchange *e, int64_t v)
+{
+  const int64_t workers = (int64_t)e->x.face.size * e->x.threads;
+  const int64_t first = (int64_t)(e->x.face.rank - e->local_rank) * e->x.threads;
+  struct glia_part parts[GLIA_TREE_MAX_PARTS];
+  int most = 0;
+
+  for (int64_t u = v; u > 0; u--) {
+    int n = 0;
+    for (int r = 0; r < e->local_size; r++)
+      n += glia_tree_parts(u, glia_tree_range(u, workers, first + (int64_t)r * e->x.threads),
+                           glia_tree_range(u, workers, first + (int64_t)(r + 1) * e->x.threads),
+                           parts);
+    if (n > most) most = n;
+  }
+  return most;
+}
+
+/* reserving: have memory for fewer micro-batches as well. */
+static glia_status plan(struct node_exchange *e, const struct glia_bucket *b, int64_t v,
+                        bool reserving)
+{
+  struct node_slot *s = &e->slot[b->index];
+
+  if (!reserving && s->planned && s->v == v && s->bucket.n == b->n && s->bucket.dtype == b->dtype)
+    return GLIA_OK;
+  GLIA_TRY(wait_until_left(e, s));
+  s->planned = false;
+  s->bucket = *b;
+  s->v = v;
+  s->node_bytes = line_up((size_t)b->n * size_of(s));
+  s->whole = (size_t)b->n * size_of(s) <= SMALL_BYTES;
+  s->total_bytes = s->whole ? 0 : s->node_bytes;
+  glia_exchange_cut_(b->n, e->local_size, s->cut);
+  GLIA_TRY(glia_exchange_nodes_(&e->x.stat, v, (int64_t)e->x.face.size * e->x.threads, e->x.threads,
+                                e->x.face.rank - e->local_rank, e->local_size, &s->node, &s->first,
+                                &s->n_nodes));
+  const size_t n = (size_t)s->n_nodes;
+  GLIA_CHECK(glia_exchange_grow_(&e->x.stat, &s->join, n * sizeof(struct glia_part)) &&
+                 (!s->whole || glia_exchange_grow_(&e->x.stat, &s->room, n * s->node_bytes)),
+             GLIA_E_MEMORY, "no memory for %d nodes", s->n_nodes);
+  GLIA_TRY(plan_memory(e, s, reserving ? most_nodes(e, v) : s->n_nodes));
+  s->planned = true;
+  return GLIA_OK;
+}
+
+/* The bucket as the messages between nodes see it: a slice of it. */
+static struct glia_bucket across_bucket(const struct node_exchange *e, const struct node_slot *s)
+{
+  return (struct glia_bucket){s->bucket.index, s->bucket.dtype, slice_n(e, s)};
+}
+
+static glia_status reserve(struct exchange *x, const struct glia_bucket *b, int64_t v)
+{
+  struct node_exchange *e = of(x);
+
+  GLIA_TRY(plan(e, b, v, true));
+  if (e->messages == NULL) return GLIA_OK;
+  const struct glia_bucket slice = across_bucket(e, &e->slot[b->index]);
+  return glia_exchange_mpi_reserve(&e->messages->face, &slice, v);
+}
+
+static glia_status start(struct exchange *x, const struct glia_bucket *b, int64_t v, int n_parts,
+                         const struct glia_part *parts, void *total)
+{
+  struct node_exchange *e = of(x);
+  struct node_slot *s = &e->slot[b->index];
+
+  GLIA_TRY(plan(e, b, v, false));
+  const int *first = (const int *)s->first.data + e->local_rank;
+  GLIA_TRY(glia_exchange_take_(x, b, v, n_parts, parts, first[1] - first[0],
+                               (const struct glia_part *)s->node.data + first[0], s->own,
+                               &s->n_own));
+  s->step++;
+  s->phase = ARRIVING;
+  s->arrived = s->copied = 0;
+  s->added = 0;
+  s->total = total;
+  for (int k = 0; k < s->n_own; k++)
+    memcpy(node_at(s, first[0] + k), s->own[k].data, (size_t)b->n * size_of(s));
+  atomic_store_explicit(&mark_of(e, s, e->local_rank)->arrived, s->step, memory_order_release);
+  return GLIA_OK;
+}
+
+/* The nodes of all local ranks as parts from element `at` on; returns their number. What all add, each adds in its own room. */
+static int list_nodes(const struct node_slot *s, int64_t at, struct glia_part *join)
+{
+  const struct glia_part *node = s->node.data;
+
+  for (int k = 0; k < s->n_nodes; k++) {
+    char *from = s->whole ? (char *)s->room.data + (size_t)k * s->node_bytes : node_at(s, k);
+    join[k] = node[k];
+    join[k].data = from + (size_t)at * size_of(s);
+  }
+  return s->n_nodes;
+}
+
+/* Add the next elements of the own slice along the tree; with one node that is the sum. */
+static void add_segment(struct node_exchange *e, struct node_slot *s)
+{
+  struct glia_part *join = s->join.data;
+  const int64_t left = slice_n(e, s) - s->added;
+  const int64_t n = left < SEGMENT_ELEMENTS ? left : SEGMENT_ELEMENTS;
+  const size_t bytes = (size_t)n * size_of(s);
+  char *to = sum_at(e, s) + (size_t)s->added * size_of(s);
+  const int count = list_nodes(s, slice_from(e, s) + s->added, join);
+
+  glia_tree_join(s->v, s->bucket.dtype, n, count, join);
+  if (e->messages == NULL && count == 0) memset(to, 0, bytes);
+  if (e->messages == NULL && count > 0) memcpy(to, join[0].data, bytes);
+  s->added += n;
+}
+
+/* What the node's slice has become, to the same slice of the other nodes. */
+static glia_status cross(struct node_exchange *e, struct node_slot *s)
+{
+  const struct glia_exchange *m = &e->messages->face;
+  const struct glia_bucket slice = across_bucket(e, s);
+  struct glia_part *join = s->join.data;
+  int n = list_nodes(s, slice_from(e, s), join);
+
+  n = glia_tree_join(s->v, s->bucket.dtype, 0, n,
+                     join); /* its elements are added already: which parts remain */
+  return m->start(m->self, &slice, s->v, n, join, sum_at(e, s));
+}
+
+static glia_status crossing(struct node_exchange *e, const struct node_slot *s, bool *crossed)
+{
+  struct exchange *m = e->messages;
+  const struct glia_bucket slice = across_bucket(e, s);
+
+  m->face.poll(m->face.self);
+  *crossed = m->status != GLIA_OK || !m->flight[slice.index].active;
+  return *crossed ? m->face.wait(m->face.self, &slice)
+                  : GLIA_OK; /* does not block: tells what went wrong */
+}
+
+/* Copy the slices that are ready. */
+static void copy_slices(struct node_exchange *e, struct node_slot *s)
+{
+  while (s->copied < e->local_size) {
+    const int r = s->copied;
+    if (atomic_load_explicit(&mark_of(e, s, r)->added, memory_order_acquire) < s->step) return;
+    const size_t at = (size_t)s->cut[r] * size_of(s);
+    memcpy(s->total + at, (const char *)s->memory + at,
+           (size_t)(s->cut[r + 1] - s->cut[r]) * size_of(s));
+    s->copied++;
+  }
+}
+
+static void see_arrivals(struct node_exchange *e, struct node_slot *s)
+{
+  while (s->arrived < e->local_size &&
+         atomic_load_explicit(&mark_of(e, s, s->arrived)->arrived, memory_order_acquire) >= s->step)
+    s->arrived++;
+  if (s->arrived < e->local_size) return;
+  s->phase = ADDING;
+  for (int k = 0; s->whole && k < s->n_nodes; k++)
+    memcpy((char *)s->room.data + (size_t)k * s->node_bytes, node_at(s, k), s->node_bytes);
+}
+
+static glia_status advance(struct exchange *x, int bucket, int64_t segments, bool *done)
+{
+  struct node_exchange *e = of(x);
+  struct node_slot *s = &e->slot[bucket];
+  struct mark *own = mark_of(e, s, e->local_rank);
+
+  if (s->phase == ARRIVING) see_arrivals(e, s);
+  if (s->phase == ADDING) {
+    for (; segments > 0 && s->added < slice_n(e, s); segments--) add_segment(e, s);
+    if (s->added < slice_n(e, s)) return GLIA_OK;
+    if (e->messages != NULL) GLIA_TRY(cross(e, s));
+    s->phase = CROSSING;
+  }
+  if (s->phase == CROSSING) {
+    bool crossed = true;
+    if (e->messages != NULL) GLIA_TRY(crossing(e, s, &crossed));
+    if (!crossed) return GLIA_OK;
+    atomic_store_explicit(&own->added, s->step, memory_order_release);
+    s->phase = COPYING;
+  }
+  if (s->phase != COPYING) return GLIA_OK;
+  if (!s->whole) copy_slices(e, s);
+  *done = s->whole || s->copied == e->local_size;
+  if (*done) atomic_store_explicit(&own->left, s->step, memory_order_release);
+  return GLIA_OK;
+}
+
+static void missing(const struct exchange *x, int bucket, char *out, size_t size)
+{
+  const struct node_exchange *e = (const struct node_exchange *)(const void *)x;
+  const struct node_slot *s = &e->slot[bucket];
+  size_t used = 0;
+
+  out[0] = '\0';
+  if (s->phase == CROSSING && e->messages != NULL) {
+    e->messages->scheme->missing(e->messages, bucket, out, size);
+    return;
+  }
+  for (int r = 0; r < e->local_size; r++) {
+    const struct mark *m = mark_of(e, s, r);
+    if (atomic_load(s->phase == ARRIVING ? &m->arrived : &m->added) < s->step)
+      used = glia_exchange_name_(x, e->comm_rank[r], out, used, size);
+  }
+}
+
+static void release(struct node_exchange *e)
+{
+  void *mark = e->mark;
+
+  for (int i = 0; e->slot != NULL && i < e->x.n_slots; i++) {
+    struct node_slot *s = &e->slot[i];
+    glia_shared_release_(&s->memory, s->memory_bytes);
+    free(s->node.data);
+    free(s->first.data);
+    free(s->join.data);
+    free(s->room.data);
+    free(s->cut);
+  }
+  glia_shared_release_(&mark, e->mark_bytes);
+  free(e->slot);
+  free(e->comm_rank);
+  free(e->x.flight);
+  free(e);
+}
+
+static void destroy(struct exchange *x)
+{
+  struct node_exchange *e = of(x);
+  const bool clean = x->status == GLIA_OK;
+
+  if (e->messages != NULL) e->messages->scheme->destroy(e->messages);
+  if (clean) {
+    glia_comm_destroy(&e->across);
+    if (e->node != MPI_COMM_NULL) MPI_Comm_free(&e->node);
+  }
+  release(e);
+}
+
+static const struct exchange_scheme scheme = {reserve, start, advance, missing, destroy};
+
+/* Ranks numbered node by node, nodes in the order of their first ranks. *rank: of this one; *nodes: 0 where nodes have
+ * different numbers of ranks. */
+static glia_status number_ranks(struct node_exchange *e, struct glia_comm *comm, int *rank)
+{
+  const int size = glia_comm_size(comm);
+  int mine[2] = {glia_comm_rank(comm),
+                 e->local_size}; /* first rank of the node, its number of ranks */
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY_MPI(MPI_Bcast(mine, 1, MPI_INT, 0, e->node));
+  int *all = malloc((size_t)size * sizeof mine);
+  int own = glia_comm_rank(comm), ok = all != NULL;
+  GLIA_TRY_TO(done, st,
+              glia_agree(comm, ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%d ranks", size)));
+  GLIA_TRY_MPI_TO(done, st, MPI_Allgather(mine, 2, MPI_INT, all, 2, MPI_INT, glia_comm_mpi(comm)));
+  int before = 0;
+  bool even = true;
+  e->n_nodes = 0;
+  for (int r = 0; r < size; r++) {
+    even = even && all[2 * r + 1] == e->local_size;
+    if (all[2 * r] != r) continue; /* not the first of its node */
+    e->n_nodes++;
+    if (r < mine[0]) before++;
+  }
+  *rank = before * e->local_size + e->local_rank;
+  GLIA_TRY_MPI_TO(done, st, MPI_Allgather(&own, 1, MPI_INT, e->comm_rank, 1, MPI_INT, e->node));
+  GLIA_CHECK_TO(done, st, even, GLIA_E_UNSUPPORTED, "nodes have different numbers of ranks");
+
+done:
+  free(all);
+  return glia_agree(comm, st);
+}
+
+static glia_status open_node(struct node_exchange *e, struct glia_comm *comm)
+{
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY_MPI(MPI_Comm_split_type(glia_comm_mpi(comm), MPI_COMM_TYPE_SHARED, glia_comm_rank(comm),
+                                   MPI_INFO_NULL, &e->node));
+  GLIA_TRY_MPI(MPI_Comm_set_errhandler(e->node, MPI_ERRORS_RETURN));
+  GLIA_TRY_MPI(MPI_Comm_rank(e->node, &e->local_rank));
+  GLIA_TRY_MPI(MPI_Comm_size(e->node, &e->local_size));
+  e->comm_rank = calloc((size_t)e->local_size, sizeof *e->comm_rank);
+  if (e->comm_rank == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d ranks", e->local_size);
+  return glia_agree(comm, st);
+}
+
+static glia_status open_marks(struct node_exchange *e, struct glia_comm *comm, int max_buckets)
+{
+  glia_status st = GLIA_OK;
+  void *memory = NULL;
+
+  e->mark_bytes = (size_t)max_buckets * (size_t)e->local_size * sizeof *e->mark;
+  for (int i = 0; i < max_buckets && st == GLIA_OK; i++) {
+    e->slot[i].cut = calloc((size_t)e->local_size + 1, sizeof *e->slot[i].cut);
+    if (e->slot[i].cut == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d buckets", max_buckets);
+  }
+  GLIA_TRY(glia_agree(comm, st));
+  st = glia_shared_create_(e->node, e->mark_bytes, &memory);
+  e->mark = memory;
+  return glia_agree(comm, st);
+}
+
+static glia_status open_across(struct node_exchange *e, struct glia_comm *comm, int rank,
+                               int threads, int max_buckets)
+{
+  if (e->n_nodes == 1) return GLIA_OK;
+  GLIA_TRY(glia_agree(comm, glia_comm_split(comm, e->local_rank, rank, &e->across)));
+  return glia_agree(comm, glia_exchange_messages_create_(e->across, threads * e->local_size,
+                                                         max_buckets, &e->messages));
+}
+
+glia_status glia_exchange_node_create_(struct glia_comm *comm, int threads, int max_buckets,
+                                       struct exchange **out)
+{
+  glia_status st = GLIA_OK;
+  int rank = 0;
+  struct node_exchange *e = calloc(1, sizeof *e);
+
+  *out = NULL;
+  if (e != NULL) e->slot = calloc((size_t)max_buckets, sizeof *e->slot);
+  if (e == NULL || e->slot == NULL)
+    st = GLIA_FAIL(GLIA_E_MEMORY, "no memory for an exchange of %d buckets", max_buckets);
+  else {
+    e->node = MPI_COMM_NULL;
+    st = glia_exchange_init_(&e->x, &scheme, comm, 0, threads, max_buckets);
+  }
+  GLIA_TRY_TO(fail, st, glia_agree(comm, st));
+  GLIA_TRY_TO(fail, st, open_node(e, comm));
+  GLIA_TRY_TO(fail, st, number_ranks(e, comm, &rank));
+  GLIA_TRY_TO(fail, st, open_marks(e, comm, max_buckets));
+  GLIA_TRY_TO(fail, st, open_across(e, comm, rank, threads, max_buckets));
+  e->x.face.rank = rank;
+  *out = &e->x;
+  return GLIA_OK;
+
+fail:
+  if (e != NULL) {
+    glia_comm_destroy(&e->across);
+    if (e->node != MPI_COMM_NULL) MPI_Comm_free(&e->node);
+    release(e);
+  }
+  return st;
+}

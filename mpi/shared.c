@@ -1,0 +1,89 @@
+/* Shared memory of a node: an anonymous file in memory that rank 0 makes and the others open through its descriptor.
+ *
+ * Departs from MPI_Win_allocate_shared: Open MPI keeps windows in /dev/shm, which is 64 MB in many containers and kills
+ * the job by SIGBUS at the first touch of a page that does not fit (docs/adr/0010).
+ */
+#include "shared_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct offer {
+  long long pid;
+  int fd; /* -1: rank 0 could not make it */
+};
+
+/* The file of rank 0, with all its pages; -1 when there is no room. */
+static int make_file(size_t bytes)
+{
+  struct rlimit limit;
+
+  /* past the limit of file sizes the kernel would send SIGXFSZ */
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      limit.rlim_cur < bytes)
+    return -1;
+  const int fd = memfd_create("glia", MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  if (posix_fallocate(fd, 0, (off_t)bytes) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+static void *map_file(int fd, size_t bytes)
+{
+  void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+  return at == MAP_FAILED ? NULL : at;
+}
+
+static void *map_theirs(const struct offer *o, size_t bytes)
+{
+  char path[64];
+
+  snprintf(path, sizeof path, "/proc/%lld/fd/%d", o->pid, o->fd);
+  const int fd = open(path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return NULL;
+  void *at = map_file(fd, bytes);
+  close(fd);
+  return at;
+}
+
+glia_status glia_shared_create_(MPI_Comm node, size_t bytes, void **out)
+{
+  struct offer offer = {.pid = (long long)getpid(), .fd = -1};
+  int rank = 0, ok = 0;
+  void *at = NULL;
+  glia_status st = GLIA_OK;
+
+  *out = NULL;
+  GLIA_TRY_MPI(MPI_Comm_rank(node, &rank));
+  if (rank == 0) offer.fd = make_file(bytes);
+  const int own = rank == 0 ? offer.fd : -1;
+  GLIA_TRY_MPI_TO(done, st, MPI_Bcast(&offer, (int)sizeof offer, MPI_BYTE, 0, node));
+  if (own >= 0)
+    at = map_file(own, bytes);
+  else if (offer.fd >= 0)
+    at = map_theirs(&offer, bytes);
+  ok = at != NULL;
+  GLIA_TRY_MPI_TO(done, st, MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_LAND, node));
+  GLIA_CHECK_TO(done, st, ok, GLIA_E_MEMORY,
+                "no %zu bytes of memory that the ranks of this node can share", bytes);
+  *out = at;
+  at = NULL;
+
+done:
+  glia_shared_release_(&at, bytes);
+  if (own >= 0) close(own);
+  return st;
+}
+
+void glia_shared_release_(void **memory, size_t bytes)
+{
+  if (*memory != NULL) munmap(*memory, bytes);
+  *memory = NULL;
+}
