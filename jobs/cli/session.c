@@ -111,6 +111,7 @@ static glia_status build_model(struct session *s)
   if (test_classes > classes) classes = test_classes;
   GLIA_TRY(glia_model_build(glia_yaml_root(s->doc), s->train->n_fields, field,
                             s->config.micro_batch, classes, &s->model));
+  if (s->extend != NULL) GLIA_TRY(s->extend(s->model));
   GLIA_TRY(glia_program_compile(glia_model_graph(s->model), glia_kernels_default(), &s->program));
   glia_graph_hash(glia_model_graph(s->model), s->model_hash);
   return GLIA_OK;

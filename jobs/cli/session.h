@@ -22,6 +22,8 @@ struct session {
   struct glia_array *array; /* the state table, in place */
   char model_hash[65];
   int64_t eval_micro_batches; /* per engine step of an evaluation */
+  glia_status (*extend)(
+      struct glia_model *m); /* set by the caller: entry points to add before compiling */
 };
 
 /** Configuration from a file and overrides: read on every rank, the same on all.

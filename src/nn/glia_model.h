@@ -69,6 +69,29 @@ GLIA_API int64_t glia_model_size(const struct glia_model *m);
 GLIA_API void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
                                     void *out);
 
+/* For analyses, which add entry points of their own before the graph is compiled (model_inspect.c). */
+
+struct glia_model_layer {
+  const char *name; /* "03-linear", or as given */
+  const char *kind; /* "linear" */
+  int n_in;
+  const int *in;    /* layers that it reads; below 0: fields of the data */
+  glia_value value; /* its output in evaluation [b, row...] */
+};
+
+/** Layers in their order. Ownership: texts and arrays are borrowed for the model's life. */
+GLIA_API int glia_model_layers(const struct glia_model *m);
+GLIA_API struct glia_model_layer glia_model_layer(const struct glia_model *m, int i);
+
+/** The graph, to add to it. */
+GLIA_API struct glia_graph *glia_model_extend(struct glia_model *m);
+
+/** What evaluation sums up over a micro-batch, f64 scalars of the micro-batch region: weighted loss and weight.
+ *  of  the layer that the one loss reads; GLIA_NONE where there are several losses
+ *  Errors: those of the graph. */
+GLIA_API GLIA_NODISCARD glia_status glia_model_eval_loss(struct glia_model *m, glia_value *loss_sum,
+                                                         glia_value *weight_sum, glia_value *of);
+
 /** Learning rate of step 1, 2, ...: lr_schedule applied to the optimizer's lr. Groups with an lr of their own scale along.
  *  total_steps  of the run, for schedules that end with it; 0 = unknown */
 GLIA_API double glia_model_rate(const struct glia_model *m, int64_t step, int64_t total_steps);

@@ -9,6 +9,34 @@ static glia_status meet(const struct glia_meeting *m, glia_status st)
   return m != NULL && m->agree != NULL ? m->agree(m->self, st) : st;
 }
 
+glia_status glia_sweep(const struct glia_model *model, struct glia_engine *engine,
+                       const char *entry, struct glia_source *source, int64_t micro_batch,
+                       int64_t micro_batches, const struct glia_meeting *meeting,
+                       glia_status (*after)(void *self), void *self)
+{
+  const struct glia_order order = {0, source->n, micro_batch * micro_batches, micro_batch, false};
+  struct feed feed;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(meet(meeting, glia_feed_init_(&feed, glia_model_graph(model), source, &order,
+                                         glia_engine_threads(engine))));
+  for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
+    feed.step = s;
+    st = glia_engine_step(engine, entry, micro_batches, &feed.feed);
+    if (st == GLIA_E_MPI) break; /* the exchange broke: nobody is sure to come to a meeting */
+    const double *failed = glia_engine_output(engine, entry, "failed");
+    if ((failed != NULL && *failed > 0.0) || st != GLIA_OK) st = meet(meeting, st);
+    if (st == GLIA_OK && after != NULL) st = after(self);
+  }
+  glia_feed_fini_(&feed);
+  return st;
+}
+
+struct sums {
+  struct glia_engine *engine;
+  double loss, weight, correct;
+};
+
 static double sum_output(struct glia_engine *e, const char *name, double missing)
 {
   const double *v = glia_engine_output(e, "eval", name);
@@ -16,31 +44,27 @@ static double sum_output(struct glia_engine *e, const char *name, double missing
   return v != NULL ? *v : missing;
 }
 
+static glia_status add_sums(void *self)
+{
+  struct sums *s = self;
+
+  s->loss += sum_output(s->engine, "loss_sum", NAN);
+  s->weight += sum_output(s->engine, "weight_sum", NAN);
+  s->correct += sum_output(s->engine, "correct_sum", NAN);
+  return GLIA_OK;
+}
+
 glia_status glia_evaluate(const struct glia_model *model, struct glia_engine *engine,
                           struct glia_source *source, int64_t micro_batch, int64_t micro_batches,
                           const struct glia_meeting *meeting, struct glia_eval_result *out)
 {
-  const struct glia_order order = {0, source->n, micro_batch * micro_batches, micro_batch, false};
-  double loss = 0.0, weight = 0.0, correct = 0.0;
-  struct feed feed;
-  glia_status st = GLIA_OK;
+  struct sums s = {.engine = engine};
 
   *out = (struct glia_eval_result){.n = source->n, .loss = NAN, .accuracy = NAN};
-  GLIA_TRY(meet(meeting, glia_feed_init_(&feed, glia_model_graph(model), source, &order,
-                                         glia_engine_threads(engine))));
-  for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
-    feed.step = s;
-    st = glia_engine_step(engine, "eval", micro_batches, &feed.feed);
-    if (st == GLIA_E_MPI) break; /* the exchange broke: nobody is sure to come to a meeting */
-    if (sum_output(engine, "failed", 0.0) > 0.0 || st != GLIA_OK) st = meet(meeting, st);
-    loss += sum_output(engine, "loss_sum", NAN);
-    weight += sum_output(engine, "weight_sum", NAN);
-    correct += sum_output(engine, "correct_sum", NAN);
-  }
-  glia_feed_fini_(&feed);
-  GLIA_TRY(st);
-  out->loss = loss / weight;
-  out->accuracy = correct / weight;
+  GLIA_TRY(
+      glia_sweep(model, engine, "eval", source, micro_batch, micro_batches, meeting, add_sums, &s));
+  out->loss = s.loss / s.weight;
+  out->accuracy = s.correct / s.weight;
   return GLIA_OK;
 }
 
@@ -71,11 +95,11 @@ static glia_status take(void *self, int64_t index, int worker, const void *const
   return n > 0 ? h->sink(h->self, first, n, data[h->output]) : GLIA_OK;
 }
 
-glia_status glia_predict(const struct glia_model *model, struct glia_engine *engine,
-                         struct glia_source *source, int64_t micro_batch,
-                         glia_status (*sink)(void *self, int64_t first, int64_t n,
-                                             const void *rows),
-                         void *self)
+glia_status glia_predict_entry(const struct glia_model *model, struct glia_engine *engine,
+                               const char *entry, struct glia_source *source, int64_t micro_batch,
+                               glia_status (*sink)(void *self, int64_t first, int64_t n,
+                                                   const void *rows),
+                               void *self)
 {
   const struct glia_order order = {0, source->n, micro_batch, micro_batch, false};
   struct handing h = {.sink = sink, .self = self};
@@ -86,8 +110,17 @@ glia_status glia_predict(const struct glia_model *model, struct glia_engine *eng
   const struct glia_feed feed = {.self = &h, .fill = fill, .take = take};
   for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
     h.feed.step = s;
-    st = glia_engine_step(engine, "predict", 1, &feed);
+    st = glia_engine_step(engine, entry, 1, &feed);
   }
   glia_feed_fini_(&h.feed);
   return st;
+}
+
+glia_status glia_predict(const struct glia_model *model, struct glia_engine *engine,
+                         struct glia_source *source, int64_t micro_batch,
+                         glia_status (*sink)(void *self, int64_t first, int64_t n,
+                                             const void *rows),
+                         void *self)
+{
+  return glia_predict_entry(model, engine, "predict", source, micro_batch, sink, self);
 }

@@ -100,6 +100,19 @@ struct glia_train_job {
 GLIA_API GLIA_NODISCARD glia_status glia_train(const struct glia_train_job *job,
                                                struct glia_train_result *out);
 
+/** Run an entry point over all rows of a source, in order, padding with weight 0.
+ *
+ *  micro_batches  per engine step; at most what the engine was made for
+ *  after          called when a step has run: take the entry point's outputs; may be NULL
+ *
+ *  Collective: yes.  Errors: those of source, step and `after`, agreed on by all ranks where the source failed. */
+GLIA_API GLIA_NODISCARD glia_status glia_sweep(const struct glia_model *model,
+                                               struct glia_engine *engine, const char *entry,
+                                               struct glia_source *source, int64_t micro_batch,
+                                               int64_t micro_batches,
+                                               const struct glia_meeting *meeting,
+                                               glia_status (*after)(void *self), void *self);
+
 struct glia_eval_result {
   int64_t n;
   double loss;
@@ -121,6 +134,12 @@ GLIA_API GLIA_NODISCARD glia_status glia_evaluate(const struct glia_model *model
 GLIA_API GLIA_NODISCARD glia_status glia_predict(
     const struct glia_model *model, struct glia_engine *engine, struct glia_source *source,
     int64_t micro_batch,
+    glia_status (*sink)(void *self, int64_t first, int64_t n, const void *rows), void *self);
+
+/** The same for any entry point whose micro-batch output "output" is [b, ...]. */
+GLIA_API GLIA_NODISCARD glia_status glia_predict_entry(
+    const struct glia_model *model, struct glia_engine *engine, const char *entry,
+    struct glia_source *source, int64_t micro_batch,
     glia_status (*sink)(void *self, int64_t first, int64_t n, const void *rows), void *self);
 
 #endif
