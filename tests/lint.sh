@@ -53,6 +53,7 @@ owner() {
 owner 'hdf5\.h|H5' 'io'
 owner 'mpi\.h' 'mpi io jobs'
 owner 'cblas\.h|dnnl' 'src/kernels'
+owner 'petsc|slepc' 'src/analysis src/pde'
 owner 'yaml\.h' 'src/core'
 owner 'cairo' 'io'
 
@@ -63,8 +64,8 @@ done
 
 # Each header compiles alone.
 cc=$(sed -n 's/^CC = //p' "$build/Makefile")
-flags=$(sed -n 's/^\(YAML\|JANSSON\|MPI\|HDF5\|CUNIT\|HWLOC\)_CFLAGS = //p' "$build/Makefile" | tr '\n' ' ')
-dirs='-Isrc -Isrc/core -Isrc/graph -Isrc/ops -Isrc/kernels -Isrc/nn -Isrc/train -Impi -Iio -Imonitoring -Imonitoring/samplers -Ijobs -Ijobs/studies -Itests'
+flags=$(sed -n 's/^\(YAML\|JANSSON\|MPI\|HDF5\|CUNIT\|HWLOC\|PETSC\)_CFLAGS = //p' "$build/Makefile" | tr '\n' ' ')
+dirs='-Isrc -Isrc/core -Isrc/graph -Isrc/ops -Isrc/kernels -Isrc/nn -Isrc/train -Impi -Iio -Isrc/analysis -Imonitoring -Imonitoring/samplers -Ijobs -Ijobs/studies -Itests'
 for h in $(echo "$sources" | grep '\.h$'); do
   # shellcheck disable=SC2086
   $cc -std=c17 -fsyntax-only -Wall -Werror -include "$build/config.h" -x c $dirs $flags "$h" 2>/dev/null || bad "$h: does not compile alone"
