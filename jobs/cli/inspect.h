@@ -1,0 +1,27 @@
+/* A checkpoint put back to work for an analysis: its model in float64, with entry points added, on rows of a data set. */
+#ifndef INSPECT_H
+#define INSPECT_H
+
+#include "session.h"
+
+struct inspection {
+  struct session s;
+  struct glia_checkpoint *c; /* on the rank that opened it, else NULL */
+  char *config;
+  struct glia_source *rows; /* of the split asked for */
+};
+
+/** Open a checkpoint, or the newest good one of a folder, build its model and load its parameters.
+ *
+ *  comm    ranks that share the sums, taken; NULL: this process alone
+ *  data    data set in the place of the configuration's; NULL: that one
+ *  split   "train", "valid" or "test"
+ *  extend  adds entry points before compiling; may be NULL
+ *
+ *  Collective: yes, over comm. Ownership: inspect_close, also on failure. */
+GLIA_NODISCARD glia_status inspect_open(struct inspection *i, struct glia_comm **comm,
+                                        const char *path, const char *data, const char *split,
+                                        glia_status (*extend)(struct glia_model *m));
+void inspect_close(struct inspection *i);
+
+#endif

@@ -1,0 +1,488 @@
+/* glia spectrum: singular spectra of a data set, of the layers of a checkpoint, or of a layer's activations. */
+#include "spectrum.h"
+
+#include "glia_agree.h"
+#include "glia_archive.h"
+#include "glia_dataset.h"
+#include "glia_file.h"
+#include "glia_ops.h"
+#include "glia_petsc.h"
+#include "inspect.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MATRICES_MAX = 1024 };
+
+struct job {
+  struct glia_args *args;
+  struct glia_comm *comm;
+  char file[4096];
+  const char *path; /* behind FILE:, or NULL */
+  int n;
+  struct matrix *m;
+  json_t *left_out;
+  struct glia_source *source; /* of a data set */
+  struct inspection in;       /* of activations */
+};
+
+static void leave_out(struct job *j, const char *path, const char *why)
+{
+  glia_cli_print(j->args, "%s: left out: %s\n", path, why);
+  json_array_append_new(j->left_out, json_pack("{s:s, s:s}", "path", path, "why", why));
+}
+
+static glia_status add(struct job *j, const char *path, struct matrix **out)
+{
+  GLIA_CHECK(j->n < MATRICES_MAX, GLIA_E_DATA, "more than %d matrices: name one as FILE:/path",
+             MATRICES_MAX);
+  *out = &j->m[j->n++];
+  **out = (struct matrix){.finite = true};
+  snprintf((*out)->path, sizeof(*out)->path, "%s", path);
+  return GLIA_OK;
+}
+
+static double number(const void *data, glia_dtype dtype, int64_t i)
+{
+  switch (dtype) {
+#define X(NAME, name, ctype, bytes, is_float)                                                      \
+  case GLIA_##NAME:                                                                                \
+    return (double)((const ctype *)data)[i];
+    GLIA_DTYPE_LIST(X)
+#undef X
+  default:
+    return (double)NAN;
+  }
+}
+
+static double unit_of(glia_dtype dtype) { return dtype == GLIA_F32 ? 0x1p-24 : 0.0; }
+
+/* Matrices in memory. */
+
+static glia_status read_memory(void *self, int64_t first, int64_t n, double *out)
+{
+  const struct matrix *m = self;
+
+  memcpy(out, m->data + first * m->rows.cols, (size_t)(n * m->rows.cols) * sizeof *out);
+  return GLIA_OK;
+}
+
+/* [out, in, window...] as out rows. */
+static glia_status add_array(struct job *j, struct glia_checkpoint *c, const struct glia_array *a)
+{
+  const int64_t count = glia_type_count(&a->type), rows = a->type.dim[0];
+  struct glia_array in = *a;
+  struct matrix *m;
+
+  GLIA_TRY(add(j, a->path, &m));
+  m->unit = unit_of(a->type.dtype);
+  m->rows = (struct glia_rows){m, rows, rows > 0 ? count / rows : 0, read_memory};
+  m->data = malloc((size_t)count * sizeof *m->data + 1);
+  in.data = malloc(glia_type_bytes(&a->type) + 1);
+  glia_status st = GLIA_OK;
+  if (m->data == NULL || in.data == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "array %s", a->path);
+  if (st == GLIA_OK) st = glia_checkpoint_read(c, 1, &in, false);
+  for (int64_t i = 0; st == GLIA_OK && i < count; i++) {
+    m->data[i] = number(in.data, a->type.dtype, i);
+    if (!isfinite(m->data[i])) m->finite = false;
+  }
+  free(in.data);
+  return st;
+}
+
+static glia_status from_checkpoint(struct job *j)
+{
+  struct glia_checkpoint *c = NULL;
+  const struct glia_array *a;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(glia_checkpoint_open_path(j->file, &c));
+  const int n = glia_checkpoint_arrays(c, &a);
+  bool any = false;
+  for (int i = 0; i < n && st == GLIA_OK; i++) {
+    if (j->path != NULL ? strcmp(a[i].path, j->path + 1) != 0
+                        : strncmp(a[i].path, "params/", 7) != 0)
+      continue;
+    any = true;
+    if (a[i].type.rank < 2)
+      leave_out(j, a[i].path, "a vector has no spectrum");
+    else
+      st = add_array(j, c, &a[i]);
+  }
+  glia_checkpoint_close(&c);
+  if (st == GLIA_OK && !any && j->path != NULL)
+    st = GLIA_FAIL(GLIA_E_MISSING, "%s holds no array %s", j->file, j->path);
+  return st;
+}
+
+/* Data sets, by rows. */
+
+static glia_status read_source(void *self, int64_t first, int64_t n, double *out)
+{
+  const struct job *j = self;
+  const struct matrix *m = &j->m[0];
+  const int field = glia_source_field(j->source, strrchr(m->path, '/') + 1);
+  const struct glia_field *f = &j->source->field[field];
+  int64_t *row = malloc((size_t)n * sizeof *row);
+  void *stored = malloc(glia_type_bytes(&f->row) * (size_t)n + 1);
+  glia_status st = GLIA_OK;
+
+  if (row == NULL || stored == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)n);
+  for (int64_t i = 0; st == GLIA_OK && i < n; i++) row[i] = first + i;
+  if (st == GLIA_OK) st = j->source->read(j->source->self, field, n, row, stored);
+  for (int64_t i = 0; st == GLIA_OK && i < n * m->rows.cols; i++)
+    out[i] = number(stored, f->row.dtype, i) * f->scale + f->offset;
+  free(row);
+  free(stored);
+  return st;
+}
+
+static glia_status from_dataset(struct job *j)
+{
+  char split[64] = "train";
+  const char *path = j->path != NULL ? j->path : "/train/x";
+  const char *slash = strchr(path + 1, '/');
+  struct matrix *m;
+
+  GLIA_CHECK(slash != NULL && slash - path - 1 < (int)sizeof split, GLIA_E_USAGE,
+             "%s: expected /SPLIT/FIELD, as in %s:/train/x", path, j->file);
+  snprintf(split, sizeof split, "%.*s", (int)(slash - path - 1), path + 1);
+  GLIA_TRY(glia_dataset_open(j->file, split, 0, &j->source));
+  const int field = glia_source_field(j->source, slash + 1);
+  GLIA_CHECK(field >= 0, GLIA_E_MISSING, "%s has no field %s", j->source->name, slash + 1);
+  const struct glia_field *f = &j->source->field[field];
+  GLIA_TRY(add(j, path, &m));
+  m->unit = unit_of(f->row.dtype);
+  m->rows = (struct glia_rows){j, j->source->n, glia_type_count(&f->row), read_source};
+  return GLIA_OK;
+}
+
+/* Activations of a layer, by rows: each rank computes the blocks that it factors. */
+
+static const char *wanted_layer; /* for `extend`, which has no argument of its own */
+
+static glia_status extend(struct glia_model *m)
+{
+  char names[1024] = "";
+  struct glia_graph *g = glia_model_extend(m);
+
+  for (int i = 0; i < glia_model_layers(m); i++) {
+    const struct glia_model_layer l = glia_model_layer(m, i);
+    const size_t used = strlen(names);
+    if (strcmp(l.name, wanted_layer) == 0) {
+      glia_entry_output(g, glia_graph_entry(g, "activations"), "output",
+                        glia_cast(g, l.value, GLIA_F64));
+      return glia_graph_status(g);
+    }
+    snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", l.name);
+  }
+  return GLIA_FAIL(GLIA_E_MISSING, "no layer %s; there are %s", wanted_layer, names);
+}
+
+/* Some rows of a source. */
+struct part {
+  struct glia_source source;
+  struct glia_source *whole;
+  int64_t first;
+};
+
+static glia_status read_part(void *self, int field, int64_t n, const int64_t *row, void *out)
+{
+  const struct part *p = self;
+  int64_t *moved = malloc((size_t)n * sizeof *moved);
+
+  GLIA_CHECK(moved != NULL, GLIA_E_MEMORY, "%lld rows", (long long)n);
+  for (int64_t i = 0; i < n; i++) moved[i] = row[i] + p->first;
+  const glia_status st = p->whole->read(p->whole->self, field, n, moved, out);
+  free(moved);
+  return st;
+}
+
+struct sink {
+  double *out;
+  int64_t cols;
+};
+
+static glia_status keep_rows(void *self, int64_t first, int64_t n, const void *rows)
+{
+  const struct sink *s = self;
+
+  memcpy(s->out + first * s->cols, rows, (size_t)(n * s->cols) * sizeof *s->out);
+  return GLIA_OK;
+}
+
+static glia_status read_activations(void *self, int64_t first, int64_t n, double *out)
+{
+  const struct job *j = self;
+  struct part part = {.source = *j->in.rows, .whole = j->in.rows, .first = first};
+  struct sink sink = {out, j->m[0].rows.cols};
+
+  part.source.self = &part;
+  part.source.n = n;
+  part.source.read = read_part;
+  return glia_predict_entry(j->in.s.model, j->in.s.engine, "activations", &part.source,
+                            j->in.s.config.micro_batch, keep_rows, &sink);
+}
+
+static glia_status from_layer(struct job *j, const char *layer)
+{
+  struct matrix *m;
+  char path[320];
+
+  wanted_layer = layer;
+  GLIA_TRY(inspect_open(&j->in, NULL, j->file, glia_args_text(j->args, "data", NULL),
+                        glia_args_text(j->args, "split", "train"), extend));
+  snprintf(path, sizeof path, "activations/%s", layer);
+  GLIA_TRY(add(j, path, &m));
+  m->rows = (struct glia_rows){j, j->in.rows->n, 0, read_activations};
+  for (int i = 0; i < glia_model_layers(j->in.s.model); i++) {
+    const struct glia_model_layer l = glia_model_layer(j->in.s.model, i);
+    const struct glia_node *v = glia_graph_node(glia_model_graph(j->in.s.model), l.value);
+    if (strcmp(l.name, layer) == 0) m->rows.cols = glia_type_count(&v->type) / v->type.dim[0];
+  }
+  return GLIA_OK;
+}
+
+/* Everything. */
+
+static void split_path(struct job *j, const char *word)
+{
+  const char *colon = strstr(word, ":/");
+
+  for (const char *next = colon; next != NULL; next = strstr(next + 1, ":/")) colon = next;
+  snprintf(j->file, sizeof j->file, "%.*s",
+           (int)(colon != NULL ? colon - word : (long)strlen(word)), word);
+  j->path = colon != NULL ? colon + 1 : NULL;
+}
+
+static glia_status open_matrices(struct job *j)
+{
+  char kind[GLIA_FILE_KIND_BYTES] = "checkpoint";
+  const char *layer = glia_args_text(j->args, "layer", NULL);
+  struct stat info;
+  int64_t format;
+
+  if (layer != NULL) return from_layer(j, layer);
+  if (stat(j->file, &info) != 0 || !S_ISDIR(info.st_mode))
+    GLIA_TRY(glia_file_kind(j->file, kind, &format));
+  if (strcmp(kind, "checkpoint") == 0) return from_checkpoint(j);
+  GLIA_CHECK(strcmp(kind, "dataset") == 0, GLIA_E_UNSUPPORTED,
+             "%s is a %s, expected a data set or a checkpoint", j->file, kind);
+  return from_dataset(j);
+}
+
+static glia_status find_values(struct job *j, struct matrix *m)
+{
+  const int64_t rows = m->rows.rows, cols = m->rows.cols, n = rows < cols ? rows : cols;
+  const struct glia_spectrum_options o = {.level = glia_args_real(j->args, "level", 0.01),
+                                          .unit = m->unit,
+                                          .seed = (uint64_t)glia_args_int(j->args, "seed", 1)};
+
+  if (!m->finite) {
+    leave_out(j, m->path, "it holds values that are not finite");
+    return GLIA_OK;
+  }
+  m->s = calloc((size_t)n + 1, sizeof *m->s);
+  const glia_status st =
+      m->s != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%lld values", (long long)n);
+  GLIA_TRY(glia_agree(j->comm, st));
+  if (n > GLIA_SPECTRUM_DENSE_MAX) GLIA_TRY(glia_petsc_begin(j->comm));
+  if (n > 0) GLIA_TRY(glia_singular_values(j->comm, &m->rows, m->s));
+  return glia_spectrum_describe(rows, cols, m->s, &o, &m->found);
+}
+
+static json_t *spectrum_json(const struct matrix *m)
+{
+  const struct glia_spectrum *f = &m->found;
+  json_t *o =
+      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "path", m->path, "rows", (json_int_t)f->rows,
+                "cols", (json_int_t)f->cols, "rank", (json_int_t)f->rank, "frozen",
+                (json_int_t)f->frozen, "spikes", (json_int_t)f->spikes, "note", f->note);
+  const struct {
+    const char *key;
+    double v;
+  } real[] = {
+      {"singular_value_max", f->singular_value_max},
+      {"singular_value_min", f->singular_value_min},
+      {"log10_norm", f->log_norm},
+      {"log10_spectral_norm", f->log_spectral_norm},
+      {"stable_rank", f->stable_rank},
+      {"soft_rank", f->soft_rank},
+      {"entropy", f->entropy},
+      {"noise_variance", f->noise_variance},
+      {"bulk_lo", f->bulk_lo},
+      {"bulk_hi", f->bulk_hi},
+      {"fit_distance", f->fit_distance},
+      {"fit_p", f->fit_p},
+      {"spike_level", f->spike_level},
+      {"spike_threshold", f->spike_threshold},
+      {"spike_p", f->spike_p},
+      {"alpha", f->tail.alpha},
+      {"alpha_lo", f->tail.lo},
+      {"alpha_hi", f->tail.hi},
+      {"alpha_xmin", f->tail.xmin},
+      {"alpha_weighted", f->alpha_weighted},
+      {"log10_alpha_norm", f->log_alpha_norm},
+      {"published_alpha", f->published.alpha},
+      {"published_sigma", f->published.sigma},
+      {"published_xmin", f->published.xmin},
+      {"published_distance", f->published.distance},
+  };
+
+  for (size_t i = 0; i < GLIA_COUNT(real); i++)
+    json_object_set_new(o, real[i].key, glia_json_real(real[i].v));
+  json_object_set_new(o, "alpha_values", json_integer(f->tail.n));
+  return o;
+}
+
+static void print_one(const struct glia_args *a, const struct matrix *m)
+{
+  const struct glia_spectrum *f = &m->found;
+
+  glia_cli_print(a, "%s  %lld x %lld  largest %.5g, rank %lld, stable rank %.3g, entropy %.3f\n",
+                 m->path, (long long)f->rows, (long long)f->cols, f->singular_value_max,
+                 (long long)f->rank, f->stable_rank, f->entropy);
+  if (!isnan(f->noise_variance))
+    glia_cli_print(a,
+                   "    bulk [%.4g, %.4g] of noise variance %.4g (distance %.3f, p %.2g); %lld "
+                   "spikes above %.4g at the level %g; soft rank %.3g\n",
+                   f->bulk_lo, f->bulk_hi, f->noise_variance, f->fit_distance, f->fit_p,
+                   (long long)f->spikes, f->spike_threshold, f->spike_level, f->soft_rank);
+  if (!isnan(f->tail.alpha))
+    glia_cli_print(a, "    tail exponent %.3g [%.3g, %.3g] over %lld eigenvalues\n", f->tail.alpha,
+                   f->tail.lo, f->tail.hi, (long long)f->tail.n);
+  if (f->note[0] != '\0') glia_cli_print(a, "    %s\n", f->note);
+}
+
+/* All values, for other programs (docs/formats/spectrum.md). */
+static glia_status write_values(const struct job *j, const char *path)
+{
+  struct glia_archive_writer *w = NULL;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(glia_archive_create(path, "spectrum", 1, true, &w));
+  for (int i = 0; i < j->n && st == GLIA_OK; i++) {
+    const struct matrix *m = &j->m[i];
+    char name[400];
+    if (m->s == NULL || m->found.count == 0) continue;
+    snprintf(name, sizeof name, "values/%s", m->path + (m->path[0] == '/'));
+    const struct glia_array a = {name, glia_type_make(GLIA_F64, 1, &m->found.count), m->s};
+    st = glia_archive_put(w, &a);
+  }
+  if (st == GLIA_OK) return glia_archive_commit(&w);
+  glia_archive_abort(&w);
+  return st;
+}
+
+static glia_status answer(struct job *j)
+{
+  struct glia_args *a = j->args;
+  json_t *list = json_array();
+  glia_status st = GLIA_OK;
+
+  for (int i = 0; i < j->n; i++) {
+    if (j->m[i].s == NULL) continue;
+    print_one(a, &j->m[i]);
+    json_array_append_new(list, spectrum_json(&j->m[i]));
+  }
+  if (a->rank == 0 && glia_args_has(a, "values"))
+    st = write_values(j, glia_args_text(a, "values", NULL));
+  if (st == GLIA_OK && a->rank == 0 && glia_args_has(a, "output"))
+    st = spectrum_draw(j->n, j->m, glia_args_text(a, "output", NULL));
+  st = glia_agree(j->comm, st);
+  if (st != GLIA_OK) {
+    json_decref(list);
+    return st;
+  }
+  return glia_cli_json(a, json_pack("{s:o, s:O}", "matrices", list, "left_out", j->left_out));
+}
+
+static glia_status run_all(struct job *j)
+{
+  GLIA_TRY(glia_comm_world(&j->comm));
+  split_path(j, j->args->word[0]);
+  j->m = calloc(MATRICES_MAX, sizeof *j->m);
+  GLIA_CHECK(j->m != NULL, GLIA_E_MEMORY, "a table of matrices");
+  GLIA_TRY(glia_agree(j->comm, open_matrices(j)));
+  for (int i = 0; i < j->n; i++) GLIA_TRY(find_values(j, &j->m[i]));
+  return answer(j);
+}
+
+static glia_status run(struct glia_args *args)
+{
+  struct job j = {.args = args, .left_out = json_array()};
+  const glia_status st = run_all(&j);
+
+  for (int i = 0; i < j.n; i++) {
+    free(j.m[i].data);
+    free(j.m[i].s);
+  }
+  free(j.m);
+  json_decref(j.left_out);
+  glia_source_close(&j.source);
+  inspect_close(&j.in);
+  glia_petsc_end();
+  glia_comm_destroy(&j.comm);
+  return st;
+}
+
+static const char *const splits[] = {"train", "valid", "test", NULL};
+
+static const struct glia_option options[] = {
+    {.name = "layer",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "NAME",
+     .help = "activations of this layer of a checkpoint, instead of weights"},
+    {.name = "data",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.h5",
+     .help = "data set for --layer; else the one it was trained on"},
+    {.name = "split",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "SPLIT",
+     .choices = splits,
+     .help = "of that data set: train, valid or test (train)"},
+    {.name = "level",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "P",
+     .lo = 1e-6,
+     .hi = 0.5,
+     .help = "rate at which pure noise shows a spike (0.01)"},
+    {.name = "seed",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 0,
+     .hi = 9e15,
+     .help = "of bootstrap and noise matrices (1)"},
+    {.name = "values",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.h5",
+     .help = "write all singular values"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.svg",
+     .help = "draw spectra and laws: .svg, .pdf, .png or .html"},
+    {0}};
+
+const struct glia_command glia_command_spectrum_ = {
+    .name = "spectrum",
+    .summary = "singular spectra and what random-matrix theory says about them",
+    .usage = "FILE[:/path]",
+    .options = options,
+    .details =
+        "FILE is a data set (/train/x unless a path says otherwise), a checkpoint or its folder "
+        "(all weights, kernels as output rows, or one path).\n\nEvery value is found to rounding, "
+        "small ones too, with the same bits for any number of ranks. A bulk of noise is fitted by "
+        "the law of Marchenko and Pastur, spikes are what noise reaches with the probability "
+        "--level at most, by Tracy and Widom's law. An exponent without an interval means nothing, "
+        "and neither is a verdict on a model.",
+    .example = "glia spectrum run -o spectra.svg\nmpirun -n 2 glia spectrum fashion.h5:/train/x "
+               "--values s.h5\nglia spectrum run --layer 03-relu --data fashion.h5",
+    .run = run,
+    .min_words = 1,
+    .max_words = 1,
+    .parallel = true,
+};

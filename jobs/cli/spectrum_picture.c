@@ -1,0 +1,68 @@
+/* Spectra as pictures. */
+#include "glia_figure.h"
+#include "glia_theory.h"
+#include "spectrum.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { PANELS_MAX = 12, CURVE = 200 };
+
+/* The fitted density, on the scale of a histogram of `rank` eigenvalues. */
+static void law(struct glia_panel *p, const struct glia_spectrum *f)
+{
+  const double m = (double)(f->rows > f->cols ? f->rows : f->cols);
+  const double bulk = (double)(f->rank - f->spikes), alpha = m / bulk;
+  double x[CURVE], y[CURVE];
+
+  for (int i = 0; i < CURVE; i++) {
+    const double t = (i + 0.5) / CURVE, root = f->bulk_lo > 0.0 ? 1.0 : 2.0;
+    /* equal steps in the logarithm, or by squares where the bulk begins at 0 */
+    x[i] = root == 1.0 ? f->bulk_lo * pow(f->bulk_hi / f->bulk_lo, t) : f->bulk_hi * t * t;
+    y[i] = glia_theory_density(alpha, x[i] / f->noise_variance * alpha) / f->noise_variance *
+           alpha * bulk / (double)f->rank;
+  }
+  glia_panel_line(p, CURVE, x, y, &(struct glia_style){.label = "Marchenko-Pastur"});
+}
+
+static void panel(struct glia_panel *p, const struct matrix *m)
+{
+  const struct glia_spectrum *f = &m->found;
+  const double extent = (double)(f->rows > f->cols ? f->rows : f->cols);
+  double *e = calloc(2 * (size_t)f->rank + 1, sizeof *e);
+
+  glia_panel_title(p, m->path);
+  glia_panel_xlabel(p, "eigenvalue");
+  glia_panel_ylabel(p, "density");
+  if (e == NULL) return;
+  for (int64_t i = 0; i < f->rank; i++) e[i] = m->s[i] * m->s[i] / extent;
+  glia_panel_log_x(p);
+  glia_panel_histogram(p, f->rank, e, f->rank > 60 ? 40 : 0, true,
+                       &(struct glia_style){.label = "found"});
+  if (!isnan(f->noise_variance)) {
+    law(p, f);
+    glia_panel_points(p, f->spikes, e, e + f->rank,
+                      &(struct glia_style){.label = "spikes", .mark = GLIA_MARK_TRIANGLE});
+  }
+  free(e);
+}
+
+glia_status spectrum_draw(int n, const struct matrix *m, const char *path)
+{
+  int shown = 0, place = 0;
+  struct glia_figure *fig;
+
+  for (int i = 0; i < n; i++) shown += m[i].s != NULL && m[i].found.rank > 1;
+  GLIA_CHECK(shown > 0, GLIA_E_DATA, "no matrix here has a spectrum to draw");
+  if (shown > PANELS_MAX) shown = PANELS_MAX;
+  const int cols = shown == 1 ? 1 : 2, rows = (shown + cols - 1) / cols;
+  GLIA_TRY(glia_figure_create(3.5 * cols, 2.5 * rows, rows, cols, &fig));
+  for (int i = 0; i < n && place < shown; i++)
+    if (m[i].s != NULL && m[i].found.rank > 1) {
+      panel(glia_figure_panel(fig, place / cols, place % cols), &m[i]);
+      place++;
+    }
+  const glia_status st = glia_figure_write(fig, path);
+  glia_figure_destroy(&fig);
+  return st;
+}
