@@ -1,0 +1,49 @@
+#!/bin/sh
+# theory, spectrum and hessian from the command line: keys, ranks, odd input, pictures.
+. "$srcdir/tests/points.sh"
+. "$srcdir/tests/training.sh"
+
+exits 0 "$glia" theory --alpha 0.5 --snr 5 --inr 0 --t 0.2,1,100 --json -o curves.svg && about "$(key t_opt)" 2.70 2.72 &&
+  about "$(key test_error_opt)" 4.129 4.131 && about "$(key late_test_error)" 4.4999 4.5001 &&
+  about "$(tr -d '\n ' <"$out" | sed 's/.*"test_error":\[\([0-9.]*\),.*/\1/')" 5.2535 5.2545 && [ -s curves.svg ] && [ -s curves.csv ]
+point "theory answers with the keys of the contract, and draws"
+exits 0 "$glia" theory --alpha 1 --snr 5 --t 1 --json && [ "$(key late_test_error)" = null ]
+point "at alpha = 1 the late error has no limit"
+exits 0 "$glia" theory --alpha 2 --snr 5 --inr 1e-6 --depth 3 --t 1,300 --json && [ "$(key depth)" = 3 ]
+point "a deep network is stepped by PETSc"
+exits 64 "$glia" theory --snr 5 && said alpha && exits 64 "$glia" theory --alpha 2 --snr 5 --depth 3 --t 1 && said 'inr = 0'
+point "what cannot be answered is refused"
+
+cat >run.yaml <<'END'
+seed: 3
+data: {file: moons.h5, batch: 60, micro_batch: 10}
+model: [{linear: 60}, batch_norm, tanh, {linear: 40}, relu, {linear: 2}]
+loss: cross_entropy
+optimizer: {adam: {lr: 1e-2}}
+epochs: 3
+checkpoint: {dir: run}
+END
+trains 1; point "a small network trains"
+hessian() {
+  # shellcheck disable=SC2046
+  exits 0 $(on "$1") "$glia" hessian run --top 6 --probes 3 --steps 20 --json && cp "$out" "hessian.$1"
+}
+hessian 1 && [ "$(key asked)" = 6 ] && hessian 2 && hessian 4 && cmp hessian.1 hessian.2 && cmp hessian.1 hessian.4
+point "curvature has the same bits on 1, 2 and 4 ranks"
+exits 0 "$glia" hessian run --kind gauss_newton --top 3 --probes 2 --steps 10 -o density.png && [ -s density.png ] &&
+  exits 0 "$glia" hessian run --split test --top 1 --probes 1 --steps 5 --json
+point "Gauss-Newton, other rows, a picture"
+spectrum() {
+  np=$1; shift
+  # shellcheck disable=SC2046
+  exits 0 $(on "$np") "$glia" spectrum "$@" --json && cp "$out" "spectrum.$np"
+}
+spectrum 1 run && spectrum 3 run && cmp spectrum.1 spectrum.3 && [ "$(grep -o '"path"' "$out" | wc -l)" -ge 3 ] && grep -q 'a vector has no spectrum' "$out"
+point "weights of a checkpoint: the same bits on 3 ranks, and what was left out"
+spectrum 1 moons.h5:/train/x --values values.h5 && spectrum 3 moons.h5 && cmp spectrum.1 spectrum.3 && [ "$(key rows)" = 300 ] && [ -s values.h5 ]
+point "a data set, and its values in a file"
+spectrum 1 run --layer 02-tanh && spectrum 3 run --layer 02-tanh && cmp spectrum.1 spectrum.3 && [ "$(key cols)" = 60 ]
+point "activations of a layer"
+exits 66 "$glia" spectrum run --layer none && said '02-tanh' && exits 66 "$glia" spectrum run:/params/none && exits 66 "$glia" spectrum missing.h5
+point "names that are not there are told with those that are"
+finish
