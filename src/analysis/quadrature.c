@@ -34,7 +34,8 @@ static struct pair apply(double (*f)(void *, double), void *self, double a, doub
     k += kronrod[i] * y;
     if (i % 2 == 0) g += gauss[i / 2] * y;
   }
-  return (struct pair){h * k, fabs(h * (k - g))};
+  const double error = fabs(h * (k - g));
+  return (struct pair){h * k, error};
 }
 
 /* The pair's difference overstates the error of its better half by orders: what remains is rounding. */
