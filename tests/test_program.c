@@ -1,4 +1,5 @@
 /* The compiled program against the interpreter on random graphs, bit for bit; and sums over micro-batches. */
+#include "glia_control.h"
 #include "glia_engine.h"
 #include "glia_ops.h"
 #include "glia_random.h"
@@ -161,11 +162,47 @@ static glia_value product(struct maker *m, glia_value x)
   return glia_tanh(m->g, glia_matmul(m->g, x, glia_sin(m->g, x), inner, !inner));
 }
 
+/* A loop over the rows of x, with a random body; its rows, or its last carry. */
+static glia_value loop(struct maker *m, glia_value x)
+{
+  const struct glia_type *t = type_of(m, x);
+  const struct maker outer = *m;
+  const struct glia_scan_options options = {.reverse = below(m, 2) == 0};
+  glia_value final = GLIA_NONE, out = GLIA_NONE;
+
+  if (t->rank < 1 || t->dim[0] > 7) return glia_tanh(m->g, x);
+  const glia_value zero = glia_full(m->g, glia_type_make(m->dtype, 1, (int64_t[]){3}), 0.25);
+  struct glia_body *b = glia_body_begin(m->g);
+  const glia_value carry = glia_body_carry(b, zero);
+  m->g = glia_body_graph(b);
+  m->n = 0;
+  m->pool[m->n++] = carry;
+  m->pool[m->n++] = glia_body_each(b, x);
+  m->pool[m->n++] = glia_body_capture(b, outer.pool[below(m, outer.n)]);
+  while (m->n < 9) {
+    const glia_value v = any(m);
+    m->pool[m->n] = below(m, 2) == 0 ? unary(m, v) : binary(m, v);
+    m->n++;
+  }
+  const glia_value y = m->pool[m->n - 1];
+  glia_body_next(
+      b, carry, glia_tanh(m->g, glia_add(m->g, carry, glia_reduce_mean(m->g, y, -1, NULL, false))));
+  const bool rows = type_of(m, y)->rank < 3 && 7 * glia_type_count(type_of(m, y)) <= LARGEST;
+  glia_body_stack(b, rows ? y : carry);
+  m->g = outer.g;
+  m->n = outer.n;
+  memcpy(m->pool, outer.pool, sizeof m->pool);
+  glia_scan(m->g, &b, &options, &final, &out);
+  return below(m, 3) == 0 ? final : out;
+}
+
 static glia_value grow(struct maker *m)
 {
   const glia_value x = any(m);
 
-  switch (below(m, 10)) {
+  switch (below(m, 11)) {
+  case 10:
+    return loop(m, x);
   case 0:
   case 1:
   case 2:

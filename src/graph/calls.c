@@ -6,7 +6,7 @@ static glia_dtype key_dtype(const struct glia_graph *g, const struct glia_node *
   return n->op->key < 0 || n->n_in == 0 ? n->type.dtype : g->node[n->in[n->op->key]]->type.dtype;
 }
 
-static struct ref ref_of(const struct compiler *k, glia_value v)
+struct ref glia_ref_(const struct compiler *k, glia_value v)
 {
   const struct glia_type *t = &k->g->node[v]->type;
 
@@ -28,8 +28,8 @@ static glia_status single(struct compiler *k, const struct glia_node *n, struct 
   u->n_in = n->n_in;
   u->in = glia_arena_take(&k->p->arena, (size_t)n->n_in, sizeof *u->in);
   GLIA_CHECK(u->in != NULL, GLIA_E_MEMORY, "calls");
-  for (int i = 0; i < n->n_in; i++) u->in[i] = ref_of(k, n->in[i]);
-  u->out = ref_of(k, n->id);
+  for (int i = 0; i < n->n_in; i++) u->in[i] = glia_ref_(k, n->in[i]);
+  u->out = glia_ref_(k, n->id);
   return GLIA_OK;
 }
 
@@ -214,7 +214,7 @@ static glia_status group(struct compiler *k, const glia_value *member, int n_mem
 static struct unit copy_unit(const struct compiler *k, struct ref *in, glia_value from,
                              struct place to)
 {
-  *in = ref_of(k, from);
+  *in = glia_ref_(k, from);
   return (struct unit){
       .name = "copy", .node = k->g->node[from], .n_in = 1, .in = in, .out = {to, in->type, in->n}};
 }
@@ -224,14 +224,28 @@ static bool same_place(struct place a, struct place b)
   return a.base == b.base && a.offset == b.offset;
 }
 
+/* In a body: what could not be computed where it leaves. */
+static void copies_out(struct compiler *k, struct ref *in)
+{
+  struct list *micro = &k->c->list[REGION_MICRO];
+
+  for (int o = 0; o < k->c->entry->n_outputs; o++) {
+    const glia_value v = k->c->entry->output[o].value;
+    const struct place to = glia_body_place_(k->body, -1, o);
+    if (!same_place(k->place[k->root[v]], to)) micro->unit[micro->n++] = copy_unit(k, in++, v, to);
+  }
+}
+
 /* Copies at the end of a region: batch sums that could not be computed in place, then states. */
 static glia_status copies(struct compiler *k)
 {
   const struct glia_entry *e = k->c->entry;
   struct list *micro = &k->c->list[REGION_MICRO], *epilogue = &k->c->list[REGION_EPILOGUE];
-  struct ref *in = glia_arena_take(&k->p->arena, (size_t)k->n + (size_t)e->n_writes, sizeof *in);
+  struct ref *in = glia_arena_take(
+      &k->p->arena, (size_t)k->n + (size_t)e->n_writes + (size_t)e->n_outputs, sizeof *in);
 
   GLIA_CHECK(in != NULL, GLIA_E_MEMORY, "calls");
+  if (k->body != NULL) copies_out(k, in);
   for (int32_t v = 0; v < k->n; v++) {
     const struct glia_node *n = k->g->node[v];
     if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_ ||
@@ -273,7 +287,8 @@ static glia_status outputs(struct compiler *k)
 glia_status glia_compile_calls_(struct compiler *k)
 {
   struct glia_arena *arena = &k->p->arena;
-  const size_t spare = (size_t)k->n + (size_t)k->c->entry->n_writes + 1;
+  const size_t spare =
+      (size_t)k->n + (size_t)k->c->entry->n_writes + (size_t)k->c->entry->n_outputs + 1;
   glia_value *member = glia_arena_take(arena, GROUP_MAX + 1, sizeof *member);
 
   GLIA_CHECK(member != NULL, GLIA_E_MEMORY, "calls");
@@ -287,6 +302,10 @@ glia_status glia_compile_calls_(struct compiler *k)
     const int32_t u = k->order[i];
     struct list *list = &k->c->list[k->u[u].region];
     struct unit *unit = &list->unit[list->n++];
+    if (!k->u[u].group && k->g->node[k->u[u].node]->op->many != NULL) {
+      GLIA_TRY(glia_compile_loop_(k, k->g->node[k->u[u].node], unit));
+      continue;
+    }
     if (!k->u[u].group) {
       GLIA_TRY(single(k, k->g->node[k->u[u].node], unit));
       continue;

@@ -1,5 +1,5 @@
 /* Derivatives as functions graph -> graph: reverse, forward, batching. All loops follow the order of appending. */
-#include "graph_priv.h"
+#include "control_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,27 +11,38 @@ static glia_value sum(struct glia_graph *g, glia_value a, glia_value b)
   return g->basis->add(g, a, b);
 }
 
-static glia_value *values(int32_t n)
+/* Whether any of n values is there. */
+static bool any_of(int n, const glia_value *v)
 {
-  glia_value *v = malloc(((size_t)n + 1) * sizeof *v);
-
-  for (int32_t i = 0; v != NULL && i < n; i++) v[i] = GLIA_NONE;
-  return v;
+  for (int i = 0; i < n; i++)
+    if (v[i] != GLIA_NONE) return true;
+  return false;
 }
 
-/* Cotangents of y's inputs, added to what others brought. */
-static void pull_back(struct glia_graph *g, const struct glia_node *y, glia_value dy,
-                      const bool *reach, glia_value *d)
+/* Results of y: none of its own, or those that follow it. */
+static int n_results(const struct glia_graph *g, const struct glia_node *y)
+{
+  return y->op->many != NULL ? y->op->many->count(g, y) : 0;
+}
+
+/* Cotangents of y's inputs, added to what others brought. d [y's id]: y's own, or those of its results behind it. */
+static void pull_back(struct glia_graph *g, const struct glia_node *y, const bool *reach,
+                      glia_value *d)
 {
   glia_value dx[GLIA_MAX_IN];
+  const glia_value *dy = y->op->many != NULL ? &d[result_of(y, 0)] : &d[y->id];
 
-  if (y->op->derivative == GLIA_DERIVATIVE_NONE) return;
-  if (y->op->vjp == NULL) {
+  if (y->op == &glia_op_result_ || y->op->derivative == GLIA_DERIVATIVE_NONE) return;
+  if (y->op->many != NULL ? !any_of(n_results(g, y), dy) : *dy == GLIA_NONE) return;
+  if (y->op->many != NULL ? y->op->many->vjp == NULL : y->op->vjp == NULL) {
     glia_graph_fail(g, GLIA_E_UNSUPPORTED, "%s has no reverse rule", y->op->name);
     return;
   }
   for (int i = 0; i < y->n_in; i++) dx[i] = GLIA_NONE;
-  y->op->vjp(g, y, dy, dx);
+  if (y->op->many != NULL)
+    y->op->many->vjp(g, y, dy, dx);
+  else
+    y->op->vjp(g, y, *dy, dx);
   for (int i = 0; i < y->n_in; i++)
     if (dx[i] != GLIA_NONE && reach[y->in[i]]) d[y->in[i]] = sum(g, d[y->in[i]], dx[i]);
 }
@@ -41,7 +52,7 @@ void glia_vjp(struct glia_graph *g, int n_y, const glia_value *y, const glia_val
 {
   const int32_t n = g->n;
   bool *reach = glia_reach_(g, n_x, x);
-  glia_value *d = values(n);
+  glia_value *d = glia_values_(n);
 
   for (int i = 0; i < n_x; i++) dx[i] = GLIA_NONE;
   if (g->status != GLIA_OK || reach == NULL || d == NULL) {
@@ -51,8 +62,7 @@ void glia_vjp(struct glia_graph *g, int n_y, const glia_value *y, const glia_val
   for (int j = 0; j < n_y; j++)
     if (y[j] != GLIA_NONE && dy[j] != GLIA_NONE && reach[y[j]]) d[y[j]] = sum(g, d[y[j]], dy[j]);
   for (int32_t v = n - 1; v >= 0 && g->status == GLIA_OK; v--)
-    if (d[v] != GLIA_NONE && reach[v] && g->node[v]->n_in > 0)
-      pull_back(g, g->node[v], d[v], reach, d);
+    if (reach[v] && g->node[v]->n_in > 0) pull_back(g, g->node[v], reach, d);
   for (int i = 0; i < n_x && g->status == GLIA_OK; i++)
     dx[i] = x[i] == GLIA_NONE ? GLIA_NONE : d[x[i]];
 out:
@@ -93,12 +103,26 @@ static glia_value push_forward(struct glia_graph *g, const struct glia_node *y, 
   return glia_node_add(g, y->op, y->n_in, in, &y->attr);
 }
 
+static void push_forward_many(struct glia_graph *g, const struct glia_node *y, const glia_value *t,
+                              glia_value *ty)
+{
+  if (y->op->derivative == GLIA_DERIVATIVE_NONE) return;
+  if (y->op->many->jvp == NULL)
+    glia_graph_fail(g, GLIA_E_UNSUPPORTED, "%s has no forward rule", y->op->name);
+  const int n = n_results(g, y);
+  glia_value *own = glia_values_(n);
+  if (own == NULL) glia_graph_fail(g, GLIA_E_MEMORY, "forward mode through %s", y->op->name);
+  if (g->status == GLIA_OK) y->op->many->jvp(g, y, t, own);
+  for (int k = 0; k < n && g->status == GLIA_OK; k++) ty[k] = sum(g, ty[k], own[k]);
+  free(own);
+}
+
 void glia_jvp(struct glia_graph *g, int n_x, const glia_value *x, const glia_value *tx, int n_y,
               const glia_value *y, glia_value *ty)
 {
   const int32_t n = g->n;
   bool *reach = glia_reach_(g, n_x, x);
-  glia_value *t = values(n);
+  glia_value *t = glia_values_(n);
 
   for (int j = 0; j < n_y; j++) ty[j] = GLIA_NONE;
   if (g->status != GLIA_OK || reach == NULL || t == NULL) {
@@ -119,7 +143,11 @@ void glia_jvp(struct glia_graph *g, int n_x, const glia_value *x, const glia_val
       in[i] = t[node->in[i]];
       any = any || in[i] != GLIA_NONE;
     }
-    if (any) t[v] = sum(g, t[v], push_forward(g, node, in));
+    if (!any || node->op == &glia_op_result_) continue;
+    if (node->op->many == NULL)
+      t[v] = sum(g, t[v], push_forward(g, node, in));
+    else
+      push_forward_many(g, node, in, &t[result_of(node, 0)]);
   }
   for (int j = 0; j < n_y && g->status == GLIA_OK; j++)
     ty[j] = y[j] == GLIA_NONE ? GLIA_NONE : t[y[j]];
@@ -130,18 +158,27 @@ out:
 
 /* y on batched inputs. */
 static glia_value batch_node(struct glia_graph *g, const struct glia_node *y, int64_t size,
-                             const glia_value *b)
+                             glia_value *b)
 {
   glia_value in[GLIA_MAX_IN];
   bool batched[GLIA_MAX_IN];
 
-  if (y->op->vmap == NULL)
+  if (y->op == &glia_op_result_) return GLIA_NONE; /* came with its node */
+  if (y->op->many != NULL ? y->op->many->vmap == NULL : y->op->vmap == NULL)
     return glia_graph_fail(g, GLIA_E_UNSUPPORTED, "%s has no batching rule", y->op->name);
   for (int i = 0; i < y->n_in; i++) {
     batched[i] = b[y->in[i]] != GLIA_NONE;
     in[i] = batched[i] ? b[y->in[i]] : y->in[i];
   }
-  return y->op->vmap(g, y, size, in, batched);
+  if (y->op->many == NULL) return y->op->vmap(g, y, size, in, batched);
+  const int n = n_results(g, y);
+  glia_value *own = glia_values_(n);
+  if (own == NULL) return glia_graph_fail(g, GLIA_E_MEMORY, "batching %s", y->op->name);
+  y->op->many->vmap(g, y, size, in, batched, own);
+  for (int k = 0; k < n; k++)
+    if (b[result_of(y, k)] == GLIA_NONE) b[result_of(y, k)] = own[k];
+  free(own);
+  return GLIA_NONE;
 }
 
 void glia_vmap(struct glia_graph *g, int64_t size, int n_x, const glia_value *x,
@@ -149,7 +186,7 @@ void glia_vmap(struct glia_graph *g, int64_t size, int n_x, const glia_value *x,
 {
   const int32_t n = g->n;
   bool *reach = glia_reach_(g, n_x, x);
-  glia_value *b = values(n);
+  glia_value *b = glia_values_(n);
 
   for (int j = 0; j < n_y; j++) yb[j] = GLIA_NONE;
   if (g->status != GLIA_OK || reach == NULL || b == NULL) {

@@ -24,7 +24,7 @@
 
 struct glia_body;
 
-/** Begin a body inside g, which may be a body's graph itself. NULL when g has failed; every call takes NULL for it.
+/** Begin a body inside g, which may be a body's graph itself. NULL on lack of memory; every call takes NULL for it.
  *  Ownership: glia_scan or glia_fixed_point takes it; else the caller calls glia_body_drop. */
 GLIA_API struct glia_body *glia_body_begin(struct glia_graph *g);
 

@@ -16,7 +16,7 @@ typedef int32_t glia_value;
 #define GLIA_NONE                                                                                  \
   ((glia_value)-1) /* no value: a failed call, or a derivative that is zero everywhere */
 
-enum { GLIA_MAX_IN = 16, GLIA_MAX_ATTR = 24 };
+enum { GLIA_MAX_IN = 256, GLIA_MAX_ATTR = 24 };
 
 struct glia_op;
 struct glia_graph;
@@ -69,11 +69,22 @@ struct glia_entry {
   struct glia_output *output;
 };
 
-/* The constructors that differentiation and batching need from the operators above. */
+/* The constructors that differentiation, batching and control flow need from the operators above. See glia_ops.h. */
 struct glia_basis {
   glia_value (*add)(struct glia_graph *g, glia_value a, glia_value b);
+  glia_value (*mul)(struct glia_graph *g, glia_value a, glia_value b);
+  glia_value (*less)(struct glia_graph *g, glia_value a, glia_value b); /* bool */
+  glia_value (*select)(struct glia_graph *g, glia_value cond, glia_value a, glia_value b);
+  glia_value (*cast)(struct glia_graph *g, glia_value x, glia_dtype dtype);
+  glia_value (*sum)(struct glia_graph *g, glia_value x, int n_axes, const int *axes, bool keep);
   glia_value (*tile)(struct glia_graph *g, glia_value x,
                      int64_t size); /* x repeated along a new axis 0 */
+  glia_value (*permute)(struct glia_graph *g, glia_value x, const int *order);
+  glia_value (*reshape)(struct glia_graph *g, glia_value x, int rank, const int64_t *dim);
+  glia_value (*slice)(struct glia_graph *g, glia_value x, const int64_t *start, const int64_t *stop,
+                      const int64_t *step);
+  glia_value (*concat)(struct glia_graph *g, int n, const glia_value *x, int axis);
+  glia_value (*iota)(struct glia_graph *g, struct glia_type type, int axis);
 };
 
 /** A graph without nodes. Programs call glia_graph_new of glia_ops.h, which brings the basis.

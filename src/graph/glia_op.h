@@ -29,6 +29,21 @@ struct glia_call {
 
 struct glia_sample;
 
+/* Operators of several results (loops, call-backs). Such a node is followed by its results, nodes of the operator `result` with
+ * the node as their one input: result k of node y is value y + 1 + k. The rules take and give all results at once. */
+struct glia_many {
+  int (*count)(const struct glia_graph *g, const struct glia_node *y);
+  struct glia_type (*type)(const struct glia_graph *g, const struct glia_node *y, int k);
+  /** As in glia_op: dy [count] may be GLIA_NONE, at least one is not. */
+  void (*vjp)(struct glia_graph *g, const struct glia_node *y, const glia_value *dy,
+              glia_value *dx);
+  /** ty [count] are GLIA_NONE before. */
+  void (*jvp)(struct glia_graph *g, const struct glia_node *y, const glia_value *t, glia_value *ty);
+  /** yb [count]: all have the new axis 0. */
+  void (*vmap)(struct glia_graph *g, const struct glia_node *y, int64_t size, const glia_value *in,
+               const bool *batched, glia_value *yb);
+};
+
 struct glia_op {
   const char *name;
   const char *source; /* key in docs/papers.bib, where the operator has a source */
@@ -40,7 +55,9 @@ struct glia_op {
       broadcast; /* the result repeats its one input: attr.i[k] = input axis of result axis k, or -1 where it is new;
                          input axes in rising order. Groups of elementwise nodes read it by index, without a copy */
   bool linear; /* jvp is the operator itself on the tangents */
-  int key;     /* input whose element type selects the reference kernel; -1: the result's */
+  int n_bodies; /* attr.i[0 .. n_bodies - 1] name bodies of the graph: 1 + place in its table, 0 = none */
+  const struct glia_many *many; /* NULL: one result */
+  int key; /* input whose element type selects the reference kernel; -1: the result's */
 
   /** Set n->type from inputs and attributes; the only stage that may fail. */
   glia_status (*infer)(const struct glia_graph *g, struct glia_node *n);

@@ -45,6 +45,7 @@ struct glia_program_info {
   size_t shared_bytes;      /* prologue and epilogue values */
   size_t micro_bytes;       /* per worker */
   size_t micro_lower_bound; /* largest sum of live values: no plan can need less */
+  size_t scratch_bytes;     /* per worker: of kernels, and the memory of loops' bodies */
   size_t sums_bytes;        /* one set of batch sums */
 };
 /** Figures of an entry point; false when there is none of that name. */

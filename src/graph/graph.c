@@ -50,6 +50,8 @@ void glia_graph_destroy(struct glia_graph **g)
   free((*g)->entry);
   free((*g)->state);
   free((*g)->input);
+  for (int i = 0; i < (*g)->n_bodies; i++) glia_body_release_((*g)->body[i]);
+  free((*g)->body);
   free((*g)->bucket);
   free((*g)->node);
   glia_arena_fini(&(*g)->arena);
@@ -168,7 +170,7 @@ static bool fold(const struct glia_graph *g, const struct glia_node *n, double *
   }
 }
 
-static glia_value append(struct glia_graph *g, const struct glia_node *n, glia_value *slot)
+static glia_value append_one(struct glia_graph *g, const struct glia_node *n, glia_value *slot)
 {
   struct glia_node *copy = glia_arena_take(&g->arena, 1, sizeof *copy);
   glia_value *in = glia_arena_take(&g->arena, (size_t)n->n_in, sizeof *in);
@@ -185,6 +187,17 @@ static glia_value append(struct glia_graph *g, const struct glia_node *n, glia_v
   if (2 * g->n > g->n_buckets && !rehash(g))
     return glia_graph_fail(g, GLIA_E_MEMORY, "graph of %d nodes", g->n);
   return copy->id;
+}
+
+/* A node, and behind it its results where there are several. */
+static glia_value append(struct glia_graph *g, const struct glia_node *n, glia_value *slot)
+{
+  const glia_value y = append_one(g, n, slot);
+  const int results = y != GLIA_NONE && n->op->many != NULL ? n->op->many->count(g, g->node[y]) : 0;
+
+  for (int k = 0; k < results && g->status == GLIA_OK; k++)
+    glia_node_add(g, &glia_op_result_, 1, &y, &(struct glia_attr){.i = {k}});
+  return g->status == GLIA_OK ? y : GLIA_NONE;
 }
 
 glia_value glia_node_add(struct glia_graph *g, const struct glia_op *op, int n_in,
@@ -300,7 +313,13 @@ static void hash_node(struct glia_sha256 *h, const struct glia_graph *g, const s
 {
   glia_sha256_update(h, n->op->name, strlen(n->op->name) + 1);
   for (int i = 0; i < n->n_in; i++) glia_sha256_update(h, &number[n->in[i]], sizeof number[0]);
-  glia_sha256_update(h, &n->attr, sizeof n->attr);
+  struct glia_attr attr = n->attr;
+  for (int k = 0; k < n->op->n_bodies; k++) { /* a body is what it is, not where it lies */
+    const struct glia_body *b = glia_body_of_(g, n, k);
+    if (b != NULL) glia_sha256_update(h, b->hash, sizeof b->hash);
+    attr.i[k] = 0;
+  }
+  glia_sha256_update(h, &attr, sizeof attr);
   glia_sha256_update(h, &n->type, sizeof n->type);
   if (n->op == &glia_op_state_) {
     const char *path = g->state[n->attr.i[0]].path;

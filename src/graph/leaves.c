@@ -51,6 +51,13 @@ static glia_value vmap_batch_sum(struct glia_graph *g, const struct glia_node *y
 GLIA_DTYPE_LIST(FILL)
 #undef FILL
 
+/* attr.i: dtype, rank, extents, number; attr.f: none */
+static glia_status infer_hole(const struct glia_graph *g, struct glia_node *n)
+{
+  return infer_full(g, n);
+}
+
+const struct glia_op glia_op_hole_ = {.name = "hole", .infer = infer_hole, .key = -1};
 const struct glia_op glia_op_input_ = {.name = "input", .infer = infer_input, .key = -1};
 const struct glia_op glia_op_state_ = {.name = "state", .infer = infer_state, .key = -1};
 const struct glia_op glia_op_full_ = {
@@ -73,9 +80,21 @@ const struct glia_op glia_op_batch_sum_ = {
     .vmap = vmap_batch_sum,
 };
 
+glia_value glia_hole_(struct glia_graph *g, struct glia_type type)
+{
+  struct glia_attr attr = {.i = {type.dtype, type.rank}};
+
+  for (int i = 0; i < type.rank; i++) attr.i[2 + i] = type.dim[i];
+  attr.i[2 + GLIA_MAX_RANK] = g->n;
+  return glia_node_add(g, &glia_op_hole_, 0, NULL, &attr);
+}
+
 glia_value glia_input(struct glia_graph *g, const char *name, glia_per per, struct glia_type type)
 {
   if (g->status != GLIA_OK) return GLIA_NONE;
+  if (g->is_body)
+    return glia_graph_fail(g, GLIA_E_ARGUMENT, "input %s in a body: make it outside and capture it",
+                           name);
   for (int i = 0; i < g->n_inputs; i++)
     if (strcmp(g->input[i].name, name) == 0)
       return glia_graph_fail(g, GLIA_E_ARGUMENT, "two inputs named %s", name);
@@ -91,6 +110,9 @@ glia_value glia_input(struct glia_graph *g, const char *name, glia_per per, stru
 glia_value glia_state(struct glia_graph *g, const char *path, struct glia_type type)
 {
   if (g->status != GLIA_OK) return GLIA_NONE;
+  if (g->is_body)
+    return glia_graph_fail(g, GLIA_E_ARGUMENT, "state %s in a body: make it outside and capture it",
+                           path);
   for (int i = 0; i < g->n_states; i++)
     if (strcmp(g->state[i].path, path) == 0)
       return glia_graph_fail(g, GLIA_E_ARGUMENT, "two states at %s", path);
@@ -125,6 +147,8 @@ bool glia_is_full(const struct glia_graph *g, glia_value v, double *out)
 
 glia_value glia_batch_sum(struct glia_graph *g, glia_value x)
 {
+  if (g->is_body)
+    return glia_graph_fail(g, GLIA_E_ARGUMENT, "batch_sum in a body: sum what the loop returns");
   return glia_node_add(g, &glia_op_batch_sum_, 1, &x, NULL);
 }
 

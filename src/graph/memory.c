@@ -53,6 +53,16 @@ static void place_summands(struct compiler *k)
   }
 }
 
+/* In a body: a value that leaves can be computed where it leaves, once. */
+static void place_results(struct compiler *k)
+{
+  for (int o = 0; k->body != NULL && o < k->c->entry->n_outputs; o++) {
+    const glia_value r = k->root[k->c->entry->output[o].value];
+    if (k->region[r] == REGION_MICRO && k->unit[r] >= 0 && k->place[r].base == BASE_COUNT)
+      k->place[r] = glia_body_place_(k->body, -1, o);
+  }
+}
+
 /* First and last time of a value in its arena. */
 static int32_t time_of(const struct compiler *k, int32_t unit, const int32_t *length)
 {
@@ -164,6 +174,7 @@ glia_status glia_compile_memory_(struct compiler *k)
   GLIA_TRY_TO(out, st, plan_sums(k));
   place_summands(k);
   place_writes(k, length);
+  place_results(k);
 
   for (int32_t v = 0; v < k->n; v++) {
     const struct glia_node *n = g->node[v];
@@ -172,7 +183,9 @@ glia_status glia_compile_memory_(struct compiler *k)
       k->place[v] = (struct place){BASE_STATE, k->p->state_offset[n->attr.i[0]]};
     else if (n->op == &glia_op_input_) {
       k->c->input_used[n->attr.i[0]] = true;
-      if (g->input[n->attr.i[0]].per == GLIA_PER_STEP)
+      if (k->body != NULL)
+        k->place[v] = glia_body_place_(k->body, (int)n->attr.i[0], -1);
+      else if (g->input[n->attr.i[0]].per == GLIA_PER_STEP)
         k->place[v] = (struct place){BASE_INPUT, k->p->input_offset[n->attr.i[0]]};
       else
         of[v] = add_value(k, v, BASE_MICRO, -1);
@@ -270,18 +283,24 @@ static glia_status plan_arena(struct compiler *k, base b, size_t *bytes, size_t 
   return GLIA_OK;
 }
 
+static glia_status verify(const struct compiled *c)
+{
+  for (int i = 0; i < c->n_values; i++)
+    for (int j = 0; j < i; j++) {
+      const struct value_place *a = &c->value[i], *b = &c->value[j];
+      GLIA_CHECK(a->base != b->base || !meet_in_time(a, b) || a->offset + a->bytes <= b->offset ||
+                     b->offset + b->bytes <= a->offset,
+                 GLIA_E_INTERNAL, "entry point %s: values %d and %d share memory while both live",
+                 c->entry->name, a->v, b->v);
+    }
+  for (int r = 0; r < REGIONS; r++)
+    for (int i = 0; i < c->list[r].n; i++)
+      if (c->list[r].unit[i].loop != NULL) GLIA_TRY(verify(c->list[r].unit[i].loop->body));
+  return GLIA_OK;
+}
+
 glia_status glia_program_verify(const struct glia_program *p)
 {
-  for (int e = 0; e < p->n_entries; e++) {
-    const struct compiled *c = &p->entry[e];
-    for (int i = 0; i < c->n_values; i++)
-      for (int j = 0; j < i; j++) {
-        const struct value_place *a = &c->value[i], *b = &c->value[j];
-        GLIA_CHECK(a->base != b->base || !meet_in_time(a, b) || a->offset + a->bytes <= b->offset ||
-                       b->offset + b->bytes <= a->offset,
-                   GLIA_E_INTERNAL, "entry point %s: values %d and %d share memory while both live",
-                   c->entry->name, a->v, b->v);
-      }
-  }
+  for (int e = 0; e < p->n_entries; e++) GLIA_TRY(verify(&p->entry[e]));
   return GLIA_OK;
 }

@@ -25,11 +25,12 @@ static glia_status lay_out(struct glia_program *p)
   return GLIA_OK;
 }
 
-static glia_status compile_entry(struct glia_program *p, const struct glia_entry *entry,
-                                 struct compiled *c)
+glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
+                          const struct glia_body *body, const struct glia_entry *entry,
+                          struct compiled *c)
 {
-  const size_t n = (size_t)p->g->n + 1;
-  struct compiler k = {.p = p, .g = p->g, .c = c, .n = p->g->n};
+  const size_t n = (size_t)g->n + 1;
+  struct compiler k = {.p = p, .g = g, .c = c, .body = body, .n = g->n};
   glia_status st = GLIA_OK;
 
   c->entry = entry;
@@ -68,7 +69,7 @@ glia_status glia_program_compile(const struct glia_graph *g, const struct glia_k
   GLIA_CHECK_TO(fail, st, p->entry != NULL, GLIA_E_MEMORY, "%d entry points", g->n_entries);
   for (int i = 0; i < g->n_entries; i++) {
     p->n_entries = i + 1;
-    GLIA_TRY_TO(fail, st, compile_entry(p, g->entry[i], &p->entry[i]));
+    GLIA_TRY_TO(fail, st, glia_compile_(p, g, NULL, g->entry[i], &p->entry[i]));
   }
   *out = p;
   return GLIA_OK;
@@ -106,41 +107,80 @@ bool glia_program_info(const struct glia_program *p, const char *entry,
       .shared_bytes = c->shared_bytes,
       .micro_bytes = c->micro_bytes,
       .micro_lower_bound = c->micro_lower_bound,
+      .scratch_bytes = c->scratch_bytes,
       .sums_bytes = c->sums_bytes,
   };
   return true;
 }
 
-static void print_unit(FILE *f, const struct unit *u)
+static void print_place(FILE *f, struct place p)
 {
-  static const char *const base_name[] = {"constant", "input", "state", "shared",
-                                          "micro",    "sums",  "-"};
+  static const char *const base_name[] = {"constant", "input", "state", "shared", "micro", "sums"};
+
+  if (p.base < BASE_COUNT)
+    fprintf(f, " %s+%zu", base_name[p.base], p.offset);
+  else if (p.base >= BASE_ARGUMENT)
+    fprintf(f, " argument %d", p.base - BASE_ARGUMENT);
+  else
+    fputs(" -", f);
+}
+
+static void print_group(FILE *f, const struct unit *u, int indent)
+{
+  fprintf(f, "%*sgroup of %lld elements, %d registers\n", indent, "", (long long)u->n, u->n_regs);
+  for (int i = 0; i < u->n_steps; i++) {
+    const struct tile_step *s = &u->step[i];
+    fprintf(f, "%*s  %s", indent, "",
+            s->kind == TILE_BROADCAST ? "broadcast"
+            : s->kind == TILE_STORE   ? "store"
+                                      : "op");
+    for (int j = 0; j < s->n_in; j++)
+      if (s->in[j].reg >= 0)
+        fprintf(f, " r%d", s->in[j].reg);
+      else
+        print_place(f, s->in[j].at);
+    fputs(" ->", f);
+    if (s->out.reg >= 0)
+      fprintf(f, " r%d%s", s->out.reg, s->once ? " (once)" : "");
+    else
+      print_place(f, s->out.at);
+    fputc('\n', f);
+  }
+}
+
+static void print_list(FILE *f, const char *name, const struct list *list, int indent);
+
+static void print_loop(FILE *f, const struct unit *u, int indent)
+{
+  fprintf(f, "%*s%s of %lld steps, %zu bytes\n", indent, "", u->name, (long long)u->loop->steps,
+          u->scratch_bytes);
+  print_list(f, "once", &u->loop->body->list[REGION_PROLOGUE], indent + 2);
+  print_list(f, "every step", &u->loop->body->list[REGION_MICRO], indent + 2);
+}
+
+static void print_unit(FILE *f, const struct unit *u, int indent)
+{
   char type[128];
 
   if (u->step != NULL) {
-    fprintf(f, "  group of %lld elements, %d registers\n", (long long)u->n, u->n_regs);
-    for (int i = 0; i < u->n_steps; i++) {
-      const struct tile_step *s = &u->step[i];
-      fprintf(f, "    %s",
-              s->kind == TILE_BROADCAST ? "broadcast"
-              : s->kind == TILE_STORE   ? "store"
-                                        : "op");
-      for (int j = 0; j < s->n_in; j++)
-        if (s->in[j].reg >= 0)
-          fprintf(f, " r%d", s->in[j].reg);
-        else
-          fprintf(f, " %s+%zu", base_name[s->in[j].at.base], s->in[j].at.offset);
-      if (s->out.reg >= 0)
-        fprintf(f, " -> r%d%s\n", s->out.reg, s->once ? " (once)" : "");
-      else
-        fprintf(f, " -> %s+%zu\n", base_name[s->out.at.base], s->out.at.offset);
-    }
+    print_group(f, u, indent);
     return;
   }
-  fprintf(f, "  %s %s", u->name, glia_type_text(u->out.type, type, sizeof type));
-  for (int i = 0; i < u->n_in; i++)
-    fprintf(f, " %s+%zu", base_name[u->in[i].at.base], u->in[i].at.offset);
-  fprintf(f, " -> %s+%zu\n", base_name[u->out.at.base], u->out.at.offset);
+  if (u->loop != NULL) {
+    print_loop(f, u, indent);
+    return;
+  }
+  fprintf(f, "%*s%s %s", indent, "", u->name, glia_type_text(u->out.type, type, sizeof type));
+  for (int i = 0; i < u->n_in; i++) print_place(f, u->in[i].at);
+  fputs(" ->", f);
+  print_place(f, u->out.at);
+  fputc('\n', f);
+}
+
+static void print_list(FILE *f, const char *name, const struct list *list, int indent)
+{
+  fprintf(f, "%*s%s: %d units\n", indent, "", name, list->n);
+  for (int i = 0; i < list->n; i++) print_unit(f, &list->unit[i], indent + 2);
 }
 
 glia_status glia_program_print(const struct glia_program *p, const char *entry, char **out)
@@ -158,10 +198,7 @@ glia_status glia_program_print(const struct glia_program *p, const char *entry, 
           "entry point %s: %d nodes, %zu bytes shared, %zu bytes a worker (at least %zu), %zu "
           "bytes of sums\n",
           entry, c->nodes, c->shared_bytes, c->micro_bytes, c->micro_lower_bound, c->sums_bytes);
-  for (int r = 0; r < REGIONS; r++) {
-    fprintf(f, "%s: %d units\n", region_name[r], c->list[r].n);
-    for (int i = 0; i < c->list[r].n; i++) print_unit(f, &c->list[r].unit[i]);
-  }
+  for (int r = 0; r < REGIONS; r++) print_list(f, region_name[r], &c->list[r], 0);
   GLIA_CHECK(fclose(f) == 0, GLIA_E_MEMORY, "listing of %s", entry);
   return GLIA_OK;
 }

@@ -2,8 +2,8 @@
 #ifndef PROGRAM_PRIV_H
 #define PROGRAM_PRIV_H
 
+#include "control_priv.h"
 #include "glia_program.h"
-#include "graph_priv.h"
 
 enum { TILE = 512, ALIGN_BYTES = 64, GROUP_MAX = 64, TILE_OPERANDS = 3 };
 
@@ -15,11 +15,12 @@ typedef enum {
   BASE_SHARED,   /* prologue and epilogue values */
   BASE_MICRO,    /* micro-batch values, one copy per worker */
   BASE_SUMS,     /* batch sums: of the micro-batch that runs, or their total in the epilogue */
-  BASE_COUNT
+  BASE_COUNT,
+  BASE_ARGUMENT /* in a body: what leads in and out, each a base of its own from here on */
 } base;
 
 struct place {
-  base base;
+  int base;      /* BASE_COUNT: none */
   size_t offset; /* bytes */
 };
 
@@ -71,6 +72,7 @@ struct unit {
   int64_t n; /* elements of a group */
   int n_steps, n_regs;
   struct tile_step *step; /* NULL: not a group */
+  struct loop *loop;      /* NULL: not a loop */
 };
 
 struct list {
@@ -82,6 +84,45 @@ struct bucket_plan {
   glia_dtype dtype;
   size_t offset; /* in the sums */
   int64_t n;     /* elements, padding included */
+};
+
+/* A loop: its body as two lists over bases of its own, and what moves from step to step. */
+struct loop_carry {
+  int in, out; /* bases */
+  int operand; /* of the unit: before the first step */
+  size_t bytes;
+  bool kept;                 /* every step begins with a row of `history` */
+  struct ref history, final; /* final.at.base = BASE_COUNT: nobody reads it */
+  size_t buffer[2];          /* in the loop's scratch */
+};
+struct loop_row { /* a value by step, coming in or going out */
+  int base, operand;
+  struct ref rows; /* going out */
+  size_t bytes;    /* of one */
+};
+struct loop_sum {
+  int base;
+  struct ref total;
+  size_t buffer; /* where a step computes its own */
+};
+struct loop_capture {
+  int base, operand;
+};
+struct loop {
+  struct compiled *body;
+  const struct glia_body *from;
+  int64_t steps;
+  bool reverse;
+  int count;      /* operand, -1: none */
+  struct ref ran; /* number of steps run; base BASE_COUNT: nobody reads it */
+  bool stops;
+  struct place stop;
+  int n_carries, n_rows_in, n_rows_out, n_sums, n_captures;
+  struct loop_carry *carry;
+  struct loop_row *row_in, *row_out;
+  struct loop_sum *sum;
+  struct loop_capture *capture;
+  size_t n_bases, bases_at, shared_at, micro_at, scratch_at; /* in the scratch */
 };
 
 struct value_place { /* one value in one arena, for planning and verifying */
@@ -119,11 +160,19 @@ struct glia_program {
   size_t state_bytes, input_bytes;
 };
 
-/* What is known while one entry point is compiled; arrays are indexed by value. */
+/* What of a loop somebody needs: of its operands, carries and outs, given which results are alive. */
+struct loop_live {
+  bool *operand, *carry, *out;
+};
+bool glia_loop_live_(struct glia_arena *arena, const struct glia_graph *g,
+                     const struct glia_node *y, const bool *result, struct loop_live *live);
+
+/* What is known while one entry point or body is compiled; arrays are indexed by value. */
 struct compiler {
   struct glia_program *p;
   const struct glia_graph *g;
   struct compiled *c;
+  const struct glia_body *body; /* NULL: an entry point */
   int32_t n;
   region *region;
   glia_value *root; /* through views */
@@ -156,6 +205,20 @@ GLIA_NODISCARD glia_status glia_compile_units_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_memory_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_calls_(struct compiler *k);
 
+/* All of them: an entry point, or (body != NULL) the body of a loop whose wanted results are the outputs of `entry`. */
+GLIA_NODISCARD glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
+                                         const struct glia_body *body,
+                                         const struct glia_entry *entry, struct compiled *c);
+/* A loop node as a unit, its body compiled. */
+GLIA_NODISCARD glia_status glia_compile_loop_(struct compiler *k, const struct glia_node *n,
+                                              struct unit *u);
+
+/* Where a body finds input i and leaves output o. */
+static inline struct place glia_body_place_(const struct glia_body *b, int input, int output)
+{
+  return (struct place){BASE_ARGUMENT + (input >= 0 ? input : b->n_in + output), 0};
+}
+
 /* Representative of a unit. */
 int32_t glia_unit_find_(const struct compiler *k, int32_t u);
 
@@ -172,6 +235,12 @@ static inline size_t glia_round_up_(size_t n)
 
 /* Bytes that a group of this many registers and steps needs to run. */
 size_t glia_group_scratch_(int n_regs, int n_steps);
+
+/* Where a value lives in memory, with its type. */
+struct ref glia_ref_(const struct compiler *k, glia_value v);
+
+/* Run a loop in scratch of its unit's size. */
+void glia_run_loop_(const struct unit *u, char *const *bases, char *scratch);
 
 /* Run a list of units: base [BASE_COUNT] addresses, scratch of c->scratch_bytes. */
 void glia_run_list_(const struct list *list, char *const *bases, void *scratch);

@@ -3,14 +3,23 @@
 
 #include <stdio.h>
 
-static void mark_alive(const struct compiler *k, bool *alive)
+static glia_status mark_alive(const struct compiler *k, bool *alive)
 {
   const struct glia_entry *e = k->c->entry;
 
   for (int i = 0; i < e->n_writes; i++) alive[e->write[i].value] = true;
   for (int i = 0; i < e->n_outputs; i++) alive[e->output[i].value] = true;
-  for (int32_t v = k->n - 1; v >= 0; v--)
-    for (int i = 0; alive[v] && i < k->g->node[v]->n_in; i++) alive[k->g->node[v]->in[i]] = true;
+  for (int32_t v = k->n - 1; v >= 0; v--) {
+    const struct glia_node *n = k->g->node[v];
+    struct loop_live live = {0};
+    if (!alive[v]) continue;
+    if (n->op->n_bodies > 0 && n->op->many != NULL &&
+        !glia_loop_live_(&k->p->arena, k->g, n, &alive[result_of(n, 0)], &live))
+      return GLIA_FAIL(GLIA_E_MEMORY, "compiling %d nodes", k->n);
+    for (int i = 0; i < n->n_in; i++)
+      if (live.operand == NULL || live.operand[i]) alive[n->in[i]] = true;
+  }
+  return GLIA_OK;
 }
 
 /* Names the layer-independent facts of a value for an error message. */
@@ -38,7 +47,7 @@ glia_status glia_compile_regions_(struct compiler *k)
 
   GLIA_CHECK(alive != NULL && leaf != NULL && micro != NULL && sum != NULL && early != NULL,
              GLIA_E_MEMORY, "compiling %d nodes", k->n);
-  mark_alive(k, alive);
+  GLIA_TRY(mark_alive(k, alive));
   for (int32_t v = 0; v < k->n; v++) {
     const struct glia_node *node = g->node[v];
     k->root[v] = node->op->view ? k->root[node->in[0]] : v;
@@ -72,8 +81,9 @@ glia_status glia_compile_regions_(struct compiler *k)
   for (int32_t v = k->n - 1; v >= 0; v--) {
     const struct glia_node *node = g->node[v];
     if (!alive[v]) continue;
-    k->region[v] = !leaf[v]              ? REGION_CONSTANT
-                   : micro[v]            ? REGION_MICRO
+    k->region[v] = micro[v]              ? REGION_MICRO
+                   : k->body != NULL     ? REGION_PROLOGUE /* once per loop */
+                   : !leaf[v]            ? REGION_CONSTANT
                    : sum[v] || !early[v] ? REGION_EPILOGUE
                                          : REGION_PROLOGUE;
     if (node->op != &glia_op_batch_sum_ && (k->region[v] == REGION_MICRO || early[v]))

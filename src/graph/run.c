@@ -156,6 +156,8 @@ void glia_run_list_(const struct list *list, char *const *bases, void *scratch)
     const struct unit *u = &list->unit[i];
     if (u->step != NULL)
       run_group(u, bases, scratch);
+    else if (u->loop != NULL)
+      glia_run_loop_(u, bases, scratch);
     else if (u->run != NULL)
       run_single(u, bases, scratch);
     else

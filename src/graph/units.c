@@ -155,6 +155,10 @@ static int32_t new_unit(struct compiler *k, const struct glia_node *n, bool grou
 
 static bool place_node(struct compiler *k, const struct glia_node *n, struct search *s)
 {
+  if (n->op == &glia_op_result_) { /* made by its node's unit */
+    k->unit[n->id] = k->unit[n->in[0]];
+    return true;
+  }
   int32_t prod[GLIA_MAX_IN];
   bool direct[GLIA_MAX_IN];
   const int n_prod = producers(k, n, prod, direct);
@@ -259,7 +263,8 @@ static void find_stored(const struct compiler *k)
   for (int32_t v = 0; v < k->n; v++) {
     const struct glia_node *n = k->g->node[v];
     if (k->region[v] == REGION_DEAD || n->op->view) continue;
-    if (k->unit[v] >= 0 && !k->u[glia_unit_find_(k, k->unit[v])].group) k->stored[v] = true;
+    if (k->unit[v] >= 0 && !k->u[glia_unit_find_(k, k->unit[v])].group && n->op->many == NULL)
+      k->stored[v] = true;
     if (k->unit[v] < 0 && n->op != &glia_op_batch_sum_) continue;
     for (int i = 0; i < n->n_in; i++) {
       const glia_value s = glia_source_of_(k, n, i);

@@ -225,6 +225,24 @@ static glia_value tile(struct glia_graph *g, glia_value x, int64_t size)
   return glia_batched_(g, x, false, size);
 }
 
-static const struct glia_basis basis = {glia_add, tile};
+static glia_value less(struct glia_graph *g, glia_value a, glia_value b)
+{
+  return glia_compare(g, GLIA_LT, a, b);
+}
+
+static const struct glia_basis basis = {
+    .add = glia_add,
+    .mul = glia_mul,
+    .less = less,
+    .select = glia_select,
+    .cast = glia_cast,
+    .sum = glia_reduce_sum,
+    .tile = tile,
+    .permute = glia_permute,
+    .reshape = glia_reshape,
+    .slice = glia_slice,
+    .concat = glia_concat,
+    .iota = glia_iota,
+};
 
 glia_status glia_graph_new(struct glia_graph **out) { return glia_graph_create(&basis, out); }
