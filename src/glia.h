@@ -6,6 +6,7 @@
 #include "glia_base.h"
 #include "glia_control.h"
 #include "glia_conv.h"
+#include "glia_cpus.h"
 #include "glia_engine.h"
 #include "glia_exchange.h"
 #include "glia_graph.h"

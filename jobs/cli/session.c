@@ -2,11 +2,13 @@
 #include "session.h"
 
 #include "glia_agree.h"
+#include "glia_cpus.h"
 #include "glia_dataset.h"
 #include "glia_exchange_mpi.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +119,33 @@ static glia_status build_model(struct session *s)
   return GLIA_OK;
 }
 
+/* Where each rank may run goes into the log; and what the launcher did to the workers, when they are worse off for it. */
+static glia_status tell_cpus(const struct session *s)
+{
+  struct glia_cpus cpus;
+  char own[360], advice[400], map[1024];
+  char **all = NULL;
+  size_t used = 0;
+
+  if (glia_cpus_look(NULL, &cpus) !=
+      GLIA_OK) { /* a machine that hwloc cannot read trains all the same */
+    glia_trace_clear();
+    cpus = (struct glia_cpus){.list = "unknown"};
+  }
+  const int rank = glia_comm_rank(s->comm);
+  snprintf(own, sizeof own, "%s/%s", glia_comm_host(s->comm, rank), cpus.list);
+  GLIA_TRY(glia_comm_gather_text(s->comm, own, 0, &all));
+  for (int r = 0; all != NULL && r < glia_comm_size(s->comm) && used < sizeof map; r++)
+    used += (size_t)snprintf(map + used, sizeof map - used, "%s%d:%s", r > 0 ? " " : "", r, all[r]);
+  free(all);
+  if (rank == 0)
+    glia_log(GLIA_LOG_INFO, "train", "cpus", "threads=%d map=\"%s\"", s->config.threads, map);
+  if (rank == 0 && glia_cpus_advice(&cpus, s->config.threads, glia_comm_local_size(s->comm), advice,
+                                    sizeof advice) != NULL)
+    glia_log(GLIA_LOG_WARN, "train", "few-cpus", "advice=\"%s\"", advice);
+  return GLIA_OK;
+}
+
 enum { SESSION_BUCKETS = 256 };
 
 static glia_status open_exchange(struct session *s)
@@ -166,7 +195,8 @@ glia_status session_build(struct session *s)
              "advice=\"set OPENBLAS_CORETYPE to the lowest: bits may differ from other runs\"");
   if (same != GLIA_E_RANKS) GLIA_TRY(same);
   GLIA_TRY(open_exchange(s));
-  return glia_agree(s->comm, build_engine(s));
+  GLIA_TRY(glia_agree(s->comm, build_engine(s)));
+  return tell_cpus(s);
 }
 
 /* Parameters, and what layers keep beside them (means of batch_norm): what evaluation reads. */
