@@ -2,9 +2,12 @@
 #include "glia_agree.h"
 #include "mpi_priv.h"
 
+#include "glia_log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { TRACE_BYTES = 4096, MESSAGE_BYTES = 1024, PIECE_BYTES = 4096, SHOWN_BYTES = 120 };
 enum { NAMED_BYTES = TRACE_BYTES + MESSAGE_BYTES + 128 };
@@ -23,34 +26,88 @@ static void name_owner(const char *trace, const char *message, int owner, char o
              message, trace);
 }
 
-glia_status glia_agree(struct glia_comm *c, glia_status st)
+/* GLIA_STALL_ABORT_S, as for the exchange of sums. */
+static double limit_s(void)
 {
+  const char *text = getenv("GLIA_STALL_ABORT_S");
+  const double v = text != NULL ? strtod(text, NULL) : 0.0;
+
+  return v > 0.0 && v < 1e9 ? v : 300.0;
+}
+
+/* Wait for a collective of the meeting, but not for ever: a rank that is cut off never comes, and the launcher may not
+ * notice for a long time. Who waits gives up the core soon, since the others may need it to come. */
+static glia_status wait_for(struct glia_comm *c, MPI_Request *request)
+{
+  enum { SPINS = 1000 };
+  const double start_s = glia_time_s();
+  int done = 0;
+
+  for (int64_t i = 0;; i++) {
+    GLIA_TRY_MPI(MPI_Test(request, &done, MPI_STATUS_IGNORE));
+    if (done) return GLIA_OK;
+    if (i < SPINS) continue;
+    nanosleep(&(struct timespec){.tv_nsec = i < 2 * SPINS ? 10000 : 1000000}, NULL);
+    if (i % SPINS == 0 && glia_time_s() - start_s > limit_s()) break;
+  }
+  c->parted = true;
+  return GLIA_FAIL(
+      GLIA_E_MPI,
+      "rank %d on %s waited %.0f s for the others at a meeting: one is cut off or hangs "
+      "(GLIA_STALL_ABORT_S sets the limit)",
+      c->rank, c->host[c->rank], limit_s());
+}
+
+/* What a meeting sends and receives. It lives in the communicator: messages of a meeting that was given up may still come. */
+struct glia_meeting_room {
   struct {
     int value, rank;
-  } worst = {.value = (int)st, .rank = glia_comm_rank(c)};
-  char trace[TRACE_BYTES] = "";
-  char theirs[MESSAGE_BYTES] = "";
+  } worst;
+  char trace[TRACE_BYTES];
+  char theirs[MESSAGE_BYTES];
+  int all_alike;
+};
+
+size_t glia_meeting_bytes_(void) { return sizeof(struct glia_meeting_room); }
+
+/* The owner of the worst status tells what happened. */
+static glia_status hear(struct glia_comm *c, glia_status st, struct glia_meeting_room *m)
+{
+  const glia_status agreed = (glia_status)m->worst.value;
+  const int owner = m->worst.rank;
+  MPI_Request request;
   char named[NAMED_BYTES];
-  int all_alike = 0;
 
-  if (glia_comm_size(c) == 1) return st;
-  GLIA_TRY(glia_comm_same_call_(c, "agree"));
-  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_2INT, MPI_MAXLOC, c->mpi));
-  if (worst.value == GLIA_OK) return GLIA_OK;
-
-  const glia_status agreed = (glia_status)worst.value;
   const char *message = glia_trace_message();
   if (*message == '\0') message = glia_status_text(agreed);
-  if (c->rank == worst.rank) snprintf(trace, sizeof trace, "%s", glia_trace());
-  if (c->rank == worst.rank) snprintf(theirs, sizeof theirs, "%s", message);
-  GLIA_TRY_MPI(MPI_Bcast(trace, sizeof trace, MPI_CHAR, worst.rank, c->mpi));
-  GLIA_TRY_MPI(MPI_Bcast(theirs, sizeof theirs, MPI_CHAR, worst.rank, c->mpi));
-  all_alike = st == agreed && strcmp(message, theirs) == 0;
-  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &all_alike, 1, MPI_INT, MPI_LAND, c->mpi));
-  if (all_alike) return agreed;
-  name_owner(trace, theirs, worst.rank, named);
+  if (c->rank == owner) {
+    snprintf(m->trace, sizeof m->trace, "%s", glia_trace());
+    snprintf(m->theirs, sizeof m->theirs, "%s", message);
+  }
+  GLIA_TRY_MPI(MPI_Ibcast(m->trace, sizeof m->trace, MPI_CHAR, owner, c->mpi, &request));
+  GLIA_TRY(wait_for(c, &request));
+  GLIA_TRY_MPI(MPI_Ibcast(m->theirs, sizeof m->theirs, MPI_CHAR, owner, c->mpi, &request));
+  GLIA_TRY(wait_for(c, &request));
+  m->all_alike = st == agreed && strcmp(message, m->theirs) == 0;
+  GLIA_TRY_MPI(MPI_Iallreduce(MPI_IN_PLACE, &m->all_alike, 1, MPI_INT, MPI_LAND, c->mpi, &request));
+  GLIA_TRY(wait_for(c, &request));
+  if (m->all_alike) return agreed;
+  name_owner(m->trace, m->theirs, owner, named);
   glia_trace_set(named);
   return agreed;
+}
+
+glia_status glia_agree(struct glia_comm *c, glia_status st)
+{
+  MPI_Request request;
+
+  if (glia_comm_size(c) == 1) return st;
+  struct glia_meeting_room *m = c->meeting;
+  GLIA_TRY(glia_comm_same_call_(c, "agree"));
+  *m = (struct glia_meeting_room){.worst = {(int)st, c->rank}};
+  GLIA_TRY_MPI(MPI_Iallreduce(MPI_IN_PLACE, &m->worst, 1, MPI_2INT, MPI_MAXLOC, c->mpi, &request));
+  GLIA_TRY(wait_for(c, &request));
+  return m->worst.value == GLIA_OK ? GLIA_OK : hear(c, st, m);
 }
 
 /* First byte in which this rank's text differs from rank 0's, or -1; both ends counted. Piece by piece, so that no memory

@@ -66,7 +66,8 @@ static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
     GLIA_TRY_MPI_TO(fail, st, MPI_Comm_size(mpi, &c->size));
     c->host = calloc((size_t)c->size, sizeof *c->host);
     c->calls = calloc((size_t)c->size, sizeof *c->calls);
-    all[0] = c->host != NULL && c->calls != NULL;
+    c->meeting = calloc(1, glia_meeting_bytes_());
+    all[0] = c->host != NULL && c->calls != NULL && c->meeting != NULL;
   }
   all[0] = -all[0];
   GLIA_TRY_MPI_TO(fail, st, MPI_Allreduce(MPI_IN_PLACE, all, 2, MPI_INT, MPI_MAX, mpi));
@@ -83,6 +84,7 @@ fail:
   if (c != NULL) {
     free(c->host);
     free(c->calls);
+    free(c->meeting);
     free(c);
   }
   MPI_Comm_free(&mpi);
@@ -127,11 +129,13 @@ void glia_comm_destroy(struct glia_comm **comm)
   int over = 0;
 
   if (c == NULL) return;
+  *comm = NULL;
+  if (c->parted) return; /* its messages may still come, and the others may not */
   if (MPI_Finalized(&over) == MPI_SUCCESS && !over) MPI_Comm_free(&c->mpi);
   free(c->host);
   free(c->calls);
+  free(c->meeting);
   free(c);
-  *comm = NULL;
 }
 
 MPI_Comm glia_comm_mpi(const struct glia_comm *c) { return c != NULL ? c->mpi : MPI_COMM_SELF; }

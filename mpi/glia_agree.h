@@ -14,6 +14,9 @@
  *  On failure every rank's trace becomes the owner's, and its message says whose it was: "rank 1 failed: x.h5: cannot
  *  open". A failure that all ranks share, message included, stays as it is. comm of one rank, or NULL: returns st.
  *
+ *  Who waits for the others longer than GLIA_STALL_ABORT_S (300) gets GLIA_E_MPI: one is cut off or hangs, so do not meet again
+ *  but end the program.
+ *
  *  Collective: yes. Errors: GLIA_E_MPI beside st. */
 GLIA_API GLIA_NODISCARD glia_status glia_agree(struct glia_comm *comm, glia_status st);
 

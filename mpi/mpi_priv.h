@@ -10,9 +10,15 @@ struct glia_comm {
   MPI_Comm mpi;
   int rank, size;
   int local_rank, local_size;
-  char (*host)[GLIA_HOST_BYTES];  /* [size] */
-  char (*calls)[GLIA_CALL_BYTES]; /* [size] with GLIA_SAFE=1, else NULL */
+  char (*host)[GLIA_HOST_BYTES];     /* [size] */
+  char (*calls)[GLIA_CALL_BYTES];    /* [size] with GLIA_SAFE=1, else NULL */
+  struct glia_meeting_room *meeting; /* of glia_agree */
+  bool
+      parted; /* a meeting was given up: its messages may still come, so nothing here may be freed */
 };
+
+/** Size of a struct glia_meeting_room (agree.c). */
+size_t glia_meeting_bytes_(void);
 
 /** With GLIA_SAFE=1: are all ranks in the same call, with the same arguments? The text says which and with what.
  *  Collective: yes. Errors: GLIA_E_RANKS, on all ranks alike, naming the first rank that differs from rank 0; GLIA_E_MPI. */

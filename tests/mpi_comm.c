@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct glia_comm *world(void)
 {
@@ -282,9 +283,35 @@ static void safe_mode_notices_ranks_that_part(void)
   glia_comm_destroy(&c);
 }
 
+/* One rank stays away: the others wait as long as they were told, and say so. */
+static void a_meeting_without_one_rank_ends(void)
+{
+  struct glia_comm *all = world();
+  struct glia_comm *c = NULL;
+  const int last = glia_comm_size(all) - 1;
+
+  CU_ASSERT_EQUAL_FATAL(glia_comm_split(all, 0, 0, &c), GLIA_OK);
+  if (last == 0) TAP_SKIP("needs two ranks");
+  setenv("GLIA_STALL_ABORT_S", "1", 1);
+  const double start_s = glia_time_s();
+  if (glia_comm_rank(all) != last) {
+    CU_ASSERT_EQUAL(glia_agree(c, GLIA_OK), GLIA_E_MPI);
+    CU_ASSERT(glia_time_s() - start_s >= 1.0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "one is cut off or hangs"));
+  } else {
+    /* longer than the others wait, and than this busy machine may keep them from looking at the clock */
+    nanosleep(&(struct timespec){.tv_sec = 4}, NULL);
+  }
+  unsetenv("GLIA_STALL_ABORT_S");
+  CU_ASSERT_EQUAL(glia_agree(all, GLIA_OK), GLIA_OK); /* the other communicator is whole */
+  glia_comm_destroy(&c);
+  CU_ASSERT_PTR_NULL(c);
+  glia_comm_destroy(&all);
+}
+
 TAP_MPI_MAIN("comm", TAP(world_knows_who_is_where), TAP(null_is_a_communicator_of_one),
              TAP(bytes_texts_and_numbers_cross_ranks), TAP(split_makes_groups_and_leaves_out),
              TAP(mpi_errors_come_back_with_their_text), TAP(one_failure_reaches_all),
              TAP(the_worst_status_wins), TAP(a_shared_failure_stays_as_it_is),
              TAP(a_failure_without_words_gets_some), TAP(a_difference_is_named),
-             TAP(safe_mode_notices_ranks_that_part))
+             TAP(safe_mode_notices_ranks_that_part), TAP(a_meeting_without_one_rank_ends))
