@@ -1,4 +1,4 @@
-/* One writer per run folder: DIR/.lock names the process that writes there.
+/* One writer per run folder: DIR/.lock names the process that writes there, and those of all ranks.
  *
  * The lock is the kernel's (flock), so it ends with its process, however that ends. The text in the file says who it is, and
  * decides for an owner on another host or where the file system knows no locks. What is left behind by a dead process is
@@ -21,6 +21,17 @@ struct glia_run_lock;
  */
 GLIA_API GLIA_NODISCARD glia_status glia_run_lock_acquire(const char *dir, double wait_s,
                                                           struct glia_run_lock **out);
+
+enum { GLIA_RUN_LOCK_PROCESS_BYTES = 256 };
+
+/** This process as one line, "rank=1 host=n1 pid=17 start=123" (start: in ticks since boot, so that a number that the system gave
+ *  away again is not taken for it). */
+GLIA_API void glia_run_lock_process(int rank, char out[GLIA_RUN_LOCK_PROCESS_BYTES]);
+
+/** Write the processes of all ranks into the lock: whoever finds the lock of a dead owner waits for those that are still there.
+ *  Errors: GLIA_E_IO. */
+GLIA_API GLIA_NODISCARD glia_status glia_run_lock_name(struct glia_run_lock *lock, int n,
+                                                       const char *const *process);
 
 /** Release and set to NULL; NULL is welcome. */
 GLIA_API void glia_run_lock_release(struct glia_run_lock **lock);

@@ -28,6 +28,8 @@ struct owner {
   char since[40];
 };
 
+enum { LOCK_BYTES = 1 << 20 };
+
 typedef enum { TAKEN, DEAD, DYING, ALIVE, ELSEWHERE } verdict;
 
 static void myself(struct owner *o)
@@ -66,14 +68,15 @@ static glia_status write_owner(int fd, const char *path, const struct owner *o)
   return GLIA_OK;
 }
 
-/* Parent of a process here as /proc knows it; 0: gone or a zombie, -1: cannot be known. */
-static long parent_of(long pid)
+/* Parent of a process here as /proc knows it; 0: gone or a zombie, -1: cannot be known. *start: when it began, in ticks. */
+static long parent_of(long pid, unsigned long long *start)
 {
   char path[64];
   char text[512] = "";
   char state = 'X';
   long parent = -1;
 
+  *start = 0;
   if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return 0;
   snprintf(path, sizeof path, "/proc/%ld/stat", pid);
   FILE *f = fopen(path, "r");
@@ -82,7 +85,11 @@ static long parent_of(long pid)
   fclose(f);
   text[n] = '\0';
   const char *end = strrchr(text, ')'); /* the name of the program may hold anything */
-  if (end == NULL || sscanf(end + 1, " %c %ld", &state, &parent) != 2) return -1;
+  if (end == NULL ||
+      sscanf(end + 1,
+             " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+             &state, &parent, start) != 3)
+    return -1;
   return state == 'Z' || state == 'X' ? 0 : parent;
 }
 
@@ -90,6 +97,7 @@ static long parent_of(long pid)
 static verdict judge(const struct owner *owner, const struct owner *me, bool held, bool known)
 {
   const bool same_job = strcmp(owner->job, "-") != 0 && strcmp(owner->job, me->job) == 0;
+  unsigned long long start;
 
   if (owner->pid == 0) return held ? ALIVE : DEAD; /* just being written */
   if (strcmp(owner->host, me->host) != 0) {
@@ -97,10 +105,33 @@ static verdict judge(const struct owner *owner, const struct owner *me, bool hel
     return same_job ? DEAD : ELSEWHERE;
   }
   if (!held && known) return DEAD;
-  const long parent = parent_of(owner->pid);
+  const long parent = parent_of(owner->pid, &start);
   if (parent == 0) return held ? DYING : DEAD;
   if (owner->pid == me->pid) return ALIVE; /* a second run in one process */
   return same_job || (parent > 0 && parent != owner->parent) ? DYING : ALIVE;
+}
+
+/* Is a rank of the last owner still there, on this host? Its process, 0: none is. The owner itself is dead. */
+static long rank_alive(int fd, const struct owner *me)
+{
+  char *text = calloc(1, LOCK_BYTES + 1);
+  long found = 0;
+
+  if (text == NULL || pread(fd, text, LOCK_BYTES, 0) <= 0) {
+    free(text);
+    return 0;
+  }
+  for (const char *line = strchr(text, '\n'); line != NULL && found == 0;
+       line = strchr(line + 1, '\n')) {
+    char host[128] = "";
+    long pid = 0;
+    unsigned long long start = 0, now = 0;
+    if (sscanf(line, " rank=%*d host=%127s pid=%ld start=%llu", host, &pid, &start) != 3) continue;
+    if (strcmp(host, me->host) != 0 || pid <= 0 || pid == me->pid) continue;
+    if (parent_of(pid, &now) != 0 && now == start) found = pid; /* and not another of that number */
+  }
+  free(text);
+  return found;
 }
 
 static bool still_at(int fd, const char *path)
@@ -121,6 +152,13 @@ static glia_status attempt(const char *path, const struct owner *me, struct owne
   read_owner(*fd, owner);
   *v = judge(owner, me, e == EWOULDBLOCK, e == 0 || e == EWOULDBLOCK);
   if (*v == DEAD && !still_at(*fd, path)) *v = ALIVE; /* released under our hands: try again */
+  if (*v == DEAD) {
+    const long rank = rank_alive(*fd, me);
+    if (rank != 0) {
+      owner->pid = rank;
+      *v = DYING;
+    }
+  }
   if (*v == DEAD) {
     if (owner->pid != 0)
       glia_log(GLIA_LOG_INFO, "io", "run-lock-taken-over", "file=\"%s\" host=%s pid=%ld since=%s",
@@ -181,6 +219,34 @@ fail:
   free(l->path);
   free(l);
   return st;
+}
+
+void glia_run_lock_process(int rank, char out[GLIA_RUN_LOCK_PROCESS_BYTES])
+{
+  unsigned long long start = 0;
+  struct owner me;
+
+  myself(&me);
+  parent_of(me.pid, &start);
+  snprintf(out, GLIA_RUN_LOCK_PROCESS_BYTES, "rank=%d host=%s pid=%ld start=%llu", rank, me.host,
+           me.pid, start);
+}
+
+glia_status glia_run_lock_name(struct glia_run_lock *lock, int n, const char *const *process)
+{
+  struct stat s;
+
+  GLIA_CHECK(fstat(lock->fd, &s) == 0, GLIA_E_IO, "cannot read %s: %s", lock->path,
+             strerror(errno));
+  off_t at = s.st_size;
+  for (int i = 0; i < n && at < LOCK_BYTES; i++) {
+    char line[GLIA_RUN_LOCK_PROCESS_BYTES + 1];
+    const int bytes = snprintf(line, sizeof line, "%s\n", process[i]);
+    GLIA_CHECK(pwrite(lock->fd, line, (size_t)bytes, at) == bytes, GLIA_E_IO, "cannot write %s: %s",
+               lock->path, strerror(errno));
+    at += bytes;
+  }
+  return GLIA_OK;
 }
 
 void glia_run_lock_release(struct glia_run_lock **lock)

@@ -137,7 +137,7 @@ for i in 1 2 3 4 5; do
   $(on $((i % 2 + 1))) "$glia" train run.yaml $endless max_steps=1000000 >"$out" 2>"$err" </dev/null &
   child=$!
   wait_for 30 moved; sleep "$pause"
-  kill -9 "$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' run/.lock)" && kills=$((kills + 1))
+  kill -9 "$(sed -n '1s/.* pid=\([0-9]*\).*/\1/p' run/.lock)" && kills=$((kills + 1))
   wait "$child" 2>/dev/null; child=
   latest=$(newest run)
   exits 0 "$tool" checkpoint "$latest" || bad="$bad $latest"

@@ -33,7 +33,7 @@ stopped() {
   $(on "$1") sh ./rank.sh "$glia" train run.yaml --json max_steps=100000000 >"$out" 2>"$err" </dev/null &
   child=$!
   wait_for 30 started || return 1
-  writer=$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' run/.lock)
+  writer=$(sed -n '1s/.* pid=\([0-9]*\).*/\1/p' run/.lock)
   case $3 in launcher) kill "-$2" "$child" ;; writer) kill "-$2" "$writer" ;; esac
   wait_for 30 gone "$writer" || return 1
   wait "$child"; got=$?; child=
