@@ -1,13 +1,15 @@
 /* Writing checkpoints, and the hashes of a model. */
-#include "glia_checkpoint.h"
+#include "checkpoint_priv.h"
 #include "glia_sha256.h"
 #include "h5_priv.h"
 #include "seal_priv.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int by_path(const void *a, const void *b)
 {
@@ -63,20 +65,15 @@ static bool good_path(const char *path)
   return strlen(path) < 512;
 }
 
-static glia_status write_array(hid_t file, const struct glia_array *a)
+/* The array's place in the file and its sum; its bytes come later, without HDF5. */
+static glia_status declare_array(hid_t file, const struct glia_array *a,
+                                 struct glia_seal_part *part)
 {
-  struct glia_sha256 h;
-  char sum[65];
   hid_t d = -1;
   glia_status st = GLIA_OK;
 
-  GLIA_CHECK(good_path(a->path), GLIA_E_ARGUMENT,
-             "'%s' is not a path under params/, optimizer/ or state/", a->path);
-  glia_sha256_init(&h);
-  glia_sha256_update(&h, a->data, glia_type_bytes(&a->type));
-  glia_sha256_hex(&h, sum);
-  GLIA_TRY(glia_h5_array_write_(file, a->path, &a->type, a->data, &d));
-  GLIA_TRY_TO(out, st, glia_h5_put_text_(d, "sha256", sum));
+  GLIA_TRY_TO(out, st, glia_h5_array_reserve_(file, a->path, &a->type, &part->offset, &d));
+  GLIA_TRY_TO(out, st, glia_h5_put_text_(d, "sha256", part->sha256));
   if (a->type.dtype == GLIA_BOOL) GLIA_TRY_TO(out, st, glia_h5_put_int_(d, "bool", 1));
 out:
   glia_h5_close_(&d);
@@ -95,60 +92,124 @@ static glia_status write_attribute(hid_t group, const struct glia_attribute *a)
   }
 }
 
-static glia_status write_run(hid_t file, int64_t step, int n, const struct glia_array *array,
-                             int n_attributes, const struct glia_attribute *attribute)
+static glia_status write_run(hid_t file, const struct glia_checkpoint_content *c)
 {
   hid_t group = glia_h5_group_make_(file, "run");
   char sum[65];
   glia_status st = GLIA_OK;
 
   GLIA_TRY_H5(group, GLIA_E_IO, "cannot create /run");
-  GLIA_TRY_TO(out, st, glia_h5_put_int_(group, "step", step));
-  GLIA_TRY_TO(out, st, glia_parameters_sha256(n, array, sum));
-  GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "parameters_sha256", sum));
-  GLIA_TRY_TO(out, st, glia_state_sha256(n, array, sum));
-  GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "state_sha256", sum));
-  for (int i = 0; i < n_attributes; i++)
-    GLIA_TRY_TO(out, st, write_attribute(group, &attribute[i]));
+  GLIA_TRY_TO(out, st, glia_h5_put_int_(group, "step", c->step));
+  if (c->whole_hashes) {
+    GLIA_TRY_TO(out, st, glia_parameters_sha256(c->n, c->array, sum));
+    GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "parameters_sha256", sum));
+    GLIA_TRY_TO(out, st, glia_state_sha256(c->n, c->array, sum));
+    GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "state_sha256", sum));
+  }
+  for (int i = 0; i < c->n_attributes; i++)
+    GLIA_TRY_TO(out, st, write_attribute(group, &c->attribute[i]));
 out:
   glia_h5_close_(&group);
   return st;
 }
 
-static glia_status write_file(struct glia_h5_out *o, int64_t step, int n,
-                              const struct glia_array *array, const char *config, int n_attributes,
-                              const struct glia_attribute *attribute)
+/* All that HDF5 writes: everything but the arrays' bytes. */
+static glia_status write_frame(struct glia_h5_out *o, const char *path,
+                               const struct glia_checkpoint_content *c, struct glia_seal_part *part)
 {
-  for (int i = 0; i < n; i++) {
-    GLIA_TRY(write_array(o->file, &array[i]));
+  GLIA_TRY(glia_h5_out_begin_(o, path, "checkpoint", GLIA_CHECKPOINT_FORMAT, true, false));
+  for (int i = 0; i < c->n; i++) {
+    GLIA_TRY(declare_array(o->file, &c->array[i], &part[i]));
     GLIA_TRY(glia_h5_out_check_(o));
   }
-  GLIA_TRY(glia_h5_texts_write_(o->file, "config", -1, &config));
-  GLIA_TRY(write_run(o->file, step, n, array, n_attributes, attribute));
-  GLIA_TRY(glia_h5_out_close_(o));
-  return glia_seal_write_(o->temp.fd, o->temp.path);
+  GLIA_TRY(glia_h5_texts_write_(o->file, "config", -1, &c->config));
+  GLIA_TRY(write_run(o->file, c));
+  return glia_h5_out_close_(o);
+}
+
+static glia_status write_bytes(const struct glia_h5_out *o, const struct glia_array *a,
+                               const struct glia_seal_part *part)
+{
+  const char *from = a->data;
+  off_t at = (off_t)part->offset;
+
+  for (size_t left = (size_t)part->bytes; left > 0;) {
+    errno = ENOSPC; /* what a short write means */
+    const ssize_t n = pwrite(o->temp.fd, from, left, at);
+    if (n < 0 && errno == EINTR) continue;
+    GLIA_CHECK(n > 0, GLIA_E_IO, "cannot write %s: %s", o->temp.path, strerror(errno));
+    from += n;
+    at += n;
+    left -= (size_t)n;
+  }
+  return GLIA_OK;
+}
+
+static void hash_array(const struct glia_array *a, struct glia_seal_part *part)
+{
+  struct glia_sha256 h;
+
+  part->bytes = (int64_t)glia_type_bytes(&a->type);
+  glia_sha256_init(&h);
+  glia_sha256_update(&h, a->data, (size_t)part->bytes);
+  glia_sha256_hex(&h, part->sha256);
+}
+
+/* Sums and bytes without HDF5 and so outside its lock: readers of data sets need it meanwhile. */
+static glia_status write_file(struct glia_h5_out *o, const char *path,
+                              const struct glia_checkpoint_content *c, struct glia_seal_part *part)
+{
+  int n_parts = 0;
+
+  for (int i = 0; i < c->n; i++) {
+    GLIA_CHECK(good_path(c->array[i].path), GLIA_E_ARGUMENT,
+               "'%s' is not a path under params/, optimizer/ or state/", c->array[i].path);
+    hash_array(&c->array[i], &part[i]);
+  }
+  glia_h5_lock_();
+  const glia_status st = write_frame(o, path, c, part);
+  glia_h5_unlock_();
+  GLIA_TRY(st);
+  for (int i = 0; i < c->n; i++) {
+    GLIA_TRY(write_bytes(o, &c->array[i], &part[i]));
+    if (part[i].bytes > 0) part[n_parts++] = part[i];
+  }
+  GLIA_TRY(glia_seal_parts_write_(o->temp.fd, o->temp.path, n_parts, part));
+  return glia_tempfile_commit_(&o->temp);
+}
+
+glia_status glia_checkpoint_put_(const char *dir, const struct glia_checkpoint_content *c)
+{
+  struct glia_h5_out o = {.file = -1, .temp.fd = -1};
+  struct glia_seal_part *part = NULL;
+  char *path = NULL;
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(c->step >= 0, GLIA_E_ARGUMENT, "step %" PRId64, c->step);
+  GLIA_CHECK(dir[0] != '\0', GLIA_E_ARGUMENT, "the name of the folder is empty");
+  GLIA_TRY(glia_make_folder_(dir));
+  path = glia_checkpoint_path(dir, c->step);
+  part = calloc((size_t)c->n + 1, sizeof *part);
+  GLIA_CHECK_TO(out, st, path != NULL && part != NULL, GLIA_E_MEMORY, "%s", dir);
+  st = write_file(&o, path, c, part);
+  glia_h5_lock_();
+  glia_h5_out_abort_(&o);
+  glia_h5_unlock_();
+out:
+  free(part);
+  free(path);
+  return st;
 }
 
 glia_status glia_checkpoint_write(const char *dir, int64_t step, int n,
                                   const struct glia_array *array, const char *config,
                                   int n_attributes, const struct glia_attribute *attribute)
 {
-  struct glia_h5_out o = {.file = -1};
-  glia_status st = GLIA_OK;
-
-  GLIA_CHECK(step >= 0, GLIA_E_ARGUMENT, "step %" PRId64, step);
-  GLIA_CHECK(dir[0] != '\0', GLIA_E_ARGUMENT, "the name of the folder is empty");
-  GLIA_TRY(glia_make_folder_(dir));
-  char *path = glia_checkpoint_path(dir, step);
-  GLIA_CHECK(path != NULL, GLIA_E_MEMORY, "%s", dir);
-  glia_h5_lock_();
-  GLIA_TRY_TO(out, st,
-              glia_h5_out_begin_(&o, path, "checkpoint", GLIA_CHECKPOINT_FORMAT, true, false));
-  GLIA_TRY_TO(out, st, write_file(&o, step, n, array, config, n_attributes, attribute));
-  GLIA_TRY_TO(out, st, glia_h5_out_commit_(&o));
-out:
-  glia_h5_out_abort_(&o);
-  glia_h5_unlock_();
-  free(path);
-  return st;
+  return glia_checkpoint_put_(dir, &(struct glia_checkpoint_content){.step = step,
+                                                                     .n = n,
+                                                                     .array = array,
+                                                                     .config = config,
+                                                                     .n_attributes = n_attributes,
+                                                                     .attribute = attribute,
+                                                                     .whole_hashes = true});
 }

@@ -2,14 +2,14 @@
  *
  * Arrays are known by path: "params/01-linear/weight", "optimizer/m/01-linear/weight", "state/...". A file is written under
  * a temporary name, synced and renamed, so a newer one never harms an older one. Every array carries its SHA-256, and
- * the file ends with the SHA-256 of all before it: damage is found before HDF5 looks at a byte.
+ * the file ends with a seal over them and all between: damage is found before HDF5 looks at a byte.
  */
 #ifndef GLIA_CHECKPOINT_H
 #define GLIA_CHECKPOINT_H
 
 #include "glia_type.h"
 
-enum { GLIA_CHECKPOINT_FORMAT = 1 };
+enum { GLIA_CHECKPOINT_FORMAT = 2 };
 
 /* A named array of the caller's. */
 struct glia_array {

@@ -87,6 +87,11 @@ glia_status glia_h5_array_read_rows_(hid_t array, const struct glia_type *type, 
 /* Open a group, making what is missing on its path; < 0: failed. */
 hid_t glia_h5_group_make_(hid_t at, const char *path);
 
+/* Create a contiguous array and the groups on its path; what it holds is written by the caller at byte *offset of the file, once
+ * HDF5 has closed it (-1: it holds nothing). *out is left open for attributes. */
+glia_status glia_h5_array_reserve_(hid_t at, const char *path, const struct glia_type *type,
+                                   int64_t *offset, hid_t *out);
+
 /* Write a whole array, contiguous, making the groups on its path. *out (may be NULL) is left open for attributes. */
 glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type,
                                  const void *data, hid_t *out);

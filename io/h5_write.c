@@ -49,6 +49,7 @@ static hid_t create_array(hid_t at, const char *path, hid_t type, hid_t space, i
     H5Pset_chunk(create, rank, chunk);
   } else {
     H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
+    H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY); /* its place in the file is known at once */
   }
   if (pack && H5Tget_size(type) > 1) H5Pset_shuffle(create);
   if (pack) H5Pset_deflate(create, 1);
@@ -57,19 +58,36 @@ static hid_t create_array(hid_t at, const char *path, hid_t type, hid_t space, i
   return d;
 }
 
-glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type,
-                                 const void *data, hid_t *out)
+glia_status glia_h5_array_reserve_(hid_t at, const char *path, const struct glia_type *type,
+                                   int64_t *offset, hid_t *out)
 {
   hsize_t dim[GLIA_MAX_RANK] = {0};
   hid_t space = -1;
-  hid_t d = -1;
   glia_status st = GLIA_OK;
 
+  *out = -1;
   for (int i = 0; i < type->rank; i++) dim[i] = (hsize_t)type->dim[i];
   space = type->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(type->rank, dim, NULL);
   GLIA_TRY_H5_TO(out, st, space, GLIA_E_ARGUMENT, "%s: extents", path);
-  d = create_array(at, path, glia_h5_type_(type->dtype), space, 0, false);
-  GLIA_TRY_H5_TO(out, st, d, GLIA_E_IO, "cannot create %s", path);
+  *out = create_array(at, path, glia_h5_type_(type->dtype), space, 0, false);
+  GLIA_TRY_H5_TO(out, st, *out, GLIA_E_IO, "cannot create %s", path);
+  const haddr_t place = H5Dget_offset(*out);
+  *offset = place == HADDR_UNDEF ? -1 : (int64_t)place;
+  GLIA_CHECK_TO(out, st, *offset >= 0 || glia_type_count(type) == 0, GLIA_E_INTERNAL,
+                "%s has no place in the file", path);
+out:
+  glia_h5_close_(&space);
+  return st;
+}
+
+glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_type *type,
+                                 const void *data, hid_t *out)
+{
+  int64_t offset;
+  hid_t d = -1;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY_TO(out, st, glia_h5_array_reserve_(at, path, type, &offset, &d));
   if (glia_type_count(type) > 0)
     GLIA_TRY_H5_TO(out, st,
                    H5Dwrite(d, glia_h5_type_(type->dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, data),
@@ -80,7 +98,6 @@ glia_status glia_h5_array_write_(hid_t at, const char *path, const struct glia_t
   }
 out:
   glia_h5_close_(&d);
-  glia_h5_close_(&space);
   return st;
 }
 

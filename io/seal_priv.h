@@ -1,14 +1,31 @@
-/* A seal: the last 78 bytes of a file, "\nglia-sha256 <64 hexadecimal digits>\n", over all bytes before them.
- * HDF5 ignores what follows its own end, so a sealed file is an ordinary HDF5 file. */
+/* Seals: the end of a file tells whether the rest is whole. HDF5 ignores what follows its own end, so a sealed file is an
+ * ordinary HDF5 file.
+ *
+ * Plain: the last 78 bytes are "\nglia-sha256 <64 hexadecimal digits>\n", over all bytes before them.
+ *
+ * In parts, for files whose arrays carry sums of their own, so that no byte is hashed twice (docs/formats/checkpoint.md):
+ * "\nglia-parts <n>\n", n lines "<offset> <bytes> <sha256>\n", and "\nglia-sealed <sha256> <offset of glia-parts>\n" over all
+ * bytes before it that are in no part.
+ */
 #ifndef GLIA_IO_SEAL_PRIV_H
 #define GLIA_IO_SEAL_PRIV_H
 
 #include "glia_status.h"
 
+/* Bytes [offset, offset + bytes) of a file, and their sum. */
+struct glia_seal_part {
+  int64_t offset;
+  int64_t bytes;
+  char sha256[65];
+};
+
 /* Seal the open file. Errors: GLIA_E_IO. */
 glia_status glia_seal_write_(int fd, const char *path);
 
-/* *sealed: there is a seal. Errors: GLIA_E_DATA when it does not fit, GLIA_E_MISSING, GLIA_E_IO. */
+/* Seal it in parts, whose bytes are not read again; sorts them. Errors: GLIA_E_IO. */
+glia_status glia_seal_parts_write_(int fd, const char *path, int n, struct glia_seal_part *part);
+
+/* *sealed: there is a seal, of either kind. Errors: GLIA_E_DATA when it does not fit, GLIA_E_MISSING, GLIA_E_IO. */
 glia_status glia_seal_check_(const char *path, bool *sealed);
 
 #endif

@@ -39,7 +39,7 @@ point "h5py reads a dataset" $?
 "$python" - "$dir/step-0000000400.h5" <<'PY'
 import sys, hashlib, h5py, numpy as np
 f = h5py.File(sys.argv[1], "r")
-assert f.attrs["glia_kind"] == "checkpoint" and f.attrs["glia_format"] == 1
+assert f.attrs["glia_kind"] == "checkpoint" and f.attrs["glia_format"] == 2
 run = f["run"].attrs
 assert run["step"] == 400 and run["seed"] == 1 and run["kernel_level"] == "avx2" and run["lr"] == 0.25
 assert f["config"][()] == b"seed: 1\n"
@@ -61,7 +61,17 @@ assert digest("optimizer", "state") == run["state_sha256"]
 for d in arrays("params", "optimizer", "state"):
     assert hashlib.sha256(d[()].tobytes()).hexdigest() == d.attrs["sha256"]
 data = open(sys.argv[1], "rb").read()
-assert data[-78:] == b"\nglia-sha256 " + hashlib.sha256(data[:-78]).hexdigest().encode() + b"\n"
+last = data[-99:]
+table = int(last[78:98])
+h, at = hashlib.sha256(), 0
+lines = data[table:-99].split(b"\n")
+assert lines[1].split() == [b"glia-parts", b"%020d" % len(arrays("params", "optimizer", "state"))] and lines[-1] == b""
+for offset, size, digest in (line.split() for line in lines[2:-1]):
+    h.update(data[at:int(offset)])
+    at = int(offset) + int(size)
+    assert hashlib.sha256(data[int(offset):at]).hexdigest().encode() == digest
+h.update(data[at:-99])
+assert last == b"\nglia-sealed " + h.hexdigest().encode() + b" %020d\n" % table
 PY
 point "h5py reads a checkpoint, and its sums are as described" $?
 
