@@ -1,11 +1,11 @@
-/* Checkpoints of a run: see resume.h. */
+/* What a run resumes from: see resume.h. */
 #include "resume.h"
 
-#include "glia_agree.h"
+#include "attempts.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
-#include "glia_run_lock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,123 +105,132 @@ static glia_status check_unchanged(const struct session *s, const struct glia_ch
   return st;
 }
 
-/* Checkpoints newer than the one that could be read are damaged. Under their names they would count among those to keep, and
- * a good one would be deleted in their place. */
-static void set_aside(const char *dir, int n, const int64_t *step, int64_t good)
+/* A checkpoint of one of the folders. */
+struct candidate {
+  const char *dir;
+  int64_t step;
+};
+
+/* Newest first; of one step the first folder's. */
+static int by_age(const void *a, const void *b)
 {
-  for (int i = n - 1; i >= 0 && step[i] > good; i--) {
-    char aside[4096];
-    char *path = glia_checkpoint_path(dir, step[i]);
-    if (path == NULL) return;
-    const int length = snprintf(aside, sizeof aside, "%s.damaged", path);
-    if (length < 0 || (size_t)length >= sizeof aside || rename(path, aside) != 0)
-      glia_log(GLIA_LOG_WARN, "train", "not-set-aside", "file=\"%s\"", path);
-    free(path);
-  }
+  const struct candidate *x = a;
+  const struct candidate *y = b;
+
+  return (x->step < y->step) - (x->step > y->step);
 }
 
-/* Rank 0, with --resume: the newest good checkpoint, or none. */
-static glia_status find_checkpoint(struct keeper *k, int n, const int64_t *step,
-                                   struct glia_checkpoint **c)
+static glia_status add_folder(const char *dir, struct candidate **all, int *n)
 {
-  const char *dir = k->s->config.checkpoint_dir;
+  int64_t *step = NULL;
+  int more = 0;
 
-  GLIA_TRY(glia_checkpoint_open_newest(dir, c));
-  if (*c == NULL) {
+  GLIA_TRY(glia_checkpoint_list(dir, &more, &step));
+  struct candidate *grown = realloc(*all, (size_t)(*n + more + 1) * sizeof *grown);
+  if (grown != NULL)
+    for (int i = 0; i < more; i++) grown[*n + i] = (struct candidate){dir, step[i]};
+  free(step);
+  GLIA_CHECK(grown != NULL, GLIA_E_MEMORY, "a list of %d checkpoints", *n + more);
+  *all = grown;
+  *n += more;
+  return GLIA_OK;
+}
+
+/* Out of the way, under another name: as step-N.h5 it would count among those to keep, and a good one would be deleted in its
+ * place. */
+static void set_aside(const char *path, const char *suffix)
+{
+  char aside[4096];
+  const int length = snprintf(aside, sizeof aside, "%s.%s", path, suffix);
+
+  if (length < 0 || (size_t)length >= sizeof aside || rename(path, aside) != 0)
+    glia_log(GLIA_LOG_WARN, "train", "not-set-aside", "file=\"%s\"", path);
+}
+
+/* The next good one. On failure those before are as they were: nothing is set aside for an answer that is no. */
+static glia_status first_good(const char *dir, int n, const struct candidate *all,
+                              const char **why_not, struct glia_checkpoint **c)
+{
+  char last[512] = "";
+
+  for (int i = 0; i < n; i++) {
+    char *path = glia_checkpoint_path(all[i].dir, all[i].step);
+    const int tries = attempts_failed(dir, all[i].step);
+    GLIA_CHECK(path != NULL, GLIA_E_MEMORY, "the name of a file");
+    if (tries >= ATTEMPTS_MAX) {
+      snprintf(last, sizeof last, "%d runs that went on from %s failed by themselves", tries, path);
+      why_not[i] = "failed";
+    } else if (glia_checkpoint_open(path, c) == GLIA_OK) {
+      free(path);
+      return GLIA_OK;
+    } else {
+      snprintf(last, sizeof last, "%s", glia_trace_message());
+      why_not[i] = "damaged";
+    }
+    glia_log(GLIA_LOG_WARN, "train", "checkpoint-skipped", "file=\"%s\" why=\"%s\"", path, last);
+    free(path);
+  }
+  if (n == 0) return GLIA_OK;
+  return GLIA_FAIL(GLIA_E_DATA,
+                   "%s: none of its %d checkpoints can be read and went on without failing; the "
+                   "oldest: %s (%s/failures tells of runs that failed)",
+                   dir, n, last, dir);
+}
+
+static void tell(const char *dir, const struct glia_checkpoint *c)
+{
+  if (c == NULL) {
     glia_log(GLIA_LOG_INFO, "train", "fresh-start",
              "dir=%s reason=\"no checkpoint to resume from\"", dir);
-    return GLIA_OK;
+    return;
   }
-  GLIA_TRY(check_unchanged(k->s, *c));
-  set_aside(dir, n, step, glia_checkpoint_step(*c));
-  const struct glia_attribute *level = glia_checkpoint_attribute(*c, "kernel_level");
+  const struct glia_attribute *level = glia_checkpoint_attribute(c, "kernel_level");
   if (level != NULL && level->kind == GLIA_ATTRIBUTE_TEXT &&
       strcmp(level->text, glia_kernels_level()) != 0)
     glia_log(GLIA_LOG_WARN, "train", "kernel-level",
              "was=%s is=%s note=\"bits may differ from here on\"", level->text,
              glia_kernels_level());
-  return GLIA_OK;
 }
 
-/* Rank 0: lock the folder, and find what to resume from. */
-static glia_status take_folder(struct keeper *k, bool resume, struct glia_checkpoint **c)
+glia_status resume_find(const struct session *s, const char *local, struct glia_checkpoint **c)
 {
-  const char *dir = k->s->config.checkpoint_dir;
-  int64_t *step = NULL;
+  const char *dir = s->config.checkpoint_dir;
+  struct candidate *all = NULL;
+  const char **why_not = NULL;
   int n = 0;
   glia_status st = GLIA_OK;
 
-  GLIA_TRY(glia_run_lock_acquire(dir, 10.0, &k->lock));
+  *c = NULL;
+  GLIA_TRY_TO(out, st, add_folder(dir, &all, &n));
+  if (local != NULL) GLIA_TRY_TO(out, st, add_folder(local, &all, &n));
+  if (n > 1) qsort(all, (size_t)n, sizeof *all, by_age);
+  why_not = calloc((size_t)n + 1, sizeof *why_not);
+  GLIA_CHECK_TO(out, st, why_not != NULL, GLIA_E_MEMORY, "a list of %d checkpoints", n);
+  GLIA_TRY_TO(out, st, first_good(dir, n, all, why_not, c));
+  if (*c != NULL) GLIA_TRY_TO(out, st, check_unchanged(s, *c));
+  for (int i = 0; i < n && why_not[i] != NULL; i++) {
+    char *path = glia_checkpoint_path(all[i].dir, all[i].step);
+    if (path != NULL) set_aside(path, why_not[i]);
+    free(path);
+  }
+  tell(dir, *c);
+out:
+  free(all);
+  free(why_not);
+  return st;
+}
+
+glia_status resume_refuse(const char *dir)
+{
+  int64_t *step = NULL;
+  int n = 0;
+
   GLIA_TRY(glia_checkpoint_list(dir, &n, &step));
-  if (resume)
-    st = find_checkpoint(k, n, step, c);
-  else if (n > 0)
-    st = GLIA_FAIL(GLIA_E_EXISTS,
-                   "%s holds %d checkpoint%s, the newest of step %lld: go on from it with "
-                   "--resume, or choose another checkpoint.dir",
-                   dir, n, n == 1 ? "" : "s", (long long)step[n - 1]);
+  const int64_t newest = n > 0 ? step[n - 1] : 0;
   free(step);
-  return st;
-}
-
-glia_status keeper_open(struct keeper *k, struct session *s, bool resume, int64_t *first_step)
-{
-  struct glia_checkpoint *c = NULL;
-  glia_status st = GLIA_OK;
-  int64_t step = -1;
-
-  *k = (struct keeper){.s = s, .written = -1};
-  *first_step = 0;
-  if (s->config.checkpoint_dir == NULL) {
-    if (resume)
-      return GLIA_FAIL(GLIA_E_CONFIG, "--resume needs checkpoint: {dir: ...} in the configuration");
-    return GLIA_OK;
-  }
-  if (glia_comm_rank(s->comm) == 0) st = take_folder(k, resume, &c);
-  st = glia_agree(s->comm, st);
-  if (c != NULL) step = glia_checkpoint_step(c);
-  if (st == GLIA_OK) st = glia_comm_bcast(s->comm, &step, sizeof step, 0);
-  if (st == GLIA_OK && step >= 0) {
-    st = session_load(s, c, false);
-    *first_step = step;
-    k->written = step;
-    glia_log(GLIA_LOG_INFO, "train", "resume", "dir=%s step=%lld", s->config.checkpoint_dir,
-             (long long)step);
-  }
-  glia_checkpoint_close(&c);
-  return st;
-}
-
-bool keeper_resumed(const struct keeper *k) { return k->written >= 0; }
-
-glia_status keeper_write(struct keeper *k, int64_t step)
-{
-  const struct session *s = k->s;
-  const char *dir = s->config.checkpoint_dir;
-  glia_status st = GLIA_OK;
-
-  if (dir == NULL || k->written == step) return GLIA_OK;
-  if (glia_comm_rank(s->comm) == 0) {
-    const double t0 = glia_time_s();
-    const struct glia_attribute facts[] = {
-        glia_attribute_int("seed", (int64_t)s->config.seed),
-        glia_attribute_text("kernel_level", glia_kernels_level()),
-        glia_attribute_text("model_hash", s->model_hash)};
-    st = glia_checkpoint_write(dir, step, s->n_arrays, s->array, s->config_text,
-                               (int)GLIA_COUNT(facts), facts);
-    if (st == GLIA_OK) st = glia_checkpoint_prune(dir, (int)s->config.checkpoint_keep);
-    if (st == GLIA_OK)
-      glia_log(GLIA_LOG_DEBUG, "train", "checkpoint-write", "step=%lld took_s=%.3f",
-               (long long)step, glia_time_s() - t0);
-  }
-  GLIA_TRY(glia_agree(s->comm, st));
-  k->written = step;
+  GLIA_CHECK(n == 0, GLIA_E_EXISTS,
+             "%s holds %d checkpoint%s, the newest of step %lld: go on from it with --resume, or "
+             "choose another checkpoint.dir",
+             dir, n, n == 1 ? "" : "s", (long long)newest);
   return GLIA_OK;
 }
-
-char *keeper_path(const struct keeper *k)
-{
-  return k->written < 0 ? NULL : glia_checkpoint_path(k->s->config.checkpoint_dir, k->written);
-}
-
-void keeper_close(struct keeper *k) { glia_run_lock_release(&k->lock); }

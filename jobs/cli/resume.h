@@ -1,32 +1,17 @@
-/* Checkpoints of a run: one writer, resume, generations. */
+/* What a run resumes from. */
 #ifndef RESUME_H
 #define RESUME_H
 
 #include "session.h"
 
-struct glia_run_lock;
+/** Rank 0, with --resume: the newest good checkpoint of checkpoint.dir, and of `local` (NULL: none). Passed over, with a warning, and
+ *  set aside are damaged ones (NAME.damaged) and those from which runs went on ATTEMPTS_MAX times and failed by themselves
+ *  (NAME.failed). *c is NULL for a fresh start, which is said in one line.
+ *  Errors: GLIA_E_DATA (some, but none is good), GLIA_E_CONFIG (a key changed that may not). Then all stays as it was. */
+GLIA_NODISCARD glia_status resume_find(const struct session *s, const char *local,
+                                       struct glia_checkpoint **c);
 
-struct keeper {
-  struct session *s;
-  struct glia_run_lock *lock; /* rank 0 */
-  int64_t written;            /* step of the newest file of this process, -1: none */
-};
-
-/** Take the folder of config.checkpoint_dir: lock it; with `resume` load the newest good checkpoint, else refuse a folder that holds
- *  some. *first_step is the step to go on from (0: fresh).
- *  Collective: yes.  Errors: GLIA_E_EXISTS, GLIA_E_BUSY, GLIA_E_CONFIG (a key changed that may not), those of reading. */
-GLIA_NODISCARD glia_status keeper_open(struct keeper *k, struct session *s, bool resume,
-                                       int64_t *first_step);
-
-/** Whether keeper_open loaded a checkpoint: the state needs no initial values. */
-bool keeper_resumed(const struct keeper *k);
-
-/** Write the state after `step` steps and forget old generations. Rank 0 writes; all learn how it went. Collective: yes. */
-GLIA_NODISCARD glia_status keeper_write(struct keeper *k, int64_t step);
-
-void keeper_close(struct keeper *k);
-
-/** Path of the newest checkpoint written or resumed from, for the JSON; NULL when there is none. The caller frees it. */
-char *keeper_path(const struct keeper *k);
+/** Rank 0, without --resume: GLIA_E_EXISTS for a folder that holds checkpoints. */
+GLIA_NODISCARD glia_status resume_refuse(const char *dir);
 
 #endif

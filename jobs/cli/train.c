@@ -1,9 +1,12 @@
 /* glia train: the whole run, on one rank or many. */
+#include "attempts.h"
 #include "glia_agree.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
 #include "glia_progress.h"
-#include "resume.h"
+#include "glia_text.h"
+#include "keeper.h"
+#include "stop.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,6 +16,7 @@ struct run {
   struct glia_args *args;
   struct session s;
   struct keeper keeper;
+  struct stopper stopper;
   struct glia_progress progress;
   int64_t first_step;
   struct glia_train_result result;
@@ -28,24 +32,31 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
 {
   struct run *r = self;
   const int64_t every = r->s.config.checkpoint_every;
-  char extra[96];
+  const double ran_s = glia_time_s() - r->progress.start_s;
+  char extra[128];
 
-  snprintf(extra, sizeof extra, "epoch %lld  loss %.4f",
-           (long long)((info->step - 1) / info->steps_per_epoch + 1), info->loss);
-  glia_progress_update(&r->progress, (double)info->step, extra);
-  if (every > 0 && info->step % every == 0) *action = GLIA_CHECKPOINT;
+  snprintf(extra, sizeof extra, "epoch %lld, loss %.4f, %.0f samples/s",
+           (long long)((info->step - 1) / info->steps_per_epoch + 1), info->loss,
+           (double)((info->step - r->first_step) * r->s.config.batch) / ran_s);
+  glia_progress_update(&r->progress, (double)(info->step - r->first_step), extra);
+  stopper_look(&r->stopper, &r->keeper, info->wall_s);
+  /* the last state is written when the loop has ended */
+  if (every > 0 && info->step % every == 0 && info->step < info->total_steps)
+    *action = GLIA_CHECKPOINT;
   return GLIA_OK;
 }
 
+/* The loop agrees on the status. */
 static glia_status checkpoint(void *self, int64_t step)
 {
-  return keeper_write(&((struct run *)self)->keeper, step);
+  return keeper_begin(&((struct run *)self)->keeper, step);
 }
 
 static bool stop_requested(void *self)
 {
-  (void)self;
-  return glia_stop_requested() != 0;
+  const struct run *r = self;
+
+  return stopper_says(&r->stopper) || keeper_failed(&r->keeper);
 }
 
 /* The largest micro-batch that divides the batch and gives each worker one; 1 when there are more workers than rows. */
@@ -123,11 +134,11 @@ static glia_status train(struct run *r)
   warn_idle(r);
   glia_stop_catch();
   glia_progress_begin(&r->progress, "train", "steps",
-                      (double)glia_train_steps(&r->s.config, r->s.train->n));
+                      (double)(glia_train_steps(&r->s.config, r->s.train->n) - r->first_step));
   const glia_status st = glia_train(&job, &r->result);
   glia_progress_end(&r->progress);
   GLIA_TRY(st);
-  GLIA_TRY(keeper_write(&r->keeper, r->result.steps));
+  GLIA_TRY(keeper_finish(&r->keeper, r->result.steps));
   r->engine = glia_engine_stat(r->s.engine);
   GLIA_TRY(gather_workers(r));
   /* who asked to stop waits, and not for long: the state is safe, the test can be made up by glia eval */
@@ -135,6 +146,36 @@ static glia_status train(struct run *r)
   if (!r->tested) return GLIA_OK;
   return glia_evaluate(r->s.model, r->s.engine, r->s.test, r->s.config.micro_batch,
                        r->s.eval_micro_batches, &r->s.meeting, &r->test);
+}
+
+/* Stall and CPU time of the checkpoints that were written while training went on, as a part of the loop's time. */
+static double checkpoint_fraction(const struct run *r)
+{
+  const struct glia_checkpoint_cost *c = &r->keeper.cost;
+
+  return c->written > 0 ? (c->stall_s + c->cpu_s) / r->result.wall_s : 0.0;
+}
+
+static json_t *checkpoint_json(const struct run *r)
+{
+  const struct glia_checkpoint_cost *c = &r->keeper.cost;
+
+  if (r->s.config.checkpoint_dir == NULL) return json_null();
+  return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "written", (json_int_t)c->written,
+                   "size_bytes", (json_int_t)c->bytes, "stall_s", glia_json_real(c->stall_s),
+                   "cpu_s", glia_json_real(c->cpu_s), "slowest_s", glia_json_real(c->slowest_s),
+                   "fraction", glia_json_real(checkpoint_fraction(r)));
+}
+
+static void log_cost(const struct run *r)
+{
+  const struct glia_checkpoint_cost *c = &r->keeper.cost;
+
+  if (c->written > 0)
+    glia_log(GLIA_LOG_INFO, "train", "checkpoint-cost",
+             "files=%lld size_bytes=%lld stall_s=%.4f cpu_s=%.4f slowest_s=%.3f step_fraction=%.5f",
+             (long long)c->written, (long long)c->bytes, c->stall_s, c->cpu_s, c->slowest_s,
+             checkpoint_fraction(r));
 }
 
 static json_t *test_json(const struct run *r)
@@ -156,9 +197,11 @@ static glia_status report(struct run *r)
   const bool alone = glia_comm_size(r->s.comm) == 1;
   const double hidden = alone ? (double)NAN : 0.0;
   char *path = keeper_path(&r->keeper);
+  const glia_reason reason = stopper_reason(&r->stopper, t->reason);
 
+  log_cost(r);
   glia_cli_print(r->args, "%s after %lld steps in %.1f s, %.0f samples/s: training loss %.4f\n",
-                 glia_reason_name(t->reason), (long long)t->steps, t->wall_s, t->samples_per_s,
+                 glia_reason_name(reason), (long long)t->steps, t->wall_s, t->samples_per_s,
                  t->train_loss);
   if (r->tested && !isnan(r->test.accuracy))
     glia_cli_print(r->args, "test: accuracy %.4f, loss %.4f on %lld rows\n", r->test.accuracy,
@@ -171,15 +214,16 @@ static glia_status report(struct run *r)
     glia_cli_print(r->args, "communication %.0f ms, hidden 0 ms (0 %%)\n", 1e3 * e.exchange_s);
 
   json_t *j = json_pack(
-      "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
-      "reason", glia_reason_name(t->reason), "steps", (json_int_t)t->steps, "resumed_from_step",
+      "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
+      "s:o}",
+      "reason", glia_reason_name(reason), "steps", (json_int_t)t->steps, "resumed_from_step",
       (json_int_t)r->first_step, "train_loss", glia_json_real(t->train_loss), "test", test_json(r),
       "parameters_sha256", parameters, "state_sha256", state, "kernel_level", glia_kernels_level(),
-      "checkpoint", path, "ranks", glia_comm_size(r->s.comm), "threads", r->s.config.threads,
-      "stages", r->s.config.stages, "workers", json_incref(r->workers), "wall_s",
-      glia_json_real(t->wall_s), "samples_per_s", glia_json_real(t->samples_per_s),
-      "communication_s", glia_json_real(e.exchange_s), "hidden_fraction", glia_json_real(hidden),
-      "input_wait_s", glia_json_real(r->input_wait_s));
+      "checkpoint", path, "checkpoint_cost", checkpoint_json(r), "ranks", glia_comm_size(r->s.comm),
+      "threads", r->s.config.threads, "stages", r->s.config.stages, "workers",
+      json_incref(r->workers), "wall_s", glia_json_real(t->wall_s), "samples_per_s",
+      glia_json_real(t->samples_per_s), "communication_s", glia_json_real(e.exchange_s),
+      "hidden_fraction", glia_json_real(hidden), "input_wait_s", glia_json_real(r->input_wait_s));
   free(path);
   return glia_cli_json(r->args, j);
 }
@@ -221,6 +265,8 @@ static glia_status run_all(struct run *r)
   GLIA_TRY(session_build(&r->s));
   if (glia_args_has(a, "plan")) return print_plan(r);
   GLIA_TRY(keeper_open(&r->keeper, &r->s, glia_args_has(a, "resume"), &r->first_step));
+  stopper_begin(&r->stopper, a->rank, r->s.config.checkpoint_dir,
+                glia_args_duration(a, "max-time", 0.0));
   if (!keeper_resumed(&r->keeper)) GLIA_TRY(session_initialize(&r->s));
   GLIA_TRY(train(r));
   if (r->result.reason == GLIA_REASON_SIGNAL) a->exit_code = GLIA_EXIT_REQUEUE;
@@ -229,10 +275,12 @@ static glia_status run_all(struct run *r)
 
 static glia_status run(struct glia_args *args)
 {
-  struct run r = {.args = args, .keeper.written = -1};
+  struct run r = {.args = args, .keeper.newest = -1};
   const glia_status st = run_all(&r);
 
+  if (st != GLIA_OK && args->rank == 0) attempts_note(st);
   json_decref(r.workers);
+  stopper_end(&r.stopper);
   keeper_close(&r.keeper);
   session_close(&r.s);
   return st;
@@ -243,6 +291,13 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_FLAG,
      .help = "go on from the newest good checkpoint in checkpoint.dir, or start afresh when there "
              "is none"},
+    {.name = "max-time",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "TIME",
+     .lo = 1.0,
+     .hi = 1e9,
+     .help = "end in time before TIME has passed since the start (90, 5m, 2h, 1-00:00:00): write a "
+             "checkpoint, exit with 75; a SLURM job's own limit counts too"},
     {.name = "plan",
      .kind = GLIA_OPTION_FLAG,
      .help = "show layers, memory and schedule, and stop before the first step"},
@@ -253,11 +308,14 @@ const struct glia_command glia_command_train_ = {
     .summary = "train a model described in YAML, on all ranks of mpirun or srun",
     .usage = "CONFIG.yaml [key=value ...]",
     .options = options,
-    .details = "The configuration names data, model, loss and optimizer (glia help config). A word "
-               "key=value overrides one of its keys by "
-               "dotted path.\n\nThe weights have the same bits for any number of ranks and "
-               "threads. SIGTERM, SIGINT and SIGUSR1 finish the step, "
-               "write a checkpoint and end with exit code 75: submit again with --resume.",
+    .details =
+        "The configuration names data, model, loss and optimizer (glia help config). A word "
+        "key=value overrides one of its keys by "
+        "dotted path.\n\nThe weights have the same bits for any number of ranks and "
+        "threads. SIGTERM, SIGINT and SIGUSR1 finish the step, "
+        "write a checkpoint and end with exit code 75: submit again with --resume. So does a "
+        "file named halt in checkpoint.dir, which is removed, and a time limit that comes "
+        "near. A second signal ends the process at once.",
     .example = "glia train fashion.yaml epochs=2 optimizer.adam.lr=5e-4\nmpirun -n 2 glia train "
                "fashion.yaml --resume",
     .run = run,

@@ -7,7 +7,7 @@ static const char *const top_keys[] = {"seed",      "data",        "model",     
                                        "dtype",     "sweep",       NULL};
 static const char *const data_keys[] = {"file", "batch", "micro_batch", "shuffle", "last", NULL};
 static const char *const parallel_keys[] = {"stages", "schedule", "threads", NULL};
-static const char *const checkpoint_keys[] = {"dir", "every", "keep", NULL};
+static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};
 
 static glia_status read_data(const struct glia_yaml *root, struct glia_train_config *c)
 {
@@ -72,6 +72,7 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   const struct glia_yaml *checkpoint = glia_yaml_get(root, "checkpoint");
   GLIA_TRY(glia_yaml_check_keys(checkpoint, checkpoint_keys));
   GLIA_TRY(glia_yaml_get_text(checkpoint, "dir", &c->checkpoint_dir));
+  GLIA_TRY(glia_yaml_get_text(checkpoint, "local", &c->checkpoint_local));
   GLIA_TRY(glia_yaml_get_int(checkpoint, "every", 0, INT64_MAX, &c->checkpoint_every));
   GLIA_TRY(glia_yaml_get_int(checkpoint, "keep", 1, 1000000, &c->checkpoint_keep));
   if (checkpoint != NULL && c->checkpoint_dir == NULL && checkpoint->kind == GLIA_YAML_MAP)

@@ -19,8 +19,9 @@ struct glia_train_config {
   int64_t epochs;    /* -1: absent */
   int64_t max_steps; /* -1: absent */
   int threads, stages;
-  const char *checkpoint_dir; /* NULL: none */
-  int64_t checkpoint_every;   /* steps; 0: only at the end */
+  const char *checkpoint_dir;   /* NULL: none */
+  const char *checkpoint_local; /* a folder on the writing node's own disk, NULL: none */
+  int64_t checkpoint_every;     /* steps; 0: only at the end */
   int64_t checkpoint_keep;
   const char *init; /* file to take parameters from, or NULL */
 };

@@ -1,0 +1,216 @@
+/* The folder of a run: see keeper.h. */
+#include "keeper.h"
+
+#include "attempts.h"
+#include "glia_agree.h"
+#include "glia_kernels.h"
+#include "glia_log.h"
+#include "glia_run_lock.h"
+#include "glia_sha256.h"
+#include "resume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ID_DIGITS = 16, PATH_BYTES = 4096 };
+
+/* A run's own name, for its folder on a local disk: another run of the same DIR must not find it. */
+static void make_id(char id[ID_DIGITS + 1])
+{
+  struct glia_sha256 h;
+  struct timespec now;
+  const pid_t pid = getpid();
+  char host[128] = "";
+  char sum[65];
+
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  glia_sha256_init(&h);
+  glia_sha256_update(&h, &now.tv_sec, sizeof now.tv_sec);
+  glia_sha256_update(&h, &now.tv_nsec, sizeof now.tv_nsec);
+  glia_sha256_update(&h, &pid, sizeof pid);
+  glia_sha256_update(&h, host, strlen(host));
+  glia_sha256_hex(&h, sum);
+  snprintf(id, ID_DIGITS + 1, "%.*s", ID_DIGITS, sum);
+}
+
+static bool read_id(const char *path, char id[ID_DIGITS + 1])
+{
+  FILE *f = fopen(path, "r");
+  const bool found = f != NULL && fgets(id, ID_DIGITS + 1, f) != NULL &&
+                     strspn(id, "0123456789abcdef") == ID_DIGITS;
+
+  if (f != NULL) fclose(f);
+  return found;
+}
+
+/* DIR/run.id names the run; a fresh run gets a new one. It is also the first thing written: a folder that cannot be written is found
+ * before the first step. */
+static glia_status name_run(const char *dir, bool fresh, char id[ID_DIGITS + 1])
+{
+  char path[PATH_BYTES];
+
+  GLIA_CHECK(snprintf(path, sizeof path, "%s/run.id", dir) < (int)sizeof path, GLIA_E_ARGUMENT,
+             "the name of checkpoint.dir is too long");
+  if (!fresh && read_id(path, id)) return GLIA_OK;
+  make_id(id);
+  FILE *f = fopen(path, "w");
+  GLIA_CHECK(f != NULL, GLIA_E_IO, "cannot write %s: %s", path, strerror(errno));
+  const bool written = fprintf(f, "%s\n", id) > 0;
+  GLIA_CHECK((fclose(f) == 0) & written, GLIA_E_IO, "cannot write %s: %s", path, strerror(errno));
+  return GLIA_OK;
+}
+
+static glia_status find_local(struct keeper *k, const char *id)
+{
+  const char *local = k->s->config.checkpoint_local;
+
+  if (local == NULL) return GLIA_OK;
+  k->local = malloc(strlen(local) + ID_DIGITS + 16);
+  GLIA_CHECK(k->local != NULL, GLIA_E_MEMORY, "%s", local);
+  sprintf(k->local, "%s/glia-run-%s", local, id);
+  return GLIA_OK;
+}
+
+/* Rank 0: lock the folder, and find what to resume from. */
+static glia_status take_folder(struct keeper *k, bool resume, struct glia_checkpoint **c)
+{
+  const char *dir = k->s->config.checkpoint_dir;
+  char id[ID_DIGITS + 1] = "";
+  int64_t *step = NULL;
+  int n = 0;
+
+  GLIA_TRY(glia_run_lock_acquire(dir, 10.0, &k->lock));
+  if (!resume) GLIA_TRY(resume_refuse(dir));
+  GLIA_TRY(glia_checkpoint_list(dir, &n, &step));
+  free(step);
+  GLIA_TRY(name_run(dir, n == 0, id)); /* none in DIR: those of a local folder are another run's */
+  GLIA_TRY(find_local(k, id));
+  return resume ? resume_find(k->s, k->local, c) : GLIA_OK;
+}
+
+/* The lock names every rank's process. */
+static glia_status name_ranks(struct keeper *k)
+{
+  struct glia_comm *comm = k->s->comm;
+  char mine[GLIA_RUN_LOCK_PROCESS_BYTES];
+  char **all = NULL;
+  glia_status st = GLIA_OK;
+
+  glia_run_lock_process(glia_comm_rank(comm), mine);
+  GLIA_TRY(glia_comm_gather_text(comm, mine, 0, &all));
+  if (all != NULL) st = glia_run_lock_name(k->lock, glia_comm_size(comm), (const char *const *)all);
+  free(all);
+  return glia_agree(comm, st);
+}
+
+static glia_status start_writer(struct keeper *k)
+{
+  const struct session *s = k->s;
+
+  k->fact[0] = glia_attribute_int("seed", (int64_t)s->config.seed);
+  k->fact[1] = glia_attribute_text("kernel_level", glia_kernels_level());
+  k->fact[2] = glia_attribute_text("model_hash", s->model_hash);
+  const struct glia_checkpoint_job job = {.dir = s->config.checkpoint_dir,
+                                          .local = k->local,
+                                          .keep = (int)s->config.checkpoint_keep,
+                                          .n = s->n_arrays,
+                                          .array = s->array,
+                                          .config = s->config_text,
+                                          .n_attributes = (int)GLIA_COUNT(k->fact),
+                                          .attribute = k->fact};
+  return glia_checkpoint_writer_create(&job, &k->writer);
+}
+
+/* All ranks: take over what rank 0 found. */
+static glia_status load(struct keeper *k, struct glia_checkpoint *c, int64_t *first_step)
+{
+  struct session *s = k->s;
+  int64_t found[2] = {c != NULL ? glia_checkpoint_step(c) : -1,
+                      (int64_t)time(NULL) << 20 ^ getpid()};
+
+  GLIA_TRY(glia_comm_bcast(s->comm, found, sizeof found, 0));
+  attempts_begin(s->config.checkpoint_dir, found[0] > 0 ? found[0] : 0, found[1]);
+  if (found[0] < 0) return GLIA_OK;
+  GLIA_TRY(session_load(s, c, false));
+  *first_step = k->resumed = k->newest = found[0];
+  glia_log(GLIA_LOG_INFO, "train", "resume", "dir=%s step=%lld", s->config.checkpoint_dir,
+           (long long)found[0]);
+  return GLIA_OK;
+}
+
+glia_status keeper_open(struct keeper *k, struct session *s, bool resume, int64_t *first_step)
+{
+  struct glia_checkpoint *c = NULL;
+  glia_status st = GLIA_OK;
+
+  *k = (struct keeper){.s = s, .resumed = -1, .newest = -1};
+  *first_step = 0;
+  if (s->config.checkpoint_dir == NULL) {
+    if (resume)
+      return GLIA_FAIL(GLIA_E_CONFIG, "--resume needs checkpoint: {dir: ...} in the configuration");
+    return GLIA_OK;
+  }
+  if (glia_comm_rank(s->comm) == 0) st = take_folder(k, resume, &c);
+  st = glia_agree(s->comm, st);
+  if (st == GLIA_OK) st = name_ranks(k);
+  if (st == GLIA_OK) st = load(k, c, first_step);
+  glia_checkpoint_close(&c);
+  GLIA_TRY(st);
+  return glia_agree(s->comm, glia_comm_rank(s->comm) == 0 ? start_writer(k) : GLIA_OK);
+}
+
+bool keeper_resumed(const struct keeper *k) { return k->resumed >= 0; }
+
+static glia_status begin(struct keeper *k, int64_t step, bool whole_hashes)
+{
+  if (k->s->config.checkpoint_dir == NULL || k->newest == step) return GLIA_OK;
+  if (k->writer != NULL) GLIA_TRY(glia_checkpoint_writer_begin(k->writer, step, whole_hashes));
+  k->newest = step;
+  attempts_advance(step);
+  return GLIA_OK;
+}
+
+glia_status keeper_begin(struct keeper *k, int64_t step) { return begin(k, step, false); }
+
+bool keeper_failed(const struct keeper *k)
+{
+  return k->writer != NULL && glia_checkpoint_writer_failed(k->writer);
+}
+
+/* Rank 0. What is waited for here is waited for by all, so it counts as stall. */
+static glia_status finish(struct keeper *k, int64_t step)
+{
+  const double t0 = glia_time_s();
+
+  GLIA_TRY(glia_checkpoint_writer_wait(k->writer));
+  k->cost = glia_checkpoint_writer_cost(k->writer);
+  k->cost.stall_s += glia_time_s() - t0;
+  GLIA_TRY(begin(k, step, true));
+  return glia_checkpoint_writer_wait(k->writer);
+}
+
+glia_status keeper_finish(struct keeper *k, int64_t step)
+{
+  if (k->s->config.checkpoint_dir == NULL) return GLIA_OK;
+  const glia_status st = k->writer != NULL ? finish(k, step) : begin(k, step, true);
+  return glia_agree(k->s->comm, st);
+}
+
+char *keeper_path(const struct keeper *k)
+{
+  return k->newest < 0 ? NULL : glia_checkpoint_path(k->s->config.checkpoint_dir, k->newest);
+}
+
+void keeper_close(struct keeper *k)
+{
+  glia_checkpoint_writer_destroy(&k->writer);
+  glia_run_lock_release(&k->lock);
+  free(k->local);
+  k->local = NULL;
+}

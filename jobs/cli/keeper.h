@@ -1,0 +1,45 @@
+/* The folder of a run: one writer, checkpoints in the background, generations. */
+#ifndef KEEPER_H
+#define KEEPER_H
+
+#include "glia_checkpoint_writer.h"
+#include "session.h"
+
+struct glia_run_lock;
+
+struct keeper {
+  struct session *s;
+  struct glia_run_lock *lock;            /* rank 0 */
+  struct glia_checkpoint_writer *writer; /* rank 0; NULL: nothing is kept */
+  char *local; /* rank 0: this run's own folder below checkpoint.local; NULL: none */
+  struct glia_attribute fact[3];
+  int64_t resumed;                  /* step of the checkpoint that was loaded, -1: none */
+  int64_t newest;                   /* step of the newest checkpoint begun or loaded, -1: none */
+  struct glia_checkpoint_cost cost; /* rank 0, of the training loop: set by keeper_finish */
+};
+
+/** Take the folder of config.checkpoint_dir: lock it, see that it can be written; with `resume` load the newest good checkpoint,
+ *  else refuse a folder that holds some. *first_step is the step to go on from (0: fresh).
+ *  Collective: yes.  Errors: GLIA_E_EXISTS, GLIA_E_BUSY, GLIA_E_CONFIG (a key changed that may not), GLIA_E_IO, those of reading. */
+GLIA_NODISCARD glia_status keeper_open(struct keeper *k, struct session *s, bool resume,
+                                       int64_t *first_step);
+
+/** Whether keeper_open loaded a checkpoint: the state needs no initial values. */
+bool keeper_resumed(const struct keeper *k);
+
+/** Let the state after `step` steps be written in the background. Rank 0 alone works; the caller agrees on the status, which is
+ *  also that of earlier writes. Collective: no. */
+GLIA_NODISCARD glia_status keeper_begin(struct keeper *k, int64_t step);
+
+/** Has a write failed on this rank? Any thread may ask. */
+bool keeper_failed(const struct keeper *k);
+
+/** Wait for what is under way, write the state after `step` steps, wait for it. All learn how it went. Collective: yes. */
+GLIA_NODISCARD glia_status keeper_finish(struct keeper *k, int64_t step);
+
+void keeper_close(struct keeper *k);
+
+/** Path of the newest checkpoint written or resumed from, for the JSON; NULL when there is none. The caller frees it. */
+char *keeper_path(const struct keeper *k);
+
+#endif
