@@ -107,6 +107,8 @@ static glia_status make_rates(const struct glia_sample_set *set, struct glia_rat
   for (int64_t i = 0; i < n; i++) kind[i] = metric[i].kind;
   const glia_status st = glia_rates_create(n, kind, out);
   free(kind);
+  for (int64_t i = 0; st == GLIA_OK && i < n; i++)
+    glia_rates_set_clock(*out, i, glia_sample_set_clock(set, i));
   return st;
 }
 

@@ -14,6 +14,10 @@ struct glia_rates;
 GLIA_API GLIA_NODISCARD glia_status glia_rates_create(int64_t n, const glia_metric_kind *kinds,
                                                       struct glia_rates **out);
 
+/** Say which column tells when `column` was read (s, monotonic, as glia_sample_set_clock gives it): its rate is then the one between
+ *  its own readings, and stands until the next. -1: read with the row. */
+GLIA_API void glia_rates_set_clock(struct glia_rates *rates, int64_t column, int64_t clock);
+
 /** Convert one row: counters become their mean rate since the row before, gauges pass.
  *
  *  monotonic_ns  when the row was read, by a clock that does not jump: the true interval counts, not the intended one

@@ -21,10 +21,24 @@ struct glia_sample_time {
 GLIA_API GLIA_NODISCARD glia_status glia_sample_set_open(const char *root,
                                                          struct glia_sample_set **out);
 
+/** The same with the detailed samplers, whose columns depend on the node: for serving, not for recording. */
+GLIA_API GLIA_NODISCARD glia_status glia_sample_set_open_detailed(const char *root,
+                                                                  struct glia_sample_set **out);
+
 /** The same with the samplers given [n], for programs with sources of their own; they are borrowed until close. */
 GLIA_API GLIA_NODISCARD glia_status
 glia_sample_set_open_with(const struct glia_sampler *const *samplers, int n, const char *root,
                           struct glia_sample_set **out);
+
+/** From now on samplers with a period are read by threads of their own, and glia_sample_take never waits for them: it gives
+ *  their last values, or none when those are older than three periods and two seconds. Without this call they are read
+ *  with every sample. Errors: GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_sample_set_start(struct glia_sample_set *set);
+
+/** Column that says when the value of `column` was read (s, monotonic clock of the node): `glia_sampler_read_seconds{...}` for
+ *  samplers with a period, -1 for the others, which are read with the row. The column is missing while its sampler is read
+ *  with the row or does not answer. */
+GLIA_API int64_t glia_sample_set_clock(const struct glia_sample_set *set, int64_t column);
 
 /** Number of metrics: the width of a row. It does not change while the set is open. */
 GLIA_API int64_t glia_sample_set_count(const struct glia_sample_set *set);

@@ -1,7 +1,10 @@
 /* All samplers of one node; see glia_sample.h. */
 #include "glia_sample.h"
 
+#include "lane_priv.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,10 +20,17 @@ static const struct glia_sampler *const all[] = {
 #undef SAMPLER
 };
 
+enum { CLOCK_NAME_BYTES = 64 };
+
 struct opened {
   const struct glia_sampler *sampler;
   void *state;
-  int64_t first; /* its first column */
+  bool ready;             /* opened: at once, or with a period at its first reading */
+  struct glia_lane *lane; /* NULL: read with the row */
+  int64_t first;          /* its first column */
+  int64_t n;
+  int64_t clock; /* column of its reading time; -1: none */
+  char clock_name[CLOCK_NAME_BYTES];
 };
 
 struct glia_sample_set {
@@ -28,36 +38,53 @@ struct glia_sample_set {
   int n_opened;
   struct glia_metric *metric; /* [n_metrics] */
   int64_t n_metrics;
+  char *root;
 };
 
-/* Append the metrics of one opened sampler to the list of columns. */
-static glia_status add_columns(struct glia_sample_set *set, struct opened *o)
+/* Append n metrics to the list of columns. */
+static glia_status add_columns(struct glia_sample_set *set, const char *sampler, int64_t n,
+                               const struct glia_metric *metric)
 {
-  int n = o->sampler->n_metrics;
-  const struct glia_metric *metric = o->sampler->metrics;
-
-  if (o->sampler->discovered != NULL) metric = o->sampler->discovered(o->state, &n);
-  o->first = set->n_metrics;
   if (n == 0) return GLIA_OK;
   struct glia_metric *larger = realloc(set->metric, (size_t)(set->n_metrics + n) * sizeof *larger);
-  GLIA_CHECK(larger != NULL, GLIA_E_MEMORY, "no memory for %d metrics of %s", n, o->sampler->name);
+  GLIA_CHECK(larger != NULL, GLIA_E_MEMORY, "no memory for %lld metrics of %s", (long long)n,
+             sampler);
   set->metric = larger;
   memcpy(set->metric + set->n_metrics, metric, (size_t)n * sizeof *metric);
   set->n_metrics += n;
   return GLIA_OK;
 }
 
-static glia_status add(struct glia_sample_set *set, const struct glia_sampler *sampler,
-                       const char *root)
+static glia_status add_clock(struct glia_sample_set *set, struct opened *o)
+{
+  snprintf(o->clock_name, sizeof o->clock_name, "glia_sampler_read_seconds{sampler=\"%s\"}",
+           o->sampler->name);
+  const struct glia_metric clock = {o->clock_name, "s", GLIA_METRIC_COUNTER,
+                                    "when a slow source was last read, since the node's start"};
+  o->clock = set->n_metrics;
+  return add_columns(set, o->sampler->name, 1, &clock);
+}
+
+static glia_status add(struct glia_sample_set *set, const struct glia_sampler *sampler)
 {
   struct opened *o = &set->opened[set->n_opened];
+  const struct glia_metric *metric = sampler->metrics;
+  int n = sampler->n_metrics;
 
-  o->sampler = sampler;
+  *o = (struct opened){.sampler = sampler, .clock = -1};
   o->state = calloc(1, sampler->state_size > 0 ? sampler->state_size : 1);
   GLIA_CHECK(o->state != NULL, GLIA_E_MEMORY, "no memory for sampler %s", sampler->name);
   set->n_opened++;
-  GLIA_TRY(sampler->open(o->state, root));
-  return add_columns(set, o);
+  if (sampler->period_s > 0.0) {
+    GLIA_TRY(add_clock(set, o));
+  } else {
+    o->ready = true; /* close it, also when it fails half-way */
+    GLIA_TRY(sampler->open(o->state, set->root));
+    if (sampler->discovered != NULL) metric = sampler->discovered(o->state, &n);
+  }
+  o->first = set->n_metrics;
+  o->n = n;
+  return add_columns(set, sampler->name, n, metric);
 }
 
 glia_status glia_sample_set_open_with(const struct glia_sampler *const *samplers, int n,
@@ -72,8 +99,10 @@ glia_status glia_sample_set_open_with(const struct glia_sampler *const *samplers
   struct glia_sample_set *set = calloc(1, sizeof *set);
   GLIA_CHECK(set != NULL, GLIA_E_MEMORY, "no memory for the samplers");
   set->opened = calloc(n > 0 ? (size_t)n : 1, sizeof *set->opened);
-  GLIA_CHECK_TO(fail, st, set->opened != NULL, GLIA_E_MEMORY, "no memory for %d samplers", n);
-  for (int i = 0; i < n; i++) GLIA_TRY_TO(fail, st, add(set, samplers[i], root));
+  set->root = strdup(root);
+  GLIA_CHECK_TO(fail, st, set->opened != NULL && set->root != NULL, GLIA_E_MEMORY,
+                "no memory for %d samplers", n);
+  for (int i = 0; i < n; i++) GLIA_TRY_TO(fail, st, add(set, samplers[i]));
   *out = set;
   return GLIA_OK;
 
@@ -82,9 +111,44 @@ fail:
   return st;
 }
 
+static glia_status open_all(const char *root, bool detailed, struct glia_sample_set **out)
+{
+  const struct glia_sampler *wanted[GLIA_COUNT(all)];
+  int n = 0;
+
+  for (size_t i = 0; i < GLIA_COUNT(all); i++)
+    if (detailed || !all[i]->detailed) wanted[n++] = all[i];
+  return glia_sample_set_open_with(wanted, n, root, out);
+}
+
 glia_status glia_sample_set_open(const char *root, struct glia_sample_set **out)
 {
-  return glia_sample_set_open_with(all, GLIA_COUNT(all), root, out);
+  return open_all(root, false, out);
+}
+
+glia_status glia_sample_set_open_detailed(const char *root, struct glia_sample_set **out)
+{
+  return open_all(root, true, out);
+}
+
+glia_status glia_sample_set_start(struct glia_sample_set *set)
+{
+  for (int i = 0; i < set->n_opened; i++) {
+    struct opened *o = &set->opened[i];
+    if (o->sampler->period_s > 0.0 && o->lane == NULL)
+      GLIA_TRY(glia_lane_start_(o->sampler, set->root, &o->lane));
+  }
+  return GLIA_OK;
+}
+
+int64_t glia_sample_set_clock(const struct glia_sample_set *set, int64_t column)
+{
+  for (int i = 0; i < set->n_opened; i++) {
+    const struct opened *o = &set->opened[i];
+    if (o->clock >= 0 && (column == o->clock || (column >= o->first && column < o->first + o->n)))
+      return o->clock;
+  }
+  return -1;
 }
 
 int64_t glia_sample_set_count(const struct glia_sample_set *set) { return set->n_metrics; }
@@ -102,12 +166,27 @@ static int64_t now_ns(clockid_t clock)
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* A sampler with a period that is read with the row is opened by its first reading. */
+static void read_inline(struct opened *o, const char *root, double *out)
+{
+  if (!o->ready) {
+    o->ready = true;
+    if (o->sampler->open(o->state, root) != GLIA_OK) glia_trace_clear(); /* it stays missing */
+  }
+  o->sampler->sample(o->state, out);
+}
+
 void glia_sample_take(struct glia_sample_set *set, double *out, struct glia_sample_time *when)
 {
   for (int64_t i = 0; i < set->n_metrics; i++) out[i] = (double)GLIA_MISSING;
   *when = (struct glia_sample_time){now_ns(CLOCK_MONOTONIC), now_ns(CLOCK_REALTIME)};
-  for (int i = 0; i < set->n_opened; i++)
-    set->opened[i].sampler->sample(set->opened[i].state, out + set->opened[i].first);
+  for (int i = 0; i < set->n_opened; i++) {
+    struct opened *o = &set->opened[i];
+    if (o->lane != NULL)
+      (void)glia_lane_copy_(o->lane, out + o->first, &out[o->clock]);
+    else
+      read_inline(o, set->root, out + o->first);
+  }
 }
 
 void glia_sample_set_close(struct glia_sample_set **set)
@@ -116,11 +195,13 @@ void glia_sample_set_close(struct glia_sample_set **set)
 
   if (s == NULL) return;
   for (int i = 0; i < s->n_opened; i++) {
-    s->opened[i].sampler->close(s->opened[i].state);
+    glia_lane_stop_(&s->opened[i].lane);
+    if (s->opened[i].ready) s->opened[i].sampler->close(s->opened[i].state);
     free(s->opened[i].state);
   }
   free(s->opened);
   free(s->metric);
+  free(s->root);
   free(s);
   *set = NULL;
 }

@@ -1,14 +1,13 @@
-/* What this machine is made of, as hwloc tells it. */
+/* What this machine is made of, by hwloc. */
 #ifndef GLIA_TOPOLOGY_PRIV_H
 #define GLIA_TOPOLOGY_PRIV_H
 
 #include "glia_status.h"
 
-/** hwloc's XML of this machine: packages, caches, cores, NUMA nodes. It takes some ms; hwloc-info -i FILE reads it.
- *
- *  Ownership: free() *out.
- *  Errors:    GLIA_E_UNSUPPORTED (hwloc cannot tell), GLIA_E_MEMORY.
- */
-GLIA_NODISCARD glia_status glia_topology_xml_(char **out);
+/* The machine as hwloc's XML. *out is the caller's to free(). Errors: GLIA_E_UNSUPPORTED, GLIA_E_MEMORY. */
+glia_status glia_topology_xml_(char **out);
+
+/* One line "CPU PACKAGE NUMA" per logical CPU, by the kernel's numbers; -1 where there is none. As above. */
+glia_status glia_topology_cpus_(char **out);
 
 #endif

@@ -112,6 +112,31 @@ static void missing_now_or_before_is_missing(void)
   glia_rates_destroy(&r);
 }
 
+/* A source read every 10 s in rows of every second: its rate is that between its readings, and stands in between. */
+static void a_slow_source_has_rates_of_its_own_interval(void)
+{
+  static const glia_metric_kind both[2] = {GLIA_METRIC_COUNTER, GLIA_METRIC_COUNTER};
+  struct glia_rates *r = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_rates_create(2, both, &r), GLIA_OK);
+  glia_rates_set_clock(r, 0, 1); /* column 1 says when column 0 was read, and when itself was */
+  glia_rates_set_clock(r, 1, 1);
+  row(r, 11 * second, 0, 100.0, 10.5);
+  CU_ASSERT(isnan(out[0]));
+  row(r, 12 * second, 0, 100.0, 10.5); /* the same reading: no rate is known yet */
+  CU_ASSERT(isnan(out[0]));
+  row(r, 21 * second, 0, 150.0, 20.5);
+  CU_ASSERT_EQUAL(out[0], 5.0f);
+  CU_ASSERT_EQUAL(out[1], 1.0f); /* time passes at one second a second */
+  row(r, 22 * second, 0, 150.0, 20.5);
+  CU_ASSERT_EQUAL(out[0], 5.0f);
+  row(r, 31 * second, 0, 170.0, 30.5);
+  CU_ASSERT_EQUAL(out[0], 2.0f);
+  row(r, 32 * second, 0, (double)NAN, (double)NAN); /* it does not answer any more */
+  CU_ASSERT(isnan(out[0]));
+  glia_rates_destroy(&r);
+}
+
 /* float32 would lose this: one byte a second on a counter of 2^52. */
 static void large_counters_keep_small_rates(void)
 {
@@ -149,5 +174,6 @@ TAP_MAIN("rates", TAP(the_first_row_has_gauges_only), TAP(the_true_interval_coun
          TAP(wrap_and_reset_are_missing_never_negative),
          TAP(another_epoch_is_missing_even_when_it_rose),
          TAP(a_clock_that_stands_or_steps_back_gives_no_rate),
-         TAP(missing_now_or_before_is_missing), TAP(large_counters_keep_small_rates),
-         TAP(units_follow_the_kind), TAP(no_metrics_and_bad_counts))
+         TAP(missing_now_or_before_is_missing), TAP(a_slow_source_has_rates_of_its_own_interval),
+         TAP(large_counters_keep_small_rates), TAP(units_follow_the_kind),
+         TAP(no_metrics_and_bad_counts))

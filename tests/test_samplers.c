@@ -191,6 +191,7 @@ static void a_small_virtual_machine(void)
   replay("vm-2");
 }
 static void many_cores_disks_and_links_in_another_order(void) { replay("big"); }
+static void a_node_of_a_cluster_with_sensors_and_fabrics(void) { replay("hpc"); }
 static void an_old_kernel_lacks_pressure_and_fields(void) { replay("old"); }
 static void a_node_without_disks_and_links_has_sums_of_zero(void) { replay("bare"); }
 static void numbers_cut_short_are_missing(void) { replay("cut"); }
@@ -510,13 +511,126 @@ static void a_sample_is_cheap(void)
   glia_sample_set_close(&set);
 }
 
+/* ---- the slow lane */
+
+static int hang_pipe[2]; /* a source that does not answer until something is written */
+
+static glia_status hang_open(void *state, const char *root)
+{
+  (void)state;
+  (void)root;
+  return GLIA_OK;
+}
+static void hang_sample(void *state, double *out)
+{
+  char c;
+
+  (void)state;
+  out[0] = read(hang_pipe[0], &c, 1) == 1 ? (double)c : (double)NAN;
+}
+static void hang_close(void *state) { (void)state; }
+
+static const struct glia_sampler hanging = {.name = "hanging",
+                                            .metrics = toy_metrics,
+                                            .n_metrics = 1,
+                                            .period_s = 0.05,
+                                            .open = hang_open,
+                                            .sample = hang_sample,
+                                            .close = hang_close};
+
+static double seconds(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void nap(double s)
+{
+  const struct timespec t = {.tv_sec = 0, .tv_nsec = (long)(1e9 * s)};
+
+  nanosleep(&t, NULL);
+}
+
+/* A sick disk: its reader hangs, the sample is taken without it, and closing does not wait for it either. */
+static void a_source_that_hangs_holds_up_nothing(void)
+{
+  const struct glia_sampler *one[] = {&hanging};
+  struct glia_sample_set *set = NULL;
+  const double begin_s = seconds();
+
+  CU_ASSERT_EQUAL_FATAL(pipe(hang_pipe), 0);
+  CU_ASSERT_EQUAL_FATAL(glia_sample_set_open_with(one, 1, "/", &set), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_sample_set_start(set), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_sample_set_clock(set, 1), 0);
+  take(set);
+  CU_ASSERT(isnan(row[0]) && isnan(row[1]));
+  CU_ASSERT_EQUAL(write(hang_pipe[1], "*", 1), 1);
+  for (int i = 0; i < 500 && isnan(row[1]); i++) {
+    nap(0.01);
+    take(set);
+  }
+  CU_ASSERT_EQUAL(row[1], (double)'*');
+  CU_ASSERT(row[0] > 0.0);
+  /* Now it hangs; three periods and two seconds later its last value is too old to stand. */
+  for (int i = 0; i < 1000 && !isnan(row[1]); i++) {
+    nap(0.01);
+    take(set);
+  }
+  CU_ASSERT(isnan(row[0]) && isnan(row[1]));
+  CU_ASSERT(seconds() - begin_s >= 2.0);
+  const double close_s = seconds();
+  glia_sample_set_close(&set);
+  CU_ASSERT(seconds() - close_s <
+            5.0); /* it waits for half a second; the rest is for a busy machine */
+  CU_ASSERT_EQUAL(write(hang_pipe[1], "*", 1), 1); /* let the thread that was left behind end */
+  nap(0.2);
+}
+
+/* Energy counters go back to 0 at their range: what they counted stays. */
+static void energy_is_unwrapped(void)
+{
+  static const char *const folders[] = {"/sys", "/sys/class", "/sys/class/powercap",
+                                        "/sys/class/powercap/intel-rapl:0"};
+  static const char *const files[] = {"name", "max_energy_range_uj", "energy_uj"};
+  char path[PATH + 128];
+
+  make_node();
+  for (size_t i = 0; i < 4; i++) {
+    snprintf(path, sizeof path, "%s%s", node, folders[i]);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+  }
+  put("../sys/class/powercap/intel-rapl:0/name", "package-0\n");
+  put("../sys/class/powercap/intel-rapl:0/max_energy_range_uj", "10000000\n");
+  put("../sys/class/powercap/intel-rapl:0/energy_uj", "9000000\n");
+  struct glia_sample_set *set = open_node(node);
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "node_rapl_package_joules_total"), 9.0);
+  put("../sys/class/powercap/intel-rapl:0/energy_uj", "1500000\n");
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "node_rapl_package_joules_total"), 11.5);
+  glia_sample_set_close(&set);
+  for (size_t i = 0; i < 3; i++) {
+    snprintf(path, sizeof path, "%s%s/%s", node, folders[3], files[i]);
+    remove(path);
+  }
+  for (size_t i = 4; i-- > 0;) {
+    snprintf(path, sizeof path, "%s%s", node, folders[i]);
+    remove(path);
+  }
+  remove_node();
+}
+
 TAP_MAIN("samplers", TAP(a_small_virtual_machine), TAP(many_cores_disks_and_links_in_another_order),
-         TAP(an_old_kernel_lacks_pressure_and_fields),
-         TAP(a_node_without_disks_and_links_has_sums_of_zero), TAP(numbers_cut_short_are_missing),
-         TAP(garbage_is_missing), TAP(an_empty_root_is_all_missing),
-         TAP(a_root_that_is_no_folder_is_refused), TAP(the_row_is_as_wide_on_every_node),
-         TAP(names_are_unique_and_described), TAP(files_are_read_anew),
-         TAP(busy_shares_fold_over_cores), TAP(another_set_of_devices_is_missing_once),
+         TAP(a_node_of_a_cluster_with_sensors_and_fabrics),
+         TAP(an_old_kernel_lacks_pressure_and_fields), TAP(a_source_that_hangs_holds_up_nothing),
+         TAP(energy_is_unwrapped), TAP(a_node_without_disks_and_links_has_sums_of_zero),
+         TAP(numbers_cut_short_are_missing), TAP(garbage_is_missing),
+         TAP(an_empty_root_is_all_missing), TAP(a_root_that_is_no_folder_is_refused),
+         TAP(the_row_is_as_wide_on_every_node), TAP(names_are_unique_and_described),
+         TAP(files_are_read_anew), TAP(busy_shares_fold_over_cores),
+         TAP(another_set_of_devices_is_missing_once),
          TAP(files_that_outgrow_their_buffer_do_no_harm), TAP(a_sampler_may_discover_its_metrics),
          TAP(a_sampler_that_fails_to_open_fails_the_set),
          TAP(this_machine_agrees_with_the_c_library), TAP(a_sample_neither_allocates_nor_opens),

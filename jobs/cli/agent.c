@@ -5,9 +5,34 @@
 #include "glia_rates.h"
 #include "glia_record.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static const struct glia_option options[] = {
+    {.name = "listen",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "ADDR:PORT",
+     .help = "serve over HTTP: becomes the small program glia-agent"},
+    {.name = "token-file",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F",
+     .help = "serving: clients send its first line as a bearer token"},
+    {.name = "tls-cert",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F",
+     .help = "serving: certificate chain in PEM"},
+    {.name = "tls-key", .kind = GLIA_OPTION_TEXT, .argument = "F", .help = "serving: its key"},
+    {.name = "client-ca",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F",
+     .help = "serving: clients need a certificate signed by this CA"},
+    {.name = "history",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "T",
+     .help = "serving: how long rows are kept for collectors that were away (10m)"},
     {.name = "record",
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.h5",
@@ -131,6 +156,43 @@ static glia_status once(struct glia_args *args, struct glia_sample_set *set, con
   return glia_cli_json(args, json_pack("{s:s, s:o}", "host", host, "metrics", shown.values));
 }
 
+/* The path of glia-agent, beside this program, else wherever the shell finds it. */
+static const char *agent_program(char *out, size_t size)
+{
+  const ssize_t n = readlink("/proc/self/exe", out, size - sizeof "-agent");
+
+  if (n > 0) {
+    snprintf(out + n, size - (size_t)n, "-agent");
+    if (access(out, X_OK) == 0) return out;
+  }
+  return "glia-agent";
+}
+
+/* Become glia-agent, which holds a tenth of this program's memory. */
+static glia_status serve(const struct glia_args *args)
+{
+  static const char *const passed[] = {"listen",  "token-file", "tls-cert", "tls-key", "client-ca",
+                                       "history", "period",     "root",     "for"};
+  char path[4096];
+  char name[GLIA_COUNT(passed)][32];
+  const char *argv[2 * GLIA_COUNT(passed) + 2] = {"glia-agent"};
+  int n = 1;
+  union {
+    const char **in;
+    char **out; /* exec writes to none of them */
+  } words = {.in = argv};
+
+  for (size_t i = 0; i < GLIA_COUNT(passed); i++) {
+    if (!glia_args_has(args, passed[i])) continue;
+    snprintf(name[i], sizeof name[i], "--%s", passed[i]);
+    argv[n++] = name[i];
+    argv[n++] = glia_args_text(args, passed[i], "");
+  }
+  const char *program = agent_program(path, sizeof path);
+  execvp(program, words.out);
+  return GLIA_FAIL(GLIA_E_MISSING, "%s: %s", program, strerror(errno));
+}
+
 static glia_status run(struct glia_args *args)
 {
   const char *root = glia_args_text(args, "root", "/");
@@ -141,8 +203,9 @@ static glia_status run(struct glia_args *args)
   char host[GLIA_HOST_BYTES];
   const bool show = glia_args_has(args, "once");
 
-  GLIA_CHECK(show != glia_args_has(args, "record"), GLIA_E_USAGE,
-             "either --record F.h5 or --once says what to do");
+  GLIA_CHECK(show + glia_args_has(args, "record") + glia_args_has(args, "listen") == 1,
+             GLIA_E_USAGE, "one of --record F.h5, --listen ADDR:PORT and --once says what to do");
+  if (glia_args_has(args, "listen")) return serve(args);
   GLIA_CHECK(!show || !glia_args_has(args, "for"), GLIA_E_USAGE,
              "--once takes one period: --for has no meaning here");
   GLIA_CHECK(!glia_args_has(args, "for") || how.duration_s > 0.0, GLIA_E_USAGE,
@@ -150,15 +213,16 @@ static glia_status run(struct glia_args *args)
   GLIA_TRY(glia_sample_set_open(root, &set));
   glia_host_name(root, host, sizeof host);
   glia_stop_catch();
-  const glia_status st = show ? once(args, set, host, &how) : record(args, set, host, &how);
+  glia_status st = show ? GLIA_OK : glia_sample_set_start(set); /* --once waits for slow sources */
+  if (st == GLIA_OK) st = show ? once(args, set, host, &how) : record(args, set, host, &how);
   glia_sample_set_close(&set);
   return st;
 }
 
 const struct glia_command glia_command_agent_ = {
     .name = "agent",
-    .summary = "sample this node: print what it measures, or record it",
-    .usage = "--record F.h5 [--for T] [--period P] | --once",
+    .summary = "sample this node: print what it measures, record it, or serve it over HTTP",
+    .usage = "--record F.h5 [--for T] [--period P] | --listen ADDR:PORT | --once",
     .options = options,
     .details = "Reads processors, load, memory, pressure, network and disks from /proc at a steady "
                "pace. Counters become rates by "
@@ -167,6 +231,7 @@ const struct glia_command glia_command_agent_ = {
                "tenth of a period after their time are counted as late.\n\n"
                "A recording that is killed leaves F.h5.tmp, readable but for its last seconds. "
                "Ctrl-C and SIGTERM end it in order.",
-    .example = "glia agent --record node.h5 --for 1m --period 0.5\nglia agent --once",
+    .example = "glia agent --record node.h5 --for 1m --period 0.5\nglia agent --once\n"
+               "glia agent --listen 127.0.0.1:9777",
     .run = run,
 };

@@ -29,11 +29,18 @@ struct glia_sampler {
   int n_metrics;
   size_t state_size;
 
+  /** 0: read with every sample. Else read at this pace by a thread of its own, because it costs milliseconds or may hang
+   *  (sensors behind a slow bus, a file system whose server is gone); between readings its last values stand. */
+  double period_s;
+
+  /** One series per CPU: for those who scrape, not for recordings, whose columns are the same on every node. */
+  bool detailed;
+
   /** Open below root ("/" for this machine); state [state_size] arrives zeroed. A source that is not there is no error:
    *  its metrics are missing. Errors: GLIA_E_MEMORY. */
   glia_status (*open)(void *state, const char *root);
 
-  /** Metrics that only opening can tell (sensors, say), instead of `metrics`; most samplers leave this NULL.
+  /** Metrics that only opening can tell (CPUs, say), instead of `metrics`; most samplers leave this NULL, those with a period must.
    *  Ownership: borrowed until close. */
   const struct glia_metric *(*discovered)(const void *state, int *n_metrics);
 

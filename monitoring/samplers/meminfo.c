@@ -1,5 +1,5 @@
 /* meminfo: where the memory is.  Source: proc(5), /proc/meminfo. */
-#include "procfile.h"
+#include "numbers.h"
 
 /* Key in the file, name as node_exporter spells it, help. Amounts are in kB = 1024 bytes. */
 #define AMOUNTS(X)                                                                                 \
@@ -59,15 +59,8 @@ static glia_status open_under(void *state, const char *root)
 static void sample(void *state, double *out)
 {
   struct state *s = state;
-  struct glia_span rest = glia_procfile_read_(&s->file);
-  struct glia_span line;
 
-  while (glia_span_line_(&rest, &line)) { /* "MemFree:   81920 kB" */
-    const int i = glia_span_find_(glia_span_word_(&line), keys, GLIA_COUNT(keys));
-    if (i < 0) continue;
-    const double amount = glia_span_number_(&line);
-    if (glia_span_is_(glia_span_word_(&line), "kB")) out[i] = amount * 1024.0;
-  }
+  glia_named_read_(&s->file, keys, GLIA_COUNT(keys), "kB", 1024.0, out);
 }
 
 static void close_all(void *state)

@@ -114,6 +114,15 @@ double glia_span_number_(struct glia_span *rest)
   return word.at < word.end ? (double)digits / below : (double)GLIA_MISSING;
 }
 
+double glia_span_sum_(struct glia_span *rest)
+{
+  double sum = 0.0;
+  int n = 0;
+
+  for (double v = glia_span_number_(rest); !isnan(v); v = glia_span_number_(rest)) sum += v, n++;
+  return n > 0 ? sum : (double)GLIA_MISSING;
+}
+
 bool glia_span_is_(struct glia_span word, const char *text)
 {
   const char *p = word.at;

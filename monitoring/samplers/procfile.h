@@ -42,6 +42,9 @@ struct glia_span glia_span_word_(struct glia_span *rest);
 /** Take the next word as a decimal number without sign, "12" or "0.25"; GLIA_MISSING when it is anything else. */
 double glia_span_number_(struct glia_span *rest);
 
+/** Take all numbers up to the first word that is none, and add them up; GLIA_MISSING when there is no number. */
+double glia_span_sum_(struct glia_span *rest);
+
 /** Skip to just behind the first `text` on the rest of the line; false, and nothing taken, when it is not there. */
 bool glia_span_seek_(struct glia_span *rest, const char *text);
 

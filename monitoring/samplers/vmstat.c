@@ -1,5 +1,5 @@
 /* vmstat: what the memory manager had to do.  Source: proc(5), /proc/vmstat. */
-#include "procfile.h"
+#include "numbers.h"
 
 /* Events since boot, named as in the file; about 30 of its 200 lines. */
 #define EVENTS(X)                                                                                  \
@@ -61,13 +61,8 @@ static glia_status open_under(void *state, const char *root)
 static void sample(void *state, double *out)
 {
   struct state *s = state;
-  struct glia_span rest = glia_procfile_read_(&s->file);
-  struct glia_span line;
 
-  while (glia_span_line_(&rest, &line)) { /* "pgfault 7977701" */
-    const int i = glia_span_find_(glia_span_word_(&line), keys, GLIA_COUNT(keys));
-    if (i >= 0) out[i] = glia_span_number_(&line);
-  }
+  glia_named_read_(&s->file, keys, GLIA_COUNT(keys), NULL, 1.0, out);
 }
 
 static void close_all(void *state)
