@@ -28,7 +28,10 @@ struct run {
   struct glia_source source;
   atomic_int left; /* reads until all fail; < 0: none does */
   int64_t fail_behind;
-  int fail_reads; /* < 0: never */
+  int fail_reads;       /* < 0: never */
+  int64_t blind_behind; /* step behind which the observer fails; 0: none */
+  int64_t stop_behind;  /* step behind which it asks for a checkpoint; 0: none */
+  struct glia_comm *comm;
 };
 
 static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_t *row, void *out)
@@ -48,7 +51,9 @@ static glia_status behind_step(void *self, const struct glia_step_info *info, gl
 {
   struct run *r = self;
 
-  (void)action;
+  GLIA_CHECK(info->step != r->blind_behind, GLIA_E_IO, "cannot write down step %lld",
+             (long long)info->step);
+  if (info->step == r->stop_behind) *action = GLIA_CHECKPOINT;
   if (info->step == r->fail_behind) atomic_store(&r->left, r->fail_reads);
   return GLIA_OK;
 }
@@ -108,6 +113,37 @@ static void lose(struct glia_comm *c, int threads, unsigned owners, int blamed, 
   CU_ASSERT(train_rig_same(&whole.rig, &r.rig));
   run_destroy(&r);
   run_destroy(&whole);
+}
+
+/* Collective, as writing one is. */
+static glia_status write_checkpoint(void *self, int64_t step)
+{
+  (void)step;
+  return glia_comm_barrier(((struct run *)self)->comm);
+}
+
+/* The others were about to write a checkpoint: nobody does, nobody waits. */
+static void an_observer_that_fails_on_one_rank_stops_all(void)
+{
+  struct glia_comm *c = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_comm_world(&c), GLIA_OK);
+  for (int owner = 0; owner < glia_comm_size(c); owner++) {
+    struct run r;
+    char want[64];
+    run_create(&r, c, 1);
+    r.comm = c;
+    r.observer.checkpoint = write_checkpoint;
+    r.stop_behind = 3;
+    if (glia_comm_rank(c) == owner) r.blind_behind = 3;
+    CU_ASSERT_EQUAL(train(&r, 0, STEPS), GLIA_E_IO);
+    snprintf(want, sizeof want, "rank %d failed: cannot write down step 3", owner);
+    CU_ASSERT(glia_comm_size(c) == 1 || strncmp(glia_trace_message(), want, strlen(want)) == 0);
+    r.blind_behind = 0;
+    CU_ASSERT_EQUAL(train(&r, 3, STEPS), GLIA_OK);
+    run_destroy(&r);
+  }
+  glia_comm_destroy(&c);
 }
 
 /* In its first micro-batch (read 0), and in a later one or on another thread (read 3). */
@@ -173,6 +209,7 @@ static void an_evaluation_that_fails_stops_all(void)
   glia_comm_destroy(&c);
 }
 
-TAP_MPI_MAIN("drain", TAP(a_source_that_fails_on_one_rank_stops_all_before_the_step),
+TAP_MPI_MAIN("drain", TAP(an_observer_that_fails_on_one_rank_stops_all),
+             TAP(a_source_that_fails_on_one_rank_stops_all_before_the_step),
              TAP(the_first_and_the_last_step_may_fail), TAP(several_ranks_may_fail_in_one_step),
              TAP(an_evaluation_that_fails_stops_all))

@@ -34,7 +34,7 @@ static double gradient(const double *w, double *d)
 }
 
 /* One element at step t >= 1; s: its slots. */
-typedef enum { SGD, ADAM, ADAMW } family;
+typedef enum { SGD, ADAM, ADAMW, LION } family;
 struct rule {
   const char *yaml;
   family family;
@@ -48,6 +48,12 @@ static void advance(const struct rule *r, double lr, int t, double *w, double d,
     d += r->decay * *w;
     s[0] = r->mu * s[0] + d;
     *w -= lr * (r->nesterov ? d + r->mu * s[0] : s[0]);
+    return;
+  }
+  if (r->family == LION) {
+    const double c = r->beta1 * s[0] + (1.0 - r->beta1) * d;
+    *w -= lr * ((c > 0.0) - (c < 0.0) + r->decay * *w);
+    s[0] = r->beta2 * s[0] + (1.0 - r->beta2) * d;
     return;
   }
   if (r->family == ADAMW) *w *= 1.0 - lr * r->decay;
@@ -92,6 +98,13 @@ static const struct rule rules[] = {
      .beta2 = 0.999,
      .eps = 1e-8,
      .decay = 0.5},
+    {.yaml = "lion", .family = LION, .lr = 1e-4, .beta1 = 0.9, .beta2 = 0.99},
+    {.yaml = "{lion: {lr: 0.05, beta1: 0.7, beta2: 0.6, weight_decay: 0.2}}",
+     .family = LION,
+     .lr = 0.05,
+     .beta1 = 0.7,
+     .beta2 = 0.6,
+     .decay = 0.2},
 };
 
 /* A linear model without bias on the data above, in micro-batches of 2; `more`: further lines. */
@@ -142,6 +155,63 @@ static void rules_follow_the_formulas(void)
     const double worst = worst_of(&rules[k]);
     tap_note("%s: %.1e", rules[k].yaml, worst);
     CU_ASSERT(worst < 1e-13); /* rounding of some dozens of operations */
+  }
+}
+
+/* The whole parameter has one trust ratio. */
+static void lamb_steps_as_far_as_the_parameter_is_long(void)
+{
+  const double b1 = 0.8, b2 = 0.95, eps = 1e-3, decay = 0.1;
+  struct rig r;
+  double w[N], d[N], m[N] = {0}, v[N] = {0};
+
+  start(&r, "{lamb: {lr: 0.05, beta1: 0.8, beta2: 0.95, eps: 1e-3, weight_decay: 0.1}}", "");
+  double *have = rig_state(&r, "params/00-linear/weight", NULL);
+  memcpy(w, have, sizeof w);
+  for (int t = 1; t <= STEPS; t++) {
+    double way[N], of_w = 0.0, of_way = 0.0;
+    gradient(w, d);
+    for (int i = 0; i < N; i++) {
+      m[i] = b1 * m[i] + (1.0 - b1) * d[i];
+      v[i] = b2 * v[i] + (1.0 - b2) * d[i] * d[i];
+      way[i] = m[i] / (1.0 - pow(b1, t)) / (sqrt(v[i] / (1.0 - pow(b2, t))) + eps) + decay * w[i];
+      of_w += w[i] * w[i];
+      of_way += way[i] * way[i];
+    }
+    for (int i = 0; i < N; i++) w[i] -= 0.05 * sqrt(of_w / of_way) * way[i];
+    CU_ASSERT_EQUAL(rig_step(&r, "train", 0.05, t), GLIA_OK);
+    for (int i = 0; i < N; i++) CU_ASSERT_DOUBLE_EQUAL(have[i], w[i], 1e-13);
+  }
+  /* from zero there is no length to take: the ratio is 1, and the step Adam's own */
+  memset(have, 0, N * sizeof *have);
+  CU_ASSERT_EQUAL(rig_step(&r, "train", 0.05, STEPS + 1), GLIA_OK);
+  CU_ASSERT(have[0] != 0.0 && isfinite(have[0]));
+  rig_end(&r);
+}
+
+/* a = w after the first step, then decay a + (1 - decay) w; evaluation reads a, training w. */
+static void averages_follow_and_serve_evaluation(void)
+{
+  for (int eval = 0; eval <= 1; eval++) {
+    struct rig r;
+    double a[N], d[N];
+    start(&r, "{sgd: {lr: 0.1}}", eval ? "ema: {decay: 0.75}" : "ema: {decay: 0.75, eval: false}");
+    const double *w = rig_state(&r, "params/00-linear/weight", NULL);
+    const double *have = rig_state(&r, "state/ema/00-linear/weight", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(have);
+    for (int i = 0; i < N; i++) CU_ASSERT_EQUAL(have[i], w[i]); /* before any step */
+    for (int t = 1; t <= STEPS; t++) {
+      CU_ASSERT_EQUAL(rig_step(&r, "train", 0.1, t), GLIA_OK);
+      for (int i = 0; i < N; i++) {
+        a[i] = t == 1 ? w[i] : 0.75 * a[i] + 0.25 * w[i];
+        CU_ASSERT_DOUBLE_EQUAL(have[i], a[i], 1e-14);
+      }
+    }
+    CU_ASSERT_EQUAL(rig_step(&r, "eval", 0.1, STEPS), GLIA_OK);
+    CU_ASSERT_DOUBLE_EQUAL(rig_output(&r, "eval", "loss_sum") / B, gradient(eval ? a : w, d),
+                           1e-13);
+    CU_ASSERT_NOT_EQUAL(gradient(a, d), gradient(w, d));
+    rig_end(&r);
   }
 }
 
@@ -279,6 +349,8 @@ static void frozen_parameters_stay(void)
   rig_end(&r);
 }
 
-TAP_MAIN("optimizers", TAP(rules_follow_the_formulas), TAP(slots_lie_beside_their_parameters),
-         TAP(clipping_bounds_the_norm), TAP(groups_scale_the_rate_and_set_the_decay),
-         TAP(a_group_may_have_its_own_optimizer), TAP(frozen_parameters_stay))
+TAP_MAIN("optimizers", TAP(rules_follow_the_formulas),
+         TAP(lamb_steps_as_far_as_the_parameter_is_long), TAP(averages_follow_and_serve_evaluation),
+         TAP(slots_lie_beside_their_parameters), TAP(clipping_bounds_the_norm),
+         TAP(groups_scale_the_rate_and_set_the_decay), TAP(a_group_may_have_its_own_optimizer),
+         TAP(frozen_parameters_stay))

@@ -72,6 +72,52 @@ static void step_falls_by_its_factor(void)
   rig_end(&r);
 }
 
+static void one_cycle_rises_and_falls(void)
+{
+  struct rig r;
+  const struct glia_model *m =
+      model_with(&r, "lr_schedule: {one_cycle: {rise: 0.25, div: 10, final_div: 100}}");
+
+  /* 40 steps: up to step 10, whose place is 0.25 x 40 - 1 from the first, then down to the last */
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 1, 40), 0.05, 1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 10, 40), 0.5, 1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 40, 40), 0.0005, 1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 50, 40), 0.0005, 1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 4, 40), 0.05 + 0.45 * 0.5 * (1 - cos(acos(-1.0) / 3)),
+                         1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 25, 40), 0.5 * (0.5 + 0.0005), 1e-15);
+  rig_end(&r);
+}
+
+/* Losses are written into the data: the model is a constant 0, the loss |y| of a row. */
+static void plateau_waits_and_lowers_the_rate(void)
+{
+  /* every 2 steps a mean: 10 (best), 10, 10 (second without progress: fall), 8 (best), 8, 8 (fall), 9, 9 (least) */
+  static const double mean[] = {10, 10, 10, 8, 8, 8, 9, 9, 9, 9};
+  static const double want[] = {1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2};
+  double y[1];
+  struct rig r = {.n_fields = 1, .micro_batch = 1, .n_rows = 1, .data = {y}};
+
+  r.field[0] = rig_field("x", GLIA_F64, 1, (int64_t[]){1});
+  CU_ASSERT_EQUAL_FATAL(
+      rig_start(
+          &r,
+          "dtype: f64\nmodel: [{linear: {units: 1, bias: false, init: zeros}}, {add: null, from: "
+          "[input, 00-linear]}]\nloss: l1\noptimizer: {sgd: {lr: 0.1}, groups: {'*': "
+          "{frozen: true}}}\nlr_schedule: {plateau: {every: 2, factor: 0.5, patience: 1, "
+          "min: 0.02}}\n",
+          1, 1),
+      GLIA_OK);
+  for (int k = 0; k < 20; k++) {
+    y[0] = mean[k / 2] + (k % 2 == 0 ? 1.0 : -1.0);
+    CU_ASSERT_EQUAL(rig_step(&r, "train", 0.1, k + 1), GLIA_OK);
+    CU_ASSERT_DOUBLE_EQUAL(rig_output(&r, "train", "rate"), 0.1 * want[k / 2], 1e-15);
+  }
+  CU_ASSERT_EQUAL(*(double *)rig_state(&r, "state/lr_schedule/best", NULL), 8.0);
+  rig_end(&r);
+}
+
 TAP_MAIN("schedules", TAP(constant_is_the_default),
          TAP(warmup_is_linear_and_reaches_lr_at_its_last_step), TAP(cosine_follows_its_formula),
-         TAP(step_falls_by_its_factor))
+         TAP(step_falls_by_its_factor), TAP(one_cycle_rises_and_falls),
+         TAP(plateau_waits_and_lowers_the_rate))

@@ -7,6 +7,7 @@
  *   per-step inputs         "rate" f64 (learning rate of this step), "step" i64 (1 for the first), "seed" i64
  *   entry point "train"     writes params/... and optimizer/<slot>/...; outputs f64 scalars
  *                             "loss"       weighted mean over the batch
+ *                             "rate"       where the schedule decides by what happened (plateau), else it is the input's
  *                             "grad_norm"  before clipping; where clip_norm is set
  *                             "finite"     1: the step was taken; 0: no state has changed, since loss or gradient norm
  *                                          was not finite, or a rank failed
@@ -17,7 +18,7 @@
  *                           and "failed" as above
  *   entry point "predict"   no dropout; micro-batch output "output" [b, ...]: the last layer
  *
- * Keys of the YAML read here: model, loss, optimizer, lr_schedule, clip_norm, dtype (f32 or f64).
+ * Keys of the YAML read here: model, loss, optimizer, lr_schedule, clip_norm, ema, dtype (f32 or f64).
  */
 #ifndef GLIA_MODEL_H
 #define GLIA_MODEL_H

@@ -1,9 +1,10 @@
 /* mae: mean over the features of a sample of |z - t|. */
 #include "nn_priv.h"
 
-static glia_value build(struct glia_graph *g, glia_value of, glia_value target)
+static glia_value build(struct glia_model *m, const struct nn_loss *t, glia_value of,
+                        glia_value target)
 {
-  return glia_reduce_mean(g, glia_abs(g, glia_sub(g, of, target)), 1, (int[]){1}, false);
+  return glia_loss_mean_(m, t, glia_abs(m->g, glia_sub(m->g, of, target)));
 }
 
 const struct nn_loss_kind glia_loss_mae_ = {

@@ -1,11 +1,12 @@
 /* mse: mean over the features of a sample of (z - t)^2. */
 #include "nn_priv.h"
 
-static glia_value build(struct glia_graph *g, glia_value of, glia_value target)
+static glia_value build(struct glia_model *m, const struct nn_loss *t, glia_value of,
+                        glia_value target)
 {
-  const glia_value d = glia_sub(g, of, target);
+  const glia_value d = glia_sub(m->g, of, target);
 
-  return glia_reduce_mean(g, glia_mul(g, d, d), 1, (int[]){1}, false);
+  return glia_loss_mean_(m, t, glia_mul(m->g, d, d));
 }
 
 const struct nn_loss_kind glia_loss_mse_ = {

@@ -51,7 +51,10 @@ glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const
 
   snprintf(path, sizeof path, "params/%s/%s", l->name, name);
   for (int i = 0; i < m->n_parameters; i++)
-    if (strcmp(m->parameter[i].path, path) == 0) return m->parameter[i].value;
+    if (strcmp(m->parameter[i].path, path) == 0) {
+      const struct nn_parameter *p = &m->parameter[i];
+      return m->evaluating && m->ema_eval && p->average != GLIA_NONE ? p->average : p->value;
+    }
   if (m->n_parameters == m->parameters_capacity) {
     const int more = m->parameters_capacity > 0 ? 2 * m->parameters_capacity : 32;
     struct nn_parameter *p = glia_arena_take(&m->arena, (size_t)more, sizeof *p);
@@ -67,21 +70,24 @@ glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const
       .layer = (int)(l - m->layer),
       .value = glia_state(m->g, path, type),
       .init = init,
+      .average = GLIA_NONE,
   };
   if (p->path == NULL) return glia_graph_fail(m->g, GLIA_E_MEMORY, "parameter %s", path);
+  if (m->ema > 0.0) {
+    snprintf(path, sizeof path, "state/ema/%s/%s", l->name, name);
+    p->average = glia_model_state_(m, path, type, 0.0);
+    if (p->average != GLIA_NONE) m->kept[m->n_kept - 1].of = p->path;
+  }
   m->n_parameters++;
   l->size += glia_type_count(&type);
   return p->value;
 }
 
-glia_value glia_layer_state_(struct glia_model *m, struct nn_layer *l, const char *name, int rank,
-                             const int64_t *dim, double first)
+glia_value glia_model_state_(struct glia_model *m, const char *path, struct glia_type type,
+                             double first)
 {
-  const struct glia_type type = glia_type_make(m->dtype, rank, dim);
   const struct glia_state *state;
-  char path[320];
 
-  snprintf(path, sizeof path, "state/%s/%s", l->name, name);
   for (int i = 0; i < m->n_kept; i++)
     if (strcmp(m->kept[i].path, path) == 0) return m->kept[i].value;
   if (m->n_kept == m->kept_capacity) {
@@ -101,6 +107,15 @@ glia_value glia_layer_state_(struct glia_model *m, struct nn_layer *l, const cha
                         .next = GLIA_NONE,
                         .first = first};
   return k->value;
+}
+
+glia_value glia_layer_state_(struct glia_model *m, struct nn_layer *l, const char *name, int rank,
+                             const int64_t *dim, double first)
+{
+  char path[320];
+
+  snprintf(path, sizeof path, "state/%s/%s", l->name, name);
+  return glia_model_state_(m, path, glia_type_make(m->dtype, rank, dim), first);
 }
 
 void glia_layer_keep_(struct glia_model *m, glia_value state, glia_value next)
@@ -185,6 +200,7 @@ static glia_status build(struct glia_model *m, const struct glia_yaml *config, i
   m->dtype = dtype == 0 ? GLIA_F32 : GLIA_F64;
   GLIA_TRY(glia_graph_new(&m->g));
   GLIA_TRY(declare_inputs(m, n_fields, field));
+  GLIA_TRY(glia_ema_read_(m, config));
   GLIA_TRY(glia_chain_read_(m, config));
   GLIA_TRY(list_parameters(m));
   GLIA_TRY(glia_losses_read_(m, config));
@@ -242,20 +258,30 @@ int64_t glia_model_size(const struct glia_model *m)
   return n;
 }
 
-/* Initial values of a state; NULL: zeros. */
-static const char *init_of(const struct glia_model *m, int state, struct nn_init *init)
+static const struct nn_parameter *parameter_at(const struct glia_model *m, const char *path)
 {
   for (int i = 0; i < m->n_parameters; i++)
-    if (m->parameter[i].state == state) {
-      *init = m->parameter[i].init;
-      return m->parameter[i].path;
-    }
-  for (int i = 0; i < m->n_kept; i++)
-    if (m->kept[i].state == state) {
-      *init = (struct nn_init){.offset = m->kept[i].first};
-      return m->kept[i].path;
-    }
+    if (strcmp(m->parameter[i].path, path) == 0) return &m->parameter[i];
   return NULL;
+}
+
+/* Initial values of a state and the path that keys them; NULL: zeros. */
+static const char *init_of(const struct glia_model *m, const char *path, struct nn_init *init)
+{
+  const struct nn_parameter *p = parameter_at(m, path);
+
+  for (int i = 0; p == NULL && i < m->n_kept; i++) {
+    if (strcmp(m->kept[i].path, path) != 0) continue;
+    if (m->kept[i].of != NULL) {
+      p = parameter_at(m, m->kept[i].of);
+    } else {
+      *init = (struct nn_init){.offset = m->kept[i].first};
+      return path;
+    }
+  }
+  if (p == NULL) return NULL;
+  *init = p->init;
+  return p->path;
 }
 
 void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state, void *out)
@@ -265,7 +291,7 @@ void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
   struct nn_init init;
 
   if (state < 0 || state >= n_states) return;
-  const char *path = init_of(m, state, &init);
+  const char *path = init_of(m, states[state].path, &init);
   if (path == NULL) {
     memset(out, 0, glia_type_bytes(&states[state].type));
     return;
@@ -277,7 +303,7 @@ void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
     if (init.spread != 0.0)
       v += init.spread * (2.0 * glia_random_uniform(key, 0, (uint64_t)i) - 1.0);
     if (init.normal != 0.0) v += init.normal * glia_random_normal(key, 0, (uint64_t)i);
-    if (m->dtype == GLIA_F32)
+    if (states[state].type.dtype == GLIA_F32)
       ((float *)out)[i] = (float)v;
     else
       ((double *)out)[i] = v;

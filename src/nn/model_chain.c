@@ -209,6 +209,7 @@ glia_status glia_chain_read_(struct glia_model *m, const struct glia_yaml *confi
     GLIA_TRY(read_layer(m, item, index));
     GLIA_TRY(build_layer(m, &m->layer[index], true));
   }
+  m->evaluating = true;
   for (int i = 0; i < m->n_layers; i++) GLIA_TRY(build_layer(m, &m->layer[i], false));
   return GLIA_OK;
 }

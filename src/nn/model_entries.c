@@ -74,7 +74,7 @@ static void clip(struct glia_model *m, glia_value norm, glia_value *dp)
 
 /* One parameter and its slots: each becomes new where `ok`, else stays. */
 static glia_status update(struct glia_model *m, struct glia_entry *e, const struct nn_parameter *p,
-                          glia_value dp, glia_value ok)
+                          glia_value rate, glia_value dp, glia_value ok, glia_value *next)
 {
   struct glia_graph *g = m->g;
   const struct nn_optimizer *o = &p->optimizer;
@@ -82,7 +82,7 @@ static glia_status update(struct glia_model *m, struct glia_entry *e, const stru
   glia_value slot[NN_MAX_SLOTS] = {0};
   struct nn_update u = {
       .o = o,
-      .rate = m->rate,
+      .rate = rate,
       .step = glia_cast(g, m->step, GLIA_F64),
       .parameter = p->value,
       .gradient = dp,
@@ -90,14 +90,14 @@ static glia_status update(struct glia_model *m, struct glia_entry *e, const stru
   const int n = o->kind->slots(o, name);
 
   if (o->v[NN_LR] != m->optimizer.v[NN_LR])
-    u.rate = glia_mul(g, m->rate, glia_constant(g, o->v[NN_LR] / m->optimizer.v[NN_LR]));
+    u.rate = glia_mul(g, rate, glia_constant(g, o->v[NN_LR] / m->optimizer.v[NN_LR]));
   for (int s = 0; s < n; s++) {
     char path[400];
     snprintf(path, sizeof path, "optimizer/%s/%s", name[s], p->path + strlen("params/"));
     u.slot[s] = slot[s] = glia_state(g, path, *glia_value_type_(m, p->value));
   }
-  const glia_value new = o->kind->update(g, &u);
-  glia_entry_write(g, e, p->value, glia_select(g, ok, new, p->value));
+  *next = o->kind->update(g, &u);
+  glia_entry_write(g, e, p->value, glia_select(g, ok, *next, p->value));
   for (int s = 0; s < n; s++)
     glia_entry_write(g, e, slot[s], glia_select(g, ok, u.slot[s], slot[s]));
   return glia_graph_status(g);
@@ -107,8 +107,8 @@ static glia_status build_train(struct glia_model *m)
 {
   struct glia_graph *g = m->g;
   struct glia_entry *e = glia_graph_entry(g, "train");
-  glia_value *dp = glia_arena_take(&m->arena, (size_t)m->n_parameters + 1, sizeof *dp);
-  glia_value sum, correct;
+  glia_value *dp = glia_arena_take(&m->arena, 2 * (size_t)m->n_parameters + 1, sizeof *dp);
+  glia_value sum, correct, rate = m->rate;
   const glia_value zero = glia_constant(g, 0.0), one = glia_constant(g, 1.0);
 
   GLIA_CHECK(dp != NULL, GLIA_E_MEMORY, "gradients");
@@ -127,8 +127,16 @@ static glia_status build_train(struct glia_model *m)
     clip(m, norm, dp);
   }
   const glia_value ok = glia_compare(g, GLIA_GT, finite, zero);
-  for (int i = 0; i < m->n_parameters; i++)
-    if (dp[i] != GLIA_NONE) GLIA_TRY(update(m, e, &m->parameter[i], dp[i], ok));
+  glia_value *next = dp + m->n_parameters;
+  if (m->schedule->factor != NULL) {
+    rate = glia_mul(g, rate, m->schedule->factor(m, m->schedule_v, loss));
+    glia_entry_output(g, e, "rate", rate);
+  }
+  for (int i = 0; i < m->n_parameters; i++) {
+    next[i] = m->parameter[i].value;
+    if (dp[i] != GLIA_NONE) GLIA_TRY(update(m, e, &m->parameter[i], rate, dp[i], ok, &next[i]));
+  }
+  glia_ema_build_(m, next);
   for (int i = 0; i < m->n_kept; i++)
     if (m->kept[i].next != GLIA_NONE)
       glia_entry_write(g, e, m->kept[i].value,

@@ -19,28 +19,32 @@ static const char *const names[] = {
 #undef X
     NULL};
 
-/* Labels are whole numbers, one per row, that the layer can tell apart. */
+/* Labels are whole numbers, one per place of the layer's rows [places..., classes], that the layer can tell apart. */
 static glia_status check_labels(const struct glia_model *m, const struct nn_loss *t)
 {
   const struct nn_field *f = t->target < 0 ? &m->field[-1 - t->target] : NULL;
   const glia_value of = t->of >= 0 ? m->layer[t->of].out[true] : GLIA_NONE;
   const char *name = t->kind->name;
-  char text[128];
+  char text[128], a[128];
 
   if (f == NULL) return glia_yaml_error(t->at, "%s: target must be a field of the data", name);
   if (of == GLIA_NONE) return glia_yaml_error(t->at, "%s: of must be a layer", name);
-  if (glia_dtype_is_float(f->row.dtype) || glia_type_count(&f->row) != 1)
-    return glia_yaml_error(t->at, "%s wants a whole number per row, field %s holds %s", name,
-                           f->name, glia_type_text(&f->row, text, sizeof text));
   const struct glia_type *type = glia_value_type_(m, of);
-  if (type->rank != 2)
-    return glia_yaml_error(t->at, "%s wants one axis of logits, layer %s has rows of shape %s",
-                           name, m->layer[t->of].name, glia_row_text_(m, of, text, sizeof text));
-  if (strcmp(f->name, "y") == 0 && m->n_classes > type->dim[1])
-    return glia_yaml_error(
-        t->at, "%s: labels go up to %lld, layer %s tells %lld classes apart (0 to %lld)", name,
-        (long long)m->n_classes - 1, m->layer[t->of].name, (long long)type->dim[1],
-        (long long)type->dim[1] - 1);
+  const int64_t classes = type->dim[type->rank - 1];
+  glia_type_text(&f->row, text, sizeof text);
+  if (glia_dtype_is_float(f->row.dtype))
+    return glia_yaml_error(t->at, "%s wants whole numbers, field %s holds %s", name, f->name, text);
+  if (type->rank < 2 ||
+      glia_type_count(type) / m->micro_batch / classes != glia_type_count(&f->row))
+    return glia_yaml_error(t->at,
+                           "%s wants an axis of logits for each label: layer %s has rows of shape "
+                           "%s, field %s holds %s",
+                           name, m->layer[t->of].name, glia_row_text_(m, of, a, sizeof a), f->name,
+                           text);
+  if (strcmp(f->name, "y") == 0 && m->n_classes > classes)
+    return glia_yaml_error(t->at, "%s: labels go up to %lld, layer %s tells %lld classes apart",
+                           name, (long long)m->n_classes - 1, m->layer[t->of].name,
+                           (long long)classes);
   return GLIA_OK;
 }
 
@@ -57,35 +61,64 @@ static glia_status check_sizes(struct glia_model *m, const struct nn_loss *t)
   return GLIA_OK;
 }
 
-/* One loss: its name, or a map with of, target and weight. */
+/* Numbers that a loss takes a mean of, in one row. */
+static int64_t places_of(struct glia_model *m, const struct nn_loss *t)
+{
+  const struct glia_type *type = glia_value_type_(m, glia_ref_value_(m, t->of, true));
+  const int64_t n = glia_type_count(type) / m->micro_batch;
+
+  return t->kind->target == NN_TARGET_LABEL ? n / type->dim[type->rank - 1] : n;
+}
+
+static glia_status check_mask(struct glia_model *m, const struct nn_loss *t,
+                              const struct glia_yaml *at)
+{
+  const struct glia_type *type = glia_value_type_(m, glia_ref_value_(m, t->mask, true));
+  const int64_t n = places_of(m, t), k = glia_type_count(type) / m->micro_batch;
+
+  if (t->mask >= 0) return glia_yaml_error(at, "a mask is a field of the data");
+  if (k == 0 || n % k != 0)
+    return glia_yaml_error(at, "a mask of %lld numbers per row for a loss over %lld", (long long)k,
+                           (long long)n);
+  return GLIA_OK;
+}
+
+/* One loss: its name, or a map with of, target, mask, weight and options. */
 static glia_status read_loss(struct glia_model *m, const struct glia_yaml *node, struct nn_loss *t)
 {
-  static const char *const keys[] = {"name", "of", "target", "weight", NULL};
-  const char *of = NULL, *target = "y";
+  static const char *const common[] = {"name", "of", "target", "mask", "weight", NULL};
+  const char *of = NULL, *target = "y", *mask = NULL;
   int kind = -1;
 
   *t = (struct nn_loss){.at = node, .of = m->n_layers - 1, .weight = 1.0};
   if (node->kind == GLIA_YAML_MAP) {
-    GLIA_TRY(glia_yaml_check_keys(node, keys));
     GLIA_TRY(glia_yaml_get_choice(node, "name", names, &kind));
     GLIA_TRY(glia_yaml_get_text(node, "of", &of));
     GLIA_TRY(glia_yaml_get_text(node, "target", &target));
+    GLIA_TRY(glia_yaml_get_text(node, "mask", &mask));
     GLIA_TRY(glia_yaml_get_real(node, "weight", -INFINITY, INFINITY, &t->weight));
   } else {
     GLIA_TRY(glia_yaml_get_choice(node, "", names, &kind));
   }
   if (kind < 0) return glia_yaml_error(node, "no name of a loss here");
   t->kind = kinds[kind];
+  GLIA_TRY(glia_options_read_beside_(node, t->kind->name, t->kind->option, common, t->v));
   const struct glia_yaml *at_of = glia_yaml_get(node, "of"),
                          *at_target = glia_yaml_get(node, "target");
   if (of != NULL) GLIA_TRY(glia_ref_find_(m, at_of, of, m->n_layers, &t->of));
   if (t->kind->target == NN_TARGET_NONE) {
     if (at_target != NULL) return glia_yaml_error(at_target, "%s has no target", t->kind->name);
-    return GLIA_OK;
+  } else {
+    GLIA_TRY(
+        glia_ref_find_(m, at_target != NULL ? at_target : node, target, m->n_layers, &t->target));
+    GLIA_TRY(t->kind->target == NN_TARGET_LABEL ? check_labels(m, t) : check_sizes(m, t));
   }
-  GLIA_TRY(
-      glia_ref_find_(m, at_target != NULL ? at_target : node, target, m->n_layers, &t->target));
-  return t->kind->target == NN_TARGET_LABEL ? check_labels(m, t) : check_sizes(m, t);
+  if (t->kind->check != NULL) GLIA_TRY(t->kind->check(m, t, glia_ref_value_(m, t->of, true)));
+  t->masked = mask != NULL;
+  if (!t->masked) return GLIA_OK;
+  const struct glia_yaml *at_mask = glia_yaml_get(node, "mask");
+  GLIA_TRY(glia_ref_find_(m, at_mask, mask, m->n_layers, &t->mask));
+  return check_mask(m, t, at_mask);
 }
 
 glia_status glia_losses_read_(struct glia_model *m, const struct glia_yaml *config)
@@ -111,6 +144,61 @@ static glia_value sum_weighted(struct glia_model *m, glia_value per_sample)
   return glia_reduce_sum(m->g, glia_mul(m->g, per_sample, w), -1, NULL, false);
 }
 
+/* The mask as numbers [b, places], each repeated for what it covers. */
+static glia_value mask_of(struct glia_model *m, const struct nn_loss *t, bool training)
+{
+  const glia_value mask = glia_rows_flat_(m, glia_ref_value_(m, t->mask, training));
+  const int64_t b = m->micro_batch, n = places_of(m, t), k = glia_value_type_(m, mask)->dim[1];
+  const glia_value column = glia_reshape(m->g, mask, 3, (int64_t[]){b, k, 1});
+
+  return glia_reshape(m->g, glia_broadcast_to(m->g, column, 3, (int64_t[]){b, k, n / k}), 2,
+                      (int64_t[]){b, n});
+}
+
+glia_value glia_loss_mean_(struct glia_model *m, const struct nn_loss *t, glia_value x)
+{
+  struct glia_graph *g = m->g;
+  const int axis = 1;
+
+  if (!t->masked) return glia_reduce_mean(g, x, 1, &axis, false);
+  const glia_value all = glia_reduce_sum(g, t->places, 1, &axis, false);
+  return glia_div(g, glia_reduce_sum(g, glia_mul(g, x, t->places), 1, &axis, false),
+                  glia_max(g, all, glia_constant(g, 1e-30)));
+}
+
+/* What a loss compares, in the shapes that its kind wants. */
+static void operands(struct glia_model *m, struct nn_loss *t, bool training, glia_value *of,
+                     glia_value *target)
+{
+  struct glia_graph *g = m->g;
+  const glia_value raw = glia_ref_value_(m, t->of, training);
+  const struct glia_type type = *glia_value_type_(m, raw);
+  const int64_t b = m->micro_batch, n = places_of(m, t);
+
+  *of = raw;
+  *target = GLIA_NONE;
+  if (t->kind->target == NN_TARGET_LABEL) {
+    *of = glia_reshape(g, raw, 3, (int64_t[]){b, n, type.dim[type.rank - 1]});
+    *target = glia_reshape(g, glia_cast(g, m->field[-1 - t->target].value, GLIA_I32), 2,
+                           (int64_t[]){b, n});
+  } else if (!t->kind->shaped) {
+    *of = glia_rows_flat_(m, raw);
+  }
+  if (t->kind->target == NN_TARGET_REAL) {
+    *target = glia_ref_value_(m, t->target, training);
+    *target = t->kind->shaped ? glia_reshape(g, *target, type.rank, type.dim)
+                              : glia_rows_flat_(m, *target);
+  }
+  if (t->masked) t->places = mask_of(m, t, training);
+}
+
+/* Whether a share of right answers means something: the target is of whole numbers. */
+static bool has_correct(const struct glia_model *m, const struct nn_loss *t)
+{
+  return t->kind->correct != NULL && t->target < 0 &&
+         !glia_dtype_is_float(m->field[-1 - t->target].row.dtype);
+}
+
 glia_status glia_losses_build_(struct glia_model *m, bool training, glia_value *sum,
                                glia_value *correct)
 {
@@ -119,21 +207,14 @@ glia_status glia_losses_build_(struct glia_model *m, bool training, glia_value *
 
   *correct = GLIA_NONE;
   for (int i = 0; i < m->n_losses; i++) {
-    const struct nn_loss *t = &m->loss[i];
-    const glia_value of = glia_rows_flat_(m, glia_ref_value_(m, t->of, training));
-    glia_value target = GLIA_NONE;
-    if (t->kind->target == NN_TARGET_REAL)
-      target = glia_rows_flat_(m, glia_ref_value_(m, t->target, training));
-    if (t->kind->target == NN_TARGET_LABEL)
-      target = glia_reshape(g, glia_cast(g, m->field[-1 - t->target].value, GLIA_I32), 1,
-                            &m->micro_batch);
-    glia_value y = glia_cast(g, t->kind->build(g, of, target), GLIA_F64);
+    struct nn_loss *t = &m->loss[i];
+    glia_value of, target;
+    operands(m, t, training, &of, &target);
+    glia_value y = glia_cast(g, t->kind->build(m, t, of, target), GLIA_F64);
     if (t->weight != 1.0) y = glia_mul(g, y, glia_constant(g, t->weight));
     total = total == GLIA_NONE ? y : glia_add(g, total, y);
-    if (t->kind->target == NN_TARGET_LABEL && *correct == GLIA_NONE) {
-      const glia_value hit = glia_compare(g, GLIA_EQ, glia_argmax(g, of), target);
-      *correct = sum_weighted(m, glia_cast(g, hit, GLIA_F64));
-    }
+    if (*correct == GLIA_NONE && has_correct(m, t))
+      *correct = sum_weighted(m, glia_cast(g, t->kind->correct(m, t, of, target), GLIA_F64));
     const glia_status st = glia_graph_status(g);
     if (st == GLIA_E_MEMORY) return st;
     if (st != GLIA_OK) return glia_yaml_error(t->at, "%s: %s", t->kind->name, glia_trace_message());

@@ -31,6 +31,11 @@ GLIA_NODISCARD glia_status glia_options_read_(const struct glia_yaml *node,
                                               const struct nn_option *option, bool shorthand,
                                               double *v);
 
+/** Options that stand in one map with `common` keys (NULL-terminated) which the caller reads; a scalar: defaults. */
+GLIA_NODISCARD glia_status glia_options_read_beside_(const struct glia_yaml *node, const char *kind,
+                                                     const struct nn_option *option,
+                                                     const char *const *common, double *v);
+
 /** The member that `kind` or `{kind: options, extra: ...}` names.
  *  what    "layer", for messages
  *  names   known kinds, NULL-terminated; extra: further keys of the map, NULL-terminated
@@ -87,6 +92,9 @@ glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const
  *  on the second call. */
 glia_value glia_layer_state_(struct glia_model *m, struct nn_layer *l, const char *name, int rank,
                              const int64_t *dim, double first);
+/** The same beside the layers, for a path and type of one's own. */
+glia_value glia_model_state_(struct glia_model *m, const char *path, struct glia_type type,
+                             double first);
 /** What such a state is after a step of training: an epilogue value. */
 void glia_layer_keep_(struct glia_model *m, glia_value state, glia_value next);
 
@@ -138,20 +146,37 @@ typedef enum {
   NN_TARGET_LABEL, /* i32 [b] */
 } nn_target;
 
+struct nn_loss;
+
 struct nn_loss_kind {
   const char *name;
   const char *source;
   nn_target target;
-  /** One number per sample: of [b, n], target [b, n] or [b] -> [b]. */
-  glia_value (*build)(struct glia_graph *g, glia_value of, glia_value target);
+  bool shaped;                    /* build wants rows in their shape; else of and target come as [b, n] */
+  const struct nn_option *option; /* beside name, of, target, mask, weight; NULL: none */
+  /** One number per sample -> [b]. Real targets have of's extents; labels are i32 [b, places] for logits [b, places, n]. */
+  glia_value (*build)(struct glia_model *m, const struct nn_loss *t, glia_value of,
+                      glia_value target);
+  /** Refuse shapes of `of`, the layer's output. May be NULL. */
+  glia_status (*check)(const struct glia_model *m, const struct nn_loss *t, glia_value of);
+  /** For each row 1 where the prediction is right, or the share of its places -> [b]. NULL: has no meaning. */
+  glia_value (*correct)(struct glia_model *m, const struct nn_loss *t, glia_value of,
+                        glia_value target);
 };
 
 struct nn_loss {
   const struct nn_loss_kind *kind;
   const struct glia_yaml *at;
   int of, target; /* see glia_ref_find_ */
+  bool masked;    /* places count as field `mask` says */
+  int mask;
+  glia_value places; /* while building, of a loss with a mask: its numbers [b, places] */
   double weight;
+  double v[NN_MAX_OPTIONS];
 };
+
+/** Mean over the last axis of x [b, n], weighted by the mask where there is one. */
+glia_value glia_loss_mean_(struct glia_model *m, const struct nn_loss *t, glia_value x);
 
 /* Optimizers. Every table starts with lr and weight_decay. */
 
@@ -202,6 +227,9 @@ struct nn_rate_kind {
   const struct nn_option *option; /* the first is warmup */
   /** Learning rate of step 1 .. n (those after warm-up) of a schedule with peak lr; n <= 0: unknown. */
   double (*rate)(const double *v, double lr, int64_t step, int64_t n);
+  /** Factor on that rate, decided by what happened in earlier steps: f64 scalar from states of the model, which it also
+   *  moves. loss: of this step, f64 scalar of the epilogue. May be NULL. */
+  glia_value (*factor)(struct glia_model *m, const double *v, glia_value loss);
 };
 
 enum { NN_WARMUP, NN_RATE_OWN };
@@ -227,6 +255,7 @@ struct nn_parameter {
   struct nn_init init;
   bool frozen;
   struct nn_optimizer optimizer;
+  glia_value average; /* its moving average; GLIA_NONE without `ema` */
 };
 
 /* A state that layers keep. */
@@ -235,12 +264,14 @@ struct nn_kept {
   int state;
   glia_value value, next; /* next: GLIA_NONE where it stays */
   double first;
+  const char *of; /* path of the parameter that it starts as a copy of; NULL: as `first` */
 };
 
 struct glia_model {
   struct glia_arena arena;
   struct glia_graph *g;
   glia_dtype dtype;
+  bool evaluating; /* the layers are being built for evaluation */
   int64_t micro_batch, n_classes;
   int n_fields;
   struct nn_field *field;
@@ -256,6 +287,8 @@ struct glia_model {
   struct nn_loss *loss;
   struct nn_optimizer optimizer; /* of parameters in no group */
   double clip_norm;              /* 0: none */
+  double ema;                    /* decay of the moving averages of parameters; 0: none */
+  bool ema_eval;                 /* eval and predict use them */
   const struct nn_rate_kind *schedule;
   double schedule_v[NN_MAX_OPTIONS];
 };
@@ -274,6 +307,9 @@ GLIA_NODISCARD glia_status glia_optimizer_read_(struct glia_model *m,
                                                 const struct glia_yaml *config);
 GLIA_NODISCARD glia_status glia_schedule_read_(struct glia_model *m,
                                                const struct glia_yaml *config);
+GLIA_NODISCARD glia_status glia_ema_read_(struct glia_model *m, const struct glia_yaml *config);
+/** Averages move towards the parameters as this step leaves them: next [n_parameters]. */
+void glia_ema_build_(struct glia_model *m, const glia_value *next);
 GLIA_NODISCARD glia_status glia_entries_build_(struct glia_model *m);
 
 /** Weighted sum of all losses over a micro-batch (f64 scalar); *correct: weighted number of right labels, GLIA_NONE when

@@ -81,6 +81,30 @@ glia_status glia_options_read_(const struct glia_yaml *node, const struct glia_y
   return GLIA_OK;
 }
 
+glia_status glia_options_read_beside_(const struct glia_yaml *node, const char *kind,
+                                      const struct nn_option *option, const char *const *common,
+                                      double *v)
+{
+  static const struct nn_option none[] = {{.name = NULL}};
+  const char *known[NN_MAX_OPTIONS + 16];
+  int n = 0, all = 0;
+
+  if (option == NULL) option = none;
+  for (; option[n].name != NULL; n++) {
+    known[all++] = option[n].name;
+    v[n] = option[n].value;
+  }
+  for (int i = 0; common[i] != NULL && i < 15; i++) known[all++] = common[i];
+  known[all] = NULL;
+  if (node->kind == GLIA_YAML_MAP) {
+    GLIA_TRY(glia_yaml_check_keys(node, known));
+    for (int i = 0; i < n; i++) GLIA_TRY(read_one(node, option[i].name, &option[i], &v[i]));
+  }
+  for (int i = 0; i < n; i++)
+    if (isnan(v[i])) return glia_yaml_error(node, "%s needs %s", kind, option[i].name);
+  return GLIA_OK;
+}
+
 static int find(const char *const *names, const char *word)
 {
   for (int i = 0; names[i] != NULL; i++)

@@ -4,7 +4,7 @@
 static const char *const top_keys[] = {"seed",      "data",        "model",     "loss",
                                        "optimizer", "lr_schedule", "clip_norm", "epochs",
                                        "parallel",  "checkpoint",  "init",      "max_steps",
-                                       "dtype",     "sweep",       NULL};
+                                       "dtype",     "sweep",       "ema",       NULL};
 static const char *const data_keys[] = {"file", "batch", "micro_batch", "shuffle", "last", NULL};
 static const char *const parallel_keys[] = {"stages", "schedule", "threads", NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};

@@ -4,11 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static glia_status meet(const struct glia_meeting *m, glia_status st)
-{
-  return m != NULL && m->agree != NULL ? m->agree(m->self, st) : st;
-}
-
 glia_status glia_sweep(const struct glia_model *model, struct glia_engine *engine,
                        const char *entry, struct glia_source *source, int64_t micro_batch,
                        int64_t micro_batches, const struct glia_meeting *meeting,
@@ -18,14 +13,14 @@ glia_status glia_sweep(const struct glia_model *model, struct glia_engine *engin
   struct feed feed;
   glia_status st = GLIA_OK;
 
-  GLIA_TRY(meet(meeting, glia_feed_init_(&feed, glia_model_graph(model), source, &order,
-                                         glia_engine_threads(engine))));
+  GLIA_TRY(glia_meet_(meeting, glia_feed_init_(&feed, glia_model_graph(model), source, &order,
+                                               glia_engine_threads(engine))));
   for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
     feed.step = s;
     st = glia_engine_step(engine, entry, micro_batches, &feed.feed);
     if (st == GLIA_E_MPI) break; /* the exchange broke: nobody is sure to come to a meeting */
     const double *failed = glia_engine_output(engine, entry, "failed");
-    if ((failed != NULL && *failed > 0.0) || st != GLIA_OK) st = meet(meeting, st);
+    if ((failed != NULL && *failed > 0.0) || st != GLIA_OK) st = glia_meet_(meeting, st);
     if (st == GLIA_OK && after != NULL) st = after(self);
   }
   glia_feed_fini_(&feed);

@@ -104,3 +104,8 @@ void glia_feed_fini_(struct feed *f)
   free(f->weight);
   *f = (struct feed){0};
 }
+
+glia_status glia_meet_(const struct glia_meeting *m, glia_status st)
+{
+  return m != NULL && m->agree != NULL ? m->agree(m->self, st) : st;
+}

@@ -26,4 +26,7 @@ GLIA_NODISCARD glia_status glia_feed_init_(struct feed *f, const struct glia_gra
                                            const struct glia_order *order, int workers);
 void glia_feed_fini_(struct feed *f);
 
+/** Where ranks adopt the worst status; st itself where there is one process. Collective: yes. */
+GLIA_NODISCARD glia_status glia_meet_(const struct glia_meeting *m, glia_status st);
+
 #endif

@@ -63,7 +63,7 @@ typedef enum { GLIA_CONTINUE, GLIA_CHECKPOINT, GLIA_STOP } glia_action;
 struct glia_observer {
   void *self;
   /** After each step, on every rank. The answer must be the same on all ranks: decide by the step's facts, not by a clock.
-   *  A failure ends the run; the ranks agree on it at the next meeting point. */
+   *  A failure on any rank ends the run on all of them, before the answer is acted upon. */
   glia_status (*step)(void *self, const struct glia_step_info *info, glia_action *action);
   /** Write a checkpoint of the state after `step` steps. Collective where writing is. */
   glia_status (*checkpoint)(void *self, int64_t step);

@@ -12,11 +12,6 @@ const char *glia_reason_name(glia_reason r)
   return (unsigned)r < GLIA_COUNT(reasons) ? reasons[r] : "?";
 }
 
-static glia_status meet(const struct glia_meeting *m, glia_status st)
-{
-  return m != NULL && m->agree != NULL ? m->agree(m->self, st) : st;
-}
-
 static double real_output(struct glia_engine *e, const char *entry, const char *name,
                           double missing)
 {
@@ -60,16 +55,18 @@ static glia_status run_step(const struct glia_train_job *job, struct feed *feed,
                           &feed->feed);
   if (st == GLIA_E_MPI) return st; /* the exchange broke: nobody is sure to come to a meeting */
   const bool failed = real_output(job->engine, "train", "failed", 0.0) > 0.0;
-  if (st != GLIA_OK || failed) return meet(job->meeting, st);
+  if (st != GLIA_OK || failed) return glia_meet_(job->meeting, st);
   info->loss = real_output(job->engine, "train", "loss", NAN);
   info->grad_norm = real_output(job->engine, "train", "grad_norm", NAN);
+  info->rate = real_output(job->engine, "train", "rate", info->rate);
   info->taken = real_output(job->engine, "train", "finite", 1.0) > 0.0;
   info->stop_requested = real_output(job->engine, "train", "stop", 0.0) > 0.0;
   info->wall_s = glia_time_s() - t0;
   return GLIA_OK;
 }
 
-/* Ask the observer; all ranks go the same way, since they decide by the same facts. */
+/* Ask the observer; all ranks go the same way, since they decide by the same facts. It may fail on one rank alone, before it has
+ * answered: the ranks meet before anybody acts on the answer. */
 static glia_status observe(const struct glia_train_job *job, const struct glia_step_info *info,
                            bool *stop)
 {
@@ -77,9 +74,9 @@ static glia_status observe(const struct glia_train_job *job, const struct glia_s
   glia_action action = GLIA_CONTINUE;
 
   if (o == NULL) return GLIA_OK;
-  if (o->step != NULL) GLIA_TRY(o->step(o->self, info, &action));
+  if (o->step != NULL) GLIA_TRY(glia_meet_(job->meeting, o->step(o->self, info, &action)));
   if (action == GLIA_CHECKPOINT && o->checkpoint != NULL)
-    GLIA_TRY(meet(job->meeting, o->checkpoint(o->self, info->step)));
+    GLIA_TRY(glia_meet_(job->meeting, o->checkpoint(o->self, info->step)));
   *stop = action == GLIA_STOP;
   return GLIA_OK;
 }
@@ -101,8 +98,8 @@ glia_status glia_train(const struct glia_train_job *job, struct glia_train_resul
 
   *out = (struct glia_train_result){
       .reason = GLIA_REASON_COMPLETED, .steps = job->first_step, .train_loss = NAN};
-  GLIA_TRY(meet(job->meeting, glia_feed_init_(&feed, glia_model_graph(job->model), job->source,
-                                              &order, c->threads)));
+  GLIA_TRY(glia_meet_(job->meeting, glia_feed_init_(&feed, glia_model_graph(job->model),
+                                                    job->source, &order, c->threads)));
   feed.observer = job->observer;
   const double t0 = glia_time_s();
   st = GLIA_OK;
