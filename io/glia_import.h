@@ -71,6 +71,19 @@ GLIA_API GLIA_NODISCARD glia_status glia_import_csv(const struct glia_import_csv
                                                     const struct glia_import_out *out,
                                                     int64_t *dropped);
 
+/* A text as windows of bytes. */
+struct glia_import_text {
+  const char *path;
+  int64_t window, stride; /* bytes of a row; from the beginning of one row to that of the next */
+  double test_fraction;   /* the last share of the text is the test split; 0: none */
+};
+
+/** A text: rows x u8 [window], bytes numbered 0, 1, ... as they occur in rising order, and y u8 [window], the same one byte on. The
+ *  attribute `symbols` of both lists the bytes in hexadecimal. Errors: as glia_import_idx; GLIA_E_DATA for a text
+ *  shorter than a window. */
+GLIA_API GLIA_NODISCARD glia_status glia_import_text(const struct glia_import_text *options,
+                                                     const struct glia_import_out *out);
+
 /** A folder of telemetry: NAME.train.csv, NAME.test.csv, NAME.test_label.csv, NAME.interpretation.txt (the last two optional),
  *  or the folders of the original SMD (train/NAME.txt, test/, test_label/, interpretation_label/). One node per NAME, its
  *  training samples before its test samples; those of training are unlabelled.

@@ -11,19 +11,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const formats[] = {"idx", "npy", "csv", "telemetry", NULL};
+static const char *const formats[] = {"idx", "npy", "csv", "telemetry", "text", NULL};
 static const char *const headers[] = {"auto", "yes", "no", NULL};
-enum { IDX = 1, NPY = 2, CSV = 4, TELEMETRY = 8 };
+enum { IDX = 1, NPY = 2, CSV = 4, TELEMETRY = 8, TEXT = 16 };
 
 /* Which options belong to which formats; the others take all. */
 static const struct {
   const char *option;
   unsigned formats;
 } belongs[] = {
-    {"train", IDX | NPY},  {"valid", IDX | NPY},  {"test", IDX | NPY}, {"scale", NPY},
-    {"offset", NPY},       {"label", CSV},        {"target", CSV},     {"skip", CSV},
-    {"header", CSV},       {"drop-missing", CSV}, {"test-share", CSV}, {"seed", CSV},
+    {"train", IDX | NPY},
+    {"valid", IDX | NPY},
+    {"test", IDX | NPY},
+    {"scale", NPY},
+    {"offset", NPY},
+    {"label", CSV},
+    {"target", CSV},
+    {"skip", CSV},
+    {"header", CSV},
+    {"drop-missing", CSV},
+    {"test-share", CSV | TEXT},
+    {"seed", CSV},
     {"period", TELEMETRY},
+    {"window", TEXT},
+    {"stride", TEXT},
 };
 
 static const struct glia_option options[] = {
@@ -78,7 +89,21 @@ static const struct glia_option options[] = {
      .argument = "F",
      .lo = 0.0,
      .hi = 1.0,
-     .help = "csv: this share of the rows becomes the test split, where there is no test file"},
+     .help =
+         "csv: this share of the rows becomes the test split, where there is no test file; text: "
+         "the last share of it"},
+    {.name = "window",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 1,
+     .hi = 1 << 20,
+     .help = "text: bytes of a row (64)"},
+    {.name = "stride",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 1,
+     .hi = 1 << 20,
+     .help = "text: from one row to the next (the window)"},
     {.name = "seed",
      .kind = GLIA_OPTION_INT,
      .argument = "N",
@@ -170,10 +195,24 @@ static glia_status import_csv(const struct glia_args *a, struct glia_import_out 
   return st;
 }
 
+static glia_status import_text(const struct glia_args *a, struct glia_import_out *out)
+{
+  const int64_t window = glia_args_int(a, "window", 64);
+  const struct glia_import_text o = {.path = a->word[1],
+                                     .window = window,
+                                     .stride = glia_args_int(a, "stride", window),
+                                     .test_fraction = glia_args_real(a, "test-share", 0.0)};
+
+  GLIA_CHECK(a->n_words == 2, GLIA_E_USAGE, "text takes one file");
+  out->progress->total = size_mb(o.path);
+  return glia_import_text(&o, out);
+}
+
 static glia_status import(struct glia_args *a, unsigned format, struct glia_import_out *out,
                           int64_t *dropped)
 {
   if (format == CSV) return import_csv(a, out, dropped);
+  if (format == TEXT) return import_text(a, out);
   if (format != TELEMETRY) return import_pairs(a, format == IDX, out);
   GLIA_CHECK(a->n_words == 2, GLIA_E_USAGE, "telemetry takes one folder");
   return glia_import_telemetry(a->word[1], glia_args_duration(a, "period", 60.0), out, NULL);
@@ -189,7 +228,7 @@ static glia_status run(struct glia_args *a)
     if (strcmp(a->word[0], formats[i]) == 0) format = 1U << i;
   const char *near = format == 0 ? glia_nearest(a->word[0], formats) : NULL;
   GLIA_CHECK(format != 0, GLIA_E_USAGE, "unknown format '%.40s': %s%s%s", a->word[0],
-             near != NULL ? "did you mean " : "idx, npy, csv and telemetry are read",
+             near != NULL ? "did you mean " : "idx, npy, csv, telemetry and text are read",
              near != NULL ? near : "", near != NULL ? "?" : "");
   GLIA_TRY(check_options(a, format, a->word[0]));
   struct glia_import_out out = {.path = glia_args_text(a, "output", NULL),
@@ -211,14 +250,16 @@ static glia_status run(struct glia_args *a)
 const struct glia_command glia_command_data_import_ = {
     .name = "data import",
     .summary = "turn files of other programs into a dataset or a telemetry file",
-    .usage = "idx|npy|csv|telemetry [FILE ...] -o F.h5",
+    .usage = "idx|npy|csv|telemetry|text [FILE ...] -o F.h5",
     .options = options,
     .details =
         "idx: the files of MNIST and its kin. npy: NumPy arrays, rows first. csv: commas, "
         "semicolons, tabs or blanks, found from "
         "the first row; every column but labels and targets is an input. telemetry: a folder of "
         "NAME.train.csv, NAME.test.csv, "
-        "NAME.test_label.csv, one node per NAME, or the folders of the Server Machine Dataset.\n\n"
+        "NAME.test_label.csv, one node per NAME, or the folders of the Server Machine Dataset. "
+        "text: "
+        "rows of bytes, numbered, each with the row one byte on as its labels.\n\n"
         "Inputs may be packed with gzip or xz. An import that fails leaves no file, and an "
         "existing file is kept unless "
         "--force is given. What was made is described as by glia data info.",
@@ -226,6 +267,7 @@ const struct glia_command glia_command_data_import_ = {
                "t10k-labels.gz -o mnist.h5\n"
                "glia data import csv wine.csv --label quality --test-share 0.2 -o wine.h5\n"
                "glia data import csv concrete.txt --target 9 -o concrete.h5\n"
+               "glia data import text book.txt --window 64 --test-share 0.1 -o book.h5\n"
                "glia data import telemetry smd/ --period 1m -o smd.h5",
     .run = run,
     .min_words = 1,
