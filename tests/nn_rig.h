@@ -4,7 +4,7 @@
 
 #include "glia_model.h"
 
-enum { RIG_FIELDS = 4 };
+enum { RIG_FIELDS = 8 };
 
 struct rig {
   struct glia_yaml_doc *doc;

@@ -9,21 +9,10 @@ enum { EPS, AFFINE, NORM };
 static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_value *x,
                          bool training, glia_value *y)
 {
-  struct glia_graph *g = m->g;
-  const struct glia_type *type = glia_value_type_(m, x[0]);
-  const int last = type->rank - 1;
-  const int64_t n = type->dim[last];
-
   (void)training;
-  if (type->rank < 2) return glia_layer_error_(l, "input has rows of one number, expected an axis");
-  const glia_value d = glia_sub(g, x[0], glia_reduce_mean(g, x[0], 1, &last, true));
-  const bool l1 = l->v[NORM] != 0.0;
-  const glia_value spread = glia_reduce_mean(g, glia_spread_(g, d, l1), 1, &last, true);
-  *y = glia_scaled_down_(g, d, spread, l->v[EPS], l1);
-  if (l->v[AFFINE] == 0.0) return GLIA_OK;
-  *y = glia_mul(g, *y,
-                glia_layer_parameter_(m, l, "weight", 1, &n, (struct nn_init){.offset = 1.0}));
-  *y = glia_add(g, *y, glia_layer_parameter_(m, l, "bias", 1, &n, (struct nn_init){.offset = 0.0}));
+  if (glia_value_type_(m, x[0])->rank < 2)
+    return glia_layer_error_(l, "input has rows of one number, expected an axis");
+  *y = glia_last_norm_(m, l, "", x[0], l->v[EPS], l->v[NORM] != 0.0, l->v[AFFINE] != 0.0);
   return GLIA_OK;
 }
 

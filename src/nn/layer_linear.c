@@ -1,10 +1,10 @@
-/* linear: y = x W^T + b with W [units, n], b [units].  Initial values of PyTorch: W and b uniform in +-1/sqrt(n), which is
+/* linear: y = x W^T + b with W [units, n], b [units]; last_axis: for each place of rows [..., n].  Initial values of PyTorch: W and b uniform in +-1/sqrt(n), which is
  * Kaiming's rule with a = sqrt(5).  Source: he2015 (arXiv:1502.01852); glorot: glorot2010. */
 #include "nn_priv.h"
 
 #include <math.h>
 
-enum { UNITS, BIAS, INIT };
+enum { UNITS, BIAS, INIT, LAST_AXIS };
 enum { PYTORCH, GLOROT, ZEROS };
 
 static const char *const inits[] = {"pytorch", "glorot", "zeros", NULL};
@@ -13,26 +13,22 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
                          bool training, glia_value *y)
 {
   const struct glia_type *type = glia_value_type_(m, x[0]);
-  const int64_t n = type->dim[1], units = (int64_t)l->v[UNITS];
+  const bool last = l->v[LAST_AXIS] != 0.0;
+  const int64_t n = type->dim[type->rank - 1], units = (int64_t)l->v[UNITS];
+  const int init = (int)l->v[INIT];
   char text[128];
 
   (void)training;
-  if (type->rank != 2)
-    return glia_layer_error_(l,
-                             "input has rows of shape %s, expected one axis: put flatten before it",
-                             glia_row_text_(m, x[0], text, sizeof text));
-  const double each = 1.0 / sqrt((double)n);
-  const double both = sqrt(6.0 / ((double)n + (double)units));
-  const double spread[] = {[PYTORCH] = each, [GLOROT] = both, [ZEROS] = 0.0};
-  const int init = (int)l->v[INIT];
-  const glia_value w = glia_layer_parameter_(m, l, "weight", 2, (int64_t[]){units, n},
-                                             (struct nn_init){.spread = spread[init]});
-
-  *y = glia_matmul(m->g, x[0], w, false, true);
-  if (l->v[BIAS] != 0.0) {
-    const struct nn_init of_bias = {.spread = init == PYTORCH ? each : 0.0};
-    *y = glia_add(m->g, *y, glia_layer_parameter_(m, l, "bias", 1, &units, of_bias));
-  }
+  if (type->rank < 2 || (type->rank > 2 && !last))
+    return glia_layer_error_(
+        l,
+        "input has rows of shape %s, expected one axis: put flatten before it, "
+        "or say last_axis: true",
+        glia_row_text_(m, x[0], text, sizeof text));
+  const struct nn_init of_weight[] = {
+      [PYTORCH] = glia_uniform_(n), [GLOROT] = glia_glorot_(n, units), [ZEROS] = {0}};
+  const struct nn_init of_bias = init == PYTORCH ? of_weight[PYTORCH] : of_weight[ZEROS];
+  *y = glia_dense_(m, l, "", x[0], units, of_weight[init], l->v[BIAS] != 0.0 ? &of_bias : NULL);
   return GLIA_OK;
 }
 
@@ -47,6 +43,7 @@ const struct nn_layer_kind glia_layer_linear_ = {
             {.name = "units", .type = NN_COUNT, .lo = 1, .hi = INT32_MAX, .value = NAN},
             {.name = "bias", .type = NN_FLAG, .value = 1},
             {.name = "init", .type = NN_CHOICE, .words = inits, .value = PYTORCH},
+            {.name = "last_axis", .type = NN_FLAG, .value = 0},
             {.name = NULL},
         },
     .build = build,

@@ -3,6 +3,7 @@
 
 #include "glia_random.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +43,14 @@ glia_value glia_scaled_(struct glia_graph *g, glia_value x, glia_value s)
   return n == NULL ? GLIA_NONE : glia_mul(g, x, glia_cast(g, s, n->type.dtype));
 }
 
-glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const char *name,
-                                 int rank, const int64_t *dim, struct nn_init init)
+/* A parameter as layers see it. */
+static glia_value value_of(const struct glia_model *m, const struct nn_parameter *p)
+{
+  return m->evaluating && m->ema_eval && p->average != GLIA_NONE ? p->average : p->value;
+}
+
+static glia_value own_parameter(struct glia_model *m, struct nn_layer *l, const char *name,
+                                int rank, const int64_t *dim, struct nn_init init)
 {
   const struct glia_type type = glia_type_make(m->dtype, rank, dim);
   const struct glia_state *state;
@@ -51,10 +58,7 @@ glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const
 
   snprintf(path, sizeof path, "params/%s/%s", l->name, name);
   for (int i = 0; i < m->n_parameters; i++)
-    if (strcmp(m->parameter[i].path, path) == 0) {
-      const struct nn_parameter *p = &m->parameter[i];
-      return m->evaluating && m->ema_eval && p->average != GLIA_NONE ? p->average : p->value;
-    }
+    if (strcmp(m->parameter[i].path, path) == 0) return value_of(m, &m->parameter[i]);
   if (m->n_parameters == m->parameters_capacity) {
     const int more = m->parameters_capacity > 0 ? 2 * m->parameters_capacity : 32;
     struct nn_parameter *p = glia_arena_take(&m->arena, (size_t)more, sizeof *p);
@@ -67,7 +71,6 @@ glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const
   *p = (struct nn_parameter){
       .path = glia_arena_text(&m->arena, path),
       .state = glia_graph_states(m->g, &state),
-      .layer = (int)(l - m->layer),
       .value = glia_state(m->g, path, type),
       .init = init,
       .average = GLIA_NONE,
@@ -81,6 +84,22 @@ glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const
   m->n_parameters++;
   l->size += glia_type_count(&type);
   return p->value;
+}
+
+glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const char *name,
+                                 int rank, const int64_t *dim, struct nn_init init)
+{
+  return glia_transformed_(m, l, name, own_parameter(m, l, name, rank, dim, init));
+}
+
+glia_value glia_parameter_of_(const struct glia_model *m, const char *layer, const char *name)
+{
+  char path[320];
+
+  snprintf(path, sizeof path, "params/%s/%s", layer, name);
+  for (int i = 0; i < m->n_parameters; i++)
+    if (strcmp(m->parameter[i].path, path) == 0) return value_of(m, &m->parameter[i]);
+  return GLIA_NONE;
 }
 
 glia_value glia_model_state_(struct glia_model *m, const char *path, struct glia_type type,
@@ -284,6 +303,44 @@ static const char *init_of(const struct glia_model *m, const char *path, struct 
   return p->path;
 }
 
+struct nn_init glia_lengths_of_(const struct glia_model *m, const struct nn_layer *l,
+                                const char *name, int64_t row)
+{
+  struct nn_init init = {.row = row};
+  char path[320];
+
+  snprintf(path, sizeof path, "params/%s/%s", l->name, name);
+  const struct nn_parameter *p = parameter_at(m, path);
+  if (p != NULL) init.lengths_of = p->path;
+  return init;
+}
+
+static double drawn(const struct nn_init *init, uint64_t key, int64_t i)
+{
+  double v = init->offset;
+
+  if (init->spread != 0.0)
+    v += init->spread * (2.0 * glia_random_uniform(key, 0, (uint64_t)i) - 1.0);
+  if (init->normal != 0.0) v += init->normal * glia_random_normal(key, 0, (uint64_t)i);
+  return v;
+}
+
+/* Length of row i of a parameter as it begins. */
+static double length(const struct glia_model *m, const struct nn_init *init, uint64_t seed,
+                     int64_t i)
+{
+  const struct nn_parameter *p = parameter_at(m, init->lengths_of);
+  const uint64_t key = glia_random_stream(seed, init->lengths_of);
+  double squares = 0.0;
+
+  for (int64_t k = 0; p != NULL && k < init->row; k++) {
+    double v = drawn(&p->init, key, i * init->row + k);
+    if (m->dtype == GLIA_F32) v = (double)(float)v;
+    squares += v * v;
+  }
+  return sqrt(squares);
+}
+
 void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state, void *out)
 {
   const struct glia_state *states;
@@ -299,10 +356,7 @@ void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
   const uint64_t key = glia_random_stream(seed, path);
   const int64_t n = glia_type_count(&states[state].type);
   for (int64_t i = 0; i < n; i++) {
-    double v = init.offset;
-    if (init.spread != 0.0)
-      v += init.spread * (2.0 * glia_random_uniform(key, 0, (uint64_t)i) - 1.0);
-    if (init.normal != 0.0) v += init.normal * glia_random_normal(key, 0, (uint64_t)i);
+    const double v = init.lengths_of != NULL ? length(m, &init, seed, i) : drawn(&init, key, i);
     if (states[state].type.dtype == GLIA_F32)
       ((float *)out)[i] = (float)v;
     else

@@ -166,7 +166,7 @@ static glia_status connect(struct glia_model *m, const struct glia_yaml *item, i
 
 static glia_status read_layer(struct glia_model *m, const struct glia_yaml *item, int index)
 {
-  static const char *const extra[] = {"name", "from", NULL};
+  static const char *const extra[] = {"name", "from", "transform", NULL};
   struct nn_layer *l = &m->layer[index];
   const struct glia_yaml *options = NULL;
   int kind = 0;
@@ -174,6 +174,7 @@ static glia_status read_layer(struct glia_model *m, const struct glia_yaml *item
   GLIA_TRY(glia_kind_read_(item, "layer", names, extra, &kind, &options, &l->at));
   l->kind = kinds[kind];
   GLIA_TRY(name_layer(m, item, index));
+  GLIA_TRY(glia_transforms_read_(m, item, l));
   if (l->kind->read != NULL)
     GLIA_TRY(l->kind->read(m, l, options));
   else
@@ -182,16 +183,82 @@ static glia_status read_layer(struct glia_model *m, const struct glia_yaml *item
   return connect(m, item, index);
 }
 
+static glia_status append(struct glia_model *m, struct nn_layer *l, const glia_value *x,
+                          bool training, glia_value *y)
+{
+  GLIA_TRY(l->kind->build(m, l, x, training, y));
+  const glia_status st = glia_graph_status(m->g);
+  if (st == GLIA_E_MEMORY) return st;
+  if (st != GLIA_OK) return glia_layer_error_(l, "%s", glia_trace_message());
+  if (l->n_transforms > 0 && !l->transformed)
+    return glia_layer_error_(l, "%s has no weight of its own to transform", l->kind->name);
+  return GLIA_OK;
+}
+
 static glia_status build_layer(struct glia_model *m, struct nn_layer *l, bool training)
 {
   glia_value x[GLIA_MAX_IN];
 
   for (int i = 0; i < l->n_in; i++) x[i] = glia_ref_value_(m, l->in[i], training);
-  GLIA_TRY(l->kind->build(m, l, x, training, &l->out[training]));
-  const glia_status st = glia_graph_status(m->g);
-  if (st == GLIA_E_MEMORY) return st;
-  if (st != GLIA_OK) return glia_layer_error_(l, "%s", glia_trace_message());
+  return append(m, l, x, training, &l->out[training]);
+}
+
+static glia_status read_inner(struct glia_model *m, const struct nn_layer *parent,
+                              const char *prefix, const struct glia_yaml *item, int index,
+                              struct nn_layer *l)
+{
+  static const char *const extra[] = {"transform", NULL};
+  const struct glia_yaml *options = NULL;
+  char name[256];
+  int kind = 0;
+
+  GLIA_TRY(glia_kind_read_(item, "layer", names, extra, &kind, &options, &l->at));
+  l->kind = kinds[kind];
+  snprintf(name, sizeof name, "%s.%s%02d-%s", parent->name, prefix, index, l->kind->name);
+  l->name = glia_arena_text(&m->arena, name);
+  GLIA_CHECK(l->name != NULL, GLIA_E_MEMORY, "layer %s", name);
+  l->n_in = 1;
+  GLIA_TRY(glia_transforms_read_(m, item, l));
+  if (l->kind->min_in != 1)
+    return glia_layer_error_(l, "reads %d values: a layer inside another has one, that before it",
+                             l->kind->min_in);
+  if (l->kind->read != NULL) return l->kind->read(m, l, options);
+  return glia_options_read_(options, l->at, l->kind->name, l->kind->option, l->kind->shorthand,
+                            l->v);
+}
+
+glia_status glia_chain_of_(struct glia_model *m, const struct nn_layer *l, const char *prefix,
+                           const struct glia_yaml *list, struct nn_chain *out)
+{
+  int index = 0;
+
+  if (list->kind != GLIA_YAML_LIST || list->n_children == 0)
+    return glia_yaml_error(list, "expected a list of layers");
+  out->n = list->n_children;
+  out->layer = glia_arena_take(&m->arena, (size_t)out->n, sizeof *out->layer);
+  GLIA_CHECK(out->layer != NULL, GLIA_E_MEMORY, "%d layers of %s", out->n, l->name);
+  for (const struct glia_yaml *item = list->child; item != NULL; item = item->next, index++)
+    GLIA_TRY(read_inner(m, l, prefix, item, index, &out->layer[index]));
   return GLIA_OK;
+}
+
+glia_status glia_chain_build_(struct glia_model *m, const struct nn_chain *c, glia_value x,
+                              bool training, glia_value *y)
+{
+  *y = x;
+  for (int i = 0; i < c->n; i++) {
+    const glia_value in = *y;
+    GLIA_TRY(append(m, &c->layer[i], &in, training, y));
+  }
+  return GLIA_OK;
+}
+
+int64_t glia_chain_size_(const struct nn_chain *c)
+{
+  int64_t n = 0;
+
+  for (int i = 0; i < c->n; i++) n += c->layer[i].size;
+  return n;
 }
 
 glia_status glia_chain_read_(struct glia_model *m, const struct glia_yaml *config)

@@ -6,7 +6,7 @@
 #include "glia_model.h"
 #include "glia_ops.h"
 
-enum { NN_MAX_OPTIONS = 8, NN_MAX_SLOTS = 4 };
+enum { NN_MAX_OPTIONS = 8, NN_MAX_SLOTS = 4, NN_MAX_NAME = 64 };
 
 /* Options: what a member of any family reads from YAML, as a table with defaults. */
 
@@ -63,6 +63,26 @@ struct nn_layer_kind {
                        glia_value *y);
 };
 
+/* Transforms of weights: what a layer computes with is a function of its parameter "...weight" (rank 2 or more), of other parameters
+ * and of states: nodes of the prologue. */
+
+struct nn_transform;
+
+struct nn_transform_kind {
+  const char *name;
+  const char *source;
+  bool shorthand;
+  const struct nn_option *option;
+  /** w' from w, the parameter `name` of the layer. Called for training and for evaluation, as a layer's build. */
+  glia_value (*build)(struct glia_model *m, struct nn_layer *l, const struct nn_transform *t,
+                      const char *name, glia_value w);
+};
+
+struct nn_transform {
+  const struct nn_transform_kind *kind;
+  double v[NN_MAX_OPTIONS];
+};
+
 struct nn_layer {
   const struct nn_layer_kind *kind;
   const char *name;           /* "03-linear", or as given */
@@ -71,22 +91,33 @@ struct nn_layer {
   int in[GLIA_MAX_IN];      /* see glia_ref_find_ */
   double v[NN_MAX_OPTIONS]; /* options */
   const void *own;          /* what read() left */
-  glia_value out[2];        /* evaluation, training */
-  int64_t size;             /* scalars of its parameters */
+  int n_transforms;
+  struct nn_transform *transform;
+  bool transformed;  /* there was a weight to transform */
+  glia_value out[2]; /* evaluation, training */
+  int64_t size;      /* scalars of its parameters */
 };
 
 /** An error at a layer: "run.yaml:7: model.3.linear: text". */
 GLIA_NODISCARD glia_status glia_layer_error_(const struct nn_layer *l, const char *format, ...)
     GLIA_PRINTF(2, 3);
 
-/* Initial values: offset + spread u + normal z, with u uniform in (-1, 1) and z standard normal. */
+/* Initial values: offset + spread u + normal z, with u uniform in (-1, 1) and z standard normal; or (lengths_of) the lengths of the
+ * rows of that parameter as it begins, `row` numbers each. */
 struct nn_init {
   double offset, spread, normal;
+  const char *lengths_of; /* path, NULL: none */
+  int64_t row;
 };
+struct nn_init glia_lengths_of_(const struct glia_model *m, const struct nn_layer *l,
+                                const char *name, int64_t row);
 
 /** Parameter "params/<layer>/<name>" of this shape; the one made before on the second call. */
 glia_value glia_layer_parameter_(struct glia_model *m, struct nn_layer *l, const char *name,
                                  int rank, const int64_t *dim, struct nn_init init);
+
+/** Parameter <name> of the layer named so; GLIA_NONE when there is none yet. */
+glia_value glia_parameter_of_(const struct glia_model *m, const char *layer, const char *name);
 
 /** State "state/<layer>/<name>" that training keeps beside the parameters, `first` everywhere at first; the one made before
  *  on the second call. */
@@ -97,6 +128,51 @@ glia_value glia_model_state_(struct glia_model *m, const char *path, struct glia
                              double first);
 /** What such a state is after a step of training: an epilogue value. */
 void glia_layer_keep_(struct glia_model *m, glia_value state, glia_value next);
+
+/* Initial values of PyTorch's linear layer, uniform in +-1/sqrt(n), and Glorot's, uniform in +-sqrt(6 / (in + out)). */
+struct nn_init glia_uniform_(int64_t n);
+struct nn_init glia_glorot_(int64_t in, int64_t out);
+
+/* Maps of the last axis, for layers that have several: their parameters are named <prefix>weight and <prefix>bias. */
+
+/** "<prefix><name>" into out; returns out. */
+const char *glia_joined_(char out[NN_MAX_NAME], const char *prefix, const char *name);
+/** x [..., n] W^T with W [units, n]. */
+glia_value glia_times_(struct glia_model *m, glia_value x, glia_value w);
+/** x W^T + b; of_bias NULL: without b. */
+glia_value glia_dense_(struct glia_model *m, struct nn_layer *l, const char *prefix, glia_value x,
+                       int64_t units, struct nn_init of_weight, const struct nn_init *of_bias);
+/** Layer norm; l1: by the mean deviation. */
+glia_value glia_last_norm_(struct glia_model *m, struct nn_layer *l, const char *prefix,
+                           glia_value x, double eps, bool l1, bool affine);
+/** In training each element of x [b, ...] is 0 with probability p, else x / (1 - p). The draw is keyed by (layer, use, seed, step,
+ *  position of the row in the global batch, element): no micro-batch, thread or rank changes it. */
+glia_value glia_dropout_(struct glia_model *m, const struct nn_layer *l, const char *use,
+                         glia_value x, double p, bool training);
+
+/* Layers inside a layer, one behind the other; each reads the one before. */
+struct nn_chain {
+  int n;
+  struct nn_layer *layer;
+};
+/** From a list; names are "<layer>.<prefix><number>-<kind>". */
+GLIA_NODISCARD glia_status glia_chain_of_(struct glia_model *m, const struct nn_layer *l,
+                                          const char *prefix, const struct glia_yaml *list,
+                                          struct nn_chain *out);
+GLIA_NODISCARD glia_status glia_chain_build_(struct glia_model *m, const struct nn_chain *c,
+                                             glia_value x, bool training, glia_value *y);
+/** Scalars of its parameters. */
+int64_t glia_chain_size_(const struct nn_chain *c);
+
+/** `transform:` of an item of the model. */
+GLIA_NODISCARD glia_status glia_transforms_read_(struct glia_model *m, const struct glia_yaml *item,
+                                                 struct nn_layer *l);
+/** A parameter behind the layer's transforms. */
+glia_value glia_transformed_(struct glia_model *m, struct nn_layer *l, const char *name,
+                             glia_value w);
+/** w [out, ...] as [out, n], and a matrix of that shape as w was. */
+glia_value glia_as_matrix_(struct glia_model *m, glia_value w);
+glia_value glia_as_weight_(struct glia_model *m, glia_value matrix, glia_value w);
 
 /* One number for all spatial axes, or a list. */
 struct nn_extents {
@@ -152,7 +228,7 @@ struct nn_loss_kind {
   const char *name;
   const char *source;
   nn_target target;
-  bool shaped;                    /* build wants rows in their shape; else of and target come as [b, n] */
+  bool shaped; /* build wants rows in their shape; else of and target come as [b, n] */
   const struct nn_option *option; /* beside name, of, target, mask, weight; NULL: none */
   /** One number per sample -> [b]. Real targets have of's extents; labels are i32 [b, places] for logits [b, places, n]. */
   glia_value (*build)(struct glia_model *m, const struct nn_loss *t, glia_value of,
@@ -250,7 +326,6 @@ struct nn_field {
 struct nn_parameter {
   const char *path;
   int state;
-  int layer;
   glia_value value;
   struct nn_init init;
   bool frozen;
