@@ -251,13 +251,16 @@ static void hash_body(struct glia_body *b)
   }
   const int32_t counts[] = {b->n_in, b->n_carries, b->n_out, b->stop != GLIA_NONE};
   glia_sha256_update(&h, counts, sizeof counts);
+  if (b->external != NULL) glia_sha256_update(&h, b->external->name, strlen(b->external->name));
   glia_sha256_hex(&h, b->hash);
 }
 
 static int64_t find_or_add(struct glia_graph *g, struct glia_body *b)
 {
   for (int i = 0; i < g->n_bodies; i++)
-    if (memcmp(g->body[i]->hash, b->hash, sizeof b->hash) == 0) return i + 1;
+    if (memcmp(g->body[i]->hash, b->hash, sizeof b->hash) == 0 &&
+        g->body[i]->external == b->external)
+      return i + 1;
   if (!glia_grow_((void **)&g->body, g->n_bodies, &g->bodies_capacity, sizeof *g->body)) {
     glia_graph_fail(g, GLIA_E_MEMORY, "the table of bodies");
     return 0;
@@ -278,7 +281,7 @@ int64_t glia_body_intern_(struct glia_graph *g, struct glia_body **taken)
   for (int j = 0; j < b->n_carries && b->g->status == GLIA_OK; j++)
     if (b->carry[j].next == GLIA_NONE)
       glia_graph_fail(b->g, GLIA_E_ARGUMENT, "carry %d has no next value", j);
-  if (b->g->status == GLIA_OK && b->external == NULL) hash_body(b);
+  if (b->g->status == GLIA_OK) hash_body(b);
   if (b->g->status != GLIA_OK)
     glia_graph_fail(g, b->g->status, "in a body: %s", b->g->message);
   else if (g->status == GLIA_OK)
@@ -321,4 +324,23 @@ void glia_replay_(struct glia_graph *to, const struct glia_graph *from, int n,
   for (int32_t v = 0; v < from->n && to->status == GLIA_OK; v++)
     if (need[v] && map[v] == GLIA_NONE) map[v] = replay_node(to, from, from->node[v], map);
   free(need);
+}
+
+void glia_inline_(struct glia_graph *g, const struct glia_body *f, const glia_value *arg, int n,
+                  const glia_value *roots, glia_value *out)
+{
+  glia_value *map = glia_values_(f->g->n);
+  double number;
+
+  for (int i = 0; i < n; i++) out[i] = GLIA_NONE;
+  if (map == NULL) {
+    glia_graph_fail(g, GLIA_E_MEMORY, "a body of %d nodes", f->g->n);
+    return;
+  }
+  for (int i = 0; i < f->n_in; i++) map[f->g->input[i].value] = arg[i];
+  glia_replay_(g, f->g, n, roots, map);
+  for (int i = 0; i < n && g->status == GLIA_OK; i++)
+    if (roots[i] != GLIA_NONE && !(glia_is_full(g, map[roots[i]], &number) && number == 0.0))
+      out[i] = map[roots[i]];
+  free(map);
 }

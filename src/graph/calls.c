@@ -269,6 +269,29 @@ static glia_status copies(struct compiler *k)
   return GLIA_OK;
 }
 
+glia_status glia_compile_external_(struct compiler *k, const struct glia_node *n, struct unit *u)
+{
+  const struct glia_external *e = glia_body_of_(k->g, n, 0)->external;
+
+  u->name = e->name;
+  u->node = n;
+  u->external = e;
+  u->n_in = n->n_in;
+  u->in = glia_arena_take(&k->p->arena, (size_t)n->n_in + 1, sizeof *u->in);
+  u->results = glia_arena_take(&k->p->arena, (size_t)e->n_out, sizeof *u->results);
+  u->out = (struct ref){{BASE_COUNT, 0}, &n->type, 0};
+  GLIA_CHECK(u->in != NULL && u->results != NULL, GLIA_E_MEMORY, "calls");
+  for (int i = 0; i < n->n_in; i++) u->in[i] = glia_ref_(k, n->in[i]);
+  for (int r = 0; r < e->n_out; r++) {
+    const glia_value v = result_of(n, r);
+    u->results[r] = glia_ref_(k, v);
+    if (k->region[v] != REGION_DEAD) continue;
+    u->results[r].at = (struct place){BASE_COUNT, u->scratch_bytes};
+    u->scratch_bytes += glia_round_up_(glia_type_bytes(&k->g->node[v]->type));
+  }
+  return GLIA_OK;
+}
+
 static glia_status outputs(struct compiler *k)
 {
   const struct glia_entry *e = k->c->entry;
@@ -302,12 +325,13 @@ glia_status glia_compile_calls_(struct compiler *k)
     const int32_t u = k->order[i];
     struct list *list = &k->c->list[k->u[u].region];
     struct unit *unit = &list->unit[list->n++];
-    if (!k->u[u].group && k->g->node[k->u[u].node]->op->many != NULL) {
-      GLIA_TRY(glia_compile_loop_(k, k->g->node[k->u[u].node], unit));
+    const struct glia_node *node = k->g->node[k->u[u].node];
+    if (!k->u[u].group && node->op->many != NULL) {
+      GLIA_TRY((glia_is_loop_(node) ? glia_compile_loop_ : glia_compile_external_)(k, node, unit));
       continue;
     }
     if (!k->u[u].group) {
-      GLIA_TRY(single(k, k->g->node[k->u[u].node], unit));
+      GLIA_TRY(single(k, node, unit));
       continue;
     }
     int n = 0;

@@ -39,6 +39,13 @@ void glia_scan_jvp_(struct glia_graph *g, const struct glia_node *y, const glia_
 void glia_scan_vmap_(struct glia_graph *g, const struct glia_node *y, int64_t size,
                      const glia_value *in, const bool *batched, glia_value *yb);
 
+/* Batching of any loop. together: samples stop when all have. */
+void glia_loop_vmap_(struct glia_graph *g, const struct glia_node *y, int64_t size,
+                     const glia_value *in, const bool *batched, bool together, glia_value *yb);
+
+/* bool scalar: whether all of x [n] are true. */
+glia_value glia_all_(struct glia_graph *g, glia_value x);
+
 /* Small things said in the basis. */
 glia_value glia_zeros_like_(struct glia_graph *g, glia_value v);
 glia_value glia_number_(struct glia_graph *g, glia_dtype dtype, double number);

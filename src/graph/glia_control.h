@@ -92,4 +92,60 @@ GLIA_API glia_value glia_scan(struct glia_graph *g, struct glia_body **b,
                               const struct glia_scan_options *options, glia_value *final,
                               glia_value *out);
 
+/** Repeat a body of carries z (floats) and captured values k until z no longer changes: z* = f(z*, k).
+ *  max_steps  at most so many steps
+ *  tolerance  the loop ends when the norm of the change of all carries together is below it (in float64), unless the body has a
+ *             stop test of its own; derivatives end by it in any case
+ *  fixed      [carries] z*, or the last z when max_steps were not enough
+ *  The derivative is that of z*(k), a fixed point of the body's vjp (or jvp) at z*: no iterate is kept, and what z begins with
+ *  does not count. It needs a body that contracts near z*.
+ *  Returns the number of steps run (i64 scalar).  Ownership: takes *b and sets it to NULL.
+ *  Errors: as glia_scan; GLIA_E_ARGUMENT (values by step, stacks, sums or a count in the body).
+ *  Source: park2022, bai2019. */
+GLIA_API glia_value glia_fixed_point(struct glia_graph *g, struct glia_body **b, int64_t max_steps,
+                                     double tolerance, glia_value *fixed);
+
+/* A derivative of your own. One of the two rules is enough, the other is its transpose. They are called at once, to build graphs
+ * of their own with the constructors: from x [n_x] and y as given there, and constants. Rules are linear in dy or t. */
+struct glia_custom {
+  void *self;
+  /** dx[i] = (d y / d x[i])^T dy; left at GLIA_NONE = zero. */
+  void (*vjp)(struct glia_graph *g, void *self, const glia_value *x, glia_value y, glia_value dy,
+              glia_value *dx);
+  /** t[i] has x[i]'s type. */
+  glia_value (*jvp)(struct glia_graph *g, void *self, const glia_value *x, glia_value y,
+                    const glia_value *t);
+};
+
+/** y itself, whose derivative by x [n_x] is `rule` and by all else zero: straight-through estimators, surrogates of spikes.
+ *  Derivatives of the rule follow from its graph.  Ownership: rule is read during the call. */
+GLIA_API glia_value glia_custom(struct glia_graph *g, glia_value y, int n_x, const glia_value *x,
+                                const struct glia_custom *rule);
+
+/** y itself, of which reverse mode computes what lies between x [n_x] and y again instead of keeping it: the same bits for less
+ *  memory. Nodes that do not depend on x are kept.  Source: chen2016. */
+GLIA_API glia_value glia_recompute(struct glia_graph *g, glia_value y, int n_x,
+                                   const glia_value *x);
+
+enum { GLIA_EXTERNAL_MAX_OUT = 8 };
+
+/* A call-back as a node: a solver that this library does not know. Must live as long as the graph and its programs. */
+struct glia_external {
+  const char *
+      name; /* with all that its result depends on: it stands for the call-back in the model's hash */
+  int n_out;
+  void *self;
+  /** Types of the results, or a failure. */
+  glia_status (*infer)(void *self, int n_in, const struct glia_type *in, struct glia_type *out);
+  /** Fill out [n_out] from in [n_in]; cannot fail: what may go wrong is a result (a flag, a residual). Called from worker
+   *  threads, several at once, in every step: it allocates nothing. */
+  void (*run)(void *self, int n_in, const struct glia_operand *in, int n_out,
+              const struct glia_operand *out);
+};
+
+/** Results out [n_out] of a call-back on in [n_in].
+ *  rule  derivative of out[0] by in, NULL: none; the others have none */
+GLIA_API void glia_external(struct glia_graph *g, const struct glia_external *e, int n_in,
+                            const glia_value *in, const struct glia_custom *rule, glia_value *out);
+
 #endif

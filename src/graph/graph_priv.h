@@ -69,6 +69,10 @@ const struct glia_body *glia_body_of_(const struct glia_graph *g, const struct g
 int64_t glia_body_intern_(struct glia_graph *g, struct glia_body **b);
 void glia_body_release_(struct glia_body *b);
 
+/* Roots [n] of body f in g, its inputs standing for arg [f->n_in]. A root that is a splat of zeros gives GLIA_NONE. */
+void glia_inline_(struct glia_graph *g, const struct glia_body *f, const glia_value *arg, int n,
+                  const glia_value *roots, glia_value *out);
+
 /* Carry, each or capture, by role. */
 glia_value glia_body_lead_(struct glia_body *b, body_role role, glia_value outer);
 
@@ -91,7 +95,13 @@ extern const struct glia_op glia_op_input_, glia_op_state_, glia_op_full_, glia_
     glia_op_hole_;
 
 /* Control flow. */
-extern const struct glia_op glia_op_result_, glia_op_scan_;
+extern const struct glia_op glia_op_result_, glia_op_scan_, glia_op_fixed_point_, glia_op_custom_,
+    glia_op_recompute_, glia_op_after_, glia_op_external_;
+
+static inline bool glia_is_loop_(const struct glia_node *n)
+{
+  return n->op == &glia_op_scan_ || n->op == &glia_op_fixed_point_;
+}
 
 /* Make room for one more element of `size` bytes in *array. */
 GLIA_NODISCARD bool glia_grow_(void **array, int n, int *capacity, size_t size);

@@ -73,6 +73,9 @@ struct unit {
   int n_steps, n_regs;
   struct tile_step *step; /* NULL: not a group */
   struct loop *loop;      /* NULL: not a loop */
+  /* a call-back, and its results: those that nobody reads go to the scratch */
+  const struct glia_external *external;
+  struct ref *results;
 };
 
 struct list {
@@ -212,6 +215,10 @@ GLIA_NODISCARD glia_status glia_compile_(struct glia_program *p, const struct gl
 /* A loop node as a unit, its body compiled. */
 GLIA_NODISCARD glia_status glia_compile_loop_(struct compiler *k, const struct glia_node *n,
                                               struct unit *u);
+
+/* A call-back as a unit. */
+GLIA_NODISCARD glia_status glia_compile_external_(struct compiler *k, const struct glia_node *n,
+                                                  struct unit *u);
 
 /* Where a body finds input i and leaves output o. */
 static inline struct place glia_body_place_(const struct glia_body *b, int input, int output)

@@ -13,8 +13,7 @@ static glia_status mark_alive(const struct compiler *k, bool *alive)
     const struct glia_node *n = k->g->node[v];
     struct loop_live live = {0};
     if (!alive[v]) continue;
-    if (n->op->n_bodies > 0 && n->op->many != NULL &&
-        !glia_loop_live_(&k->p->arena, k->g, n, &alive[result_of(n, 0)], &live))
+    if (glia_is_loop_(n) && !glia_loop_live_(&k->p->arena, k->g, n, &alive[result_of(n, 0)], &live))
       return GLIA_FAIL(GLIA_E_MEMORY, "compiling %d nodes", k->n);
     for (int i = 0; i < n->n_in; i++)
       if (live.operand == NULL || live.operand[i]) alive[n->in[i]] = true;

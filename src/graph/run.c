@@ -16,6 +16,21 @@ static void run_single(const struct unit *u, char *const *bases, void *scratch)
   u->run(&c);
 }
 
+static void run_external(const struct unit *u, char *const *bases, char *scratch)
+{
+  struct glia_operand in[GLIA_MAX_IN], out[GLIA_EXTERNAL_MAX_OUT];
+  const struct glia_external *e = u->external;
+
+  for (int i = 0; i < u->n_in; i++)
+    in[i] = (struct glia_operand){address(bases, u->in[i].at), u->in[i].n, u->in[i].type};
+  for (int r = 0; r < e->n_out; r++) {
+    const struct ref *to = &u->results[r];
+    char *data = to->at.base == BASE_COUNT ? scratch + to->at.offset : address(bases, to->at);
+    out[r] = (struct glia_operand){data, to->n, to->type};
+  }
+  e->run(e->self, u->n_in, in, e->n_out, out);
+}
+
 /* n elements of a broadcast from element `start`: runs along the innermost axis are copied or filled. */
 #define LOAD(T, suffix)                                                                            \
   static void load_##suffix(const struct tile_step *s, const T *from, T *to, int64_t start,        \
@@ -158,6 +173,8 @@ void glia_run_list_(const struct list *list, char *const *bases, void *scratch)
       run_group(u, bases, scratch);
     else if (u->loop != NULL)
       glia_run_loop_(u, bases, scratch);
+    else if (u->external != NULL)
+      run_external(u, bases, scratch);
     else if (u->run != NULL)
       run_single(u, bases, scratch);
     else

@@ -14,8 +14,9 @@ struct lanes {
   int64_t size;
   const glia_value *in;
   const bool *batched;
-  bool *live; /* [carries] batched */
-  bool own;   /* samples have numbers of steps of their own */
+  bool *live;    /* [carries] batched */
+  bool own;      /* samples have numbers of steps of their own */
+  bool together; /* samples stop when all have */
   bool again;
   struct glia_body *b;
   struct glia_graph *g_in;   /* of b */
@@ -85,9 +86,20 @@ static void find_live(struct lanes *l)
 {
   const struct glia_body *f = l->f;
 
-  if (f->stop != GLIA_NONE && l->reached[n_roots(f) - 1] && !l->own) l->own = l->again = true;
+  if (f->stop != GLIA_NONE && l->reached[n_roots(f) - 1] && !l->own && !l->together)
+    l->own = l->again = true;
   for (int j = 0; j < f->n_carries; j++)
     if ((l->reached[j] || l->own) && !l->live[j]) l->live[j] = l->again = true;
+}
+
+glia_value glia_all_(struct glia_graph *g, glia_value x)
+{
+  if (x == GLIA_NONE) return GLIA_NONE;
+  struct glia_type t = g->node[x]->type;
+  t.dtype = GLIA_F32;
+  const glia_value not = g->basis->select(g, x, glia_full(g, t, 0.0), glia_full(g, t, 1.0));
+  const glia_value left = g->basis->sum(g, not, -1, NULL, false);
+  return g->basis->less(g, left, glia_number_(g, GLIA_F32, 0.5));
 }
 
 /* bool: a, unless where `unless`. */
@@ -128,8 +140,7 @@ static void count_lanes(struct lanes *l)
   const glia_value number = glia_body_carry(l->b, zero);
   glia_body_next(l->b, number, basis->add(g, number, basis->cast(g, l->active, GLIA_I64)));
   if (l->y->attr.i[LOOP_REVERSE] != 0) return;
-  const glia_value left = basis->sum(g, basis->cast(g, going, GLIA_F32), -1, NULL, false);
-  glia_body_stop(l->b, basis->less(g, left, glia_number_(g, GLIA_F32, 0.5)));
+  glia_body_stop(l->b, glia_all_(g, except(l, yes, going)));
 }
 
 /* x where the sample runs this step, else y. */
@@ -163,7 +174,9 @@ static void end_step(struct lanes *l)
         all ? where_active(l, l->batch[r], glia_zeros_like_(l->g_in, l->batch[r])) : l->root[r];
     (f->out[o].sum ? glia_body_sum : glia_body_stack)(l->b, value);
   }
-  if (f->stop != GLIA_NONE && !l->own) glia_body_stop(l->b, l->root[n_roots(f) - 1]);
+  const int s = n_roots(f) - 1;
+  if (f->stop != GLIA_NONE && !l->own)
+    glia_body_stop(l->b, l->reached[s] ? glia_all_(l->g_in, l->batch[s]) : l->root[s]);
   if (l->y->attr.i[LOOP_COUNTED] != 0 && !l->batched[f->n_in])
     glia_body_count(l->b, l->in[f->n_in]);
 }
@@ -189,7 +202,7 @@ static const struct glia_node *batched_loop(struct lanes *l)
     if (l->own) count_lanes(l);
     end_step(l);
   }
-  const glia_value v = glia_loop_add_(l->g, &glia_op_scan_, &l->b, &attr);
+  const glia_value v = glia_loop_add_(l->g, l->y->op, &l->b, &attr);
   z = v == GLIA_NONE ? NULL : l->g->node[v];
 out:
   free(l->map);
@@ -219,11 +232,12 @@ static void take_results(const struct lanes *l, const struct glia_node *z, glia_
                              : tile(l->g, result_of(z, loop_count(h)), l->size);
 }
 
-void glia_scan_vmap_(struct glia_graph *g, const struct glia_node *y, int64_t size,
-                     const glia_value *in, const bool *batched, glia_value *yb)
+void glia_loop_vmap_(struct glia_graph *g, const struct glia_node *y, int64_t size,
+                     const glia_value *in, const bool *batched, bool together, glia_value *yb)
 {
   const struct glia_body *f = glia_body_of_(g, y, LOOP_BODY);
   struct lanes l = {.g = g, .y = y, .f = f, .size = size, .in = in, .batched = batched};
+  l.together = together;
   const size_t roots = (size_t)n_roots(f) + 1;
   const struct glia_node *z = NULL;
 
@@ -250,4 +264,10 @@ out:
   free(l.filled);
   free(l.root);
   free(l.batch);
+}
+
+void glia_scan_vmap_(struct glia_graph *g, const struct glia_node *y, int64_t size,
+                     const glia_value *in, const bool *batched, glia_value *yb)
+{
+  glia_loop_vmap_(g, y, size, in, batched, false, yb);
 }

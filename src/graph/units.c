@@ -80,17 +80,29 @@ struct search {
   int32_t *stack;
 };
 
-/* Units that node reads from, in its own region, as representatives. */
+/* What v must come after, GLIA_NONE: nothing but its source. */
+static glia_value held_by(const struct compiler *k, glia_value v)
+{
+  for (const struct glia_node *n = k->g->node[v]; n->op->view; n = k->g->node[n->in[0]])
+    if (n->op == &glia_op_after_) return k->root[n->in[1]];
+  return GLIA_NONE;
+}
+
+/* Units that node reads from or waits for, in its own region, as representatives. out, direct [2 GLIA_MAX_IN] */
 static int producers(const struct compiler *k, const struct glia_node *n, int32_t *out,
                      bool *direct)
 {
   int count = 0;
 
   for (int i = 0; i < n->n_in; i++) {
-    const glia_value s = glia_source_of_(k, n, i);
-    if (k->unit[s] < 0 || k->region[s] != k->region[n->id]) continue;
-    out[count] = glia_unit_find_(k, k->unit[s]);
-    direct[count++] = s == k->root[n->in[i]];
+    const glia_value wait = held_by(k, n->in[i]);
+    const glia_value from[2] = {glia_source_of_(k, n, i), wait};
+    for (int j = 0; j < (wait != GLIA_NONE ? 2 : 1); j++) {
+      const glia_value s = from[j];
+      if (k->unit[s] < 0 || k->region[s] != k->region[n->id]) continue;
+      out[count] = glia_unit_find_(k, k->unit[s]);
+      direct[count++] = wait == GLIA_NONE && s == k->root[n->in[i]];
+    }
   }
   return count;
 }
@@ -159,8 +171,8 @@ static bool place_node(struct compiler *k, const struct glia_node *n, struct sea
     k->unit[n->id] = k->unit[n->in[0]];
     return true;
   }
-  int32_t prod[GLIA_MAX_IN];
-  bool direct[GLIA_MAX_IN];
+  int32_t prod[2 * GLIA_MAX_IN];
+  bool direct[2 * GLIA_MAX_IN];
   const int n_prod = producers(k, n, prod, direct);
   int32_t home = -1;
 

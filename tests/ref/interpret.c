@@ -114,12 +114,29 @@ static void run_loop(const struct glia_graph *g, const struct glia_node *n, void
   memcpy(at[result_of(n, loop_count(f))], &ran, sizeof ran);
 }
 
+static void run_external(const struct glia_graph *g, const struct glia_node *n, void **at)
+{
+  struct glia_operand in[GLIA_MAX_IN], out[GLIA_EXTERNAL_MAX_OUT];
+  const struct glia_external *e = glia_body_of_(g, n, 0)->external;
+
+  for (int i = 0; i < n->n_in; i++) {
+    const struct glia_type *t = &glia_graph_node(g, n->in[i])->type;
+    in[i] = (struct glia_operand){at[n->in[i]], glia_type_count(t), t};
+  }
+  for (int k = 0; k < e->n_out; k++) {
+    const struct glia_type *t = &glia_graph_node(g, result_of(n, k))->type;
+    at[result_of(n, k)] = array_of(t);
+    out[k] = (struct glia_operand){at[result_of(n, k)], glia_type_count(t), t};
+  }
+  e->run(e->self, n->n_in, in, e->n_out, out);
+}
+
 static void run_node(const struct glia_graph *g, const struct glia_node *n, void **at)
 {
   struct glia_operand in[GLIA_MAX_IN];
 
   if (n->op->many != NULL) {
-    run_loop(g, n, at);
+    (glia_is_loop_(n) ? run_loop : run_external)(g, n, at);
     return;
   }
   if (n->op->view || strcmp(n->op->name, "batch_sum") == 0) {
