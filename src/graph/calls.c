@@ -16,8 +16,9 @@ struct ref glia_ref_(const struct compiler *k, glia_value v)
 static glia_status single(struct compiler *k, const struct glia_node *n, struct unit *u)
 {
   const glia_dtype key = key_dtype(k->g, n);
-  struct glia_kernel_choice choice = {n->op->name, n->op->reference[key], 0};
+  struct glia_kernel_choice choice = {.name = n->op->name, .run = n->op->reference[key]};
 
+  if (n->op->scratch != NULL) choice.scratch_bytes = n->op->scratch(k->g, n);
   if (k->p->kernels != NULL) k->p->kernels->pick(k->g, n, &choice);
   GLIA_CHECK(choice.run != NULL, GLIA_E_UNSUPPORTED, "%s of %s has no kernel", n->op->name,
              glia_dtype_name(key));
@@ -25,6 +26,7 @@ static glia_status single(struct compiler *k, const struct glia_node *n, struct 
   u->node = n;
   u->run = choice.run;
   u->scratch_bytes = choice.scratch_bytes;
+  u->plan = choice.plan;
   u->n_in = n->n_in;
   u->in = glia_arena_take(&k->p->arena, (size_t)n->n_in, sizeof *u->in);
   GLIA_CHECK(u->in != NULL, GLIA_E_MEMORY, "calls");

@@ -24,7 +24,8 @@ struct glia_call {
   const struct glia_operand *in;
   struct glia_operand out;
   const struct glia_attr *attr;
-  void *scratch; /* as many bytes as the kernel asked for when it was picked, 64-byte aligned */
+  void *scratch;    /* as many bytes as the kernel asked for when it was picked, 64-byte aligned */
+  const void *plan; /* what was prepared when it was picked; NULL: nothing */
 };
 
 struct glia_sample;
@@ -73,6 +74,8 @@ struct glia_op {
   glia_derivative derivative;
   /** Naive C, by element type of `key`; NULL = type not supported. The oracle in every test of a faster one. */
   void (*reference[GLIA_DTYPE_COUNT_])(const struct glia_call *c);
+  /** Bytes that the reference kernel works in; NULL: none. */
+  size_t (*scratch)(const struct glia_graph *g, const struct glia_node *n);
   double flops_per_element; /* of the result, roughly */
   /** Inputs on which the table test checks the operator: case k = 0, 1, ... on fresh inputs; GLIA_NONE past the last. */
   glia_value (*sample)(struct glia_sample *s, int k);

@@ -16,6 +16,8 @@ struct glia_kernel_choice {
   const char *name; /* "openblas sgemm" */
   void (*run)(const struct glia_call *c);
   size_t scratch_bytes;
+  const void *
+      plan; /* handed to run as it is, which may run in several threads at once; borrowed for ever */
 };
 struct glia_kernels {
   const char *level; /* what the choice depends on: CPU kernel level, for the checkpoint */

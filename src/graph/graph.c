@@ -148,12 +148,13 @@ static bool fold(const struct glia_graph *g, const struct glia_node *n, double *
     const struct glia_node *a = g->node[n->in[i]];
     if (a->op != &glia_op_full_) return false;
     operand[i] = (struct glia_operand){&in[i], 1, &a->type};
-    const struct glia_call fill = {0, NULL, operand[i], &a->attr, NULL};
+    const struct glia_call fill = {.out = operand[i], .attr = &a->attr};
     glia_op_full_.reference[a->type.dtype](&fill);
   }
   const glia_dtype key = n->op->key < 0 ? n->type.dtype : g->node[n->in[n->op->key]]->type.dtype;
   if (n->op->reference[key] == NULL) return false;
-  const struct glia_call c = {n->n_in, operand, {&y, 1, &n->type}, &n->attr, NULL};
+  const struct glia_call c = {
+      .n_in = n->n_in, .in = operand, .out = {&y, 1, &n->type}, .attr = &n->attr};
   n->op->reference[key](&c);
   switch (n->type.dtype) {
 #define X(NAME, name, ctype, bytes, is_float)                                                      \

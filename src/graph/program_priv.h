@@ -69,7 +69,8 @@ struct unit {
   struct ref *in;
   struct ref out;
   size_t scratch_bytes;
-  int64_t n; /* elements of a group */
+  const void *plan; /* of the kernel */
+  int64_t n;        /* elements of a group */
   int n_steps, n_regs;
   struct tile_step *step; /* NULL: not a group */
   struct loop *loop;      /* NULL: not a loop */

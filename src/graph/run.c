@@ -11,8 +11,12 @@ static void run_single(const struct unit *u, char *const *bases, void *scratch)
 
   for (int i = 0; i < u->n_in; i++)
     in[i] = (struct glia_operand){address(bases, u->in[i].at), u->in[i].n, u->in[i].type};
-  const struct glia_call c = {
-      u->n_in, in, {address(bases, u->out.at), u->out.n, u->out.type}, &u->node->attr, scratch};
+  const struct glia_call c = {.n_in = u->n_in,
+                              .in = in,
+                              .out = {address(bases, u->out.at), u->out.n, u->out.type},
+                              .attr = &u->node->attr,
+                              .scratch = scratch,
+                              .plan = u->plan};
   u->run(&c);
 }
 

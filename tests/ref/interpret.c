@@ -149,8 +149,11 @@ static void run_node(const struct glia_graph *g, const struct glia_node *n, void
   }
   const glia_dtype key = n->op->key < 0 ? n->type.dtype : in[n->op->key].type->dtype;
   const struct glia_operand out = {at[n->id], glia_type_count(&n->type), &n->type};
-  const struct glia_call c = {n->n_in, in, out, &n->attr, NULL};
+  void *scratch = n->op->scratch == NULL ? NULL : malloc(n->op->scratch(g, n) + 1);
+  const struct glia_call c = {
+      .n_in = n->n_in, .in = in, .out = out, .attr = &n->attr, .scratch = scratch};
   n->op->reference[key](&c);
+  free(scratch);
 }
 
 struct interpretation interpret(const struct glia_graph *g, void *const *input, void *const *state,
