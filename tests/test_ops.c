@@ -2,6 +2,7 @@
  *
  * Tolerances. Derivatives against central differences with step 1e-5: the truncation error is 1e-5^2 / 6 times a third
  * derivative, the rounding error 1e-16 / 1e-5 times the value, so 1e-7 of the largest element leaves two digits.
+ * A surrogate's first derivative is compared with differences of its stated stand-in; all other statements hold for it as they are.
  * Identities between rules hold up to the order of additions: 1e-12. float32 against float64 on the same inputs: a few ulp of a
  * few operations, 2e-6.
  */
@@ -166,6 +167,8 @@ static void every_operator_is_sampled_and_has_its_rules(void)
     check(cases > 0, &t, "cases", cases, 1);
     check(op->infer != NULL && (op->vmap != NULL || op->n_in == 0), &t, "shape and batching rule",
           0, 1);
+    check((op->derivative == GLIA_DERIVATIVE_SURROGATE) == (op->stand_in != NULL), &t,
+          "a surrogate states what stands in", 0, 1);
     if (op->derivative == GLIA_DERIVATIVE_NONE)
       check(op->vjp == NULL && op->jvp == NULL, &t, "no rules without a derivative", 0, 1);
     else
@@ -246,7 +249,7 @@ static void float32_is_float64_rounded(void) { each(GLIA_F32, compare_single); }
 struct derivatives {
   int n;                         /* differentiable inputs */
   glia_value x[GLIA_MAX_IN + 1]; /* and w at x[n] */
-  glia_value w, phi;             /* phi = <w, y> */
+  glia_value w, phi;             /* phi = <w, y>, y's stand-in for a surrogate */
   glia_value dx[GLIA_MAX_IN];    /* dphi / dx */
   glia_value psi;                /* sum_i <r_i, dx_i>, GLIA_NONE when all are zero */
   glia_value r[GLIA_MAX_IN];
@@ -257,6 +260,12 @@ static glia_value dot(struct glia_graph *g, glia_value a, glia_value b)
   return glia_reduce_sum(g, glia_mul(g, a, b), -1, NULL, false);
 }
 
+/* The value whose derivative the rules claim to be. */
+static glia_value stand_in(const struct trial *t)
+{
+  return t->op->stand_in == NULL ? t->y : t->op->stand_in(glia_graph_node(t->g, t->y));
+}
+
 static struct derivatives derive(struct trial *t)
 {
   struct derivatives d = {.psi = GLIA_NONE};
@@ -265,7 +274,7 @@ static struct derivatives derive(struct trial *t)
     if (t->s.in[i].differentiable) d.x[d.n++] = t->s.in[i].value;
   d.w = fresh(t, "w", 0, *type_of(t, t->y));
   d.x[d.n] = d.w;
-  d.phi = dot(t->g, d.w, t->y);
+  d.phi = dot(t->g, d.w, stand_in(t));
   glia_vjp(t->g, 1, &t->y, &d.w, d.n, d.x, d.dx);
   for (int i = 0; i < d.n; i++) {
     if (d.dx[i] == GLIA_NONE) continue;
@@ -508,6 +517,7 @@ static bool keeps_nan_apart(const struct glia_op *op)
   static const char *const names[] = {
       "argmax",      "compare",  "select", /* the result is an index, a truth value, or a choice */
       "concat",      "gather",   "pad",    /* other elements stand beside it */
+      "stand_in",                          /* of two operands the value is one's */
       "conv",        "resample",           /* windows may meet zeros alone; rows may be left out */
       "scatter_add", "random",   "iota",   "spmm", "sddmm", /* rows that are not there */
   };

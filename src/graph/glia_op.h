@@ -72,6 +72,8 @@ struct glia_op {
   glia_value (*vmap)(struct glia_graph *g, const struct glia_node *y, int64_t size,
                      const glia_value *in, const bool *batched);
   glia_derivative derivative;
+  /** The value whose derivative the rules are, of a surrogate; NULL: the node itself. */
+  glia_value (*stand_in)(const struct glia_node *y);
   /** Naive C, by element type of `key`; NULL = type not supported. The oracle in every test of a faster one. */
   void (*reference[GLIA_DTYPE_COUNT_])(const struct glia_call *c);
   /** Bytes that the reference kernel works in; NULL: none. */

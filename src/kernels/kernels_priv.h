@@ -8,4 +8,14 @@
 bool glia_conv_pick_(const struct glia_graph *g, const struct glia_node *n,
                      struct glia_kernel_choice *out);
 
+/* FFTW, for a node `fft`; LAPACK, for the operators of dense linear algebra: false for any other node. */
+bool glia_fft_pick_(const struct glia_graph *g, const struct glia_node *n,
+                    struct glia_kernel_choice *out);
+bool glia_dense_pick_(const struct glia_graph *g, const struct glia_node *n,
+                      struct glia_kernel_choice *out);
+
+/* Products of int8, for a node `matmul` of such. */
+bool glia_int8_pick_(const struct glia_graph *g, const struct glia_node *n,
+                     struct glia_kernel_choice *out);
+
 #endif

@@ -27,6 +27,10 @@ GLIA_API glia_value glia_sin(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_cos(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_erf(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_atan(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_sinh(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_cosh(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_asinh(struct glia_graph *g, glia_value x);
+GLIA_API glia_value glia_acosh(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_expm1(struct glia_graph *g, glia_value x);    /* e^x - 1 */
 GLIA_API glia_value glia_log1p(struct glia_graph *g, glia_value x);    /* ln(1 + x) */
 GLIA_API glia_value glia_softplus(struct glia_graph *g, glia_value x); /* ln(1 + e^x) */
@@ -48,6 +52,9 @@ GLIA_API glia_value glia_clamp(struct glia_graph *g, glia_value x, double lo, do
 /** x as another element type: floats round to nearest; float to integer truncates and saturates, NaN gives 0; integers
  *  wrap; to bool is x != 0. The derivative passes between floats. */
 GLIA_API glia_value glia_cast(struct glia_graph *g, glia_value x, glia_dtype dtype);
+/** value, with the derivative of surrogate: glia_stand_in(g, glia_round(g, x), x) passes gradients through a rounding.
+ *  Source: bengio2013. */
+GLIA_API glia_value glia_stand_in(struct glia_graph *g, glia_value value, glia_value surrogate);
 /** x, through which no derivative passes. */
 GLIA_API glia_value glia_stop_gradient(struct glia_graph *g, glia_value x);
 
@@ -58,6 +65,12 @@ GLIA_API glia_value glia_mul(struct glia_graph *g, glia_value a, glia_value b);
 GLIA_API glia_value glia_div(struct glia_graph *g, glia_value a, glia_value b);
 /** a^b, a > 0 unless b is constant. */
 GLIA_API glia_value glia_pow(struct glia_graph *g, glia_value a, glia_value b);
+/** Angle of the point (b, a), in [-pi, pi]. */
+GLIA_API glia_value glia_atan2(struct glia_graph *g, glia_value a, glia_value b);
+/** What a / b, cut to a whole number, leaves of a: exact, of a's sign. */
+GLIA_API glia_value glia_fmod(struct glia_graph *g, glia_value a, glia_value b);
+/** ln(e^a + e^b) */
+GLIA_API glia_value glia_logaddexp(struct glia_graph *g, glia_value a, glia_value b);
 /** Larger and smaller; a NaN wins; at a tie the derivative goes to a. */
 GLIA_API glia_value glia_max(struct glia_graph *g, glia_value a, glia_value b);
 GLIA_API glia_value glia_min(struct glia_graph *g, glia_value a, glia_value b);
@@ -107,7 +120,8 @@ GLIA_API glia_value glia_reduce_max(struct glia_graph *g, glia_value x, int n_ax
 /** Index (i32) of the first largest along the last axis: [..., n] -> [...]. */
 GLIA_API glia_value glia_argmax(struct glia_graph *g, glia_value x);
 
-/** Batched product op(a) op(b): a [..., m, k] or its transpose, b [..., k, n] or its transpose, leading axes equal -> [..., m, n]. */
+/** Batched product op(a) op(b): a [..., m, k] or its transpose, b [..., k, n] or its transpose, leading axes equal -> [..., m, n].
+ *  Floats of one type; or both i8, then the result is i32 (k up to 131,071, so that nothing overflows), without derivative. */
 GLIA_API glia_value glia_matmul(struct glia_graph *g, glia_value a, glia_value b, bool transpose_a,
                                 bool transpose_b);
 

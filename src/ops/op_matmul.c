@@ -1,5 +1,10 @@
-/* matmul: y = op(a) op(b) over the last two axes, op the identity or the transpose; leading axes are a batch. */
+/* matmul: y = op(a) op(b) over the last two axes, op the identity or the transpose; leading axes are a batch. Floats, or int8
+ * with an int32 result. */
 #include "op_priv.h"
+
+enum {
+  LONGEST_INT8 = INT32_MAX / (128 * 128)
+}; /* products of int8 that an int32 holds in any case */
 
 /* attr.i: transpose a, transpose b */
 static glia_status infer(const struct glia_graph *g, struct glia_node *n)
@@ -8,13 +13,18 @@ static glia_status infer(const struct glia_graph *g, struct glia_node *n)
   const int r = a->rank;
   const bool ta = n->attr.i[0] != 0, tb = n->attr.i[1] != 0;
   char x[GLIA_TEXT_], y[GLIA_TEXT_];
-  bool fits = glia_dtype_is_float(a->dtype) && a->dtype == b->dtype && r >= 2 && b->rank == r;
+  bool fits = (glia_dtype_is_float(a->dtype) || a->dtype == GLIA_I8) && a->dtype == b->dtype &&
+              r >= 2 && b->rank == r;
 
   for (int k = 0; fits && k < r - 2; k++) fits = a->dim[k] == b->dim[k];
   fits = fits && a->dim[ta ? r - 2 : r - 1] == b->dim[tb ? r - 1 : r - 2];
   GLIA_CHECK(fits, GLIA_E_SHAPE, "matmul of %s%s and %s%s", glia_type_text(a, x, sizeof x),
              ta ? " transposed" : "", glia_type_text(b, y, sizeof y), tb ? " transposed" : "");
+  GLIA_CHECK(a->dtype != GLIA_I8 || a->dim[ta ? r - 2 : r - 1] <= LONGEST_INT8, GLIA_E_SHAPE,
+             "matmul of %s: more than %d products of int8 may overflow",
+             glia_type_text(a, x, sizeof x), LONGEST_INT8);
   n->type = *a;
+  if (a->dtype == GLIA_I8) n->type.dtype = GLIA_I32;
   n->type.dim[r - 2] = a->dim[ta ? r - 1 : r - 2];
   n->type.dim[r - 1] = b->dim[tb ? r - 2 : r - 1];
   return GLIA_OK;
@@ -131,13 +141,39 @@ enum { TILE = 128 };
   }
 GLIA_EACH_FLOAT(KERNEL)
 
+static void reference_i8(const struct glia_call *c)
+{
+  const struct glia_type *t = c->in[0].type;
+  const bool ta = c->attr->i[0] != 0, tb = c->attr->i[1] != 0;
+  const int64_t m = c->out.type->dim[t->rank - 2], n = c->out.type->dim[t->rank - 1];
+  const int64_t k = t->dim[ta ? t->rank - 2 : t->rank - 1], batch = c->out.n / (m * n);
+  const int8_t *a = c->in[0].data, *b = c->in[1].data;
+  int32_t *y = c->out.data;
+
+  for (int64_t s = 0; s < batch; s++, a += m * k, b += k * n)
+    for (int64_t i = 0; i < m; i++)
+      for (int64_t j = 0; j < n; j++, y++) {
+        *y = 0;
+        for (int64_t p = 0; p < k; p++)
+          *y += a[ta ? p * m + i : i * k + p] * b[tb ? j * k + p : p * n + j];
+      }
+}
+
 static glia_value sample(struct glia_sample *s, int k)
 {
   const bool ta = (k & 1) != 0, tb = (k & 2) != 0;
   const int64_t a[] = {3, 4}, at[] = {4, 3}, b[] = {4, 2}, bt[] = {2, 4};
   const int64_t a3[] = {2, 3, 4}, b3[] = {2, 4, 2};
 
-  if (k > 4) return GLIA_NONE;
+  if (k > 8) return GLIA_NONE;
+  if (k > 4) { /* int8, past the edges of every block; the extremes of its range among them */
+    const glia_value x = glia_sample_int(
+        s, GLIA_I8, 2, ta ? (int64_t[]){37, 5} : (int64_t[]){5, 37}, INT8_MIN, INT8_MAX);
+    return glia_matmul(s->g, x,
+                       glia_sample_int(s, GLIA_I8, 2, tb ? (int64_t[]){6, 37} : (int64_t[]){37, 6},
+                                       INT8_MIN, INT8_MAX),
+                       ta, tb);
+  }
   if (k == 4) {
     const glia_value x = glia_sample_real(s, 3, a3, -1.0, 1.0);
     return glia_matmul(s->g, x, glia_sample_real(s, 3, b3, -1.0, 1.0), false, false);
@@ -154,7 +190,7 @@ const struct glia_op glia_op_matmul_ = {
     .vjp = vjp,
     .jvp = jvp,
     .vmap = vmap,
-    .reference = GLIA_FLOATS(reference),
+    .reference = {[GLIA_F32] = reference_f32, [GLIA_F64] = reference_f64, [GLIA_I8] = reference_i8},
     .sample = sample,
 };
 
