@@ -201,12 +201,12 @@ static glia_value part(struct glia_graph *g, glia_value x, int back, int64_t fro
   return glia_slice(g, x, start, stop, step);
 }
 
-glia_value glia_rows_(struct glia_graph *g, glia_value x, int64_t from, int64_t to)
+glia_value glia_some_rows_(struct glia_graph *g, glia_value x, int64_t from, int64_t to)
 {
   return part(g, x, 2, from, to);
 }
 
-glia_value glia_columns_(struct glia_graph *g, glia_value x, int64_t from, int64_t to)
+glia_value glia_some_columns_(struct glia_graph *g, glia_value x, int64_t from, int64_t to)
 {
   return part(g, x, 1, from, to);
 }
@@ -253,8 +253,8 @@ void glia_svd(struct glia_graph *g, glia_value a, glia_value *u, glia_value *s, 
       glia_sub(g, glia_constant(g, (double)(m + n - 1)), glia_iota(g, place, place.rank - 1));
   const glia_value columns =
       glia_mul(g, glia_take_along(g, x, back), glia_constant(g, 1.41421356237309504880));
-  if (u != NULL) *u = glia_rows_(g, columns, 0, m);
-  if (v != NULL) *v = glia_rows_(g, columns, m, m + n);
+  if (u != NULL) *u = glia_some_rows_(g, columns, 0, m);
+  if (v != NULL) *v = glia_some_rows_(g, columns, m, m + n);
   place.rank--;
   place.dim[place.rank - 1] = k;
   if (s != NULL)

@@ -22,8 +22,8 @@ glia_value glia_on_diagonal_(struct glia_graph *g, glia_value x);
 glia_value glia_diagonal_(struct glia_graph *g, glia_value x);
 
 /* Rows or columns from .. to - 1. */
-glia_value glia_rows_(struct glia_graph *g, glia_value x, int64_t from, int64_t to);
-glia_value glia_columns_(struct glia_graph *g, glia_value x, int64_t from, int64_t to);
+glia_value glia_some_rows_(struct glia_graph *g, glia_value x, int64_t from, int64_t to);
+glia_value glia_some_columns_(struct glia_graph *g, glia_value x, int64_t from, int64_t to);
 
 /* x [..., n] as [..., 1, n] and [..., n, 1]; [..., 1, n] as [..., n]. */
 glia_value glia_as_row_(struct glia_graph *g, glia_value x);

@@ -15,8 +15,8 @@ static void parts(struct glia_graph *g, glia_value y, glia_value *w, glia_value 
 {
   const int64_t n = glia_type_of_(g, y)->dim[glia_type_of_(g, y)->rank - 1];
 
-  *w = glia_from_row_(g, glia_rows_(g, y, 0, 1));
-  *v = glia_rows_(g, y, 1, n + 1);
+  *w = glia_from_row_(g, glia_some_rows_(g, y, 0, 1));
+  *v = glia_some_rows_(g, y, 1, n + 1);
 }
 
 /* f[i, j] = 1 / (w[j] - w[i]); 0 where both agree to n eps times the largest: no derivative passes between the vectors of one

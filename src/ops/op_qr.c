@@ -19,8 +19,8 @@ static void parts(struct glia_graph *g, glia_value y, glia_value *q, glia_value 
   const struct glia_type *t = glia_type_of_(g, y);
   const int64_t rows = t->dim[t->rank - 2], n = t->dim[t->rank - 1];
 
-  *q = glia_rows_(g, y, 0, rows - n);
-  *r = glia_rows_(g, y, rows - n, rows);
+  *q = glia_some_rows_(g, y, 0, rows - n);
+  *r = glia_some_rows_(g, y, rows - n, rows);
 }
 
 /* x r^-1 = (r^-T x^T)^T */
