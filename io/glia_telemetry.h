@@ -31,6 +31,12 @@ GLIA_API GLIA_NODISCARD glia_status glia_telemetry_add_node(struct glia_telemetr
                                                             const char *const *names,
                                                             const char *const *units, int *out);
 
+/** Add a node with all its samples at once: time_ns [n], values [n, n_metrics], packed. For conversions; nothing of it stays in
+ *  memory. Errors: as glia_telemetry_add_node. */
+GLIA_API GLIA_NODISCARD glia_status glia_telemetry_put_node(
+    struct glia_telemetry_writer *w, const char *name, int n_metrics, const char *const *names,
+    const char *const *units, int64_t n, const int64_t *time_ns, const float *values);
+
 /** A text about a node, /nodes/<name>/<what>, such as its topology. Once per node and `what`. Errors: GLIA_E_IO. */
 GLIA_API GLIA_NODISCARD glia_status glia_telemetry_text(struct glia_telemetry_writer *w, int node,
                                                         const char *what, const char *text);

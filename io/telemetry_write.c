@@ -260,6 +260,54 @@ static glia_status write_whole(struct glia_telemetry_writer *w, const char *path
   return st == GLIA_OK ? glia_h5_out_check_(&w->out) : st;
 }
 
+/* Rows in one chunk, or in chunks of a megabyte. */
+static glia_status put_array(struct glia_telemetry_writer *w, const char *path, glia_dtype dtype,
+                             const struct glia_type *row, int64_t n, size_t row_bytes,
+                             const void *data)
+{
+  const int64_t fit = (int64_t)(PACKED_CHUNK_BYTES / row_bytes) + 1;
+  hid_t d = -1;
+
+  GLIA_TRY(glia_h5_rows_create_(w->out.file, path, glia_h5_type_(dtype), row, n, n < fit ? n : fit,
+                                true, &d));
+  const glia_status st = glia_h5_rows_write_(d, path, glia_h5_type_(dtype), row, 0, n, false, data);
+  glia_h5_close_(&d);
+  return st;
+}
+
+static glia_status put_node(struct glia_telemetry_writer *w, const char *name, int n_metrics,
+                            const char *const *names, const char *const *units, int64_t n,
+                            const int64_t *time_ns, const float *values)
+{
+  const struct glia_type scalar = glia_type_make(GLIA_I64, 0, NULL);
+  const struct glia_type row = glia_type_make(GLIA_F32, 1, (int64_t[]){n_metrics});
+  char path[600];
+
+  GLIA_TRY(put_array(w, path_of(path, "nodes", name, "time"), GLIA_I64, &scalar, n, sizeof *time_ns,
+                     time_ns));
+  GLIA_TRY(put_array(w, path_of(path, "nodes", name, "values"), GLIA_F32, &row, n,
+                     (size_t)n_metrics * sizeof *values, values));
+  GLIA_TRY(
+      glia_h5_texts_write_(w->out.file, path_of(path, "nodes", name, "names"), n_metrics, names));
+  GLIA_TRY(
+      glia_h5_texts_write_(w->out.file, path_of(path, "nodes", name, "units"), n_metrics, units));
+  return glia_h5_out_check_(&w->out);
+}
+
+glia_status glia_telemetry_put_node(struct glia_telemetry_writer *w, const char *name,
+                                    int n_metrics, const char *const *names,
+                                    const char *const *units, int64_t n, const int64_t *time_ns,
+                                    const float *values)
+{
+  GLIA_CHECK(good_name(name), GLIA_E_ARGUMENT, "'%s' cannot name a node", name);
+  GLIA_CHECK(n_metrics >= 1 && n_metrics <= METRICS_MAX && n >= 1, GLIA_E_ARGUMENT,
+             "node %s has %lld samples of %d metrics", name, (long long)n, n_metrics);
+  glia_h5_lock_();
+  const glia_status st = put_node(w, name, n_metrics, names, units, n, time_ns, values);
+  glia_h5_unlock_();
+  return st;
+}
+
 glia_status glia_telemetry_labels(struct glia_telemetry_writer *w, int node, int64_t n,
                                   const int8_t *label)
 {

@@ -31,6 +31,9 @@ GLIA_API void glia_rates_set_clock(struct glia_rates *rates, int64_t column, int
 GLIA_API void glia_rates_convert(struct glia_rates *rates, int64_t monotonic_ns, int64_t epoch,
                                  const double *in, float *out);
 
+/** Give `to`, a converter of more columns, the last row of `from`, so that no rate is lost when columns are added at the end. */
+GLIA_API void glia_rates_carry(struct glia_rates *to, const struct glia_rates *from);
+
 /** Forget the last row, so that the next is the first. */
 GLIA_API void glia_rates_reset(struct glia_rates *rates);
 

@@ -79,6 +79,18 @@ void glia_rates_convert(struct glia_rates *rates, int64_t monotonic_ns, int64_t 
   rates->fresh = false;
 }
 
+void glia_rates_carry(struct glia_rates *to, const struct glia_rates *from)
+{
+  const int64_t n = from->n < to->n ? from->n : to->n;
+
+  memcpy(to->last, from->last, (size_t)n * sizeof *to->last);
+  memcpy(to->held, from->held, (size_t)n * sizeof *to->held);
+  for (int64_t i = n; i < to->n; i++) to->last[i] = (double)GLIA_MISSING;
+  to->last_ns = from->last_ns;
+  to->epoch = from->epoch;
+  to->fresh = from->fresh;
+}
+
 void glia_rates_reset(struct glia_rates *rates) { rates->fresh = true; }
 
 const char *glia_rates_unit(const struct glia_metric *metric, char *out, size_t size)

@@ -56,6 +56,7 @@ owner 'cblas\.h|dnnl' 'src/kernels'
 owner 'petsc|slepc' 'src/analysis src/pde'
 owner 'yaml\.h' 'src/core'
 owner 'cairo' 'io'
+owner 'microhttpd|curl/|hwloc' 'monitoring'
 
 # Every source named in the code is in the bibliography.
 for key in $(sed -n 's/.*\.source = "\([a-z0-9]*\)".*/\1/p; s/.*Source: \([a-z]*[0-9][0-9][0-9][0-9]\).*/\1/p' $sources | sort -u); do

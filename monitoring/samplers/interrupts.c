@@ -5,8 +5,18 @@
 /* Name in the file, help; DEVICES comes last: all lines that begin with a number. */
 #define TYPES(X)                                                                                   \
   X("NMI")                                                                                         \
-  X("LOC") X("PMI") X("IWI") X("RES") X("CAL") X("TLB") X("TRM") X("THR") X("DFR") X("MCE")        \
-      X("ERR") X("MIS")
+  X("LOC")                                                                                         \
+  X("PMI")                                                                                         \
+  X("IWI")                                                                                         \
+  X("RES")                                                                                         \
+  X("CAL")                                                                                         \
+  X("TLB")                                                                                         \
+  X("TRM")                                                                                         \
+  X("THR")                                                                                         \
+  X("DFR")                                                                                         \
+  X("MCE")                                                                                         \
+  X("ERR")                                                                                         \
+  X("MIS")
 
 static const char *const keys[] = {
 #define X(type) type ":",

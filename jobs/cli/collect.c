@@ -1,0 +1,279 @@
+/* glia collect: scrape agents and exporters, store what they say, serve it. */
+#include "cli.h"
+#include "glia_collect.h"
+#include "glia_log.h"
+#include "glia_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct glia_option options[] = {
+    {.name = "store",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "DIR",
+     .help = "folder to keep what nodes say in; made if need be; required"},
+    {.name = "nodes",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FILE",
+     .help = "lines 'NAME URL' or 'URL'; # begins a comment"},
+    {.name = "slurm",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "the nodes that sinfo names, each with an agent on port 9777"},
+    {.name = "listen",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "ADDR:PORT",
+     .help = "serve /metrics and the JSON API there"},
+    {.name = "period",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "P",
+     .help = "time between scrapes of a node (1 s)"},
+    {.name = "timeout",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "T",
+     .help = "longest time for one scrape (10 s)"},
+    {.name = "segment",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "T",
+     .help = "how much time one HDF5 file holds (10 min); memory holds it meanwhile"},
+    {.name = "keep",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FULL 1M 10M",
+     .words = 3,
+     .help = "how long to keep full rows, 1-minute and 10-minute bins (2-00:00:00 30d 730d)"},
+    {.name = "token-file",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F",
+     .help = "sent to agents, and wanted from whoever asks us beyond the loopback"},
+    {.name = "ca",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F",
+     .help = "PEM of the CA that signed the agents' certificates"},
+    {.name = "for",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "T",
+     .help = "end after this time (default: until Ctrl-C or SIGTERM)"},
+    {.name = "plan",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "print what disk, memory and network it would take, and end"},
+    {.name = "metrics",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 1,
+     .hi = 65536,
+     .help = "with --plan: metrics of a node (300)"},
+    {0},
+};
+
+/* ---- the plan */
+
+struct plan {
+  double nodes, metrics, period_s, segment_s, keep_s[3];
+  double disk_bytes[3], memory_bytes, network_bytes_per_s, journal_bytes_per_s;
+};
+
+/* Sizes without compression, which saves about a half (sealed files are shuffled and deflated). */
+static void make_plan(struct plan *p)
+{
+  static const double bin_s[] = {0.0, 60.0, 600.0};
+  const double rows_per_s = p->nodes / p->period_s;
+  const double row = 4.0 * p->metrics + 8.0;
+
+  for (int i = 0; i < 3; i++)
+    p->disk_bytes[i] = i == 0 ? rows_per_s * row * p->keep_s[0]
+                              : p->nodes * p->keep_s[i] / bin_s[i] * (12.0 * p->metrics + 8.0);
+  p->journal_bytes_per_s = rows_per_s * (row + 50.0);
+  p->memory_bytes = 2.0 * rows_per_s * row * p->segment_s + p->nodes * p->metrics * 300.0;
+  p->network_bytes_per_s =
+      rows_per_s * (8.0 * (p->metrics + 2.0) + 80.0 + 500.0); /* head and HTTP */
+}
+
+static glia_status print_plan(struct glia_args *args, struct plan *p)
+{
+  char text[5][32];
+  const double size[] = {p->disk_bytes[0], p->disk_bytes[1], p->disk_bytes[2], p->memory_bytes,
+                         p->network_bytes_per_s};
+
+  for (int i = 0; i < 5; i++) glia_format_size((int64_t)size[i], text[i], sizeof text[i]);
+  glia_cli_print(args,
+                 "%g nodes of %g metrics each %g s:\n"
+                 "disk     full rows %s, 1-minute bins %s, 10-minute bins %s, before compression\n"
+                 "memory   %s\n"
+                 "network  %s/s\n",
+                 p->nodes, p->metrics, p->period_s, text[0], text[1], text[2], text[3], text[4]);
+  return glia_cli_json(
+      args, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "nodes", p->nodes, "metrics",
+                      p->metrics, "disk_full_bytes", p->disk_bytes[0], "disk_1m_bytes",
+                      p->disk_bytes[1], "disk_10m_bytes", p->disk_bytes[2], "memory_bytes",
+                      p->memory_bytes, "network_bytes_per_s", p->network_bytes_per_s,
+                      "journal_bytes_per_s", p->journal_bytes_per_s));
+}
+
+/* ---- nodes */
+
+/* Lines of nodes that sinfo names, as a file that glia_collect_nodes_of_file reads. sinfo has 20 s: its controller may hang. */
+static glia_status nodes_of_slurm(struct glia_collect *c)
+{
+  char name[256], url[300];
+  glia_status st = GLIA_OK;
+  int n = 0;
+  FILE *f = popen("timeout 20 sinfo --noheader --Node --format=%N | sort -u", "r");
+
+  GLIA_CHECK(f != NULL, GLIA_E_IO, "sinfo: %s", strerror(errno));
+  while (st == GLIA_OK && fgets(name, sizeof name, f) != NULL) {
+    name[strcspn(name, " \r\n")] = '\0';
+    if (name[0] == '\0') continue;
+    snprintf(url, sizeof url, "http://%s:9777", name);
+    st = glia_collect_node(c, name, url);
+    n++;
+  }
+  pclose(f);
+  GLIA_TRY(st);
+  GLIA_CHECK(n > 0, GLIA_E_UNSUPPORTED, "sinfo names no node within 20 s: is SLURM there?");
+  return GLIA_OK;
+}
+
+static glia_status add_nodes(const struct glia_args *args, struct glia_collect *c)
+{
+  const char *file = glia_args_text(args, "nodes", NULL);
+
+  if (file != NULL) GLIA_TRY(glia_collect_nodes_of_file(c, file));
+  if (glia_args_has(args, "slurm")) GLIA_TRY(nodes_of_slurm(c));
+  for (int i = 0; i < args->n_words; i++) {
+    char name[256];
+    const char *at = strstr(args->word[i], "://");
+    at = at != NULL ? at + 3 : args->word[i];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "/"), at);
+    GLIA_TRY(glia_collect_node(c, name, args->word[i]));
+  }
+  return GLIA_OK;
+}
+
+static double count_nodes(const struct glia_args *args)
+{
+  const char *file = glia_args_text(args, "nodes", NULL);
+  double n = (double)args->n_words;
+  char line[2048], word[2048];
+  FILE *f = file != NULL ? fopen(file, "r") : NULL;
+
+  while (f != NULL && fgets(line, sizeof line, f) != NULL)
+    n += sscanf(line, " %2047[^# \t\r\n]", word) == 1;
+  if (f != NULL) fclose(f);
+  return n;
+}
+
+/* ---- the run */
+
+static glia_status read_token(const char *path, char *out, size_t size)
+{
+  FILE *f = fopen(path, "r");
+
+  GLIA_CHECK(f != NULL, GLIA_E_CONFIG, "%s: %s", path, strerror(errno));
+  const bool good = fgets(out, (int)size, f) != NULL;
+  fclose(f);
+  GLIA_CHECK(good, GLIA_E_CONFIG, "%s: expected a token on its first line", path);
+  out[strcspn(out, "\r\n")] = '\0';
+  return GLIA_OK;
+}
+
+static glia_status report(struct glia_args *args, const struct glia_collect_result *r)
+{
+  glia_cli_print(
+      args,
+      "%lld nodes, %lld rows stored (%lld found in the journal), %lld lost, %lld of %lld "
+      "scrapes failed, %lld restarts; a sample was on the disk after %.2f s at most\n",
+      (long long)r->nodes, (long long)r->rows, (long long)r->store.replayed,
+      (long long)r->lost_rows, (long long)r->failures, (long long)r->scrapes,
+      (long long)r->restarts, r->latency_max_s);
+  return glia_cli_json(
+      args,
+      json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}",
+                "nodes", (json_int_t)r->nodes, "rows", (json_int_t)r->rows, "values",
+                (json_int_t)r->values, "replayed", (json_int_t)r->store.replayed, "lost_rows",
+                (json_int_t)r->lost_rows, "gap_rows", (json_int_t)r->gap_rows, "scrapes",
+                (json_int_t)r->scrapes, "failures", (json_int_t)r->failures, "late",
+                (json_int_t)r->late, "restarts", (json_int_t)r->restarts, "files",
+                (json_int_t)r->store.sealed, "latency_max_s", r->latency_max_s, "latency_mean_s",
+                r->store.latency_mean_s, "wall_s", r->wall_s, "cpu_s", r->cpu_s));
+}
+
+static glia_status collect(struct glia_args *args, struct glia_collect_options *o)
+{
+  struct glia_collect *c = NULL;
+  struct glia_collect_result result = {0};
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(glia_collect_open(o, &c));
+  GLIA_TRY_TO(done, st, add_nodes(args, c));
+  glia_log(GLIA_LOG_INFO, "collect", "listening", "port=%d", glia_collect_port(c));
+  glia_stop_catch();
+  st = glia_collect_run(c, glia_args_duration(args, "for", 0.0), &result);
+
+done:;
+  const glia_status closed = glia_collect_close(&c);
+  if (st != GLIA_OK) return st;
+  GLIA_TRY(closed);
+  return report(args, &result);
+}
+
+static glia_status read_keep(const struct glia_args *args, double keep_s[3])
+{
+  const char *const *word = glia_args_words(args, "keep");
+
+  for (int i = 0; word != NULL && i < 3; i++)
+    GLIA_CHECK(glia_parse_duration(word[i], &keep_s[i]) == GLIA_OK && keep_s[i] > 0.0, GLIA_E_USAGE,
+               "--keep %s: expected a duration", word[i]);
+  return GLIA_OK;
+}
+
+static glia_status run(struct glia_args *args)
+{
+  struct plan plan = {.nodes = count_nodes(args),
+                      .metrics = (double)glia_args_int(args, "metrics", 300),
+                      .period_s = glia_args_duration(args, "period", 1.0),
+                      .segment_s = glia_args_duration(args, "segment", 600.0),
+                      .keep_s = {2 * 86400.0, 30 * 86400.0, 730 * 86400.0}};
+  char token[1024] = "";
+  const char *token_file = glia_args_text(args, "token-file", NULL);
+
+  GLIA_CHECK(plan.period_s >= 0.1, GLIA_E_USAGE, "--period %g s: 0.1 s or more", plan.period_s);
+  GLIA_CHECK(plan.segment_s >= 1.0, GLIA_E_USAGE, "--segment %g s: 1 s or more", plan.segment_s);
+  GLIA_CHECK(plan.nodes > 0.0 || glia_args_has(args, "slurm"), GLIA_E_USAGE,
+             "no nodes: give --nodes FILE, --slurm or addresses");
+  GLIA_TRY(read_keep(args, plan.keep_s));
+  make_plan(&plan);
+  if (glia_args_has(args, "plan")) return print_plan(args, &plan);
+  GLIA_CHECK(glia_args_has(args, "store"), GLIA_E_USAGE, "--store DIR is missing");
+  if (token_file != NULL) GLIA_TRY(read_token(token_file, token, sizeof token));
+  struct glia_collect_options o = {
+      .period_s = plan.period_s,
+      .timeout_s = glia_args_duration(args, "timeout", 10.0),
+      .token = token_file != NULL ? token : NULL,
+      .ca_file = glia_args_text(args, "ca", NULL),
+      .store = {.path = glia_args_text(args, "store", NULL), .segment_s = plan.segment_s},
+      .http = {.listen = glia_args_text(args, "listen", NULL), .token_file = token_file},
+      .stop = glia_stop_requested};
+  memcpy(o.store.keep_s, plan.keep_s, sizeof o.store.keep_s);
+  return collect(args, &o);
+}
+
+const struct glia_command glia_command_collect_ = {
+    .name = "collect",
+    .summary = "scrape agents and exporters, store what they say, serve it",
+    .usage = "--store DIR (--nodes FILE | --slurm | ADDRESS ...) [--listen ADDR:PORT]",
+    .options = options,
+    .details =
+        "An address is an agent's, HOST:PORT, or any exporter's, http://HOST:PORT/metrics. Agents "
+        "keep "
+        "ten minutes and are asked for what came after the last row that is stored, so a collector "
+        "that was away loses nothing meanwhile.\n\n"
+        "Rows are in a journal within a second, and in HDF5 files of kind telemetry after each "
+        "segment: full, in bins of a minute and of ten minutes with their minima and maxima. After "
+        "a kill the "
+        "journal is read again.",
+    .example = "glia collect --store /var/lib/glia --nodes nodes.txt --listen 127.0.0.1:9778\n"
+               "glia collect --plan --nodes nodes.txt --metrics 300",
+    .run = run,
+    .max_words = -1,
+};

@@ -1,0 +1,359 @@
+/* The collector's loop; see glia_collect.h. One thread speaks to all nodes at once (libcurl's multi interface), each with a time limit of
+ * its own: who does not answer is waited for by nobody. */
+#include "collect_priv.h"
+
+#include "glia_log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { BODY_MAX = 16 << 20, URL_BYTES = 1024, LINE_BYTES = 2048, AT_ONCE = 4096 };
+static const double tick_s = 0.1;
+static const double connect_limit_s = 3.0;
+static const double longest_pause_s = 10.0; /* between attempts at a node that does not answer */
+
+static int64_t now_ns(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- nodes */
+
+static glia_status check_new(struct glia_collect *c, const char *name, const char *url)
+{
+  for (int64_t i = 0; i < c->n; i++)
+    GLIA_CHECK(strcmp(c->target[i]->name, name) != 0, GLIA_E_EXISTS, "node %s is listed twice",
+               name);
+  GLIA_CHECK(strlen(url) < URL_BYTES - 200, GLIA_E_ARGUMENT, "%s: too long an address", url);
+  GLIA_CHECK(strstr(url, "://") == NULL || strncmp(url, "http://", 7) == 0 ||
+                 strncmp(url, "https://", 8) == 0,
+             GLIA_E_ARGUMENT, "%s: expected http:// or https://", url);
+  if (c->n < c->n_room) return GLIA_OK;
+  const int64_t room = c->n_room > 0 ? 2 * c->n_room : 64;
+  struct glia_target **more = realloc(c->target, (size_t)room * sizeof(struct glia_target *));
+  GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "%lld nodes", (long long)room);
+  c->target = more;
+  c->n_room = room;
+  return GLIA_OK;
+}
+
+glia_status glia_collect_node(struct glia_collect *c, const char *name, const char *url)
+{
+  char full[URL_BYTES];
+
+  GLIA_TRY(check_new(c, name, url));
+  snprintf(full, sizeof full, "%s%s", strstr(url, "://") == NULL ? "http://" : "", url);
+  for (size_t n = strlen(full); n > 0 && full[n - 1] == '/'; n--) full[n - 1] = '\0';
+  struct glia_target *t = calloc(1, sizeof *t);
+  GLIA_CHECK(t != NULL, GLIA_E_MEMORY, "node %s", name);
+  c->target[c->n++] = t; /* closing frees it */
+  const size_t n = strlen(full);
+  t->kind =
+      n > 8 && strcmp(full + n - 8, "/metrics") == 0 ? GLIA_TARGET_EXPORTER : GLIA_TARGET_AGENT;
+  t->name = strdup(name);
+  t->url = strdup(full);
+  t->easy = curl_easy_init();
+  GLIA_CHECK(t->name != NULL && t->url != NULL && t->easy != NULL, GLIA_E_MEMORY, "node %s", name);
+  GLIA_TRY(glia_intake_create(&t->intake));
+  GLIA_TRY(glia_store_node(c->store, name, &t->node));
+  const struct glia_store_mark mark = glia_store_mark(c->store, t->node);
+  t->run = mark.run;
+  t->number = mark.number;
+  /* Nodes are spread over the period in a fixed way. */
+  t->due_s = glia_time_s() + c->options.period_s * fmod((double)c->n * 0.6180339887, 1.0);
+  return GLIA_OK;
+}
+
+/* "http://host:9777/x" to "host", "host:9100" for another port. */
+static void name_of_url(const char *url, char *out, size_t size)
+{
+  const char *at = strstr(url, "://");
+
+  at = at != NULL ? at + 3 : url;
+  snprintf(out, size, "%.*s", (int)strcspn(at, "/"), at);
+  const size_t n = strlen(out);
+  if (n > 5 && strcmp(out + n - 5, ":9777") == 0) out[n - 5] = '\0';
+}
+
+glia_status glia_collect_nodes_of_file(struct glia_collect *c, const char *path)
+{
+  char line[LINE_BYTES], first[LINE_BYTES], second[LINE_BYTES], name[256];
+  glia_status st = GLIA_OK;
+  int number = 0;
+  FILE *f = fopen(path, "r");
+
+  GLIA_CHECK(f != NULL, GLIA_E_MISSING, "%s: %s", path, strerror(errno));
+  while (st == GLIA_OK && fgets(line, sizeof line, f) != NULL) {
+    number++;
+    line[strcspn(line, "#\r\n")] = '\0';
+    const int words = sscanf(line, "%2047s %2047s", first, second);
+    if (words < 1) continue;
+    name_of_url(first, name, sizeof name);
+    st = words == 1 ? glia_collect_node(c, name, first) : glia_collect_node(c, first, second);
+    if (st != GLIA_OK) {
+      char why[512];
+      snprintf(why, sizeof why, "%s", glia_trace_message());
+      st = GLIA_FAIL(GLIA_E_DATA, "%s:%d: %s", path, number, why);
+    }
+  }
+  fclose(f);
+  GLIA_TRY(st);
+  GLIA_CHECK(c->n > 0, GLIA_E_DATA, "%s: no node in it; expected lines 'NAME URL'", path);
+  return GLIA_OK;
+}
+
+/* ---- one question */
+
+static size_t on_data(char *data, size_t size, size_t n, void *self)
+{
+  struct glia_target *t = self;
+
+  if (t->body.n + size * n > BODY_MAX) return 0; /* ends it with an error */
+  glia_buffer_add(&t->body, data, size * n);
+  return t->body.failed ? 0 : size * n;
+}
+
+static void make_url(const struct glia_target *t, char *out, size_t size)
+{
+  if (t->kind == GLIA_TARGET_EXPORTER)
+    snprintf(out, size, "%s", t->url);
+  else if (t->question == GLIA_TARGET_TOPOLOGY)
+    snprintf(out, size, "%s/topology", t->url);
+  else
+    snprintf(out, size, "%s/rows?run=%" PRIx64 "&schema=%" PRIx64 "&after=%" PRId64, t->url, t->run,
+             t->schema, t->number);
+}
+
+static glia_status ask(struct glia_collect *c, struct glia_target *t)
+{
+  const double limit_s = c->options.timeout_s > 0.0 ? c->options.timeout_s : 10.0;
+  char url[URL_BYTES];
+
+  t->question = t->kind == GLIA_TARGET_AGENT && !t->known ? GLIA_TARGET_TOPOLOGY : GLIA_TARGET_ROWS;
+  make_url(t, url, sizeof url);
+  t->body.n = 0;
+  t->body.failed = false;
+  CURL *e = t->easy;
+  curl_easy_setopt(e, CURLOPT_URL, url);
+  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);
+  curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+  curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(1e3 * limit_s));
+  curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(1e3 * fmin(limit_s, connect_limit_s)));
+  curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
+  curl_easy_setopt(e, CURLOPT_PROXY, "");
+  if (c->options.ca_file != NULL) curl_easy_setopt(e, CURLOPT_CAINFO, c->options.ca_file);
+  GLIA_CHECK(curl_multi_add_handle(c->multi, e) == CURLM_OK, GLIA_E_MEMORY, "cannot ask %s", url);
+  t->busy = true;
+  t->began_s = glia_time_s();
+  return GLIA_OK;
+}
+
+/* Who is due and not busy is asked; who is still busy when due again is late. */
+static glia_status ask_due(struct glia_collect *c, double now_s)
+{
+  if (glia_store_full(c->store))
+    return GLIA_OK; /* the disk is behind: agents keep their rows meanwhile */
+  for (int64_t i = 0; i < c->n; i++) {
+    struct glia_target *t = c->target[i];
+    if (now_s < t->due_s || t->busy) continue;
+    GLIA_TRY(ask(c, t));
+    const double period_s = c->options.period_s;
+    double next_s = t->due_s > 0.0 ? t->due_s + period_s : now_s + period_s;
+    if (next_s <= now_s) {
+      next_s = now_s + period_s;
+      t->late++;
+      c->result.late++;
+    }
+    if (t->in_a_row > 2) next_s = now_s + fmin(longest_pause_s, period_s * (double)t->in_a_row);
+    t->due_s = next_s;
+  }
+  return GLIA_OK;
+}
+
+static glia_status finish(struct glia_collect *c, struct glia_target *t, CURLcode code)
+{
+  const int64_t received_ns = now_ns();
+  long status = 0;
+  char why[160];
+
+  curl_multi_remove_handle(c->multi, t->easy);
+  t->busy = false;
+  t->scrapes++;
+  c->result.scrapes++;
+  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+  if (code == CURLE_OK && t->question == GLIA_TARGET_TOPOLOGY && status == 404) {
+    t->known = true;
+    t->due_s = 0.0;
+    return GLIA_OK;
+  }
+  if (code == CURLE_WRITE_ERROR)
+    snprintf(why, sizeof why, "more than %d MiB", BODY_MAX >> 20);
+  else if (code != CURLE_OK)
+    snprintf(why, sizeof why, "%s", curl_easy_strerror(code));
+  else
+    snprintf(why, sizeof why, "HTTP status %ld", status);
+  if (code != CURLE_OK || status != 200) {
+    glia_target_fail_(c, t, why);
+    return GLIA_OK;
+  }
+  const int64_t asked_ns = received_ns - (int64_t)(1e9 * (glia_time_s() - t->began_s));
+  return glia_target_take_(c, t, asked_ns, received_ns);
+}
+
+/* ---- the loop */
+
+static glia_status step(struct glia_collect *c)
+{
+  int running = 0, left = 0;
+  CURLMsg *message;
+
+  GLIA_TRY(ask_due(c, glia_time_s()));
+  curl_multi_perform(c->multi, &running);
+  while ((message = curl_multi_info_read(c->multi, &left)) != NULL) {
+    struct glia_target *t = NULL;
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+    GLIA_TRY(finish(c, t, code));
+  }
+  return glia_store_tick(c->store);
+}
+
+/* Until the next node is due, a tick at most. */
+static int pause_ms(const struct glia_collect *c)
+{
+  const double now_s = glia_time_s();
+  double until_s = now_s + tick_s;
+
+  for (int64_t i = 0; i < c->n; i++)
+    if (!c->target[i]->busy) until_s = fmin(until_s, c->target[i]->due_s);
+  return until_s <= now_s ? 0 : (int)ceil(1e3 * (until_s - now_s));
+}
+
+static double cpu_s(void)
+{
+  struct rusage use;
+
+  getrusage(RUSAGE_SELF, &use);
+  return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+         1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+}
+
+glia_status glia_collect_run(struct glia_collect *c, double duration_s,
+                             struct glia_collect_result *result)
+{
+  const double begin_s = glia_time_s(), cpu_before_s = cpu_s();
+  glia_status st = GLIA_OK;
+
+  while (st == GLIA_OK && (duration_s <= 0.0 || glia_time_s() - begin_s < duration_s) &&
+         (c->options.stop == NULL || c->options.stop() == 0)) {
+    pthread_mutex_lock(&c->mutex);
+    st = step(c);
+    const int ms = pause_ms(c);
+    pthread_mutex_unlock(&c->mutex);
+    if (st == GLIA_OK) curl_multi_poll(c->multi, NULL, 0, ms, NULL);
+  }
+  pthread_mutex_lock(&c->mutex);
+  c->result.nodes = c->n;
+  c->result.wall_s = glia_time_s() - begin_s;
+  c->result.cpu_s = cpu_s() - cpu_before_s;
+  glia_store_facts(c->store, &c->result.store);
+  c->result.latency_max_s = c->result.store.latency_max_s;
+  *result = c->result;
+  pthread_mutex_unlock(&c->mutex);
+  return st;
+}
+
+/* ---- open and close */
+
+static glia_status add_headers(struct glia_collect *c)
+{
+  char line[1200];
+
+  c->headers =
+      curl_slist_append(NULL, "Accept: text/plain;version=0.0.4, application/vnd.glia.rows");
+  if (c->headers != NULL && c->options.token != NULL) {
+    snprintf(line, sizeof line, "Authorization: Bearer %s", c->options.token);
+    struct curl_slist *more = curl_slist_append(c->headers, line);
+    if (more == NULL) return GLIA_FAIL(GLIA_E_MEMORY, "no memory");
+    c->headers = more;
+  }
+  GLIA_CHECK(c->headers != NULL, GLIA_E_MEMORY, "no memory");
+  return GLIA_OK;
+}
+
+/* A thousand nodes are a thousand descriptors. */
+static void allow_descriptors(void)
+{
+  struct rlimit r;
+
+  if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max) return;
+  r.rlim_cur = r.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &r);
+}
+
+glia_status glia_collect_open(const struct glia_collect_options *options, struct glia_collect **out)
+{
+  struct glia_collect *c = calloc(1, sizeof *c);
+  glia_status st = GLIA_OK;
+
+  *out = NULL;
+  GLIA_CHECK(c != NULL, GLIA_E_MEMORY, "no memory for a collector");
+  pthread_mutex_init(&c->mutex, NULL);
+  c->options = *options;
+  c->started_s = glia_time_s();
+  allow_descriptors();
+  GLIA_CHECK_TO(fail, st, curl_global_init(CURL_GLOBAL_DEFAULT) == 0, GLIA_E_UNSUPPORTED,
+                "libcurl does not start");
+  c->multi = curl_multi_init();
+  GLIA_CHECK_TO(fail, st, c->multi != NULL, GLIA_E_MEMORY, "no memory for a collector");
+  curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)AT_ONCE);
+  GLIA_TRY_TO(fail, st, add_headers(c));
+  GLIA_TRY_TO(fail, st, glia_store_open(&options->store, &c->store));
+  if (options->http.listen != NULL)
+    GLIA_TRY_TO(fail, st, glia_server_start(&options->http, glia_collect_answer_, c, &c->server));
+  *out = c;
+  return GLIA_OK;
+
+fail:
+  if (glia_collect_close(&c) != GLIA_OK) glia_trace_clear();
+  return st;
+}
+
+int glia_collect_port(const struct glia_collect *c)
+{
+  return c->server != NULL ? glia_server_port(c->server) : 0;
+}
+
+glia_status glia_collect_close(struct glia_collect **collect)
+{
+  struct glia_collect *c = *collect;
+
+  if (c == NULL) return GLIA_OK;
+  glia_server_stop(&c->server);
+  for (int64_t i = 0; i < c->n; i++) {
+    if (c->target[i]->busy) curl_multi_remove_handle(c->multi, c->target[i]->easy);
+    glia_target_free_(c->target[i]);
+  }
+  if (c->multi != NULL) curl_multi_cleanup(c->multi);
+  curl_slist_free_all(c->headers);
+  const glia_status st = glia_store_close(&c->store);
+  glia_buffer_free(&c->answer);
+  pthread_mutex_destroy(&c->mutex);
+  free(c->target);
+  free(c);
+  *collect = NULL;
+  return st;
+}

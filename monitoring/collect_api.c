@@ -1,0 +1,228 @@
+/* What the collector serves: /metrics about itself, and JSON about the nodes (docs/formats/store.md). */
+#include "collect_priv.h"
+
+#include "glia_log.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_text(struct glia_buffer *b, const char *text)
+{
+  glia_buffer_add(b, "\"", 1);
+  for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+    if (*p == '"' || *p == '\\')
+      glia_buffer_print(b, "\\%c", *p);
+    else if (*p < 0x20 || *p >= 0x7f)
+      glia_buffer_print(b, "\\u%04x", *p);
+    else
+      glia_buffer_add(b, (const char *)p, 1);
+  }
+  glia_buffer_add(b, "\"", 1);
+}
+
+/* JSON knows no NaN. */
+static void add_number(struct glia_buffer *b, double v)
+{
+  if (isfinite(v))
+    glia_buffer_number(b, v);
+  else
+    glia_buffer_add(b, "null", 4);
+}
+
+static void add_node(const struct glia_collect *c, const struct glia_target *t,
+                     struct glia_buffer *b)
+{
+  const double age_s = t->seen_s > 0.0 ? glia_time_s() - t->seen_s : (double)NAN;
+
+  glia_buffer_print(b, "{\"name\":");
+  add_text(b, t->name);
+  glia_buffer_print(b, ",\"url\":");
+  add_text(b, t->url);
+  glia_buffer_print(b, ",\"kind\":\"%s\",\"state\":\"%s\",\"age_s\":",
+                    t->kind == GLIA_TARGET_AGENT ? "agent" : "exporter", glia_target_state_(c, t));
+  add_number(b, age_s);
+  glia_buffer_print(b, ",\"skew_s\":");
+  add_number(b, t->skew_s);
+  glia_buffer_print(b,
+                    ",\"last_ns\":%lld,\"rows\":%lld,\"metrics\":%lld,\"scrapes\":%lld,"
+                    "\"failures\":%lld,\"late\":%lld,\"restarts\":%lld,\"lost_rows\":%lld,"
+                    "\"malformed_lines\":%lld,\"problem\":",
+                    (long long)t->last_ns, (long long)t->rows,
+                    (long long)glia_intake_columns(t->intake), (long long)t->scrapes,
+                    (long long)t->failures, (long long)t->late, (long long)t->restarts,
+                    (long long)t->lost_rows, (long long)t->malformed);
+  add_text(b, t->problem);
+  glia_buffer_print(b, "}");
+}
+
+static void answer_nodes(struct glia_collect *c)
+{
+  struct glia_buffer *b = &c->answer;
+
+  glia_buffer_print(b, "{\"period_s\":%g,\"nodes\":[", c->options.period_s);
+  for (int64_t i = 0; i < c->n; i++) {
+    if (i > 0) glia_buffer_add(b, ",", 1);
+    add_node(c, c->target[i], b);
+  }
+  glia_buffer_print(b, "]}\n");
+}
+
+static const struct glia_target *find(const struct glia_collect *c, const char *name)
+{
+  for (int64_t i = 0; name != NULL && i < c->n; i++)
+    if (strcmp(c->target[i]->name, name) == 0) return c->target[i];
+  return NULL;
+}
+
+/* /api/v1/metrics?node=NAME: its columns. */
+static void answer_columns(struct glia_collect *c, const struct glia_target *t)
+{
+  struct glia_buffer *b = &c->answer;
+
+  glia_buffer_print(b, "{\"metrics\":[");
+  for (int64_t i = 0; i < glia_intake_columns(t->intake); i++) {
+    glia_buffer_print(b, "%s{\"name\":", i > 0 ? "," : "");
+    add_text(b, glia_intake_name(t->intake, i));
+    glia_buffer_print(b, ",\"unit\":");
+    add_text(b, glia_intake_unit(t->intake, i));
+    glia_buffer_print(b, "}");
+  }
+  glia_buffer_print(b, "]}\n");
+}
+
+/* /api/v1/series?node=NAME&metric=NAME[&since=NS]: what the current segment has. */
+static void answer_series(struct glia_collect *c, const struct glia_target *t,
+                          const struct glia_request *request, struct glia_answer *out)
+{
+  struct glia_buffer *b = &c->answer;
+  const char *metric = glia_request_argument(request, "metric");
+  const char *since = glia_request_argument(request, "since");
+  int64_t n = 0, *time = NULL;
+  float *value = NULL;
+
+  if (metric == NULL ||
+      glia_store_series(c->store, t->node, metric, since != NULL ? strtoll(since, NULL, 10) : 0, &n,
+                        &time, &value) != GLIA_OK) {
+    glia_trace_clear();
+    out->status = 404;
+    glia_buffer_print(b, "{\"error\":\"no such metric\"}\n");
+  } else {
+    glia_buffer_print(b, "{\"time_ns\":[");
+    for (int64_t i = 0; i < n; i++)
+      glia_buffer_print(b, "%s%lld", i > 0 ? "," : "", (long long)time[i]);
+    glia_buffer_print(b, "],\"value\":[");
+    for (int64_t i = 0; i < n; i++) {
+      if (i > 0) glia_buffer_add(b, ",", 1);
+      add_number(b, (double)value[i]);
+    }
+    glia_buffer_print(b, "]}\n");
+  }
+  free(time);
+  free(value);
+}
+
+/* ---- /metrics */
+
+static void head(struct glia_buffer *b, const char *name, const char *type, const char *help)
+{
+  glia_buffer_print(b, "# HELP %s %s.\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(struct glia_buffer *b, const char *name, const char *type, const char *help,
+                double v)
+{
+  head(b, name, type, help);
+  glia_buffer_print(b, "%s ", name);
+  glia_buffer_number(b, v);
+  glia_buffer_add(b, "\n", 1);
+}
+
+static void answer_states(struct glia_collect *c)
+{
+  static const char *const state[] = {"up", "late", "lost", "never"};
+  int64_t count[GLIA_COUNT(state)] = {0};
+  struct glia_buffer *b = &c->answer;
+
+  head(b, "glia_collect_node_up", "gauge", "1 while rows of the node arrive in time");
+  for (int64_t i = 0; i < c->n; i++) {
+    const struct glia_target *t = c->target[i];
+    const char *now = glia_target_state_(c, t);
+    for (size_t k = 0; k < GLIA_COUNT(state); k++) count[k] += strcmp(now, state[k]) == 0;
+    glia_buffer_print(b, "glia_collect_node_up{node=\"%s\"} %d\n", t->name, strcmp(now, "up") == 0);
+  }
+  head(b, "glia_collect_node_clock_skew_seconds", "gauge", "Clock of the node less ours");
+  for (int64_t i = 0; i < c->n; i++) {
+    glia_buffer_print(b, "glia_collect_node_clock_skew_seconds{node=\"%s\"} ", c->target[i]->name);
+    glia_buffer_number(b, c->target[i]->skew_s);
+    glia_buffer_add(b, "\n", 1);
+  }
+  head(b, "glia_collect_nodes", "gauge", "Nodes by state");
+  for (size_t k = 0; k < GLIA_COUNT(state); k++)
+    glia_buffer_print(b, "glia_collect_nodes{state=\"%s\"} %lld\n", state[k], (long long)count[k]);
+}
+
+static void answer_metrics(struct glia_collect *c)
+{
+  struct glia_buffer *b = &c->answer;
+  const struct glia_collect_result *r = &c->result;
+  struct glia_store_facts f;
+
+  glia_store_facts(c->store, &f);
+  c->result.latency_max_s = fmax(c->result.latency_max_s, f.latency_max_s);
+  answer_states(c);
+  one(b, "glia_collect_scrapes_total", "counter", "Scrapes that ended", (double)r->scrapes);
+  one(b, "glia_collect_failures_total", "counter", "Scrapes that failed", (double)r->failures);
+  one(b, "glia_collect_late_total", "counter", "Scrapes that began after their time",
+      (double)r->late);
+  one(b, "glia_collect_rows_total", "counter", "Rows taken", (double)r->rows);
+  one(b, "glia_collect_gap_rows_total", "counter", "Rows that came behind another one",
+      (double)r->gap_rows);
+  one(b, "glia_collect_lost_rows_total", "counter", "Rows that an agent had no longer",
+      (double)r->lost_rows);
+  one(b, "glia_collect_restarts_total", "counter", "Restarts of agents", (double)r->restarts);
+  one(b, "glia_collect_synced_rows_total", "counter", "Rows on the disk", (double)f.rows_synced);
+  one(b, "glia_collect_dropped_rows_total", "counter", "Rows not later than the one before",
+      (double)f.dropped);
+  one(b, "glia_collect_journal_bytes_total", "counter", "Bytes written to journals",
+      (double)f.journal_bytes);
+  one(b, "glia_collect_files_total", "counter", "Files made of segments", (double)f.sealed);
+  one(b, "glia_collect_latency_max_seconds", "gauge",
+      "From a sample on its node to the disk, worst since last asked", f.latency_max_s);
+  one(b, "glia_collect_latency_mean_seconds", "gauge",
+      "From a sample on its node to the disk, mean since last asked", f.latency_mean_s);
+}
+
+void glia_collect_answer_(void *self, const struct glia_request *request, struct glia_answer *out)
+{
+  static const char index[] = "/metrics\n/api/v1/nodes\n/api/v1/metrics?node=\n"
+                              "/api/v1/series?node=&metric=&since=\n";
+  struct glia_collect *c = self;
+  const struct glia_target *t = NULL;
+
+  pthread_mutex_lock(&c->mutex);
+  c->answer.n = 0;
+  c->answer.failed = false;
+  out->type = "application/json";
+  if (strncmp(request->path, "/api/v1/", 8) == 0)
+    t = find(c, glia_request_argument(request, "node"));
+  if (strcmp(request->path, "/metrics") == 0) {
+    out->type = glia_exposition_type(GLIA_EXPOSITION_PROMETHEUS);
+    answer_metrics(c);
+  } else if (strcmp(request->path, "/api/v1/nodes") == 0) {
+    answer_nodes(c);
+  } else if (t != NULL && strcmp(request->path, "/api/v1/metrics") == 0) {
+    answer_columns(c, t);
+  } else if (t != NULL && strcmp(request->path, "/api/v1/series") == 0) {
+    answer_series(c, t, request, out);
+  } else {
+    out->type = NULL;
+    if (strcmp(request->path, "/") != 0) out->status = 404;
+    glia_buffer_add(&c->answer, index, sizeof index - 1);
+  }
+  if (c->answer.failed) out->status = 503;
+  out->body = c->answer.text;
+  out->size_bytes = c->answer.n;
+  pthread_mutex_unlock(&c->mutex);
+}

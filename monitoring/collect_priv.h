@@ -1,0 +1,67 @@
+/* Parts of the collector: target.c (one node: what it says becomes rows), collect.c (the loop), collect_api.c (what it serves). */
+#ifndef GLIA_COLLECT_PRIV_H
+#define GLIA_COLLECT_PRIV_H
+
+#include "glia_collect.h"
+#include "glia_exposition.h"
+#include "glia_intake.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+
+typedef enum { GLIA_TARGET_AGENT, GLIA_TARGET_EXPORTER } glia_target_kind;
+typedef enum { GLIA_TARGET_TOPOLOGY, GLIA_TARGET_ROWS } glia_target_question;
+
+struct glia_target {
+  char *name;
+  char *url; /* without a slash at its end */
+  glia_target_kind kind;
+  int node; /* in the store */
+  struct glia_intake *intake;
+  int64_t *column; /* [columns of the intake] in the store */
+  int64_t n_mapped;
+  int64_t *series; /* agent: series of its columns [n_series] */
+  int64_t n_series;
+  double *raw; /* [raw_room] */
+  float *value;
+  int64_t room;
+  uint64_t run, schema, boot;
+  int64_t number; /* of the last row */
+  bool known;     /* topology was asked for */
+  glia_target_question question;
+  CURL *easy;
+  bool busy;
+  struct glia_buffer body;
+  double due_s, began_s, seen_s; /* monotonic; seen: last row */
+  int64_t last_ns;
+  double skew_s, shift_s; /* of its clock, and what is taken off its times */
+  int64_t scrapes, failures, in_a_row, restarts, late, lost_rows, rows, malformed;
+  char problem[160];
+};
+
+struct glia_collect {
+  struct glia_collect_options options;
+  struct glia_store *store;
+  struct glia_server *server;
+  CURLM *multi;
+  struct curl_slist *headers;
+  int64_t n, n_room;
+  struct glia_target **target;
+  struct glia_collect_result result;
+  double started_s;
+  struct glia_buffer answer;
+  pthread_mutex_t mutex; /* all of it: the loop lets go of it while it waits */
+};
+
+/* What a whole answer says, into the store. received_ns: when it came. Errors: those of the store; what the node got wrong is
+ * noted in the target. */
+glia_status glia_target_take_(struct glia_collect *c, struct glia_target *t, int64_t asked_ns,
+                              int64_t received_ns);
+void glia_target_fail_(struct glia_collect *c, struct glia_target *t, const char *why);
+void glia_target_free_(struct glia_target *t);
+/* "up", "late", "lost", "never" */
+const char *glia_target_state_(const struct glia_collect *c, const struct glia_target *t);
+
+void glia_collect_answer_(void *self, const struct glia_request *request, struct glia_answer *out);
+
+#endif

@@ -1,0 +1,53 @@
+/* The collector: scrapes agents and any Prometheus exporter, and stores what they say. */
+#ifndef GLIA_COLLECT_H
+#define GLIA_COLLECT_H
+
+#include "glia_server.h"
+#include "glia_store.h"
+
+struct glia_collect;
+
+struct glia_collect_options {
+  double period_s;     /* between scrapes of a node */
+  double timeout_s;    /* of one scrape; 0: 10 s, at most */
+  const char *token;   /* sent to agents; NULL: none */
+  const char *ca_file; /* who signs the agents' certificates; NULL: the system's */
+  struct glia_store_options store;
+  struct glia_server_options http; /* listen NULL: no server */
+  int (*stop)(void);               /* asked now and then; NULL: never */
+};
+
+/** Facts of a run. */
+struct glia_collect_result {
+  int64_t nodes;
+  int64_t scrapes, failures, rows, values, gap_rows;
+  int64_t lost_rows; /* that an agent no longer had when it was asked */
+  int64_t restarts, late;
+  struct glia_store_facts store;
+  double latency_max_s; /* from a sample's time on the node to its sync, over the run */
+  double wall_s, cpu_s;
+};
+
+GLIA_API GLIA_NODISCARD glia_status glia_collect_open(const struct glia_collect_options *options,
+                                                      struct glia_collect **out);
+
+/** Add a node. url: "HOST:PORT" or "http[s]://HOST:PORT[/PREFIX]" of an agent (it is asked for rows), or with a path that ends in
+ *  /metrics of any exporter. name: as in the store. Errors: GLIA_E_ARGUMENT, GLIA_E_EXISTS, GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_collect_node(struct glia_collect *c, const char *name,
+                                                      const char *url);
+
+/** Nodes of a file: lines "URL" or "NAME URL"; # begins a comment. A name left out is the host (with its port where it is not the
+ *  agent's own). Errors: GLIA_E_MISSING, GLIA_E_DATA with the line's number. */
+GLIA_API GLIA_NODISCARD glia_status glia_collect_nodes_of_file(struct glia_collect *c,
+                                                               const char *path);
+
+GLIA_API int glia_collect_port(const struct glia_collect *c);
+
+/** Scrape for duration_s (0: until stopped). *result is valid also after a failure. Errors: GLIA_E_IO (the store), GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_collect_run(struct glia_collect *c, double duration_s,
+                                                     struct glia_collect_result *result);
+
+/** End; the store is synced. Errors: GLIA_E_IO. */
+GLIA_API GLIA_NODISCARD glia_status glia_collect_close(struct glia_collect **c);
+
+#endif

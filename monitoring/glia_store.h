@@ -1,0 +1,76 @@
+/* Where a collector keeps what nodes measured: a journal that survives a kill, and HDF5 files that it becomes.
+ *
+ * STORE/journal-N is appended to and synced; every segment (aligned to the clock) its rows become STORE/full/TIME-N.h5 and, with
+ * minimum, mean and maximum, STORE/1m/TIME-N.h5 and STORE/10m/TIME-N.h5, all of kind telemetry; then the journal goes. Whatever
+ * was synced is in one or the other. docs/formats/store.md
+ */
+#ifndef GLIA_STORE_H
+#define GLIA_STORE_H
+
+#include "glia_status.h"
+
+struct glia_store;
+
+struct glia_store_options {
+  const char *path; /* a folder, made if need be */
+  double segment_s; /* divides an hour or a day; 0: 10 minutes */
+  double flush_s;   /* at most this much is lost by a kill; 0: 0.5 s */
+  double keep_s[3]; /* full, 1 min, 10 min; 0: 2 days, 30 days, 2 years */
+};
+
+/** How far a node's rows are stored: to be asked for what follows. */
+struct glia_store_mark {
+  uint64_t run; /* of its agent; 0: none */
+  int64_t number;
+  int64_t time_ns; /* of the last row; 0: none */
+};
+
+/** Open a store; one process at a time. What journals hold from before is there again.
+ *  Errors: GLIA_E_BUSY, GLIA_E_IO, GLIA_E_DATA, GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_open(const struct glia_store_options *options,
+                                                    struct glia_store **out);
+
+/** Number of a node, made if it is new. Names as in telemetry files. Errors: GLIA_E_ARGUMENT, GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_node(struct glia_store *s, const char *name,
+                                                    int *out);
+GLIA_API struct glia_store_mark glia_store_mark(const struct glia_store *s, int node);
+
+/** Number of a node's column, made if it is new. Errors: GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_column(struct glia_store *s, int node,
+                                                      const char *name, const char *unit,
+                                                      int64_t *out);
+GLIA_API int64_t glia_store_columns(const struct glia_store *s, int node);
+
+/** Append a row [n]: column i of the row is column[i] of the node. A row that is not later than the last one is dropped: false
+ *  in *taken. Errors: GLIA_E_MEMORY, and what the writing thread met: GLIA_E_IO. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_row(struct glia_store *s, int node,
+                                                   struct glia_store_mark mark, int64_t n,
+                                                   const int64_t *column, const float *value,
+                                                   bool *taken);
+
+/** Let time pass: hands what is due to the writing thread, starts segments. Call it a few times a second.
+ *  Errors: GLIA_E_IO, GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_tick(struct glia_store *s);
+
+/** Should the source wait, because the disk does not keep up? */
+GLIA_API bool glia_store_full(const struct glia_store *s);
+
+struct glia_store_facts {
+  int64_t rows, rows_synced, dropped; /* since it was opened */
+  int64_t replayed;                   /* rows found in journals */
+  int64_t journal_bytes;
+  int64_t sealed;       /* files */
+  double latency_max_s; /* from a row's time to its sync; since the last call of glia_store_facts */
+  double latency_mean_s;
+};
+GLIA_API void glia_store_facts(struct glia_store *s, struct glia_store_facts *out);
+
+/** Rows of one column of the segments in memory, since `since_ns`: *time, *value [*n], the caller frees. Errors: GLIA_E_MISSING. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_series(struct glia_store *s, int node,
+                                                      const char *column, int64_t since_ns,
+                                                      int64_t *n, int64_t **time, float **value);
+
+/** Sync and end; the journal stays and is read again. Errors: GLIA_E_IO. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_close(struct glia_store **s);
+
+#endif

@@ -1,0 +1,249 @@
+/* One node: what it says becomes rows of the store. See collect_priv.h. */
+#include "collect_priv.h"
+
+#include "glia_log.h"
+#include "glia_rows.h"
+#include "glia_scrape.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A clock that is off by more than this is taken for wrong, and its times are shifted. */
+static const double skew_allowed_s = 1.0;
+
+void glia_target_free_(struct glia_target *t)
+{
+  if (t->easy != NULL) curl_easy_cleanup(t->easy);
+  glia_intake_destroy(&t->intake);
+  glia_buffer_free(&t->body);
+  free(t->name);
+  free(t->url);
+  free(t->column);
+  free(t->series);
+  free(t->raw);
+  free(t->value);
+  free(t);
+}
+
+void glia_target_fail_(struct glia_collect *c, struct glia_target *t, const char *why)
+{
+  t->failures++;
+  t->in_a_row++;
+  c->result.failures++;
+  if (t->in_a_row == 1)
+    glia_log(GLIA_LOG_WARN, "collect", "scrape-failed", "node=%s reason=\"%s\"", t->name, why);
+  snprintf(t->problem, sizeof t->problem, "%s", why);
+}
+
+const char *glia_target_state_(const struct glia_collect *c, const struct glia_target *t)
+{
+  const double age_s = glia_time_s() - t->seen_s;
+  const double period_s = c->options.period_s;
+
+  if (t->seen_s <= 0.0) return "never";
+  if (age_s <= 3.0 * period_s + 1.0) return "up";
+  return age_s <= 10.0 * period_s + 20.0 ? "late" : "lost";
+}
+
+/* Room for as many series and columns as the intake has, and the columns' numbers in the store. */
+static glia_status make_room(struct glia_collect *c, struct glia_target *t)
+{
+  const int64_t columns = glia_intake_columns(t->intake);
+  const int64_t width = glia_intake_width(t->intake);
+  const int64_t need = columns > width ? columns : width;
+
+  if (need > t->room) {
+    double *raw = realloc(t->raw, (size_t)need * sizeof *raw);
+    if (raw != NULL) t->raw = raw;
+    float *value = realloc(t->value, (size_t)need * sizeof *value);
+    if (value != NULL) t->value = value;
+    int64_t *column = realloc(t->column, (size_t)need * sizeof *column);
+    if (column != NULL) t->column = column;
+    GLIA_CHECK(raw != NULL && value != NULL && column != NULL, GLIA_E_MEMORY, "%lld columns",
+               (long long)need);
+    t->room = need;
+  }
+  for (; t->n_mapped < columns; t->n_mapped++)
+    GLIA_TRY(glia_store_column(c->store, t->node, glia_intake_name(t->intake, t->n_mapped),
+                               glia_intake_unit(t->intake, t->n_mapped), &t->column[t->n_mapped]));
+  return GLIA_OK;
+}
+
+static glia_status put_row(struct glia_collect *c, struct glia_target *t, int64_t time_ns,
+                           int64_t monotonic_ns, int64_t number)
+{
+  struct glia_store_mark mark = {t->run, number, time_ns - (int64_t)(1e9 * t->shift_s)};
+  bool taken = false;
+
+  GLIA_TRY(glia_intake_row(t->intake, monotonic_ns, (int64_t)t->boot, t->raw, t->value));
+  GLIA_TRY(glia_store_row(c->store, t->node, mark, t->n_mapped, t->column, t->value, &taken));
+  t->number = number;
+  if (!taken) return GLIA_OK;
+  t->rows++;
+  t->last_ns = mark.time_ns;
+  c->result.rows++;
+  for (int64_t i = 0; i < t->n_mapped; i++) c->result.values += !isnan(t->value[i]);
+  return GLIA_OK;
+}
+
+/* A node's clock against ours: half-way between question and answer it showed now_ns. */
+static void judge_clock(struct glia_target *t, int64_t now_ns, int64_t asked_ns,
+                        int64_t received_ns)
+{
+  const double here_s = 0.5e-9 * ((double)asked_ns + (double)received_ns);
+  const double doubt_s = 0.5e-9 * (double)(received_ns - asked_ns);
+
+  t->skew_s = 1e-9 * (double)now_ns - here_s;
+  const double off_s = fabs(t->skew_s - t->shift_s);
+  if (off_s <= skew_allowed_s + doubt_s) return;
+  t->shift_s = fabs(t->skew_s) > skew_allowed_s ? t->skew_s : 0.0;
+  glia_log(GLIA_LOG_WARN, "collect", "clock-skew", "node=%s skew_s=%.3f", t->name, t->skew_s);
+}
+
+/* ---- agents */
+
+static glia_status new_columns(struct glia_target *t, const struct glia_rows *rows)
+{
+  int64_t *series = realloc(t->series, (size_t)(rows->n_columns + 1) * sizeof *series);
+
+  GLIA_CHECK(series != NULL, GLIA_E_MEMORY, "%lld columns", (long long)rows->n_columns);
+  t->series = series;
+  t->n_series = rows->n_columns;
+  for (int64_t i = 0; i < rows->n_columns; i++) {
+    const struct glia_rows_column *c = &rows->column[i];
+    GLIA_TRY(glia_intake_series(t->intake, c->name, strlen(c->name), c->unit, c->kind, &series[i]));
+  }
+  for (int64_t i = 0; i < rows->n_columns; i++)
+    if (rows->column[i].clock >= 0)
+      glia_intake_clock(t->intake, series[i], series[rows->column[i].clock]);
+  t->schema = rows->head.schema;
+  return GLIA_OK;
+}
+
+static glia_status take_rows(struct glia_collect *c, struct glia_target *t,
+                             const struct glia_rows *rows)
+{
+  const bool restarted = t->run != 0 && rows->head.run != t->run;
+  double *read = NULL;
+  glia_status st = GLIA_OK;
+
+  if (restarted) {
+    t->restarts++;
+    c->result.restarts++;
+    t->number = 0;
+  } else if (t->run != 0 && t->number > 0 && rows->first > t->number + 1 && rows->n_rows > 0) {
+    t->lost_rows += rows->first - t->number - 1; /* we were away for longer than it keeps rows */
+    c->result.lost_rows += rows->first - t->number - 1;
+  }
+  t->run = rows->head.run;
+  t->boot = rows->head.boot;
+  if (rows->n_rows > 1) c->result.gap_rows += rows->n_rows - 1;
+  read = malloc((size_t)(rows->n_columns + 1) * sizeof *read);
+  GLIA_CHECK(read != NULL, GLIA_E_MEMORY, "a row of %s", t->name);
+  for (int64_t i = 0; st == GLIA_OK && i < rows->n_rows; i++) {
+    struct glia_sample_time when;
+    if (rows->first + i <= t->number) continue;
+    glia_rows_get(rows, i, &when, read);
+    for (int64_t k = 0; k < glia_intake_width(t->intake); k++) t->raw[k] = (double)GLIA_MISSING;
+    for (int64_t k = 0; k < rows->n_columns; k++) t->raw[t->series[k]] = read[k];
+    st = put_row(c, t, when.realtime_ns, when.monotonic_ns, rows->first + i);
+  }
+  free(read);
+  return st;
+}
+
+static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int64_t asked_ns,
+                              int64_t received_ns)
+{
+  struct glia_rows rows;
+  glia_status st = glia_rows_read(t->body.text, t->body.n, &rows);
+
+  if (st == GLIA_OK && rows.column == NULL &&
+      (rows.head.schema != t->schema || rows.n_columns != t->n_series))
+    st = GLIA_FAIL(GLIA_E_DATA, "rows whose columns it did not name");
+  if (st == GLIA_OK && rows.column != NULL) st = new_columns(t, &rows);
+  if (st != GLIA_OK) {
+    glia_rows_free(&rows);
+    if (st == GLIA_E_MEMORY) return st;
+    t->schema = 0; /* ask for the names again */
+    glia_target_fail_(c, t, glia_trace_message());
+    glia_trace_clear();
+    return GLIA_OK;
+  }
+  judge_clock(t, rows.head.now_ns, asked_ns, received_ns);
+  st = make_room(c, t);
+  if (st == GLIA_OK) st = take_rows(c, t, &rows);
+  if (rows.n_rows > 0) t->seen_s = glia_time_s();
+  if (rows.first + rows.n_rows <= rows.last) t->due_s = 0.0; /* there is more: ask at once */
+  t->in_a_row = 0;
+  t->problem[0] = '\0';
+  glia_rows_free(&rows);
+  return st;
+}
+
+/* ---- exporters */
+
+/* Series of an exporter and their values; a name that comes twice counts once. */
+static glia_status take_series(struct glia_collect *c, struct glia_target *t,
+                               const struct glia_scrape *scrape)
+{
+  for (int64_t i = 0; i < scrape->n; i++) {
+    int64_t at;
+    const struct glia_scrape_series *s = &scrape->series[i];
+    GLIA_TRY(glia_intake_series(t->intake, s->name, s->n, "", s->kind, &at));
+  }
+  GLIA_TRY(make_room(c, t));
+  for (int64_t k = 0; k < glia_intake_width(t->intake); k++) t->raw[k] = (double)GLIA_MISSING;
+  t->boot = 0;
+  for (int64_t i = 0; i < scrape->n; i++) {
+    int64_t at;
+    const struct glia_scrape_series *s = &scrape->series[i];
+    GLIA_TRY(glia_intake_series(t->intake, s->name, s->n, "", s->kind, &at));
+    t->raw[at] = s->value;
+    /* What changes when counters begin anew: the node's boot. */
+    if (s->n == strlen("node_boot_time_seconds") &&
+        memcmp(s->name, "node_boot_time_seconds", s->n) == 0 && fabs(s->value) < 1e15)
+      t->boot = (uint64_t)(int64_t)s->value;
+  }
+  return GLIA_OK;
+}
+
+static glia_status take_exporter(struct glia_collect *c, struct glia_target *t, int64_t asked_ns,
+                                 int64_t received_ns)
+{
+  struct glia_scrape scrape;
+  glia_status st = glia_scrape_read(t->body.text != NULL ? t->body.text : "", t->body.n, &scrape);
+
+  if (st == GLIA_OK) {
+    t->malformed += scrape.malformed;
+    st = take_series(c, t, &scrape);
+    glia_scrape_free(&scrape);
+  }
+  if (st == GLIA_E_DATA) {
+    glia_target_fail_(c, t, glia_trace_message());
+    glia_trace_clear();
+    return GLIA_OK;
+  }
+  GLIA_TRY(st);
+  t->seen_s = glia_time_s();
+  t->in_a_row = 0;
+  t->problem[0] = '\0';
+  /* When it was read is not said: half-way between question and answer. */
+  const int64_t at_ns = asked_ns / 2 + received_ns / 2;
+  return put_row(c, t, at_ns, at_ns, t->number + 1);
+}
+
+glia_status glia_target_take_(struct glia_collect *c, struct glia_target *t, int64_t asked_ns,
+                              int64_t received_ns)
+{
+  if (t->question == GLIA_TARGET_TOPOLOGY) {
+    t->known = true;
+    t->due_s = 0.0;
+    glia_buffer_add(&t->body, "", 0);
+    return t->body.text != NULL ? glia_intake_topology(t->intake, t->body.text) : GLIA_OK;
+  }
+  return t->kind == GLIA_TARGET_AGENT ? take_agent(c, t, asked_ns, received_ns)
+                                      : take_exporter(c, t, asked_ns, received_ns);
+}

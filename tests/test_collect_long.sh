@@ -1,0 +1,23 @@
+#!/bin/sh
+# A thousand simulated nodes of 200 metrics at 1 Hz, killed and started again in the middle. SECONDS_EACH=300 by default: ten minutes.
+. "$srcdir/tests/points.sh"
+. "$srcdir/tests/http.sh"
+each=${SECONDS_EACH:-300}
+agents=${AGENTS:-1000}
+serve sim "$builddir/agents_sim" "$agents" 200 1
+sim=$(port_of sim)
+i=0
+while [ $i -lt "$agents" ]; do echo "n$i http://127.0.0.1:$sim/$i"; i=$((i + 1)); done >"$dir/nodes.txt"
+serve first "$glia" collect --store "$dir/store" --nodes "$dir/nodes.txt" --listen 127.0.0.1:0
+first_pid=$pid
+port=$(port_of first)
+sleep "$each"
+get "http://127.0.0.1:$port/metrics"; grep -E '^glia_collect_(latency|lost|late|failures|synced)' "$out" | sed 's/^/# /'
+kill -9 "$first_pid"; wait "$first_pid" 2>/dev/null
+within_s=$((each + 120))
+exits 0 "$glia" collect --store "$dir/store" --nodes "$dir/nodes.txt" --for "$each" --json; status=$?
+echo "# $(key rows) rows in $(key wall_s) s, replayed $(key replayed), gap $(key gap_rows), lost $(key lost_rows), latency at most $(key latency_max_s) s, mean $(key latency_mean_s) s, CPU $(key cpu_s) s"
+[ "$status" = 0 ] && about "$(key lost_rows)" 0 0 && about "$(key failures)" 0 0; point "nothing is lost over $((2 * each)) s and a kill"
+# All that the simulator told since it was first asked, but for its last second, times the nodes.
+about "$(key rows)" "$((agents * (each - 2)))" "$((agents * (each + 60)))"; point "every node's rows are there"
+finish
