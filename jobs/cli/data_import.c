@@ -2,6 +2,7 @@
 #include "data.h"
 #include "glia_import.h"
 #include "glia_log.h"
+#include "glia_prometheus.h"
 #include "glia_text.h"
 
 #include <signal.h>
@@ -11,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const formats[] = {"idx", "npy", "csv", "telemetry", "text", NULL};
+static const char *const formats[] = {"idx", "npy", "csv", "telemetry", "text", "prometheus", NULL};
 static const char *const headers[] = {"auto", "yes", "no", NULL};
-enum { IDX = 1, NPY = 2, CSV = 4, TELEMETRY = 8, TEXT = 16 };
+enum { IDX = 1, NPY = 2, CSV = 4, TELEMETRY = 8, TEXT = 16, PROMETHEUS = 32 };
 
 /* Which options belong to which formats; the others take all. */
 static const struct {
@@ -35,9 +36,24 @@ static const struct {
     {"period", TELEMETRY},
     {"window", TEXT},
     {"stride", TEXT},
+    {"match", PROMETHEUS},
+    {"since", PROMETHEUS},
+    {"step", PROMETHEUS},
 };
 
 static const struct glia_option options[] = {
+    {.name = "match",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "SELECTOR",
+     .help = "prometheus: which series, '{job=\"node\"}'"},
+    {.name = "since",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "T",
+     .help = "prometheus: how far back (30 days)"},
+    {.name = "step",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "T",
+     .help = "prometheus: time between samples (1 min)"},
     {.name = "output",
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
@@ -208,11 +224,25 @@ static glia_status import_text(const struct glia_args *a, struct glia_import_out
   return glia_import_text(&o, out);
 }
 
+static glia_status import_prometheus(const struct glia_args *a, struct glia_import_out *out)
+{
+  const struct glia_prometheus_query q = {.url = a->n_words == 2 ? a->word[1] : NULL,
+                                          .match = glia_args_text(a, "match", NULL),
+                                          .since_s = glia_args_duration(a, "since", 30.0 * 86400.0),
+                                          .step_s = glia_args_duration(a, "step", 60.0)};
+
+  GLIA_CHECK(q.url != NULL, GLIA_E_USAGE, "prometheus takes its address, http://HOST:9090");
+  GLIA_CHECK(q.match != NULL, GLIA_E_USAGE,
+             "--match is missing: which series, such as '{job=\"node\"}'?");
+  return glia_prometheus_import(&q, out->path, out->force, out->progress);
+}
+
 static glia_status import(struct glia_args *a, unsigned format, struct glia_import_out *out,
                           int64_t *dropped)
 {
   if (format == CSV) return import_csv(a, out, dropped);
   if (format == TEXT) return import_text(a, out);
+  if (format == PROMETHEUS) return import_prometheus(a, out);
   if (format != TELEMETRY) return import_pairs(a, format == IDX, out);
   GLIA_CHECK(a->n_words == 2, GLIA_E_USAGE, "telemetry takes one folder");
   return glia_import_telemetry(a->word[1], glia_args_duration(a, "period", 60.0), out, NULL);
@@ -228,7 +258,8 @@ static glia_status run(struct glia_args *a)
     if (strcmp(a->word[0], formats[i]) == 0) format = 1U << i;
   const char *near = format == 0 ? glia_nearest(a->word[0], formats) : NULL;
   GLIA_CHECK(format != 0, GLIA_E_USAGE, "unknown format '%.40s': %s%s%s", a->word[0],
-             near != NULL ? "did you mean " : "idx, npy, csv, telemetry and text are read",
+             near != NULL ? "did you mean "
+                          : "idx, npy, csv, telemetry, text and prometheus are read",
              near != NULL ? near : "", near != NULL ? "?" : "");
   GLIA_TRY(check_options(a, format, a->word[0]));
   struct glia_import_out out = {.path = glia_args_text(a, "output", NULL),
@@ -250,7 +281,7 @@ static glia_status run(struct glia_args *a)
 const struct glia_command glia_command_data_import_ = {
     .name = "data import",
     .summary = "turn files of other programs into a dataset or a telemetry file",
-    .usage = "idx|npy|csv|telemetry|text [FILE ...] -o F.h5",
+    .usage = "idx|npy|csv|telemetry|text|prometheus [FILE ...] -o F.h5",
     .options = options,
     .details =
         "idx: the files of MNIST and its kin. npy: NumPy arrays, rows first. csv: commas, "
@@ -259,16 +290,22 @@ const struct glia_command glia_command_data_import_ = {
         "NAME.train.csv, NAME.test.csv, "
         "NAME.test_label.csv, one node per NAME, or the folders of the Server Machine Dataset. "
         "text: "
-        "rows of bytes, numbered, each with the row one byte on as its labels.\n\n"
+        "rows of bytes, numbered, each with the row one byte on as its labels. prometheus: what a "
+        "server has of the series that --match selects, one node per instance, counters as rates, "
+        "cores "
+        "folded.\n\n"
         "Inputs may be packed with gzip or xz. An import that fails leaves no file, and an "
         "existing file is kept unless "
         "--force is given. What was made is described as by glia data info.",
-    .example = "glia data import idx --train train-images.gz train-labels.gz --test t10k-images.gz "
-               "t10k-labels.gz -o mnist.h5\n"
-               "glia data import csv wine.csv --label quality --test-share 0.2 -o wine.h5\n"
-               "glia data import csv concrete.txt --target 9 -o concrete.h5\n"
-               "glia data import text book.txt --window 64 --test-share 0.1 -o book.h5\n"
-               "glia data import telemetry smd/ --period 1m -o smd.h5",
+    .example =
+        "glia data import idx --train train-images.gz train-labels.gz --test t10k-images.gz "
+        "t10k-labels.gz -o mnist.h5\n"
+        "glia data import csv wine.csv --label quality --test-share 0.2 -o wine.h5\n"
+        "glia data import csv concrete.txt --target 9 -o concrete.h5\n"
+        "glia data import text book.txt --window 64 --test-share 0.1 -o book.h5\n"
+        "glia data import telemetry smd/ --period 1m -o smd.h5\n"
+        "glia data import prometheus http://localhost:9090 --match '{job=\"node\"}' --since 30d "
+        "-o site.h5",
     .run = run,
     .min_words = 1,
     .max_words = 3,

@@ -48,7 +48,7 @@ static const char *const patterns[] = {
 
 struct state {
   char *root;
-  bool cgroups; /* there are any: else nothing can be said */
+  bool cgroups;        /* there are any: else nothing can be said */
   double job[N_SLOTS]; /* 0: free */
 };
 

@@ -1,0 +1,74 @@
+#!/bin/sh
+# At home in a site's Prometheus: a real one scrapes agent and collector, runs our rules and the dashboard's queries, gives its history.
+. "$srcdir/tests/points.sh"
+. "$srcdir/tests/http.sh"
+for tool in curl python3 prometheus promtool; do
+  command -v $tool >/dev/null 2>&1 || { echo "1..0 # SKIP no $tool"; exit 0; }
+done
+site=$srcdir/monitoring/site
+exits 0 promtool check rules "$site/glia-alerts.yml"; point "promtool check rules passes"
+exits 0 promtool test rules "$site/glia-alerts-test.yml"; point "promtool test rules passes"
+
+serve agent "$agent" --listen 127.0.0.1:0
+own=$(port_of agent)
+serve collect "$glia" collect --store "$dir/store" "127.0.0.1:$own" --listen 127.0.0.1:0
+port=$(port_of collect)
+prom=$(free_port)
+cat >"$dir/prometheus.yml" <<YAML
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [$site/glia-alerts.yml]
+scrape_configs:
+  - {job_name: glia-agent, static_configs: [{targets: ['127.0.0.1:$own']}]}
+  - {job_name: glia-collect, static_configs: [{targets: ['127.0.0.1:$port']}]}
+YAML
+serve prometheus prometheus --config.file="$dir/prometheus.yml" --storage.tsdb.path="$dir/tsdb" --web.listen-address="127.0.0.1:$prom"
+ask() { curl -s -m 5 --data-urlencode "query=$1" "http://127.0.0.1:$prom/api/v1/query"; }
+up() { [ "$(ask 'count(up == 1)' | sed -n 's/.*"value":\[[^,]*,"\([0-9]*\)".*/\1/p')" = 2 ]; }
+wait_for 60 up; point "Prometheus scrapes agent and collector"
+sleep 12
+python3 - "$site/glia-dashboard.json" "http://127.0.0.1:$prom" >"$out" 2>"$err" <<'PY'
+import json, sys, urllib.parse, urllib.request
+bad = 0
+for panel in json.load(open(sys.argv[1]))["panels"]:
+    for target in panel["targets"]:
+        url = sys.argv[2] + "/api/v1/query?" + urllib.parse.urlencode({"query": target["expr"]})
+        try:
+            answer = json.load(urllib.request.urlopen(url, timeout=10))
+            n = len(answer["data"]["result"])
+        except Exception as e:
+            n, answer = 0, e
+        if n == 0:
+            bad += 1
+            print(panel["title"], target["expr"], answer)
+sys.exit(bad > 0)
+PY
+point "every query of the dashboard has an answer"
+exits 0 "$glia" data import prometheus "http://127.0.0.1:$prom" --match '{job="glia-agent"}' --since 15 --step 1 -o "$dir/site.h5"
+point "its history is imported"
+if "$PYTHON3" -c 'import h5py' 2>/dev/null; then
+  "$PYTHON3" - "$dir/site.h5" "127.0.0.1:$own" >"$out" 2>"$err" <<'PY'
+import h5py, numpy, sys
+with h5py.File(sys.argv[1], "r") as f:
+    n = f["nodes"][sys.argv[2]]
+    names = [x.decode().rstrip("\0") for x in n["names"][:]]
+    v = n["values"][:]
+    col = lambda name: v[:, names.index(name)]
+    assert v.shape[0] == 15 and not any('cpu="' in x for x in names), names
+    assert numpy.nanmin(col("node_load1")) >= 0
+    rate = col("node_context_switches_total")
+    assert numpy.isfinite(rate).sum() >= 5 and numpy.nanmin(rate) >= 0 and numpy.nanmax(rate) > 0, rate
+    # Modes of a core add up to a second per second, to the clock tick and the jitter of the scrapes.
+    modes = [x for x in names if x.startswith("node_cpu_seconds_total{mode=") and 'of="mean"' in x]
+    total = numpy.nanmean(sum(v[:, names.index(x)] for x in modes))
+    assert len(modes) == 8 and 0.8 < total < 1.2, (modes, total)
+PY
+  point "counters are rates, cores are folded"
+else
+  skip "counters are rates" "no h5py"
+fi
+exits 65 "$glia" data import prometheus "http://127.0.0.1:$prom" --match '{job=' --since 60 --step 1 -o "$dir/bad.h5" && said 'parse error' && [ ! -e "$dir/bad.h5" ]
+point "a bad selector is Prometheus's own message"
+exits 65 "$glia" data import prometheus "http://127.0.0.1:$prom" --match '{job="none"}' --since 60 --step 1 -o "$dir/bad.h5" && said 'nothing matches'
+point "so is one that matches nothing"
+exits 74 "$glia" data import prometheus "http://127.0.0.1:1" --match '{job="none"}' -o "$dir/bad.h5"; point "a server that is not there is an error"
+finish
