@@ -238,23 +238,33 @@ static void copies_out(struct compiler *k, struct ref *in)
   }
 }
 
-/* Copies at the end of a region: batch sums that could not be computed in place, then states. */
+/* Batch sums of a phase that could not be computed in their slots: at its end. */
+static glia_status copies_to_sums(struct compiler *k, int phase)
+{
+  struct list *micro = &k->c->list[REGION_MICRO];
+
+  for (int32_t v = 0; v < k->n; v++) {
+    const struct glia_node *n = k->g->node[v];
+    if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_ || k->phase[v] != phase ||
+        same_place(k->place[k->root[n->in[0]]], k->summand[v]))
+      continue;
+    struct ref *in = glia_arena_take(&k->p->arena, 1, sizeof *in);
+    GLIA_CHECK(in != NULL, GLIA_E_MEMORY, "calls");
+    micro->unit[micro->n++] = copy_unit(k, in, n->in[0], k->summand[v]);
+  }
+  return GLIA_OK;
+}
+
+/* States that are not written in place: behind the last phase. */
 static glia_status copies(struct compiler *k)
 {
   const struct glia_entry *e = k->c->entry;
-  struct list *micro = &k->c->list[REGION_MICRO], *epilogue = &k->c->list[REGION_EPILOGUE];
-  struct ref *in = glia_arena_take(
-      &k->p->arena, (size_t)k->n + (size_t)e->n_writes + (size_t)e->n_outputs, sizeof *in);
+  struct list *epilogue = &k->c->list[REGION_EPILOGUE];
+  struct ref *in =
+      glia_arena_take(&k->p->arena, (size_t)e->n_writes + (size_t)e->n_outputs + 1, sizeof *in);
 
   GLIA_CHECK(in != NULL, GLIA_E_MEMORY, "calls");
   if (k->body != NULL) copies_out(k, in);
-  for (int32_t v = 0; v < k->n; v++) {
-    const struct glia_node *n = k->g->node[v];
-    if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_ ||
-        same_place(k->place[k->root[n->in[0]]], k->place[v]))
-      continue;
-    micro->unit[micro->n++] = copy_unit(k, in++, n->in[0], k->place[v]);
-  }
   for (int pass = 0; pass < 2; pass++) /* states that take another's old value go first */
     for (int w = 0; w < e->n_writes; w++) {
       const glia_value r = k->root[e->write[w].value];
@@ -309,6 +319,13 @@ static glia_status outputs(struct compiler *k)
   return GLIA_OK;
 }
 
+static glia_status end_phase(struct compiler *k, int phase)
+{
+  GLIA_TRY(copies_to_sums(k, phase));
+  for (int r = 0; r < REGIONS; r++) k->c->end[r][phase] = k->c->list[r].n;
+  return GLIA_OK;
+}
+
 glia_status glia_compile_calls_(struct compiler *k)
 {
   struct glia_arena *arena = &k->p->arena;
@@ -322,9 +339,11 @@ glia_status glia_compile_calls_(struct compiler *k)
     GLIA_CHECK(k->c->list[r].unit != NULL, GLIA_E_MEMORY, "calls");
   }
   int32_t alive = 0;
+  int phase = 0;
   for (int32_t u = 0; u < k->n_units; u++) alive += k->u[u].parent == u;
   for (int32_t i = 0; i < alive; i++) {
     const int32_t u = k->order[i];
+    for (; phase < k->u[u].phase; phase++) GLIA_TRY(end_phase(k, phase));
     struct list *list = &k->c->list[k->u[u].region];
     struct unit *unit = &list->unit[list->n++];
     const struct glia_node *node = k->g->node[k->u[u].node];
@@ -341,6 +360,7 @@ glia_status glia_compile_calls_(struct compiler *k)
       if (k->unit[v] >= 0 && glia_unit_find_(k, k->unit[v]) == u) member[n++] = v;
     GLIA_TRY(group(k, member, n, unit));
   }
+  for (; phase < k->c->phases; phase++) GLIA_TRY(end_phase(k, phase));
   GLIA_TRY(copies(k));
   GLIA_TRY(outputs(k));
   for (int r = 0; r < REGIONS; r++)

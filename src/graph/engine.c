@@ -2,6 +2,9 @@
  *
  * Each worker keeps the batch sums of its finished micro-batches as a stack of tree nodes, like the digits of a binary counter:
  * a new micro-batch computes straight into a free buffer, then the two topmost nodes are added while they are siblings.
+ *
+ * A step of several phases runs its micro-batches once per phase, with an exchange of sums behind each. What a micro-batch
+ * computed in earlier phases is kept: a worker then has memory for each of its micro-batches.
  */
 #include "glia_engine.h"
 #include "glia_log.h"
@@ -17,7 +20,8 @@ struct worker {
   int index;
   pthread_t thread;
   bool started;
-  char *micro, *scratch;
+  char *micro; /* of its micro-batches, one after another, where there are several phases */
+  char *scratch;
   char **buffer; /* [depth] of sums */
   struct glia_part node[GLIA_TREE_MAX_PARTS];
   int n_nodes;
@@ -44,6 +48,7 @@ struct glia_engine {
   const struct compiled *c;
   const struct glia_feed *feed;
   int64_t v;
+  int phase;
   atomic_bool failed;
   char *total;
   /* parking of the other workers */
@@ -62,6 +67,20 @@ static size_t cut(size_t *used, size_t bytes)
   return at;
 }
 
+/* Micro-batches of one worker, at most. */
+static int64_t most_micro_batches(const struct glia_engine *e)
+{
+  const int64_t workers = (int64_t)e->exchange->size * e->threads;
+
+  return (e->max_v + workers - 1) / workers;
+}
+
+static size_t micro_bytes(const struct glia_engine *e, const struct compiled *c)
+{
+  return c->phases > 1 ? (size_t)most_micro_batches(e) * glia_round_up_(c->micro_bytes)
+                       : c->micro_bytes;
+}
+
 /* Lay out all memory; with e->memory == NULL only counts. */
 static void lay_out(struct glia_engine *e)
 {
@@ -71,7 +90,7 @@ static void lay_out(struct glia_engine *e)
   for (int i = 0; i < p->n_entries; i++) {
     const struct compiled *c = &p->entry[i];
     if (c->shared_bytes > shared) shared = c->shared_bytes;
-    if (c->micro_bytes > micro) micro = c->micro_bytes;
+    if (micro_bytes(e, c) > micro) micro = micro_bytes(e, c);
     if (c->sums_bytes > sums) sums = c->sums_bytes;
     if (c->scratch_bytes > scratch) scratch = c->scratch_bytes;
     const size_t at = cut(&used, c->constant_bytes);
@@ -108,6 +127,19 @@ static void bases_of(const struct glia_engine *e, char *micro, char *sums, char 
   bases[BASE_SHARED] = e->shared;
   bases[BASE_MICRO] = micro;
   bases[BASE_SUMS] = sums;
+  bases[BASE_TOTAL] = e->total;
+}
+
+/* Run a phase of a region. */
+static void run_phase(const struct glia_engine *e, region r, int phase, char *const *bases,
+                      void *scratch)
+{
+  const struct list *all = &e->c->list[r];
+  const int first = phase == 0 ? 0 : e->c->end[r][phase - 1];
+  const int end = phase < e->c->phases ? e->c->end[r][phase] : all->n; /* behind the last: states */
+  const struct list part = {end - first, all->unit + first};
+
+  glia_run_list_(&part, bases, scratch);
 }
 
 /* A buffer that no node on the stack holds. */
@@ -121,6 +153,12 @@ static char *free_buffer(const struct worker *w)
   return NULL; /* depth covers every range: see glia_engine_create */
 }
 
+/* Buckets of the phase that runs: from here to buckets_end. */
+static int first_bucket(const struct glia_engine *e)
+{
+  return e->phase == 0 ? 0 : e->c->buckets_end[e->phase - 1];
+}
+
 /* Add the two topmost nodes while they are siblings in the canonical tree. */
 static void join_top(struct worker *w)
 {
@@ -129,7 +167,7 @@ static void join_top(struct worker *w)
   while (w->n_nodes >= 2) {
     const struct glia_part *top = &w->node[w->n_nodes - 2];
     int joined = 2;
-    for (int b = 0; b < c->n_buckets; b++) {
+    for (int b = first_bucket(w->e); b < c->buckets_end[w->e->phase]; b++) {
       struct glia_part pair[2] = {top[0], top[1]};
       pair[0].data = (char *)top[0].data + c->bucket[b].offset;
       pair[1].data = (char *)top[1].data + c->bucket[b].offset;
@@ -149,38 +187,57 @@ static void keep_failure(struct worker *w, glia_status st)
   atomic_store(&w->e->failed, true);
 }
 
-static glia_status run_one(struct worker *w, int64_t index)
+/* Inputs of micro-batch `index`, into memory at micro. */
+static glia_status fill(struct worker *w, int64_t index, char *micro)
 {
   const struct glia_engine *e = w->e;
-  const struct compiled *c = e->c;
   const struct glia_graph *g = e->p->g;
-  char *bases[BASE_COUNT];
-  char *sums = c->sums_bytes > 0 ? free_buffer(w) : e->spare;
+  const double t0 = glia_time_s();
 
-  bases_of(e, w->micro, sums, bases);
   for (int i = 0; i < g->n_inputs; i++) {
-    w->in[i] = c->input_used[i] && g->input[i].per == GLIA_PER_MICRO_BATCH
-                   ? w->micro + c->input[i].offset
+    w->in[i] = e->c->input_used[i] && g->input[i].per == GLIA_PER_MICRO_BATCH
+                   ? micro + e->c->input[i].offset
                    : NULL;
     if (w->in[i] != NULL && g->input[i].value == g->failed) {
       memset(w->in[i], 0, sizeof(double));
       w->in[i] = NULL;
     }
   }
-  const double t0 = glia_time_s();
   GLIA_TRY(e->feed->fill(e->feed->self, index, w->index, w->in));
-  const double t1 = glia_time_s();
-  glia_run_list_(&c->list[REGION_MICRO], bases, w->scratch);
-  w->stat.input_s += t1 - t0;
-  w->stat.compute_s += glia_time_s() - t1;
+  w->stat.input_s += glia_time_s() - t0;
   w->stat.micro_batches++;
-  if (e->feed->take != NULL) {
-    for (int i = 0; i < c->entry->n_outputs; i++)
-      w->out[i] = c->output_in_micro[i] ? bases[c->output[i].base] + c->output[i].offset : NULL;
-    GLIA_TRY(e->feed->take(e->feed->self, index, w->index, w->out));
-  }
-  if (c->sums_bytes > 0) {
-    w->node[w->n_nodes++] = (struct glia_part){index, index + 1, sums};
+  return GLIA_OK;
+}
+
+static glia_status take(struct worker *w, int64_t index, char *const *bases)
+{
+  const struct glia_engine *e = w->e;
+  const struct compiled *c = e->c;
+
+  if (e->feed->take == NULL) return GLIA_OK;
+  for (int i = 0; i < c->entry->n_outputs; i++)
+    w->out[i] = c->output_in_micro[i] ? bases[c->output[i].base] + c->output[i].offset : NULL;
+  return e->feed->take(e->feed->self, index, w->index, w->out);
+}
+
+/* The phase of micro-batch `index`, this worker's `slot`-th. */
+static glia_status run_one(struct worker *w, int64_t index, int64_t slot)
+{
+  const struct glia_engine *e = w->e;
+  const struct compiled *c = e->c;
+  const bool sums = first_bucket(e) < c->buckets_end[e->phase];
+  char *micro = w->micro + (c->phases > 1 ? (size_t)slot * glia_round_up_(c->micro_bytes) : 0);
+  char *own = sums ? free_buffer(w) : w->buffer[0];
+  char *bases[BASE_COUNT];
+
+  bases_of(e, micro, own, bases);
+  if (e->phase == 0) GLIA_TRY(fill(w, index, micro));
+  const double t0 = glia_time_s();
+  run_phase(e, REGION_MICRO, e->phase, bases, w->scratch);
+  w->stat.compute_s += glia_time_s() - t0;
+  if (e->phase == c->phases - 1) GLIA_TRY(take(w, index, bases));
+  if (sums) {
+    w->node[w->n_nodes++] = (struct glia_part){index, index + 1, own};
     join_top(w);
   }
   return GLIA_OK;
@@ -194,10 +251,9 @@ static void run_range(struct worker *w)
   const int64_t lo = glia_tree_range(e->v, workers, own),
                 hi = glia_tree_range(e->v, workers, own + 1);
 
-  w->status = GLIA_OK;
   w->n_nodes = 0;
   for (int64_t i = lo; i < hi && !atomic_load_explicit(&e->failed, memory_order_relaxed); i++) {
-    const glia_status st = run_one(w, i);
+    const glia_status st = run_one(w, i, i - lo);
     if (st != GLIA_OK) keep_failure(w, st);
   }
 }
@@ -253,7 +309,7 @@ static void drain(struct glia_engine *e)
     for (int i = 0; i < w->n_nodes; i++) {
       w->node[i].data = w->buffer[i];
       memset(w->buffer[i], 0, e->c->sums_bytes);
-      if (!flagged && e->c->failed_offset != SIZE_MAX) {
+      if (!flagged && e->phase == 0 && e->c->failed_offset != SIZE_MAX) {
         const double one = 1.0;
         memcpy(w->buffer[i] + e->c->failed_offset, &one, sizeof one);
         flagged = true;
@@ -262,35 +318,62 @@ static void drain(struct glia_engine *e)
   }
 }
 
+/* Exchange the sums of the phase; with several phases their totals go to memory of their own, to be read by later ones. */
 static glia_status reduce(struct glia_engine *e)
 {
   const struct compiled *c = e->c;
   const struct glia_exchange *x = e->exchange;
-  struct glia_bucket bucket[2];
+  const int first = first_bucket(e), end = c->buckets_end[e->phase];
   int n = 0;
   glia_status st = GLIA_OK;
 
-  e->total = e->spare;
-  if (c->sums_bytes == 0) return GLIA_OK;
+  if (first == end) return GLIA_OK;
   for (int t = 0; t < e->threads; t++)
     for (int i = 0; i < e->worker[t].n_nodes; i++) e->part[n++] = e->worker[t].node[i];
-  if (n > 0) e->total = e->part[0].data;
+  if (n > 0 && c->phases == 1) e->total = e->part[0].data;
   const double t0 = glia_time_s();
   struct glia_part *own = e->part + n; /* the parts of one bucket, behind the list */
-  for (int b = 0; b < c->n_buckets; b++) {
+  for (int b = first; b < end; b++) {
+    const struct glia_bucket bucket = {b, c->bucket[b].dtype, c->bucket[b].n};
     for (int i = 0; i < n; i++)
       own[i] = (struct glia_part){e->part[i].lo, e->part[i].hi,
                                   (char *)e->part[i].data + c->bucket[b].offset};
-    bucket[b] = (struct glia_bucket){b, c->bucket[b].dtype, c->bucket[b].n};
-    GLIA_TRY(x->start(x->self, &bucket[b], e->v, n, own, e->total + c->bucket[b].offset));
+    GLIA_TRY(x->start(x->self, &bucket, e->v, n, own, e->total + c->bucket[b].offset));
     own += n;
   }
   const double t1 = glia_time_s();
-  for (int b = 0; b < c->n_buckets && st == GLIA_OK; b++) st = x->wait(x->self, &bucket[b]);
+  for (int b = first; b < end && st == GLIA_OK; b++)
+    st = x->wait(x->self, &(struct glia_bucket){b, c->bucket[b].dtype, c->bucket[b].n});
   const double t2 = glia_time_s();
   e->stat.exchange_s += t2 - t0;
   e->stat.wait_s += t2 - t1;
   return st;
+}
+
+/* The first failure of a worker, with its trace. */
+static glia_status failure(struct glia_engine *e)
+{
+  for (int t = 0; t < e->threads; t++) {
+    if (e->worker[t].status == GLIA_OK) continue;
+    glia_trace_set(e->worker[t].trace);
+    return e->worker[t].status;
+  }
+  return GLIA_OK;
+}
+
+/* One phase of a step: micro-batches, exchange, what follows from totals. */
+static glia_status step_phase(struct glia_engine *e)
+{
+  char *bases[BASE_COUNT];
+
+  if (e->v > 0 && !atomic_load(&e->failed)) run_workers(e);
+  if (atomic_load(&e->failed)) drain(e);
+  GLIA_TRY(reduce(e));
+  const double t0 = glia_time_s();
+  bases_of(e, NULL, NULL, bases);
+  run_phase(e, REGION_EPILOGUE, e->phase, bases, e->worker[0].scratch);
+  e->stat.epilogue_s += glia_time_s() - t0;
+  return GLIA_OK;
 }
 
 glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v,
@@ -309,30 +392,22 @@ glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v
              "entry point %s sums over micro-batches: it needs at least one", entry);
   e->feed = feed;
   e->v = v;
+  e->total = e->spare;
   atomic_store(&e->failed, false);
+  for (int t = 0; t < e->threads; t++) {
+    e->worker[t].n_nodes = 0;
+    e->worker[t].status = GLIA_OK;
+  }
 
   bases_of(e, NULL, NULL, bases);
   glia_run_list_(&e->c->list[REGION_PROLOGUE], bases, e->worker[0].scratch);
-  if (v > 0)
-    run_workers(e);
-  else
-    e->worker[0].n_nodes = 0;
-  if (atomic_load(&e->failed)) {
-    for (int t = 0; t < e->threads && st == GLIA_OK; t++) {
-      st = e->worker[t].status;
-      if (st != GLIA_OK) glia_trace_set(e->worker[t].trace);
-    }
-    drain(e);
+  for (e->phase = 0; e->phase < e->c->phases && st == GLIA_OK; e->phase++) st = step_phase(e);
+  if (st == GLIA_OK) {
+    bases_of(e, NULL, NULL, bases);
+    run_phase(e, REGION_EPILOGUE, e->c->phases, bases, e->worker[0].scratch);
   }
-  const glia_status exchanged = reduce(e);
-  if (st == GLIA_OK) st = exchanged;
-  if (exchanged == GLIA_OK) {
-    const double t0 = glia_time_s();
-    bases_of(e, NULL, e->total, bases);
-    glia_run_list_(&e->c->list[REGION_EPILOGUE], bases, e->worker[0].scratch);
-    e->stat.epilogue_s += glia_time_s() - t0;
-  }
-  return st;
+  const glia_status own = failure(e);
+  return own != GLIA_OK ? own : st;
 }
 
 static bool start_workers(struct glia_engine *e)
@@ -460,7 +535,7 @@ const void *glia_engine_output(struct glia_engine *e, const char *entry, const c
     if (strcmp(c->entry->name, entry) != 0) continue;
     e->c = c;
     char *bases[BASE_COUNT];
-    bases_of(e, NULL, e->total, bases);
+    bases_of(e, NULL, NULL, bases);
     for (int o = 0; o < c->entry->n_outputs; o++)
       if (strcmp(c->entry->output[o].name, output) == 0 && !c->output_in_micro[o])
         return bases[c->output[o].base] + c->output[o].offset;

@@ -23,7 +23,7 @@ struct glia_feed {
   /** Fill the per-micro-batch inputs of micro-batch `index`: data[i] is input i's array (by order of glia_graph_inputs; NULL where the
    *  entry point does not read it). A failure drains the step: this rank still takes part in the exchange. */
   glia_status (*fill)(void *self, int64_t index, int worker, void *const *data);
-  /** Take micro-batch outputs: data[i] is output i of the entry point (NULL unless it lives in the micro-batch). May be NULL. */
+  /** Take micro-batch outputs (in a step of several phases in the last, too late for the others to learn of a failure): data[i] is output i of the entry point (NULL unless it lives in the micro-batch). May be NULL. */
   glia_status (*take)(void *self, int64_t index, int worker, const void *const *data);
 };
 

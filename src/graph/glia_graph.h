@@ -121,8 +121,8 @@ GLIA_API glia_value glia_full(struct glia_graph *g, struct glia_type type, doubl
 /** The number of a float scalar whose element type follows the other operand (float64 alone). */
 GLIA_API glia_value glia_constant(struct glia_graph *g, double value);
 
-/** Sum over all micro-batches of the step along the canonical tree: the only door to the epilogue.
- *  x  float value of the micro-batch region.  Its derivative is batch_sum of the tangent; reverse: none. */
+/** Sum over all micro-batches along the canonical tree: the only door to the epilogue; where micro-batches read it, it couples them.
+ *  x  float value of the micro-batch region.  Derivative: batch_sum of the tangent or cotangent (which must differ by micro-batch). */
 GLIA_API glia_value glia_batch_sum(struct glia_graph *g, glia_value x);
 
 GLIA_API int glia_graph_states(const struct glia_graph *g, const struct glia_state **out);

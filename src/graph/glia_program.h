@@ -49,6 +49,7 @@ struct glia_program_info {
   size_t micro_lower_bound; /* largest sum of live values: no plan can need less */
   size_t scratch_bytes;     /* per worker: of kernels, and the memory of loops' bodies */
   size_t sums_bytes;        /* one set of batch sums */
+  int phases; /* passes over the micro-batches, each with an exchange of sums: see glia_batch_sum */
 };
 /** Figures of an entry point; false when there is none of that name. */
 GLIA_API bool glia_program_info(const struct glia_program *p, const char *entry,

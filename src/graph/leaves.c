@@ -2,6 +2,7 @@
 #include "glia_engine.h"
 #include "graph_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static glia_status infer_input(const struct glia_graph *g, struct glia_node *n)
@@ -30,6 +31,35 @@ static glia_status infer_batch_sum(const struct glia_graph *g, struct glia_node 
   GLIA_CHECK(glia_dtype_is_float(n->type.dtype), GLIA_E_SHAPE, "batch_sum of %s: floats only",
              glia_dtype_name(n->type.dtype));
   return GLIA_OK;
+}
+
+/* Whether v differs from one micro-batch to the next. */
+static bool varies(struct glia_graph *g, glia_value v)
+{
+  bool *micro = calloc((size_t)v + 1, sizeof *micro);
+
+  if (micro == NULL) return glia_graph_fail(g, GLIA_E_MEMORY, "batch_sum") != GLIA_NONE;
+  for (glia_value u = 0; u <= v; u++) {
+    const struct glia_node *n = g->node[u];
+    if (n->op == &glia_op_input_) micro[u] = g->input[n->attr.i[0]].per == GLIA_PER_MICRO_BATCH;
+    for (int i = 0; n->op != &glia_op_batch_sum_ && i < n->n_in; i++) micro[u] |= micro[n->in[i]];
+  }
+  const bool yes = micro[v];
+  free(micro);
+  return yes;
+}
+
+/* The sum s of x over micro-batches is read by all of them: what reaches x is the sum of their cotangents of s. */
+static void vjp_batch_sum(struct glia_graph *g, const struct glia_node *y, glia_value dy,
+                          glia_value *dx)
+{
+  if (varies(g, dy))
+    dx[0] = glia_batch_sum(g, dy);
+  else
+    glia_graph_fail(g, GLIA_E_UNSUPPORTED,
+                    "batch_sum has no reverse rule for the derivative of a value that is common to "
+                    "all micro-batches (value %d): derive what a micro-batch adds to it",
+                    y->id);
 }
 
 static glia_value vmap_batch_sum(struct glia_graph *g, const struct glia_node *y, int64_t size,
@@ -77,6 +107,7 @@ const struct glia_op glia_op_batch_sum_ = {
     .n_in = 1,
     .infer = infer_batch_sum,
     .linear = true,
+    .vjp = vjp_batch_sum,
     .vmap = vmap_batch_sum,
 };
 

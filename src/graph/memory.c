@@ -16,40 +16,63 @@ static struct value_place *add_value(struct compiler *k, glia_value v, base b, i
   return p;
 }
 
-/* Where batch sums live: slots by dtype, contiguous, in the order in which they were made. */
-static glia_status plan_sums(struct compiler *k)
+/* Slots of one phase and dtype, contiguous, in the order in which they were made. */
+static void plan_bucket(struct compiler *k, int phase, glia_dtype dtype, size_t *end)
 {
-  static const glia_dtype dtype[2] = {GLIA_F64, GLIA_F32};
-  size_t offset = 0;
+  size_t offset = *end;
 
-  for (int b = 0; b < 2; b++) {
-    const size_t start = offset;
-    for (int32_t v = 0; v < k->n; v++) {
-      const struct glia_node *n = k->g->node[v];
-      if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_ || n->type.dtype != dtype[b])
-        continue;
-      k->place[v] = (struct place){BASE_SUMS, offset};
-      const struct glia_node *from = k->g->node[n->in[0]];
-      if (from->op == &glia_op_input_ && from->id == k->g->failed) k->c->failed_offset = offset;
-      offset += glia_round_up_(glia_type_bytes(&n->type));
-    }
-    if (offset > start)
-      k->c->bucket[k->c->n_buckets++] = (struct bucket_plan){
-          dtype[b], start, (int64_t)((offset - start) / glia_dtype_size(dtype[b]))};
+  for (int32_t v = 0; v < k->n; v++) {
+    const struct glia_node *n = k->g->node[v];
+    if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_ || n->type.dtype != dtype ||
+        k->phase[v] != phase)
+      continue;
+    k->place[v] = (struct place){BASE_TOTAL, offset};
+    k->summand[v] = (struct place){BASE_SUMS, offset};
+    const struct glia_node *from = k->g->node[n->in[0]];
+    if (from->op == &glia_op_input_ && from->id == k->g->failed) k->c->failed_offset = offset;
+    offset += glia_round_up_(glia_type_bytes(&n->type));
   }
-  k->c->sums_bytes = offset;
-  return GLIA_OK;
+  if (offset > *end)
+    k->c->bucket[k->c->n_buckets++] =
+        (struct bucket_plan){dtype, *end, (int64_t)((offset - *end) / glia_dtype_size(dtype))};
+  *end = offset;
 }
 
-/* The micro-batch value that a batch_sum sums can be computed right in its slot, if no other slot has it yet. */
-static void place_summands(struct compiler *k)
+/* Where batch sums live: phase by phase. */
+static void plan_sums(struct compiler *k)
 {
+  k->c->sums_bytes = 0;
+  for (int p = 0; p < k->c->phases; p++) {
+    plan_bucket(k, p, GLIA_F64, &k->c->sums_bytes);
+    plan_bucket(k, p, GLIA_F32, &k->c->sums_bytes);
+    k->c->buckets_end[p] = k->c->n_buckets;
+  }
+}
+
+/* The micro-batch value that a batch_sum sums can be computed right in its slot, if no other slot has it yet and nobody reads it
+ * after the phase, when sums have been added to it. */
+static void place_summands(struct compiler *k, bool *late)
+{
+  const struct glia_entry *e = k->c->entry;
+
+  for (int32_t v = 0; v < k->n; v++) {
+    const struct glia_node *n = k->g->node[v];
+    if (k->region[v] == REGION_DEAD || n->op->view) continue;
+    for (int i = 0; i < n->n_in; i++) {
+      const glia_value s = glia_source_of_(k, n, i);
+      late[s] |= k->phase[v] > k->phase[s];
+    }
+  }
+  for (int i = 0; i < e->n_outputs; i++)
+    if (k->phase[k->root[e->output[i].value]] < k->c->phases - 1)
+      late[k->root[e->output[i].value]] = true;
   for (int32_t v = 0; v < k->n; v++) {
     const struct glia_node *n = k->g->node[v];
     if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_) continue;
     const glia_value r = k->root[n->in[0]];
-    if (k->region[r] == REGION_MICRO && k->unit[r] >= 0 && k->place[r].base == BASE_COUNT)
-      k->place[r] = k->place[v];
+    if (k->region[r] == REGION_MICRO && k->unit[r] >= 0 && k->place[r].base == BASE_COUNT &&
+        !late[r])
+      k->place[r] = k->summand[v];
   }
 }
 
@@ -85,6 +108,17 @@ static void extend(struct value_place *p, int32_t t)
 
 static glia_status plan_arena(struct compiler *k, base b, size_t *bytes, size_t *bound);
 
+/* In the shared arena: when the micro-batches of a phase run. length: of prologue; done: of the epilogue in phases before. */
+static int32_t time_of_phase(const struct compiler *k, int phase, const int32_t *length)
+{
+  int32_t done = 0;
+
+  if (phase == 0) return length[REGION_PROLOGUE];
+  for (int32_t u = 0; u < k->n_units; u++)
+    if (k->u[u].parent == u && k->u[u].region == REGION_EPILOGUE && k->u[u].phase < phase) done++;
+  return length[REGION_PROLOGUE] + 1 + done;
+}
+
 static void find_lifetimes(struct compiler *k, struct value_place **of, const int32_t *length)
 {
   const struct glia_entry *e = k->c->entry;
@@ -98,14 +132,12 @@ static void find_lifetimes(struct compiler *k, struct value_place **of, const in
       const glia_value s = glia_source_of_(k, n, i);
       if (of[s] == NULL) continue;
       if (n->op == &glia_op_batch_sum_)
-        extend(of[s], k->region[s] == REGION_MICRO ? end[REGION_MICRO] : length[0]);
+        extend(of[s], k->region[s] == REGION_MICRO ? end[REGION_MICRO]
+                                                   : time_of_phase(k, k->phase[v], length));
       else if (k->unit[v] >= 0) {
-        if (k->region[s] == k->region[v] ||
-            (k->region[s] == REGION_PROLOGUE && k->region[v] == REGION_EPILOGUE))
-          extend(of[s], time_of(k, k->unit[v], length));
-        else
-          extend(of[s],
-                 length[REGION_PROLOGUE]); /* prologue value read in the micro-batch region */
+        const bool shared = k->region[s] != REGION_MICRO && k->region[v] == REGION_MICRO;
+        extend(of[s],
+               shared ? time_of_phase(k, k->phase[v], length) : time_of(k, k->unit[v], length));
       }
     }
   }
@@ -127,7 +159,9 @@ static void place_writes(struct compiler *k, const int32_t *length)
     const glia_value s = k->g->state[e->write[w].state].value;
     if (k->unit[r] < 0 || k->place[r].base != BASE_COUNT) continue;
     const int32_t own = glia_unit_find_(k, k->unit[r]);
-    if (!k->u[own].group || k->u[own].region != REGION_EPILOGUE) continue;
+    if (!k->u[own].group || k->u[own].region != REGION_EPILOGUE ||
+        k->u[own].phase != k->c->phases - 1)
+      continue;
     const int32_t now = time_of(k, own, length);
     bool in_place = true;
     for (int32_t v = 0; v < k->n && in_place; v++) {
@@ -158,6 +192,7 @@ glia_status glia_compile_memory_(struct compiler *k)
   const struct glia_graph *g = k->g;
   struct glia_arena *arena = &k->p->arena;
   struct value_place **of = calloc((size_t)k->n + 1, sizeof(struct value_place *));
+  bool *late = glia_arena_take(arena, (size_t)k->n + 1, sizeof *late);
   int32_t length[REGIONS] = {0};
   glia_status st = GLIA_OK;
 
@@ -165,14 +200,15 @@ glia_status glia_compile_memory_(struct compiler *k)
   k->c->value = glia_arena_take(arena, (size_t)k->n + 1, sizeof *k->c->value);
   k->c->input = glia_arena_take(arena, (size_t)g->n_inputs + 1, sizeof *k->c->input);
   k->c->input_used = glia_arena_take(arena, (size_t)g->n_inputs + 1, sizeof *k->c->input_used);
-  GLIA_CHECK_TO(
-      out, st, of != NULL && k->c->value != NULL && k->c->input != NULL && k->c->input_used != NULL,
-      GLIA_E_MEMORY, "planning %d values", k->n);
+  GLIA_CHECK_TO(out, st,
+                of != NULL && late != NULL && k->c->value != NULL && k->c->input != NULL &&
+                    k->c->input_used != NULL,
+                GLIA_E_MEMORY, "planning %d values", k->n);
   for (int32_t u = 0; u < k->n_units; u++)
     if (k->u[u].parent == u) length[k->u[u].region]++;
   for (int32_t v = 0; v < k->n; v++) k->place[v].base = BASE_COUNT;
-  GLIA_TRY_TO(out, st, plan_sums(k));
-  place_summands(k);
+  plan_sums(k);
+  place_summands(k, late);
   place_writes(k, length);
   place_results(k);
 

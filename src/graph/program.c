@@ -35,13 +35,15 @@ glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
 
   c->entry = entry;
   k.region = glia_arena_take(&p->arena, n, sizeof *k.region);
+  k.phase = glia_arena_take(&p->arena, n, sizeof *k.phase);
+  k.summand = glia_arena_take(&p->arena, n, sizeof *k.summand);
   k.root = glia_arena_take(&p->arena, n, sizeof *k.root);
   k.unit = glia_arena_take(&p->arena, n, sizeof *k.unit);
   k.stored = glia_arena_take(&p->arena, n, sizeof *k.stored);
   k.place = glia_arena_take(&p->arena, n, sizeof *k.place);
   GLIA_CHECK_TO(out, st,
                 k.region != NULL && k.root != NULL && k.unit != NULL && k.stored != NULL &&
-                    k.place != NULL,
+                    k.place != NULL && k.phase != NULL && k.summand != NULL,
                 GLIA_E_MEMORY, "compiling %d nodes", k.n);
   GLIA_TRY_TO(out, st, glia_compile_regions_(&k));
   GLIA_TRY_TO(out, st, glia_compile_units_(&k));
@@ -109,13 +111,15 @@ bool glia_program_info(const struct glia_program *p, const char *entry,
       .micro_lower_bound = c->micro_lower_bound,
       .scratch_bytes = c->scratch_bytes,
       .sums_bytes = c->sums_bytes,
+      .phases = c->phases,
   };
   return true;
 }
 
 static void print_place(FILE *f, struct place p)
 {
-  static const char *const base_name[] = {"constant", "input", "state", "shared", "micro", "sums"};
+  static const char *const base_name[] = {"constant", "input", "state", "shared",
+                                          "micro",    "sums",  "total"};
 
   if (p.base < BASE_COUNT)
     fprintf(f, " %s+%zu", base_name[p.base], p.offset);

@@ -14,7 +14,8 @@ typedef enum {
   BASE_STATE,    /* common to all entry points */
   BASE_SHARED,   /* prologue and epilogue values */
   BASE_MICRO,    /* micro-batch values, one copy per worker */
-  BASE_SUMS,     /* batch sums: of the micro-batch that runs, or their total in the epilogue */
+  BASE_SUMS,     /* batch sums of the micro-batch that runs */
+  BASE_TOTAL,    /* their totals, once they have been exchanged */
   BASE_COUNT,
   BASE_ARGUMENT /* in a body: what leads in and out, each a base of its own from here on */
 } base;
@@ -143,8 +144,11 @@ struct compiled {
   bool *output_in_micro;
   struct place *input; /* of every graph input: micro-batch inputs in BASE_MICRO */
   bool *input_used;
+  int phases;        /* a micro-batch part, an exchange and an epilogue part each */
+  int *end[REGIONS]; /* [phases] of a region's list: where the phase ends */
   int n_buckets;
-  struct bucket_plan bucket[2];
+  int *buckets_end; /* [phases] */
+  struct bucket_plan *bucket;
   size_t failed_offset; /* of glia_failed's lane in the sums; SIZE_MAX: none */
   size_t constant_bytes, shared_bytes, micro_bytes, sums_bytes, scratch_bytes;
   size_t micro_lower_bound;
@@ -179,10 +183,12 @@ struct compiler {
   const struct glia_body *body; /* NULL: an entry point */
   int32_t n;
   region *region;
+  int32_t *phase;   /* in which it runs; of a batch_sum, in which it is summed */
   glia_value *root; /* through views */
   int32_t *unit;    /* index into u, -1: none */
   bool *stored;     /* its root needs memory */
   struct place *place;
+  struct place *summand; /* of a batch_sum: where a micro-batch leaves its part */
   /* units while they form: union-find, dependencies */
   int32_t n_units;
   struct forming *u;
@@ -193,6 +199,7 @@ struct forming {
   int32_t parent; /* union-find */
   bool group;
   region region;
+  int32_t phase;
   int64_t count;
   int32_t members, first; /* number; smallest value id */
   int32_t n_deps, deps_capacity;

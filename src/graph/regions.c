@@ -1,8 +1,6 @@
 /* First stage of compiling: what is alive, and in which region it runs. */
 #include "program_priv.h"
 
-#include <stdio.h>
-
 static glia_status mark_alive(const struct compiler *k, bool *alive)
 {
   const struct glia_entry *e = k->c->entry;
@@ -21,14 +19,32 @@ static glia_status mark_alive(const struct compiler *k, bool *alive)
   return GLIA_OK;
 }
 
-/* Names the layer-independent facts of a value for an error message. */
-static const char *describe(const struct compiler *k, glia_value v, char *out, size_t size)
+/* The phase of a value is the number of batch_sums on its longest way from the leaves: a micro-batch value of phase p reads totals
+ * of p exchanges. What a total alone leads to runs at the end of the phase that sums it. */
+static glia_status find_phases(struct compiler *k, const bool *alive, const bool *micro)
 {
-  char type[128];
+  int phases = 1;
 
-  snprintf(out, size, "%s %s (value %d)", k->g->node[v]->op->name,
-           glia_type_text(&k->g->node[v]->type, type, sizeof type), v);
-  return out;
+  for (int32_t v = 0; v < k->n; v++) { /* first: totals needed */
+    const struct glia_node *n = k->g->node[v];
+    if (!alive[v]) continue;
+    for (int i = 0; i < n->n_in; i++)
+      if (k->phase[n->in[i]] > k->phase[v]) k->phase[v] = k->phase[n->in[i]];
+    k->phase[v] += n->op == &glia_op_batch_sum_;
+    if (k->phase[v] + micro[v] > phases) phases = k->phase[v] + micro[v];
+  }
+  for (int32_t v = 0; v < k->n; v++)
+    if (!micro[v] && k->phase[v] > 0) k->phase[v]--;
+  k->c->phases = phases;
+  k->c->buckets_end = glia_arena_take(&k->p->arena, (size_t)phases, sizeof *k->c->buckets_end);
+  k->c->bucket = glia_arena_take(&k->p->arena, 2 * (size_t)phases, sizeof *k->c->bucket);
+  bool ok = k->c->buckets_end != NULL && k->c->bucket != NULL;
+  for (int r = 0; r < REGIONS; r++) {
+    k->c->end[r] = glia_arena_take(&k->p->arena, (size_t)phases, sizeof *k->c->end[r]);
+    ok = ok && k->c->end[r] != NULL;
+  }
+  GLIA_CHECK(ok, GLIA_E_MEMORY, "%d phases", phases);
+  return GLIA_OK;
 }
 
 glia_status glia_compile_regions_(struct compiler *k)
@@ -42,7 +58,6 @@ glia_status glia_compile_regions_(struct compiler *k)
   bool *sum = glia_arena_take(&k->p->arena, n, sizeof *sum);     /* on a batch_sum */
   bool *early =
       glia_arena_take(&k->p->arena, n, sizeof *early); /* needed by the micro-batch region */
-  char text[256];
 
   GLIA_CHECK(alive != NULL && leaf != NULL && micro != NULL && sum != NULL && early != NULL,
              GLIA_E_MEMORY, "compiling %d nodes", k->n);
@@ -64,19 +79,12 @@ glia_status glia_compile_regions_(struct compiler *k)
     } else if (node->op == &glia_op_state_) {
       leaf[v] = true;
     } else if (node->op == &glia_op_batch_sum_) {
-      GLIA_CHECK(!sum[v], GLIA_E_UNSUPPORTED,
-                 "entry point %s: a batch_sum of %s depends on another batch_sum: phases are not "
-                 "supported",
-                 k->c->entry->name, describe(k, node->in[0], text, sizeof text));
       leaf[v] = sum[v] = true;
       micro[v] = false;
       early[node->in[0]] = true;
     }
-    GLIA_CHECK(!(micro[v] && sum[v]), GLIA_E_SHAPE,
-               "entry point %s: %s mixes a micro-batch value with a batch_sum: reduce the first by "
-               "batch_sum",
-               k->c->entry->name, describe(k, v, text, sizeof text));
   }
+  GLIA_TRY(find_phases(k, alive, micro));
   for (int32_t v = k->n - 1; v >= 0; v--) {
     const struct glia_node *node = g->node[v];
     if (!alive[v]) continue;

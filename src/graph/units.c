@@ -70,9 +70,11 @@ static bool depends(struct compiler *k, int32_t from, int32_t target, int32_t st
   return false;
 }
 
-static bool compatible(const struct forming *a, region r, int64_t count, int32_t more)
+static bool compatible(const struct forming *a, region r, int32_t phase, int64_t count,
+                       int32_t more)
 {
-  return a->group && a->region == r && a->count == count && a->members + more <= GROUP_MAX;
+  return a->group && a->region == r && a->phase == phase && a->count == count &&
+         a->members + more <= GROUP_MAX;
 }
 
 struct search {
@@ -115,7 +117,7 @@ static int32_t home_of(struct compiler *k, const struct glia_node *n, const int3
 
   for (int i = 0; i < n_prod; i++) {
     const int32_t g = prod[i];
-    bool fits = direct[i] && compatible(&k->u[g], k->region[n->id], count, 1);
+    bool fits = direct[i] && compatible(&k->u[g], k->region[n->id], k->phase[n->id], count, 1);
     for (int j = 0; fits && j < n_prod; j++) {
       if (prod[j] == g)
         fits = direct[j];
@@ -158,6 +160,7 @@ static int32_t new_unit(struct compiler *k, const struct glia_node *n, bool grou
   k->u[u] = (struct forming){.parent = u,
                              .group = group,
                              .region = k->region[n->id],
+                             .phase = k->phase[n->id],
                              .count = glia_type_count(&n->type),
                              .members = 1,
                              .first = n->id,
@@ -192,7 +195,8 @@ static bool place_node(struct compiler *k, const struct glia_node *n, struct sea
   for (int i = 0; i < n_prod; i++) {
     const int32_t other = glia_unit_find_(k, prod[i]);
     if (other == home || !direct[i] || !k->u[other].group ||
-        !compatible(&k->u[home], k->u[other].region, k->u[other].count, k->u[other].members))
+        !compatible(&k->u[home], k->u[other].region, k->u[other].phase, k->u[other].count,
+                    k->u[other].members))
       continue;
     if (!blocked(k, home, other, s) && !blocked(k, other, home, s) && !merge(k, home, other))
       return false;
@@ -224,7 +228,7 @@ static int by_first(const void *a, const void *b)
   return x < y ? -1 : x > y;
 }
 
-/* Kahn's algorithm inside each region; among ready units the one whose first node was made first. */
+/* Kahn's algorithm inside each region, phase by phase; among ready units the one whose first node was made first. */
 static glia_status schedule(struct compiler *k)
 {
   struct glia_arena *arena = &k->p->arena;
@@ -245,13 +249,18 @@ static glia_status schedule(struct compiler *k)
       count++;
     }
   qsort(key, (size_t)count, 2 * sizeof *key, by_first);
-  int32_t placed = 0;
+  int32_t placed = 0, last = 0; /* of this phase and those before: in all */
   int32_t position[REGIONS] = {0};
-  while (placed < count) {
+  for (int phase = -1; placed < count;) {
     const int32_t before = placed;
+    if (placed == last) {
+      phase++;
+      for (int32_t i = 0; i < count; i++) last += k->u[key[2 * i + 1]].phase == phase;
+      if (placed == last) continue;
+    }
     for (int32_t i = 0; i < count; i++) {
       const int32_t u = key[2 * i + 1];
-      bool ready = !done[u];
+      bool ready = !done[u] && k->u[u].phase == phase;
       for (int32_t d = 0; ready && d < k->u[u].n_deps; d++) {
         const int32_t dep = dep_of(k, &k->u[u], d);
         ready = dep == u || done[dep] || k->u[dep].region != k->u[u].region;
