@@ -166,6 +166,65 @@ static void a_fixed_point_refuses_what_it_cannot_mean(void)
   }
 }
 
+/* Row t of x [steps, n]. */
+static glia_value row_of(glia_value x, int64_t t)
+{
+  const int64_t n = type_of(x)->dim[1];
+
+  return glia_reshape(
+      g, glia_slice(g, x, (int64_t[]){t, 0}, (int64_t[]){t + 1, n}, (int64_t[]){1, 1}), 1, &n);
+}
+
+/* Against its steps written out: the same products and sums, so 1e-14 is some roundings of numbers around 1. */
+static void a_linear_recurrence_equals_its_steps(void)
+{
+  enum { STEPS = 6 };
+
+  for (int reverse = 0; reverse < 2; reverse++) {
+    begin();
+    const glia_value a = given(1.0, 2, (int64_t[]){STEPS, N}),
+                     b = given(1.0, 2, (int64_t[]){STEPS, N}), h0 = given(1.0, 1, (int64_t[]){N});
+    const glia_value of[3] = {a, b, h0};
+    glia_value y[2] = {glia_linear_recurrence(g, a, b, h0, reverse != 0)}, row[STEPS], h = h0;
+    glia_value d[2][3], dd[2][3];
+    for (int k = 0; k < STEPS; k++) {
+      const int t = reverse != 0 ? STEPS - 1 - k : k;
+      h = glia_add(g, glia_mul(g, row_of(a, t), h), row_of(b, t));
+      row[t] = glia_reshape(g, h, 2, (int64_t[]){1, N});
+    }
+    y[1] = glia_concat(g, STEPS, row, 0);
+    same(y[0], y[1]);
+    for (int s = 0; s < 2; s++) {
+      glia_grad(g, total(glia_mul(g, y[s], glia_sin(g, y[s]))), 3, of, d[s]);
+      glia_grad(g, glia_add(g, total(glia_mul(g, d[s][0], d[s][0])), total(d[s][1])), 3, of, dd[s]);
+    }
+    for (int i = 0; i < 3; i++) {
+      same(d[0][i], d[1][i]);
+      same(dd[0][i], dd[1][i]);
+    }
+    CU_ASSERT(distance() <= 1e-14);
+    end();
+  }
+}
+
+/* The work is that of one step, times the steps: neither nodes nor kernel calls depend on their number. */
+static void a_long_recurrence_is_as_small_a_graph_as_a_short_one(void)
+{
+  int32_t size[2];
+
+  for (int k = 0; k < 2; k++) {
+    begin();
+    const int64_t steps = k == 0 ? 4 : 4096;
+    const glia_value a = given(1.0, 2, (int64_t[]){steps, N}), h0 = given(1.0, 1, (int64_t[]){N});
+    glia_value d[2];
+    const glia_value y = glia_linear_recurrence(g, a, a, h0, false);
+    glia_grad(g, total(glia_mul(g, y, y)), 2, (glia_value[]){a, h0}, d);
+    size[k] = glia_graph_status(g) == GLIA_OK ? glia_graph_size(g) : -1 - k;
+    end();
+  }
+  CU_ASSERT(size[0] == size[1] && size[0] < 100);
+}
+
 /* Spike: 1 where u > 0, with the derivative max(0, 1 - |u|) as a surrogate. */
 static void triangle(struct glia_graph *in, void *self, const glia_value *x, glia_value y,
                      glia_value dy, glia_value *dx)
@@ -420,8 +479,9 @@ static void an_external_solver_is_a_node_with_its_derivatives(void)
   end();
 }
 
-TAP_MAIN("custom", TAP(recompute_saves_memory_and_changes_no_bit),
-         TAP(recompute_can_be_differentiated_again),
+TAP_MAIN("custom", TAP(a_linear_recurrence_equals_its_steps),
+         TAP(a_long_recurrence_is_as_small_a_graph_as_a_short_one),
+         TAP(recompute_saves_memory_and_changes_no_bit), TAP(recompute_can_be_differentiated_again),
          TAP(an_external_solver_is_a_node_with_its_derivatives),
          TAP(the_gradient_of_a_fixed_point_is_that_of_the_unrolled_loop),
          TAP(a_fixed_point_refuses_what_it_cannot_mean), TAP(a_surrogate_has_the_stated_derivative))

@@ -92,6 +92,11 @@ GLIA_API glia_value glia_scan(struct glia_graph *g, struct glia_body **b,
                               const struct glia_scan_options *options, glia_value *final,
                               glia_value *out);
 
+/** h_t = a_t h_(t-1) + b_t for all steps, elementwise: the core of state-space models. Values and derivatives in time linear in steps.
+ *  a, b [steps, ...], h0 [...] -> h [steps, ...]; reverse: from the last row to the first.  Source: martin2018. */
+GLIA_API glia_value glia_linear_recurrence(struct glia_graph *g, glia_value a, glia_value b,
+                                           glia_value h0, bool reverse);
+
 /** Repeat a body of carries z (floats) and captured values k until z no longer changes: z* = f(z*, k).
  *  max_steps  at most so many steps
  *  tolerance  the loop ends when the norm of the change of all carries together is below it (in float64), unless the body has a
