@@ -104,6 +104,21 @@ static struct shape random_shape(void)
   return s;
 }
 
+/* What runs without columns: two axes, stride 1, no groups; past the edges of blocks of 8 channels and of 48 places. */
+static struct shape plain_shape(void)
+{
+  struct shape s = {.rank = 2, .n = draw(1, 2), .groups = 1, .in = draw(1, 10), .out = draw(1, 17)};
+
+  s.w = glia_window_make(2, (int64_t[]){draw(1, 5), draw(2, 7)});
+  for (int k = 0; k < 2; k++) {
+    s.w.low[k] = draw(0, s.w.size[k]); /* as wide as the window: left to the kernel with columns */
+    s.w.high[k] = draw(0, s.w.size[k]);
+    s.x[k] = draw(1, 12) + s.w.size[k] - 1;
+    s.o[k] = glia_window_extent(&s.w, k, s.x[k]);
+  }
+  return s;
+}
+
 static int64_t count(int rank, const int64_t *dim)
 {
   int64_t n = 1;
@@ -152,9 +167,8 @@ static void oracle(const struct shape *s, const double *x, const double *w, cons
           }
 }
 
-static void convolve(glia_dtype dtype)
+static void convolve(glia_dtype dtype, struct shape s)
 {
-  const struct shape s = random_shape();
   int64_t dx[5] = {s.n, s.groups * s.in}, dw[5] = {s.groups * s.out, s.in},
           dy[5] = {s.n, s.groups * s.out};
   static double number[3][MAX_ARRAY], result[3][MAX_ARRAY];
@@ -186,7 +200,12 @@ static void convolve(glia_dtype dtype)
 
 static void convolutions_are_their_definition(void)
 {
-  for (int i = 0; i < CASES; i++) convolve(i % 2 == 0 ? GLIA_F64 : GLIA_F32);
+  for (int i = 0; i < CASES; i++) convolve(i % 2 == 0 ? GLIA_F64 : GLIA_F32, random_shape());
+}
+
+static void convolutions_without_columns_are_their_definition(void)
+{
+  for (int i = 0; i < CASES; i++) convolve(GLIA_F32, plain_shape());
 }
 
 /* Larger than a strip of columns. */
@@ -325,7 +344,8 @@ static void misfits_are_refused(void)
   refuse("stride", x, w, still, 1);
 }
 
-TAP_MAIN("conv", TAP(convolutions_are_their_definition), TAP(strips_of_a_large_image_join),
+TAP_MAIN("conv", TAP(convolutions_are_their_definition),
+         TAP(convolutions_without_columns_are_their_definition), TAP(strips_of_a_large_image_join),
          TAP(pools_are_their_definition), TAP(max_pool_sends_the_derivative_to_the_first_of_ties),
          TAP(borders_are_padded_as_named), TAP(resizing_follows_its_formulas),
          TAP(misfits_are_refused))

@@ -12,7 +12,8 @@ static char level[64];
 static void set_up(void)
 {
   openblas_set_num_threads(1);
-  snprintf(level, sizeof level, "openblas:%s", openblas_get_corename());
+  snprintf(level, sizeof level, "openblas:%s%s", openblas_get_corename(),
+           glia_conv_direct_here_() ? " conv:avx512" : "");
 }
 
 const char *glia_kernels_level(void)

@@ -2,11 +2,17 @@
 #ifndef KERNELS_PRIV_H
 #define KERNELS_PRIV_H
 
+#include "glia_conv.h"
 #include "glia_kernels.h"
 
 /* Products that a convolution is made of, for a node `conv`; false: the reference kernel. */
 bool glia_conv_pick_(const struct glia_graph *g, const struct glia_node *n,
                      struct glia_kernel_choice *out);
+
+/* The same without columns; and whether this CPU has it. */
+bool glia_conv_direct_pick_(const struct glia_conv *c, glia_dtype dtype,
+                            struct glia_kernel_choice *out);
+bool glia_conv_direct_here_(void);
 
 /* FFTW, for a node `fft`; LAPACK, for the operators of dense linear algebra: false for any other node. */
 bool glia_fft_pick_(const struct glia_graph *g, const struct glia_node *n,
