@@ -40,6 +40,19 @@ static const struct {
     {"patches", "{reshape: [2, 2, 10]}, {patch_embedding: {patch: 2, size: 7}}" LAST},
     {"tied", "{embedding: {count: 7, size: 8}, from: token, name: e}, positional, "
              "{transformer_block: {heads: 2, causal: true}}, layer_norm, {unembedding: e}"},
+    {"lstm", "{lstm: 7}" LAST},
+    {"lstm_reverse", "{lstm: {units: 7, reverse: true, gradient: recomputed}}" LAST},
+    {"gru", "{gru: 7}" LAST},
+    {"gru_last", "{gru: {units: 15, last: true}}, {reshape: [5, 3]}" LAST},
+    {"lif_atan", "{linear: {units: 6, last_axis: true}, name: in}, {lif: {decay: 0.8, threshold: "
+                 "0.3}}" LAST},
+    {"lif_sigmoid", "{linear: {units: 6, last_axis: true}, name: in}, {lif: {surrogate: sigmoid, "
+                    "threshold: 0.3, alpha: 4, reset: subtract, detach: false}}" LAST},
+    {"lif_triangle", "{linear: {units: 6, last_axis: true}, name: in}, {lif: {surrogate: triangle, "
+                     "threshold: 0.3, alpha: 1}}" LAST},
+    {"lif_truncated",
+     "{linear: {units: 6, last_axis: true}, name: in}, {lif: {surrogate: rectangle, "
+     "threshold: 0.3, alpha: 1, gradient: truncated}}" LAST},
     {"graph_conv", "{graph_conv: 6}, relu, {graph_conv: {units: 3, bias: false}}"},
     {"graph_attention",
      "{graph_attention: {units: 4, heads: 2}}, elu, {graph_attention: {units: 3, "

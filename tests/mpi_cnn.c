@@ -23,7 +23,8 @@ static const char yaml[] = "model:\n"
                            "  - global_avg_pool\n"
                            "  - linear: 3\n"
                            "loss: cross_entropy\n"
-                           "optimizer: {adam: {lr: 0.01}}\n";
+                           "optimizer: {adam: {lr: 0.01}}\n"
+                           "clip_norm: 0.5\n";
 
 static float x[ROWS][C * H * W];
 static int64_t y[ROWS];

@@ -39,6 +39,16 @@ static const char graph[] = "model:\n"
                             "optimizer: {adamw: {lr: 0.02}}\n"
                             "clip_norm: 0.5\n";
 
+static const char recurrent[] = "model:\n"
+                                "  - gru: {units: 5, gradient: recomputed}\n"
+                                "  - dropout: 0.2\n"
+                                "  - lif: {threshold: 0.1, gradient: truncated}\n"
+                                "  - lstm: 4\n"
+                                "  - linear: {units: 3, last_axis: true}\n"
+                                "loss: cross_entropy\n"
+                                "optimizer: {lion: {lr: 0.02}}\n"
+                                "clip_norm: 0.5\n";
+
 static void make_data(void)
 {
   for (int b = 0; b < ROWS; b++)
@@ -65,7 +75,9 @@ static void start(struct rig *r, const char *yaml, struct glia_comm *c, int thre
   r->field[2] = rig_field("token", GLIA_I32, 1, (int64_t[]){T});
   r->field[3] = rig_field("ptr", GLIA_I32, 1, (int64_t[]){T + 1});
   r->field[4] = rig_field("idx", GLIA_I32, 1, (int64_t[]){EDGES});
-  if (c != NULL) CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, threads, 8, exchange), GLIA_OK);
+  if (c != NULL)
+    CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, GLIA_EXCHANGE_NODE, threads, 8, exchange),
+                          GLIA_OK);
   r->exchange = *exchange;
   const glia_status st = rig_start(r, yaml, 5, threads);
   if (st != GLIA_OK) tap_note("%s", glia_trace());
@@ -123,5 +135,7 @@ static void on_any_ranks_and_threads(const char *yaml)
 
 static void a_gpt_has_the_same_bits(void) { on_any_ranks_and_threads(gpt); }
 static void a_graph_network_has_the_same_bits(void) { on_any_ranks_and_threads(graph); }
+static void recurrent_layers_have_the_same_bits(void) { on_any_ranks_and_threads(recurrent); }
 
-TAP_MPI_MAIN("models", TAP(a_gpt_has_the_same_bits), TAP(a_graph_network_has_the_same_bits))
+TAP_MPI_MAIN("models", TAP(recurrent_layers_have_the_same_bits), TAP(a_gpt_has_the_same_bits),
+             TAP(a_graph_network_has_the_same_bits))

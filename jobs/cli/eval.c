@@ -55,8 +55,12 @@ static glia_status evaluate(struct glia_args *a, struct session *s, struct glia_
   else
     glia_cli_print(a, "%s: accuracy %.4f, loss %.4f on %lld rows\n", split, r.accuracy, r.loss,
                    (long long)r.n);
-  return glia_cli_json(a, json_pack("{s:o, s:o, s:I}", "loss", glia_json_real(r.loss), "accuracy",
-                                    glia_json_real(r.accuracy), "n", (json_int_t)r.n));
+  for (int i = 0; i < r.n_metrics; i++)
+    glia_cli_print(a, "  %s %.6g\n", r.metric[i].name, r.metric[i].value);
+  json_t *j = json_pack("{s:o, s:o, s:I}", "loss", glia_json_real(r.loss), "accuracy",
+                        glia_json_real(r.accuracy), "n", (json_int_t)r.n);
+  session_add_metrics(j, &r);
+  return glia_cli_json(a, j);
 }
 
 static glia_status run(struct glia_args *args)

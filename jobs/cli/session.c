@@ -14,6 +14,16 @@
 
 static glia_status agree(void *self, glia_status st) { return glia_agree(self, st); }
 
+static glia_status sum(void *self, int64_t n, double *x)
+{
+  enum { AT_ONCE = 1 << 24 };
+
+  for (int64_t i = 0; i < n; i += AT_ONCE)
+    GLIA_TRY(
+        glia_comm_reduce_f64(self, GLIA_COMM_SUM, x + i, (int)(n - i < AT_ONCE ? n - i : AT_ONCE)));
+  return GLIA_OK;
+}
+
 static glia_status read_config(struct session *s, int n_overrides, const char *const *override)
 {
   for (int i = 0; i < n_overrides; i++) GLIA_TRY(glia_yaml_override(s->doc, override[i]));
@@ -185,7 +195,7 @@ static glia_status build_engine(struct session *s)
 
 glia_status session_build(struct session *s)
 {
-  s->meeting = (struct glia_meeting){s->comm, agree};
+  s->meeting = (struct glia_meeting){s->comm, agree, sum};
   GLIA_TRY(glia_agree(s->comm, open_data(s)));
   GLIA_TRY(glia_agree(s->comm, build_model(s)));
   GLIA_TRY(glia_agree_same(s->comm, "the model", s->model_hash));
@@ -249,4 +259,10 @@ void session_close(struct session *s)
   free(s->config_text);
   glia_yaml_destroy(&s->doc);
   glia_comm_destroy(&s->comm);
+}
+
+void session_add_metrics(json_t *object, const struct glia_eval_result *r)
+{
+  for (int i = 0; i < r->n_metrics; i++)
+    json_object_set_new(object, r->metric[i].name, glia_json_real(r->metric[i].value));
 }

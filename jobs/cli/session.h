@@ -48,6 +48,9 @@ GLIA_NODISCARD glia_status session_initialize(struct session *s);
 GLIA_NODISCARD glia_status session_load(struct session *s, struct glia_checkpoint *c,
                                         bool model_only);
 
+/** What `metrics:` names, by name beside loss and accuracy. */
+void session_add_metrics(json_t *object, const struct glia_eval_result *r);
+
 /** Free all. Collective: yes. */
 void session_close(struct session *s);
 

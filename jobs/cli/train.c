@@ -181,8 +181,10 @@ static void log_cost(const struct run *r)
 static json_t *test_json(const struct run *r)
 {
   if (!r->tested) return json_null();
-  return json_pack("{s:o, s:o, s:I}", "accuracy", glia_json_real(r->test.accuracy), "loss",
-                   glia_json_real(r->test.loss), "n", (json_int_t)r->test.n);
+  json_t *j = json_pack("{s:o, s:o, s:I}", "accuracy", glia_json_real(r->test.accuracy), "loss",
+                        glia_json_real(r->test.loss), "n", (json_int_t)r->test.n);
+  session_add_metrics(j, &r->test);
+  return j;
 }
 
 static glia_status report(struct run *r)

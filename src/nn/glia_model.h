@@ -15,10 +15,10 @@
  *                             "stop"       sum of "stop" over all micro-batches of all ranks
  *   entry point "eval"      no dropout; outputs f64 scalars, summed over the micro-batches: "loss_sum", "weight_sum", and
  *                           "correct_sum" (weight of rows whose largest logit is their label) when a loss is cross_entropy;
- *                           and "failed" as above
+ *                           and "failed" as above; with `metrics`, micro-batch outputs "of", "target" and "counts" (glia_model_rows)
  *   entry point "predict"   no dropout; micro-batch output "output" [b, ...]: the last layer
  *
- * Keys of the YAML read here: model, loss, optimizer, lr_schedule, clip_norm, ema, dtype (f32 or f64).
+ * Keys of the YAML read here: model, loss, optimizer, lr_schedule, clip_norm, ema, metrics, dtype (f32 or f64).
  */
 #ifndef GLIA_MODEL_H
 #define GLIA_MODEL_H
@@ -96,6 +96,34 @@ GLIA_API GLIA_NODISCARD glia_status glia_model_eval_loss(struct glia_model *m, g
 /** Learning rate of step 1, 2, ...: lr_schedule applied to the optimizer's lr. Groups with an lr of their own scale along.
  *  total_steps  of the run, for schedules that end with it; 0 = unknown */
 GLIA_API double glia_model_rate(const struct glia_model *m, int64_t step, int64_t total_steps);
+
+/* What `metrics` may name. */
+#define GLIA_MODEL_METRIC_LIST(X)                                                                  \
+  X(ACCURACY, accuracy)                                                                            \
+  X(F1, f1)                                                                                        \
+  X(AUROC, auroc)                                                                                  \
+  X(AUC_PR, auc_pr)                                                                                \
+  X(ECE, ece)                                                                                      \
+  X(R2, r2)                                                                                        \
+  X(SPEARMAN, spearman)
+typedef enum {
+#define X(NAME, name) GLIA_MODEL_##NAME,
+  GLIA_MODEL_METRIC_LIST(X)
+#undef X
+} glia_model_metric;
+GLIA_API const char *glia_model_metric_name(glia_model_metric metric);
+
+enum { GLIA_MODEL_MAX_METRICS = 8 };
+
+/* The metrics of a run, and what eval hands out of each micro-batch for them, all f64: "of" [b, places x classes] (logits), or
+ * [b, places] where there are no classes; "target" and "counts" [b, places]: a place counts where that is above 0. */
+struct glia_model_rows {
+  int n_metrics;
+  glia_model_metric metric[GLIA_MODEL_MAX_METRICS];
+  int64_t places, classes; /* classes 0: the target is a number */
+  double edge;             /* without classes: above it the answer is yes */
+};
+GLIA_API const struct glia_model_rows *glia_model_rows(const struct glia_model *m);
 
 /** Layers as a readable table (name, output shape, parameters). The caller frees *out with free(). */
 GLIA_API GLIA_NODISCARD glia_status glia_model_print(const struct glia_model *m, char **out);

@@ -32,7 +32,7 @@ static glia_value correct(struct glia_model *m, const struct nn_loss *t, glia_va
   const glia_value said = glia_cast(g, glia_compare(g, GLIA_GT, of, edge), m->dtype);
   const glia_value is = glia_cast(g, glia_compare(g, GLIA_GT, target, half), m->dtype);
 
-  return glia_loss_mean_(m, t, glia_cast(g, glia_compare(g, GLIA_EQ, said, is), m->dtype));
+  return glia_loss_mean_(m, t, glia_cast(g, glia_compare(g, GLIA_EQ, said, is), GLIA_F64));
 }
 
 const struct nn_loss_kind glia_loss_bce_ = {

@@ -20,7 +20,7 @@ static glia_value correct(struct glia_model *m, const struct nn_loss *t, glia_va
 {
   const glia_value hit = glia_compare(m->g, GLIA_EQ, glia_argmax(m->g, of), target);
 
-  return glia_loss_mean_(m, t, glia_cast(m->g, hit, m->dtype));
+  return glia_loss_mean_(m, t, glia_cast(m->g, hit, GLIA_F64));
 }
 
 const struct nn_loss_kind glia_loss_cross_entropy_ = {

@@ -223,6 +223,7 @@ static glia_status build(struct glia_model *m, const struct glia_yaml *config, i
   GLIA_TRY(glia_chain_read_(m, config));
   GLIA_TRY(list_parameters(m));
   GLIA_TRY(glia_losses_read_(m, config));
+  GLIA_TRY(glia_metrics_read_(m, config));
   GLIA_TRY(glia_optimizer_read_(m, config));
   GLIA_TRY(glia_schedule_read_(m, config));
   for (int i = 0; i < m->n_parameters; i++) m->listed[i].frozen = m->parameter[i].frozen;

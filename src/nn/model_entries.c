@@ -160,6 +160,7 @@ static glia_status build_eval(struct glia_model *m)
   glia_entry_output(g, e, "weight_sum", glia_batch_sum(g, weight));
   if (correct != GLIA_NONE) glia_entry_output(g, e, "correct_sum", glia_batch_sum(g, correct));
   glia_entry_output(g, e, "failed", failed_flag(m));
+  glia_metrics_build_(m, e);
   return glia_graph_status(g);
 }
 

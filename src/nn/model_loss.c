@@ -161,14 +161,14 @@ glia_value glia_loss_mean_(struct glia_model *m, const struct nn_loss *t, glia_v
   const int axis = 1;
 
   if (!t->masked) return glia_reduce_mean(g, x, 1, &axis, false);
-  const glia_value all = glia_reduce_sum(g, t->places, 1, &axis, false);
-  return glia_div(g, glia_reduce_sum(g, glia_mul(g, x, t->places), 1, &axis, false),
+  const glia_value places = glia_cast(g, t->places, glia_value_type_(m, x)->dtype);
+  const glia_value all = glia_reduce_sum(g, places, 1, &axis, false);
+  return glia_div(g, glia_reduce_sum(g, glia_mul(g, x, places), 1, &axis, false),
                   glia_max(g, all, glia_constant(g, 1e-30)));
 }
 
-/* What a loss compares, in the shapes that its kind wants. */
-static void operands(struct glia_model *m, struct nn_loss *t, bool training, glia_value *of,
-                     glia_value *target)
+void glia_loss_operands_(struct glia_model *m, struct nn_loss *t, bool training, glia_value *of,
+                         glia_value *target)
 {
   struct glia_graph *g = m->g;
   const glia_value raw = glia_ref_value_(m, t->of, training);
@@ -209,7 +209,7 @@ glia_status glia_losses_build_(struct glia_model *m, bool training, glia_value *
   for (int i = 0; i < m->n_losses; i++) {
     struct nn_loss *t = &m->loss[i];
     glia_value of, target;
-    operands(m, t, training, &of, &target);
+    glia_loss_operands_(m, t, training, &of, &target);
     glia_value y = glia_cast(g, t->kind->build(m, t, of, target), GLIA_F64);
     if (t->weight != 1.0) y = glia_mul(g, y, glia_constant(g, t->weight));
     total = total == GLIA_NONE ? y : glia_add(g, total, y);

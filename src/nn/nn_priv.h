@@ -208,6 +208,9 @@ glia_value glia_scaled_down_(struct glia_graph *g, glia_value d, glia_value spre
                              bool l1);
 glia_value glia_channels_affine_(struct glia_model *m, struct nn_layer *l, glia_value x);
 
+/* Words of an option `gradient`: those of glia_gradient. */
+extern const char *const glia_gradients_[];
+
 /** Type of a value; "[28, 28]" of the rows of a value [b, 28, 28] into out [size]. */
 const struct glia_type *glia_value_type_(const struct glia_model *m, glia_value v);
 const char *glia_row_text_(const struct glia_model *m, glia_value v, char *out, size_t size);
@@ -364,6 +367,7 @@ struct glia_model {
   double clip_norm;              /* 0: none */
   double ema;                    /* decay of the moving averages of parameters; 0: none */
   bool ema_eval;                 /* eval and predict use them */
+  struct glia_model_rows rows;
   const struct nn_rate_kind *schedule;
   double schedule_v[NN_MAX_OPTIONS];
 };
@@ -382,6 +386,13 @@ GLIA_NODISCARD glia_status glia_optimizer_read_(struct glia_model *m,
                                                 const struct glia_yaml *config);
 GLIA_NODISCARD glia_status glia_schedule_read_(struct glia_model *m,
                                                const struct glia_yaml *config);
+GLIA_NODISCARD glia_status glia_metrics_read_(struct glia_model *m, const struct glia_yaml *config);
+/** Their outputs of the entry point eval. */
+void glia_metrics_build_(struct glia_model *m, struct glia_entry *e);
+/** What a loss compares, in the shapes that its kind wants; sets its places where it has a mask. */
+void glia_loss_operands_(struct glia_model *m, struct nn_loss *t, bool training, glia_value *of,
+                         glia_value *target);
+extern const struct nn_loss_kind glia_loss_bce_;
 GLIA_NODISCARD glia_status glia_ema_read_(struct glia_model *m, const struct glia_yaml *config);
 /** Averages move towards the parameters as this step leaves them: next [n_parameters]. */
 void glia_ema_build_(struct glia_model *m, const glia_value *next);

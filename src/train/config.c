@@ -1,10 +1,10 @@
 /* The YAML of a run, as far as the loop reads it. */
 #include "glia_train.h"
 
-static const char *const top_keys[] = {"seed",      "data",        "model",     "loss",
-                                       "optimizer", "lr_schedule", "clip_norm", "epochs",
-                                       "parallel",  "checkpoint",  "init",      "max_steps",
-                                       "dtype",     "sweep",       "ema",       NULL};
+static const char *const top_keys[] = {
+    "seed",      "data",   "model",    "loss",       "optimizer", "lr_schedule",
+    "clip_norm", "epochs", "parallel", "checkpoint", "init",      "max_steps",
+    "dtype",     "sweep",  "ema",      "metrics",    NULL};
 static const char *const data_keys[] = {"file", "batch", "micro_batch", "shuffle", "last", NULL};
 static const char *const parallel_keys[] = {"stages", "schedule", "threads", NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};

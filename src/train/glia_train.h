@@ -76,6 +76,8 @@ struct glia_meeting {
   void *self;
   /** All ranks adopt the worst status and learn its text. Collective: yes. */
   glia_status (*agree)(void *self, glia_status st);
+  /** x [n] becomes the sum over ranks of theirs, element by element. Collective: yes. */
+  glia_status (*sum)(void *self, int64_t n, double *x);
 };
 
 struct glia_train_result {
@@ -118,6 +120,11 @@ struct glia_eval_result {
   int64_t n;
   double loss;
   double accuracy; /* NaN where it has no meaning */
+  int n_metrics;   /* those that the configuration names */
+  struct {
+    const char *name;
+    double value; /* NaN where it has no meaning */
+  } metric[GLIA_MODEL_MAX_METRICS];
 };
 
 /** Loss and accuracy over all rows of a source, padding excluded: the same bits for any number of ranks.
