@@ -76,8 +76,9 @@ struct glia_model_layer {
   const char *name; /* "03-linear", or as given */
   const char *kind; /* "linear" */
   int n_in;
-  const int *in;    /* layers that it reads; below 0: fields of the data */
-  glia_value value; /* its output in evaluation [b, row...] */
+  const int *in;        /* layers that it reads; below 0: fields of the data */
+  const double *option; /* in the order of its kind's table */
+  glia_value value;     /* its output in evaluation [b, row...] */
 };
 
 /** Layers in their order. Ownership: texts and arrays are borrowed for the model's life. */
