@@ -1,7 +1,9 @@
 /* Learning curves of linear networks against the tables and closed forms of their paper, and against simulation. */
 #include "glia_comm.h"
 #include "glia_petsc.h"
+#include "glia_random.h"
 #include "glia_theory.h"
+#include "glia_theory_fit.h"
 #include "tap.h"
 
 #include <math.h>
@@ -180,6 +182,55 @@ static void deep_networks_wait_and_end_where_shallow_ones_do(void)
   CU_ASSERT_EQUAL(glia_theory_deep_errors(&zero, 3, t, test, train, gain), GLIA_E_ARGUMENT);
 }
 
+/* Rows [x | y] of a linear teacher with SNR 4, x with means of its own. */
+struct teacher {
+  uint64_t key;
+  int64_t inputs;
+};
+
+static glia_status read_teacher(void *self, int64_t first, int64_t n, double *out)
+{
+  const struct teacher *t = self;
+  const int64_t cols = t->inputs + 1;
+
+  for (int64_t i = 0; i < n; i++) {
+    double *row = out + i * cols;
+    row[t->inputs] = glia_random_normal(t->key, 2, (uint64_t)(first + i)) - 3.0;
+    for (int64_t k = 0; k < t->inputs; k++) {
+      const double x = glia_random_normal(t->key, 1, (uint64_t)((first + i) * t->inputs + k));
+      row[k] = 5.0 + 3.0 * x;
+      row[t->inputs] +=
+          2.0 * glia_random_normal(t->key, 3, (uint64_t)k) * x / sqrt((double)t->inputs);
+    }
+  }
+  return GLIA_OK;
+}
+
+static void a_data_set_tells_its_load_and_snr(void)
+{
+  static const int64_t shape[][2] = {{300, 60}, {60, 120}}; /* rows, inputs */
+  enum { SETS = 40 };
+
+  for (int s = 0; s < 2; s++) {
+    int covers = 0;
+    double alpha = 0.0;
+    for (uint64_t k = 0; k < SETS; k++) {
+      struct teacher t = {100 + k, shape[s][1]};
+      const struct glia_rows rows = {&t, shape[s][0], shape[s][1] + 1, read_teacher};
+      struct glia_theory_fit fit;
+      CU_ASSERT_EQUAL_FATAL(glia_theory_fit(NULL, &rows, shape[s][1], &fit), GLIA_OK);
+      covers += fit.snr_lo <= 4.0 && 4.0 <= fit.snr_hi;
+      alpha += fit.theory.alpha / SETS;
+      CU_ASSERT_DOUBLE_EQUAL(fit.scale / (9.0 * (double)shape[s][1]), 1.0, 0.1);
+    }
+    tap_note("%lld x %lld: the interval covers in %d of %d; alpha %.3f", (long long)shape[s][0],
+             (long long)shape[s][1], covers, SETS, alpha);
+    /* 95 % of 40, less three standard errors; the likelihood is not quite Gaussian at this size */
+    CU_ASSERT(covers >= 34);
+    CU_ASSERT_DOUBLE_EQUAL(alpha / ((double)shape[s][0] / (double)shape[s][1]), 1.0, 0.05);
+  }
+}
+
 int main(int argc, char **argv)
 {
   static const struct tap_test tests[] = {
@@ -191,6 +242,7 @@ int main(int argc, char **argv)
       TAP(law_of_marchenko_and_pastur_has_its_mass),
       TAP(bound_counts_what_is_not_frozen),
       TAP(late_error_peaks_where_inputs_equal_samples),
+      TAP(a_data_set_tells_its_load_and_snr),
       TAP(a_deep_network_of_one_layer_is_the_shallow_one),
       TAP(deep_networks_wait_and_end_where_shallow_ones_do),
   };

@@ -1,9 +1,9 @@
 /* glia theory: exact learning curves of linear networks, from given numbers. */
+#include "theory.h"
 #include "cli.h"
 #include "glia_comm.h"
 #include "glia_figure.h"
 #include "glia_petsc.h"
-#include "glia_theory.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@ struct question {
   struct glia_theory theory;
   int depth, n;
   double *t;
+  json_t *data; /* what was estimated; NULL: all was given */
 };
 
 static json_t *reals(int n, const double *x)
@@ -82,27 +83,28 @@ static glia_status answer(struct glia_args *a, const struct question *q, const d
                  t_opt, best, late, glia_theory_frozen_error(th), over, gamma, ridge, size,
                  size_error);
   if (glia_args_has(a, "output")) GLIA_TRY(draw(q, t_opt, glia_args_text(a, "output", NULL)));
-  return glia_cli_json(
-      a,
-      json_pack("{s:f, s:f, s:f, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-                "s:o, s:o}",
-                "alpha", th->alpha, "snr", th->snr, "inr", th->inr, "depth", q->depth, "t",
-                reals(q->n, q->t), "test_error", reals(q->n, test), "train_error",
-                reals(q->n, train), "t_opt", glia_json_real(t_opt), "test_error_opt",
-                glia_json_real(best), "late_test_error", glia_json_real(late), "frozen_error",
-                glia_json_real(glia_theory_frozen_error(th)), "overtraining_ratio",
-                glia_json_real(over), "best_decay", glia_json_real(gamma), "test_error_best_decay",
-                glia_json_real(ridge), "best_size", glia_json_real(size), "test_error_best_size",
-                glia_json_real(size_error), "weight_growth",
-                glia_json_real(glia_theory_growth(th, q->n > 0 ? q->t[q->n - 1] : t_opt))));
+  json_t *all = json_pack(
+      "{s:f, s:f, s:f, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+      "s:o, s:o}",
+      "alpha", th->alpha, "snr", th->snr, "inr", th->inr, "depth", q->depth, "t", reals(q->n, q->t),
+      "test_error", reals(q->n, test), "train_error", reals(q->n, train), "t_opt",
+      glia_json_real(t_opt), "test_error_opt", glia_json_real(best), "late_test_error",
+      glia_json_real(late), "frozen_error", glia_json_real(glia_theory_frozen_error(th)),
+      "overtraining_ratio", glia_json_real(over), "best_decay", glia_json_real(gamma),
+      "test_error_best_decay", glia_json_real(ridge), "best_size", glia_json_real(size),
+      "test_error_best_size", glia_json_real(size_error), "weight_growth",
+      glia_json_real(glia_theory_growth(th, q->n > 0 ? q->t[q->n - 1] : t_opt)));
+  if (all != NULL && q->data != NULL) json_object_set(all, "data", q->data);
+  return glia_cli_json(a, all);
 }
 
 static glia_status run_given(struct glia_args *a, struct question *q)
 {
   glia_status st = GLIA_OK;
 
-  GLIA_CHECK(glia_args_has(a, "alpha") && glia_args_has(a, "snr"), GLIA_E_USAGE,
-             "--alpha and --snr are missing: samples over inputs, and signal over noise");
+  GLIA_CHECK(
+      q->data != NULL || (glia_args_has(a, "alpha") && glia_args_has(a, "snr")), GLIA_E_USAGE,
+      "--alpha and --snr are missing: samples over inputs, and signal over noise; or give --data");
   GLIA_TRY(glia_theory_check(&q->theory));
   double *error = calloc(2 * (size_t)q->n + 1, sizeof *error);
   GLIA_CHECK(error != NULL, GLIA_E_MEMORY, "errors at %d times", q->n);
@@ -123,10 +125,13 @@ static glia_status run(struct glia_args *a)
       .depth = (int)glia_args_int(a, "depth", 1),
   };
 
-  if (a->rank != 0) return GLIA_OK; /* the answer is an integral: one rank has it at once */
-  GLIA_TRY(glia_args_reals(a, "t", &q.t, &q.n));
-  const glia_status st = run_given(a, &q);
+  glia_status st = GLIA_OK;
+  if (glia_args_has(a, "data")) st = theory_from_data(a, &q.theory, &q.data);
+  /* the answer is an integral: one rank has it at once */
+  if (st == GLIA_OK && a->rank == 0) st = glia_args_reals(a, "t", &q.t, &q.n);
+  if (st == GLIA_OK && a->rank == 0) st = run_given(a, &q);
   free(q.t);
+  json_decref(q.data);
   return st;
 }
 
@@ -161,6 +166,16 @@ static const struct glia_option options[] = {
      .lo = 1,
      .hi = 16,
      .help = "layers of weights of a deep linear network (1)"},
+    {.name = "data",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.h5",
+     .help = "estimate alpha and SNR from /train/x and /train/y of this data set"},
+    {.name = "rate",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "R",
+     .lo = 1e-12,
+     .hi = 1e12,
+     .help = "with --data: say the best time in steps of gradient descent at this rate"},
     {.name = "output",
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
@@ -171,14 +186,18 @@ static const struct glia_option options[] = {
 const struct glia_command glia_command_theory_ = {
     .name = "theory",
     .summary = "exact learning curves of linear networks: when to stop, what more data bring",
-    .usage = "--alpha A --snr S [--inr I] [--t T1,T2,...]",
+    .usage = "--alpha A --snr S [--inr I] [--t T1,T2,...] | --data F.h5",
     .options = options,
     .details =
         "Errors are in units of the noise variance, time in tau of full-batch gradient flow on the "
         "sum of squares. Everything is an integral over the law of Marchenko and Pastur: no random "
         "numbers. At alpha = 1 the late error has no limit.\n\nFor --depth above 1 time is in tau "
-        "N^{-(D-1)/D}, and the best time is that of the shallow network.",
-    .example = "glia theory --alpha 0.5 --snr 5 --inr 0 --t 0.2,1,5,100 -o curves.svg",
+        "N^{-(D-1)/D}, and the best time is that of the shallow network.\n\n--data takes labels as "
+        "one output a class, and counts inputs by "
+        "what their covariance leaves of them. What a linear teacher does not explain counts as "
+        "noise.",
+    .example = "glia theory --alpha 0.5 --snr 5 --inr 0 --t 0.2,1,5,100 -o curves.svg\n"
+               "glia theory --data fashion.h5 --rate 1e-3",
     .run = run,
     .parallel = true,
 };

@@ -7,8 +7,12 @@ struct glia_model_layer glia_model_layer(const struct glia_model *m, int i)
 {
   const struct nn_layer *l = &m->layer[i];
 
-  return (struct glia_model_layer){
-      .name = l->name, .kind = l->kind->name, .n_in = l->n_in, .in = l->in, .value = l->out[false]};
+  return (struct glia_model_layer){.name = l->name,
+                                   .kind = l->kind->name,
+                                   .n_in = l->n_in,
+                                   .in = l->in,
+                                   .option = l->v,
+                                   .value = l->out[false]};
 }
 
 struct glia_graph *glia_model_extend(struct glia_model *m) { return m->g; }
