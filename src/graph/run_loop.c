@@ -58,17 +58,25 @@ static void set_bases(const struct turn *t, int64_t s, int64_t i, int64_t after)
         s > 0 ? t->scratch + l->sum[k].buffer : address(t->outer, l->sum[k].total.at);
 }
 
+static void add(const struct ref *to, void *total, const void *more)
+{
+  double *y = total;
+  const double *x = more;
+  float *y32 = total;
+  const float *x32 = more;
+
+  if (to->type->dtype == GLIA_F64)
+    for (int64_t i = 0; i < to->n; i++) y[i] += x[i];
+  else
+    for (int64_t i = 0; i < to->n; i++) y32[i] += x32[i];
+}
+
 /* The first step's summands are the totals; later ones are added, in order. */
 static void add_sums(const struct turn *t)
 {
   for (int k = 0; k < t->l->n_sums; k++) {
     const struct loop_sum *s = &t->l->sum[k];
-    char *total = address(t->outer, s->total.at);
-    const char *more = t->scratch + s->buffer;
-    if (s->total.type->dtype == GLIA_F64)
-      for (int64_t i = 0; i < s->total.n; i++) ((double *)total)[i] += ((const double *)more)[i];
-    else
-      for (int64_t i = 0; i < s->total.n; i++) ((float *)total)[i] += ((const float *)more)[i];
+    add(&s->total, address(t->outer, s->total.at), t->scratch + s->buffer);
   }
 }
 
