@@ -1,6 +1,7 @@
 /* Archives; see glia_archive.h. */
 #include "glia_archive.h"
 #include "h5_priv.h"
+#include "run_priv.h"
 #include "seal_priv.h"
 
 #include <stdlib.h>
@@ -288,4 +289,69 @@ void glia_texts_free(int64_t n, char ***text)
   for (int64_t i = 0; i < n; i++) free((*text)[i]);
   free(*text);
   *text = NULL;
+}
+
+static glia_status add_attribute(hid_t id, const char *name, struct glia_attribute *out)
+{
+  bool found = false;
+  char *text = NULL;
+  hid_t a = H5Aopen(id, name, H5P_DEFAULT);
+
+  GLIA_TRY_H5(a, GLIA_E_DATA, "attribute %s", name);
+  hid_t type = H5Aget_type(a);
+  const H5T_class_t class = H5Tget_class(type);
+  glia_h5_close_(&type);
+  glia_h5_close_(&a);
+  *out = (struct glia_attribute){.kind = class == H5T_INTEGER ? GLIA_ATTRIBUTE_INT
+                                         : class == H5T_FLOAT ? GLIA_ATTRIBUTE_REAL
+                                                              : GLIA_ATTRIBUTE_TEXT};
+  if (out->kind == GLIA_ATTRIBUTE_INT) GLIA_TRY(glia_h5_get_int_(id, name, &out->i, &found));
+  if (out->kind == GLIA_ATTRIBUTE_REAL) GLIA_TRY(glia_h5_get_real_(id, name, &out->r, &found));
+  if (out->kind == GLIA_ATTRIBUTE_TEXT) GLIA_TRY(glia_h5_get_text_(id, name, &text, &found));
+  out->text = text;
+  out->name = strdup(name);
+  if (out->name != NULL) return GLIA_OK;
+  free(text);
+  return GLIA_FAIL(GLIA_E_MEMORY, "attribute %s", name);
+}
+
+struct attributes {
+  int n;
+  struct glia_attribute *list;
+  glia_status st;
+};
+
+static herr_t visit_attribute(hid_t id, const char *name, const H5A_info_t *info, void *data)
+{
+  struct attributes *a = data;
+  struct glia_attribute *more = realloc(a->list, (size_t)(a->n + 1) * sizeof *more);
+
+  (void)info;
+  if (more == NULL) {
+    a->st = GLIA_FAIL(GLIA_E_MEMORY, "%d attributes", a->n);
+    return 1;
+  }
+  a->list = more;
+  a->st = add_attribute(id, name, &a->list[a->n]);
+  if (a->st == GLIA_OK) a->n++;
+  return a->st == GLIA_OK ? 0 : 1;
+}
+
+glia_status glia_archive_attributes_(struct glia_archive *a, const char *group, int *n,
+                                     struct glia_attribute **out)
+{
+  struct attributes all = {.st = GLIA_OK};
+  hsize_t at = 0;
+  hid_t id = -1;
+
+  glia_h5_lock_();
+  all.st = open_object(a, group, &id);
+  if (all.st == GLIA_OK &&
+      H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, &at, visit_attribute, &all) < 0)
+    all.st = GLIA_H5_FAIL(GLIA_E_DATA, "%s: attributes of /%s", a->path, group);
+  glia_h5_close_(&id);
+  glia_h5_unlock_();
+  *n = all.n; /* also on failure: the caller frees what there is */
+  *out = all.list;
+  return all.st;
 }

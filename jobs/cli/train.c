@@ -6,6 +6,7 @@
 #include "glia_progress.h"
 #include "glia_text.h"
 #include "keeper.h"
+#include "recorder.h"
 #include "stop.h"
 
 #include <math.h>
@@ -17,6 +18,7 @@ struct run {
   struct session s;
   struct keeper keeper;
   struct stopper stopper;
+  struct recorder recorder;
   struct glia_progress progress;
   int64_t first_step;
   struct glia_train_result result;
@@ -40,6 +42,7 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
            (double)((info->step - r->first_step) * r->s.config.batch) / ran_s);
   glia_progress_update(&r->progress, (double)(info->step - r->first_step), extra);
   stopper_look(&r->stopper, &r->keeper, info->wall_s);
+  GLIA_TRY(recorder_step(&r->recorder, info));
   /* the last state is written when the loop has ended */
   if (every > 0 && info->step % every == 0 && info->step < info->total_steps)
     *action = GLIA_CHECKPOINT;
@@ -258,6 +261,20 @@ static glia_status print_plan(const struct run *r)
   return GLIA_OK;
 }
 
+/* The outcome, into the record. */
+static void close_record(struct run *r, glia_status st)
+{
+  const struct glia_attribute fact[] = {
+      glia_attribute_real("train_loss", r->result.train_loss),
+      glia_attribute_real("samples_per_s", r->result.samples_per_s),
+      glia_attribute_real("test_accuracy", r->tested ? r->test.accuracy : (double)NAN),
+      glia_attribute_real("test_loss", r->tested ? r->test.loss : (double)NAN)};
+  const char *reason =
+      st != GLIA_OK ? "failed" : glia_reason_name(stopper_reason(&r->stopper, r->result.reason));
+
+  recorder_close(&r->recorder, r->result.steps, reason, (int)GLIA_COUNT(fact), fact);
+}
+
 static glia_status run_all(struct run *r)
 {
   struct glia_args *a = r->args;
@@ -270,6 +287,7 @@ static glia_status run_all(struct run *r)
   stopper_begin(&r->stopper, a->rank, r->s.config.checkpoint_dir,
                 glia_args_duration(a, "max-time", 0.0));
   if (!keeper_resumed(&r->keeper)) GLIA_TRY(session_initialize(&r->s));
+  GLIA_TRY(recorder_open(&r->recorder, &r->s, r->first_step));
   GLIA_TRY(train(r));
   if (r->result.reason == GLIA_REASON_SIGNAL) a->exit_code = GLIA_EXIT_REQUEUE;
   return report(r);
@@ -281,6 +299,7 @@ static glia_status run(struct glia_args *args)
   const glia_status st = run_all(&r);
 
   if (st != GLIA_OK && args->rank == 0) attempts_note(st);
+  close_record(&r, st);
   json_decref(r.workers);
   stopper_end(&r.stopper);
   keeper_close(&r.keeper);

@@ -1,0 +1,33 @@
+/* The record of a run while it trains: DIR/run.h5rec, and by wish a CSV file and TensorBoard's events. */
+#ifndef RECORDER_H
+#define RECORDER_H
+
+#include "glia_run_record.h"
+#include "session.h"
+
+enum { RECORDER_COLUMNS = 5 };
+
+struct recorder {
+  struct session *s;
+  struct glia_run_writer *writer; /* rank 0 */
+  bool on;                        /* the same on all ranks */
+  int64_t first_step;
+  int64_t period; /* steps between rows of times; 0: not yet known */
+  int64_t timed;  /* step of the last such row */
+  double flushed_s;
+  double *times; /* [3, ranks] */
+  double before[3];
+};
+
+/** Begin; nothing is recorded without checkpoint.dir. Collective: yes. */
+GLIA_NODISCARD glia_status recorder_open(struct recorder *r, struct session *s, int64_t first_step);
+
+/** After each step, on every rank. Now and then the ranks' times are gathered, at the same steps everywhere.
+ *  Collective: yes. Errors: GLIA_E_MPI. A file that cannot be written is said once, and the run goes on without. */
+GLIA_NODISCARD glia_status recorder_step(struct recorder *r, const struct glia_step_info *info);
+
+/** The outcome; then free. On a run that failed `reason` is "failed". Collective: no. */
+void recorder_close(struct recorder *r, int64_t steps, const char *reason, int n_facts,
+                    const struct glia_attribute *fact);
+
+#endif
