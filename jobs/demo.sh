@@ -63,7 +63,7 @@ say 2/5 "Record what is usual: 56 s in which the job starts and stops (two minut
   --run 4 9 'job 1' "$job" --run 18 12 'job 2' "$job" --run 35 14 'job 3' "$job"
 
 say 3/5 "Learn it: one autoencoder, trained by two ranks"
-mpirun -n 2 "$glia" detect train usual.h5 -o models.h5
+mpirun -n 2 "$glia" detect train usual.h5 -o models.h5 --kind bottleneck
 
 say 4/5 "Record again: at rest, then the job, then a fault beside it"
 if [ "$fault" = none ]; then

@@ -17,7 +17,7 @@ enum {
 
 /* Smaller spreads would make dust an alarm. Scaled metrics have a standard deviation of 1 (bottleneck), or fill [0, 1]. */
 static const double SPREAD_LEAST[] = {
-    [GLIA_DETECT_BOTTLENECK] = 0.05, [GLIA_DETECT_SPARSE] = 0.005};
+    [GLIA_DETECT_BOTTLENECK] = 0.05, [GLIA_DETECT_COMBINED] = 0.05, [GLIA_DETECT_SPARSE] = 0.005};
 /* No metric alone can raise a score above CAP / sqrt(columns). */
 static const double CAP = 12.0;
 /* The highest of some hundred scores is not the highest of a day. */
@@ -28,7 +28,11 @@ static const double LEVEL_S = 30.0;
 
 const char *glia_detect_kind_name(glia_detect_kind kind)
 {
-  return kind == GLIA_DETECT_SPARSE ? "sparse" : "bottleneck";
+  static const char *const name[] = {[GLIA_DETECT_BOTTLENECK] = "bottleneck",
+                                     [GLIA_DETECT_COMBINED] = "combined",
+                                     [GLIA_DETECT_SPARSE] = "sparse"};
+
+  return name[kind];
 }
 
 struct glia_detect_options glia_detect_defaults(glia_detect_kind kind)
@@ -36,6 +40,7 @@ struct glia_detect_options glia_detect_defaults(glia_detect_kind kind)
   return (struct glia_detect_options){.kind = kind,
                                       .epochs = kind == GLIA_DETECT_SPARSE ? 20 : 200,
                                       .seed = 1,
+                                      .budget_per_week = 3.0,
                                       .k = 4.0,
                                       .quantile = 0.995,
                                       .window = 5,
@@ -46,12 +51,14 @@ struct glia_detect_options glia_detect_defaults(glia_detect_kind kind)
 struct rows {
   int64_t n_train, n_valid;
   int64_t *train, *valid; /* row numbers, ascending */
+  int64_t *all;           /* room for both */
 };
 
 static void rows_free(struct rows *r)
 {
   free(r->train);
   free(r->valid);
+  free(r->all);
 }
 
 static bool mostly_missing(const struct glia_telemetry_node *node, int64_t row)
@@ -83,7 +90,9 @@ static glia_status split(const struct glia_telemetry_node *node, struct rows *r)
              (long long)n, ROWS_LEAST);
   r->train = calloc((size_t)n, sizeof *r->train);
   r->valid = calloc((size_t)n, sizeof *r->valid);
-  GLIA_CHECK(r->train != NULL && r->valid != NULL, GLIA_E_MEMORY, "%lld rows", (long long)n);
+  r->all = calloc((size_t)n, sizeof *r->all);
+  GLIA_CHECK(r->train != NULL && r->valid != NULL && r->all != NULL, GLIA_E_MEMORY, "%lld rows",
+             (long long)n);
   for (int64_t i = 0; i < n; i++) {
     if (mostly_missing(node, i)) continue;
     if (i / block % EVERY == EVERY - 1)
@@ -258,6 +267,7 @@ static glia_status fit_threshold(struct glia_detector *d, const struct rows *r,
   d->max_error_p95 = glia_quantile_(valid->n, v, 0.95);
   for (int64_t i = 0; i < valid->n; i++) v[i] = glia_row_score_(d, valid->x + i * d->columns.n);
   smooth_blocks(d, r, v);
+  d->flag = glia_quantile_(valid->n, v, 0.99);
   const double highest = glia_quantile_(valid->n, v, d->options.quantile);
   for (int64_t i = 0; i < valid->n; i++) v[i] = log(fmax(v[i], 1e-12));
   const double middle = glia_quantile_(valid->n, v, 0.5);
@@ -365,6 +375,38 @@ out:
   return st;
 }
 
+/* No network: a rank does it alone, and each the same. */
+static glia_status train_combined(struct glia_detector *d, const struct glia_telemetry_node *node,
+                                  struct rows *rows)
+{
+  GLIA_CHECK(d->options.window > 0 && d->options.window <= 64 && d->options.persistence > 0 &&
+                 d->options.budget_per_week > 0.0,
+             GLIA_E_ARGUMENT, "window is 1 to 64, persistence starts at 1, a budget is above 0");
+  d->node = strdup(node->name);
+  d->config = strdup("combined");
+  GLIA_CHECK(d->node != NULL && d->config != NULL, GLIA_E_MEMORY, "node %s", node->name);
+  GLIA_TRY(split(node, rows));
+  const int64_t last = rows->train[rows->n_train - 1] > rows->valid[rows->n_valid - 1]
+                           ? rows->train[rows->n_train - 1]
+                           : rows->valid[rows->n_valid - 1];
+  int64_t n = 0;
+  for (int64_t i = 0, v = 0, t = 0; t < rows->n_train || v < rows->n_valid; i++) {
+    /* both lists as one, in the order of time */
+    const bool is_train =
+        v == rows->n_valid || (t < rows->n_train && rows->train[t] < rows->valid[v]);
+    rows->all[n++] = is_train ? rows->train[t++] : rows->valid[v++];
+  }
+  GLIA_TRY(glia_columns_fit_(&d->columns, d->options.kind, 0.0, node, NULL, n, rows->all));
+  GLIA_CHECK(d->columns.n >= COLUMNS_LEAST, GLIA_E_DATA,
+             "node %s: %d of %d metrics are there; at least %d are needed", node->name,
+             d->columns.n, node->n_metrics, COLUMNS_LEAST);
+  d->spread = calloc((size_t)d->columns.n + 1, sizeof *d->spread);
+  GLIA_CHECK(d->spread != NULL, GLIA_E_MEMORY, "node %s", node->name);
+  for (int j = 0; j < d->columns.n; j++) d->spread[j] = 1.0;
+  d->rows_train = n;
+  return glia_combined_train_(d, node, n, rows->all, last + 1);
+}
+
 static glia_status train(struct glia_comm *comm, struct glia_detector *d, const char *name,
                          const struct scaled *x)
 {
@@ -391,10 +433,12 @@ glia_status glia_detector_train(struct glia_comm *comm, const struct glia_detect
   if (d == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "node %s", node->name);
   if (st == GLIA_OK) {
     d->options = *options;
-    st = prepare(d, node, &level, &rows, &x);
+    st = options->kind == GLIA_DETECT_COMBINED ? train_combined(d, node, &rows)
+                                               : prepare(d, node, &level, &rows, &x);
   }
   GLIA_TRY_TO(out, st, glia_agree(comm, st));
   GLIA_TRY_TO(out, st, glia_agree_same(comm, "the model's configuration", d->config));
+  if (options->kind == GLIA_DETECT_COMBINED) goto out;
   st = glia_agree(comm, train(comm, d, node->name, &x));
   if (st == GLIA_OK) st = glia_agree(comm, finish(d, node, level, &rows, &x));
 out:
@@ -413,6 +457,7 @@ void glia_detector_destroy(struct glia_detector **pd)
   if (pd == NULL || *pd == NULL) return;
   struct glia_detector *d = *pd;
   glia_net_close_(&d->net);
+  free(d->mix);
   glia_columns_free_(&d->columns);
   for (int i = 0; i < d->n_parameters; i++) {
     free((void *)(uintptr_t)d->parameter[i].path); /* ours; const for those who look */
@@ -438,6 +483,7 @@ void glia_detector_info(const struct glia_detector *d, struct glia_detector_info
                                      .rows_valid = d->rows_valid,
                                      .train_loss = d->train_loss,
                                      .threshold = d->threshold,
+                                     .flag = d->flag,
                                      .max_error_p95 = d->max_error_p95,
                                      .config = d->config,
                                      .parameters_sha256 = d->sha256};

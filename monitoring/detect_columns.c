@@ -32,6 +32,12 @@ static bool spans_decades(const char *unit)
   return n > 2 && strcmp(unit + n - 2, "/s") == 0 && strcmp(unit, "s/s") != 0;
 }
 
+/* Beyond 1, or a little more: not a share of something. v [n] is sorted. */
+static bool is_no_share(int64_t n, const double *v)
+{
+  return fmax(fabs(v[0]), fabs(v[n - 1])) > 2.0;
+}
+
 /* Levels that wander: bytes in use, and load averages, which are means over minutes. */
 static bool wanders(const char *name, const char *unit)
 {
@@ -145,6 +151,10 @@ static void fit_scale(glia_detect_kind kind, int64_t n, double *v, double *centr
   *centre = sum / (double)n;
   for (int64_t i = 0; i < n; i++) squares += (v[i] - *centre) * (v[i] - *centre);
   *scale = sqrt(squares / (double)n);
+  if (kind == GLIA_DETECT_COMBINED) {
+    *scale = fmax(*scale, GLIA_COLUMN_LEAST);
+    return;
+  }
   /* What hardly moves must not shout when it moves a little. */
   const double least = 0.01 * fabs(*centre);
   if (*scale < least) *scale = least;
@@ -211,12 +221,16 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
     int64_t seen;
     const bool relative = level != NULL && wanders(node->metric[m], node->unit[m]);
     const char *dropped = look(node, relative ? level : NULL, m, n, row, v, &seen);
+    if (kind == GLIA_DETECT_COMBINED && dropped != NULL && seen * 2 >= n && seen > 0)
+      dropped = NULL; /* what never moved may move one day */
     const int at = dropped == NULL ? c->n : --last;
     GLIA_TRY_TO(out, st, name_column(&c->column[at], node->metric[m], node->unit[m], dropped));
     if (dropped != NULL) continue;
     c->relative[at] = relative;
     c->median[at] = glia_quantile_(seen, v, 0.5);
-    c->logarithmic[at] = kind == GLIA_DETECT_BOTTLENECK && spans_decades(node->unit[m]);
+    c->logarithmic[at] = kind == GLIA_DETECT_COMBINED
+                             ? is_no_share(seen, v)
+                             : kind == GLIA_DETECT_BOTTLENECK && spans_decades(node->unit[m]);
     for (int64_t i = 0; i < seen; i++) v[i] = bend(c->logarithmic[at], v[i]);
     fit_scale(kind, seen, v, &c->centre[at], &c->scale[at]);
     c->lo[at] = -(double)INFINITY; /* as published */

@@ -81,6 +81,8 @@ static glia_status put_facts(struct glia_archive_writer *w, const struct glia_de
       glia_attribute_real("quantile", d->options.quantile),
       glia_attribute_real("level_s", d->columns.level_s),
       glia_attribute_real("threshold", d->threshold),
+      glia_attribute_real("flag", d->flag),
+      glia_attribute_real("budget_per_week", d->options.budget_per_week),
       glia_attribute_real("max_error_p95", d->max_error_p95),
       glia_attribute_real("train_loss", d->train_loss),
   };
@@ -135,8 +137,11 @@ static glia_status get_facts(struct glia_archive *a, struct glia_detector *d)
   path_of(path, d->node, "");
   GLIA_TRY(glia_archive_get_text(a, path, "config", &d->config));
   GLIA_TRY(glia_archive_get_text(a, path, "kind", &text));
-  d->options.kind = strcmp(text, "sparse") == 0 ? GLIA_DETECT_SPARSE : GLIA_DETECT_BOTTLENECK;
-  const bool known = strcmp(text, glia_detect_kind_name(d->options.kind)) == 0;
+  bool known = false;
+  for (int k = 0; k < 3 && !known; k++) {
+    d->options.kind = (glia_detect_kind)k;
+    known = strcmp(text, glia_detect_kind_name(d->options.kind)) == 0;
+  }
   free(text);
   GLIA_CHECK(known, GLIA_E_UNSUPPORTED, "model of node %s is of an unknown kind", d->node);
   GLIA_TRY(get_int(a, d->node, "seed", 0, INT64_MAX, &i));
@@ -152,6 +157,8 @@ static glia_status get_facts(struct glia_archive *a, struct glia_detector *d)
   GLIA_TRY(glia_archive_get_real(a, path, "quantile", &d->options.quantile));
   GLIA_TRY(glia_archive_get_real(a, path, "level_s", &d->columns.level_s));
   GLIA_TRY(glia_archive_get_real(a, path, "threshold", &d->threshold));
+  GLIA_TRY(glia_archive_get_real(a, path, "flag", &d->flag));
+  GLIA_TRY(glia_archive_get_real(a, path, "budget_per_week", &d->options.budget_per_week));
   GLIA_TRY(glia_archive_get_real(a, path, "max_error_p95", &d->max_error_p95));
   return glia_archive_get_real(a, path, "train_loss", &d->train_loss);
 }
@@ -272,6 +279,20 @@ static glia_status get_parameters(struct glia_archive *a, struct glia_detector *
   return glia_detector_take_(d, &d->net);
 }
 
+struct place {
+  struct glia_archive *archive;
+  const char *node;
+};
+
+static glia_status get_one(void *self, struct glia_array *array)
+{
+  const struct place *p = self;
+  char path[PATH_BYTES];
+  const struct glia_array at = {path_of(path, p->node, array->path), array->type, array->data};
+
+  return glia_archive_get(p->archive, &at);
+}
+
 static glia_status get_detector(struct glia_archive *a, const char *node,
                                 struct glia_detector **out)
 {
@@ -285,7 +306,10 @@ static glia_status get_detector(struct glia_archive *a, const char *node,
   GLIA_TRY_TO(fail, st, get_facts(a, d));
   GLIA_TRY_TO(fail, st, get_columns(a, d));
   GLIA_TRY_TO(fail, st, get_scaler(a, d));
-  GLIA_TRY_TO(fail, st, get_parameters(a, d));
+  GLIA_TRY_TO(fail, st,
+              d->options.kind == GLIA_DETECT_COMBINED
+                  ? glia_combined_read_(d, get_one, &(struct place){a, d->node})
+                  : get_parameters(a, d));
   return GLIA_OK;
 fail:
   glia_detector_destroy(out);

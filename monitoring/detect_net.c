@@ -133,7 +133,7 @@ glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,
   struct watch watch = {options, name};
   const struct glia_observer observer = {
       .self = &watch, .step = after_step, .stop_requested = stop_requested};
-  const struct glia_meeting meeting = {comm, agree};
+  const struct glia_meeting meeting = {.self = comm, .agree = agree};
   struct glia_train_job job = {.config = &net->config,
                                .model = net->model,
                                .engine = net->engine,

@@ -8,6 +8,8 @@
 
 #define GLIA_DETECT_CLIP_TRAIN 10.0
 #define GLIA_DETECT_CLIP_SCORE 50.0
+/* Least scale of the combined kind: a hundredth of a share, or one per cent of what spans decades. */
+#define GLIA_COLUMN_LEAST 0.01
 
 /* What is fitted on training rows alone. Column j: v -> (f(v - level) - centre) / scale, with f = sign(v) log(1 + |v|) or v
  * itself, and level = running median of a relative column, 0 of others. */
@@ -75,18 +77,21 @@ glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,
 /* y [rows, n] for x [rows, n]; they may be one array. */
 glia_status glia_net_predict_(struct glia_net *net, int64_t rows, int n, const float *x, float *y);
 
+struct glia_mix;
+
 struct glia_detector {
   struct glia_detect_options options;
   char *node;
   char *config;
   struct glia_columns columns;
   double *spread; /* [n] of the error of each scaled metric */
-  double threshold, max_error_p95, train_loss;
+  double threshold, flag, max_error_p95, train_loss;
   int64_t rows_train, rows_valid;
   char sha256[65];
   int n_parameters;
   struct glia_array *parameter; /* paths "params/...", own memory */
   struct glia_net net;          /* for scoring; has the parameters */
+  struct glia_mix *mix;         /* of the combined kind: looks at the parameters */
 };
 
 /* Open d->net and give it d's parameters: what remains to do when columns, config and parameters are there. */
@@ -94,6 +99,15 @@ glia_status glia_detector_ready_(struct glia_detector *d);
 
 /* Copy the parameters of a trained network. */
 glia_status glia_detector_take_(struct glia_detector *d, struct glia_net *net);
+
+/* The combined kind: fit on rows row [n] of the first `rows`; columns are fitted already. */
+glia_status glia_combined_train_(struct glia_detector *d, const struct glia_telemetry_node *node,
+                                 int64_t n, const int64_t *row, int64_t rows);
+glia_status glia_combined_score_(struct glia_detector *d, const struct glia_telemetry_node *node,
+                                 const int *map, struct glia_detect_result *r);
+/* get: fills an array of path and type given. */
+glia_status glia_combined_read_(struct glia_detector *d,
+                                glia_status (*get)(void *self, struct glia_array *a), void *self);
 
 /* Errors of rows, scaled: e [rows, n] = x - y, NaN where missing. */
 struct glia_errors {

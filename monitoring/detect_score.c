@@ -126,11 +126,13 @@ glia_status glia_detector_score(struct glia_detector *d, const struct glia_telem
   int *map = calloc((size_t)d->columns.n + 1, sizeof *map);
   glia_status st = GLIA_OK;
 
-  *out = (struct glia_detect_result){.threshold = d->threshold};
+  *out = (struct glia_detect_result){.threshold = d->threshold, .flag = d->flag};
   GLIA_CHECK(map != NULL, GLIA_E_MEMORY, "%d columns", d->columns.n);
   GLIA_TRY_TO(out, st, glia_columns_match_(&d->columns, node, map));
   GLIA_TRY_TO(out, st, allocate(out, node->n, d->columns.n));
-  GLIA_TRY_TO(out, st, score_rows(d, node, map, out));
+  GLIA_TRY_TO(out, st,
+              d->options.kind == GLIA_DETECT_COMBINED ? glia_combined_score_(d, node, map, out)
+                                                      : score_rows(d, node, map, out));
   GLIA_TRY_TO(out, st, glia_alarms_find_(d, node, map, out));
 out:
   free(map);
@@ -185,7 +187,8 @@ static void find_causes(const struct glia_detector *d, const struct glia_telemet
     part[j] = (struct part){.column = j};
     for (int64_t i = a->first; i <= a->last; i++) {
       const double e = (double)r->error[i * r->n_columns + j];
-      if (!isnan(e)) part[j].squares += fmin(e * e, 1e4);
+      if (!isnan(e))
+        part[j].squares += d->options.kind == GLIA_DETECT_COMBINED ? fabs(e) : fmin(e * e, 1e4);
     }
     total += part[j].squares;
   }

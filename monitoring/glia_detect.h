@@ -20,16 +20,19 @@ enum { GLIA_MODELS_FORMAT = 1, GLIA_DETECT_CAUSES = 8 };
 
 typedef enum {
   GLIA_DETECT_BOTTLENECK, /* standardised metrics through a narrow middle; squared error */
-  GLIA_DETECT_SPARSE /* borghesi2018: metrics in [0, 1], ten hidden units per metric, few of them active; absolute error */
+  GLIA_DETECT_SPARSE, /* borghesi2018: metrics in [0, 1], ten hidden units per metric, few of them active; absolute error */
+  GLIA_DETECT_COMBINED /* several views of a sample in one score, no network; what glia detect train takes by default */
 } glia_detect_kind;
 
-/** "bottleneck", "sparse". */
+/** "bottleneck", "sparse", "combined". */
 GLIA_API const char *glia_detect_kind_name(glia_detect_kind kind);
 
 struct glia_detect_options {
   glia_detect_kind kind;
   int64_t epochs; /* over the training rows */
   uint64_t seed;
+  double
+      budget_per_week; /* combined: false alarms that this node may raise in a week; places the threshold */
   double k; /* threshold: exp(median + k * 1.4826 MAD) of log scores on validation rows ... */
   double quantile; /* ... but at least this quantile of them */
   int window;      /* a score is the mean over this many samples, the last one included */
@@ -82,7 +85,9 @@ struct glia_detector_info {
   const double *spread; /* [n_columns] usual size of the error of a scaled metric */
   int64_t rows_train, rows_valid;
   double train_loss; /* at the end */
-  double threshold;  /* of the score */
+  double threshold;  /* of the score: so many in a row make an alarm */
+  double
+      flag; /* 99th percentile of scores on training (combined) or validation rows: a sample above is unusual */
   double
       max_error_p95; /* 95th percentile of max_error on validation rows: the threshold of borghesi2018 */
   const char *config; /* YAML of the network */
@@ -96,7 +101,7 @@ struct glia_detect_cause {
   const char *metric; /* borrowed from the detector, as is unit */
   const char *unit;
   double observed, expected; /* means over the alarm (unit) */
-  double share;              /* of all squared errors in the alarm */
+  double share;              /* of all squared errors in the alarm; combined: of all magnitudes */
 };
 
 struct glia_detect_alarm {
@@ -111,7 +116,7 @@ struct glia_detect_alarm {
 struct glia_detect_result {
   int64_t n; /* samples */
   int n_columns;
-  double threshold;
+  double threshold, flag;
   float *score; /* [n]; NaN where the sample was not scored */
   float *
       max_error; /* [n] max_j |y_j - x_j| of scaled metrics, no mean over time: the score of borghesi2018 */

@@ -29,15 +29,15 @@ said() { grep -q -- "$1" "$err"; }
 value() { sed -n "s/.*\"$1\": \"\{0,1\}\([^\",}]*\).*/\1/p" "$out"; }
 
 exits 0 "$glia" agent --record "$dir/t.h5" --for 6 --period 0.04; point "this machine is recorded"
-exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/one.h5" --epochs 5 --seed 3 --json; point "one rank trains"
+exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/one.h5" --kind bottleneck --epochs 5 --seed 3 --json; point "one rank trains"
 one=$(value parameters_sha256)
 [ "${#one}" = 64 ]; point "the hash of the model is told"
-exits 73 "$glia" detect train "$dir/t.h5" -o "$dir/one.h5" --epochs 5 && said 'one.h5'; point "models are not overwritten"
-exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/other.h5" --epochs 5 --seed 4 --json && [ "$(value parameters_sha256)" != "$one" ]
+exits 73 "$glia" detect train "$dir/t.h5" -o "$dir/one.h5" --kind bottleneck --epochs 5 && said 'one.h5'; point "models are not overwritten"
+exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/other.h5" --kind bottleneck --epochs 5 --seed 4 --json && [ "$(value parameters_sha256)" != "$one" ]
 point "another seed makes another model"
 launcher=$(printf '%s' "${MPIRUN:-mpirun -n NP}" | sed "s/NP/${NP:-3}/")
 if command -v "${launcher%% *}" >/dev/null 2>&1; then
-  ASAN_OPTIONS=detect_leaks=0 exits 0 $launcher "$glia" detect train "$dir/t.h5" -o "$dir/three.h5" --epochs 5 --seed 3 --json &&
+  ASAN_OPTIONS=detect_leaks=0 exits 0 $launcher "$glia" detect train "$dir/t.h5" -o "$dir/three.h5" --kind bottleneck --epochs 5 --seed 3 --json &&
     [ "$(value parameters_sha256)" = "$one" ]
   point "several ranks train the same model"
 else

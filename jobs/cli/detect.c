@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = {"bottleneck", "sparse", NULL};
+static const char *const kinds[] = {"bottleneck", "combined", "sparse", NULL};
 
 static const struct glia_option train_options[] = {
     {.name = "output",
@@ -21,8 +21,8 @@ static const struct glia_option train_options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "KIND",
      .choices = kinds,
-     .help =
-         "bottleneck (default), or sparse: the overcomplete sparse autoencoder of Borghesi et al."},
+     .help = "combined (default): several views of a sample in one score; bottleneck: a narrow "
+             "autoencoder; or sparse: the overcomplete one of Borghesi et al."},
     {.name = "node",
      .kind = GLIA_OPTION_TEXT,
      .argument = "NAME",
@@ -32,13 +32,20 @@ static const struct glia_option train_options[] = {
      .argument = "N",
      .lo = 1,
      .hi = 1e6,
-     .help = "passes over the training rows (default: 200, sparse 20)"},
+     .help = "passes over the training rows (default: bottleneck 200, sparse 20)"},
     {.name = "seed",
      .kind = GLIA_OPTION_INT,
      .argument = "S",
      .lo = 0,
      .hi = 9e15,
      .help = "of initial weights and order of rows (default: 1)"},
+    {.name = "budget",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "N",
+     .lo = 1e-6,
+     .hi = 1e6,
+     .help = "false alarms that the site bears in a week, all nodes together (default: 3); "
+             "combined only"},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace the file if there is one"},
     {0},
 };
@@ -155,6 +162,7 @@ static glia_status train_all(struct training *t)
 
   if (st == GLIA_OK) st = choose_nodes(t);
   GLIA_TRY(glia_agree(t->comm, st));
+  t->options.budget_per_week /= t->n; /* the fleet shares it */
   glia_stop_catch();
   glia_progress_begin(&t->progress, "train", "nodes", (double)t->n);
   for (; t->done < t->n && st == GLIA_OK; t->done++) st = train_node(t, t->name[t->done]);
@@ -168,12 +176,16 @@ static glia_status train_all(struct training *t)
 
 static glia_status run_train(struct glia_args *args)
 {
-  const bool sparse = strcmp(glia_args_text(args, "kind", "bottleneck"), "sparse") == 0;
+  const char *kind = glia_args_text(args, "kind", "combined");
   struct training t = {.args = args};
 
   GLIA_CHECK(glia_args_has(args, "output"), GLIA_E_USAGE,
              "-o M.h5 is missing: where do the models go?");
-  t.options = glia_detect_defaults(sparse ? GLIA_DETECT_SPARSE : GLIA_DETECT_BOTTLENECK);
+  t.options = glia_detect_defaults(GLIA_DETECT_COMBINED);
+  for (int k = 0; k < 3; k++)
+    if (strcmp(kind, glia_detect_kind_name((glia_detect_kind)k)) == 0)
+      t.options = glia_detect_defaults((glia_detect_kind)k);
+  t.options.budget_per_week = glia_args_real(args, "budget", t.options.budget_per_week);
   t.options.epochs = glia_args_int(args, "epochs", t.options.epochs);
   t.options.seed = (uint64_t)glia_args_int(args, "seed", (int64_t)t.options.seed);
   t.options.progress = show;
@@ -195,10 +207,17 @@ const struct glia_command glia_command_detect_train_ = {
     .usage = "F.h5 -o M.h5",
     .options = train_options,
     .details =
-        "All ranks train each node's model together; the models have the same bits for any number "
+        "combined scores a sample by how far it is from what is usual at this time of the day, "
+        "from the last days, over some "
+        "minutes, and from a forecast; its threshold is where a tail fitted to training scores "
+        "meets the budget. The "
+        "autoencoders are trained by all ranks together. The models have the same bits for any "
+        "number "
         "of ranks. Where the file says which samples are for training, the others are left alone. "
-        "Metrics that are constant or mostly missing are left out; every fourth block of time is "
-        "kept back, to tell what errors are usual and to place the threshold. No labels are used.",
+        "Metrics that are mostly missing are left out, by autoencoders constant ones as well; of "
+        "their rows every fourth "
+        "block of time is kept back, to tell what errors are usual and to place the threshold. No "
+        "labels are used.",
     .example = "mpirun -n 4 glia detect train cluster.h5 -o models.h5\n"
                "glia detect train node.h5 -o models.h5 --kind sparse --epochs 20",
     .run = run_train,

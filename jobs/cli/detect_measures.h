@@ -1,0 +1,43 @@
+/* Figures of scores against labels, and the scores of simple detectors to compare with. */
+#ifndef DETECT_MEASURES_H
+#define DETECT_MEASURES_H
+
+#include "glia_detect.h"
+
+/* NaN: not defined. Sums while added up. */
+struct measures {
+  double auc_pr, auc_roc, best_f1, f1;
+  double top1_cause;             /* share of spans with known causes */
+  double event_recall;           /* share of labelled spans that an alarm meets */
+  double false_episodes_per_day; /* alarms that meet no labelled span */
+  double delay_s;                /* median */
+  double adjusted_f1;            /* best, with point adjustment */
+  int count[9];                  /* of each above, while added up */
+};
+
+/** Samples [from, n) with labels: score [n], NaN = lowest; flag: threshold of f1; part [n, n_metrics]: blame of each metric, NULL: none.
+ *  Leaves what needs alarms NaN. */
+GLIA_NODISCARD glia_status measures_of(const struct glia_telemetry_node *node, int64_t from,
+                                       const double *score, double flag, const double *part,
+                                       struct measures *out);
+/** What needs alarms. */
+void measures_alarms(const struct glia_telemetry_node *node, const struct glia_detect_result *r,
+                     struct measures *out);
+
+void measures_add(struct measures *sum, const struct measures *m);
+void measures_mean(struct measures *sum);
+
+/* Turn the scores of the test part by half of its length. */
+void measures_turn(const struct glia_telemetry_node *node, double *score);
+
+/* score [n], part [n, n_metrics], flag: 99th percentile over the training rows. */
+GLIA_NODISCARD glia_status measures_zscore(const struct glia_telemetry_node *node, double *score,
+                                           double *part, double *flag);
+GLIA_NODISCARD glia_status measures_pca(const struct glia_telemetry_node *node, double *score,
+                                        double *part, double *flag);
+GLIA_NODISCARD glia_status measures_untrained(const struct glia_telemetry_node *node, double *score,
+                                              double *part, double *flag);
+GLIA_NODISCARD glia_status measures_random(const struct glia_telemetry_node *node, double *score,
+                                           double *part, double *flag);
+
+#endif

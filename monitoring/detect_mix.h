@@ -1,0 +1,82 @@
+/* The combined detector: several views of a sample, each turned to the same measure, and their mean.
+ *
+ * Views of a scaled sample x [columns], where columns have a spread of 1 in training:
+ *   usual   distance from what is usual at this time of the day
+ *   recent  the same, with level and spread following the node slowly; they stand still while it is alarmed
+ *   next    error of a linear forecast from the last samples and from yesterday
+ *   slow    mean over some minutes against what is usual: a shift inside the usual range
+ * A member is the second largest magnitude of a view, so that one column alone (a disk that was cleaned up, a new daemon) cannot raise
+ * it, but for `next`, where the forecasts of other columns look at it, too;
+ * where the day tells most of what a node does, the mean magnitude of `next` besides. Of each the logarithm, less its mean in
+ * training, over its spread there. The score is exp(their mean over the last samples).
+ *
+ * One sample at a time, with the state in a stream: batches and live nodes take the same way.
+ * Source: garg2021 (arXiv:2109.11428) for how much the scoring matters; hoerl1970 for the forecast.
+ */
+#ifndef DETECT_MIX_H
+#define DETECT_MIX_H
+
+#include "glia_status.h"
+
+enum {
+  GLIA_MIX_LAGS = 10,
+  GLIA_MIX_BINS = 288,
+  GLIA_MIX_PHASES = 6,
+  GLIA_MIX_SLOW = 15,
+  GLIA_MIX_MEMBERS = 5,
+  GLIA_MIX_WINDOW_MAX = 64
+};
+
+struct glia_mix {
+  int n;                        /* columns */
+  int inputs;                   /* of the forecast */
+  double period_s;              /* usual time between samples */
+  double level_tau, spread_tau; /* samples in which level and spread follow */
+  uint8_t daily;                /* there is a profile of the day */
+  double *season; /* [BINS, n] in scaled units; 0 where a column has none; NULL unless daily */
+  double *centre, *scale; /* [n] of x less season */
+  double *slow_scale;     /* [n] of means over the last slow_samples */
+  int slow_samples;
+  double *weight;                  /* [inputs, n] */
+  double *residual;                /* [n] spread of the forecast's errors */
+  double middle[GLIA_MIX_MEMBERS]; /* of the logarithms of members in training */
+  double width[GLIA_MIX_MEMBERS];
+};
+
+/* Samples of the view `slow`: up to a quarter of an hour. */
+int glia_mix_slow_samples_(double period_s);
+
+/* What a node's samples leave behind. */
+struct glia_mix_stream {
+  const struct glia_mix *mix;
+  int64_t seen;
+  int64_t last_ns;
+  double *lag; /* [LAGS, n] the last scaled samples, newest first by `head` */
+  int head;
+  double *day;     /* [BINS, n] means of the last day's bins; NULL unless daily */
+  double *day_sum; /* [n] of the bin that is being filled */
+  int64_t day_count;
+  int64_t bin;            /* number of the bin that is being filled, since 1970; -1: none */
+  double *level, *spread; /* [n] of the view `recent` */
+  double *past;           /* [SLOW, n] the last samples less season, NaN where missing */
+  int past_head;
+  double *usual, *recent, *slow, *next; /* [n] the last sample in each view; NaN where missing */
+  double *input;                        /* [inputs] */
+  double member[GLIA_MIX_MEMBERS];      /* of the last sample */
+  double score[GLIA_MIX_WINDOW_MAX];    /* of the last samples, before their mean; by seen % MAX */
+  int64_t scores;                       /* since the last gap */
+};
+
+/* Rows x [rows, n], their times, NaN where missing, in the order of time; keep [rows]: 0 = not fitted on. */
+glia_status glia_mix_fit_(struct glia_mix *mix, int n, int64_t rows, const double *x,
+                          const int64_t *time_ns, const uint8_t *keep, const double *floor);
+void glia_mix_free_(struct glia_mix *mix);
+
+glia_status glia_mix_stream_open_(struct glia_mix_stream *s, const struct glia_mix *mix);
+void glia_mix_stream_close_(struct glia_mix_stream *s);
+/* The score of one sample x [n], NaN = missing, over the last `window` samples. still: the node is alarmed, nothing follows. */
+double glia_mix_stream_push_(struct glia_mix_stream *s, int64_t time_ns, const double *x,
+                             bool still, int window);
+/* What column j usually is at the time of the last sample (scaled). */
+double glia_mix_stream_usual_(const struct glia_mix_stream *s, int j);
+#endif
