@@ -64,7 +64,8 @@ static void every_kind_ends_by_itself_and_leaves_no_thread(void)
              glia_injector_name(injector), r.wall_s, r.cpu_s, r.threads, (long long)r.size_bytes,
              r.bytes_per_s);
     CU_ASSERT(r.wall_s >= 0.3 && r.wall_s < 1.3);
-    CU_ASSERT(r.cpu_s > 0.02); /* it did work, on a busy machine too */
+    /* it did work, on a busy machine too; io waits for the disk instead */
+    CU_ASSERT(r.cpu_s > 0.02 || strcmp(glia_injector_name(injector), "io") == 0);
     CU_ASSERT_EQUAL(r.threads, allowed_cores());
     CU_ASSERT_FALSE(r.stopped);
     CU_ASSERT(only_these_threads_are_left(before));

@@ -37,6 +37,21 @@ kill -9 "$child"; wait "$child" 2>/dev/null
 [ "$started" = 0 ] && gone "$child" && [ ! -s "$dir/children" ]; point "killed, it leaves no process behind"
 child=
 
+# Killed, a fault leaves nothing: no file, no process. The kernel takes back what a process has.
+files() { ls -A "$dir/tmp" | wc -l; }
+mkdir "$dir/tmp"
+for kind in leak cache io network; do
+  TMPDIR=$dir/tmp "$glia" inject "$kind" --for 50 --size 64MiB >"$out" 2>"$err" & child=$!
+  wait_for 10 busy; started=$?
+  sleep 0.3
+  shown=$(files)
+  kill -9 "$child"; wait "$child" 2>/dev/null
+  [ "$started" = 0 ] && gone "$child" && [ "$shown" = 0 ] && [ "$(files)" = 0 ]; point "$kind, killed, leaves nothing behind"
+  child=
+done
+exits 0 env TMPDIR="$dir/tmp" "$glia" inject io --for 0.5 --size 8MiB --json && about "$(key bytes_per_s)" 1e4 1e12; point "io writes"
+exits 0 "$glia" inject leak --for 1 --threads 1 --size 32MiB --json && about "$(key bytes_per_s)" 1.5e7 3.5e7; point "leak takes all of its size, once"
+
 exits 64 "$glia" inject membww --for 1 && said 'did you mean membw'; point "an unknown fault names the nearest"
 exits 64 "$glia" inject cpu && said '--for'; point "a fault without an end is refused"
 exits 64 "$glia" inject cpu --for 2d && said 'at most a day'; point "a fault of more than a day is refused"

@@ -21,8 +21,8 @@ static const struct glia_option options[] = {
     {.name = "size",
      .kind = GLIA_OPTION_SIZE,
      .argument = "BYTES",
-     .help =
-         "memory to stream through, at most 1/8 of what is free (default: twice the last cache)"},
+     .help = "memory to work on, or of the file of io; at most 1/8 of what is free (default: what "
+             "suits the kind)"},
     {0},
 };
 
@@ -63,7 +63,7 @@ static glia_status run(struct glia_args *args)
                  result.threads, result.threads == 1 ? "" : "s",
                  result.stopped ? ", stopped early" : "");
   if (result.size_bytes > 0)
-    glia_cli_print(args, ", %.2f GB/s through %.0f MB", 1e-9 * result.bytes_per_s,
+    glia_cli_print(args, ", %.2f GB/s in %.0f MB", 1e-9 * result.bytes_per_s,
                    1e-6 * (double)result.size_bytes);
   glia_cli_print(args, "\n");
   return glia_cli_json(
@@ -76,15 +76,18 @@ static glia_status run(struct glia_args *args)
 const struct glia_command glia_command_inject_ = {
     .name = "inject",
     .summary = "cause a bounded fault on this node, to prove that detection works",
-    .usage = "cpu|membw --for T",
+    .usage = "cpu|membw|leak|cache|io|network --for T",
     .options = options,
-    .details = "cpu keeps cores busy, as a program that runs away. membw streams through memory, "
-               "as a neighbour that takes "
-               "the bandwidth.\n\n"
-               "The fault lives in threads of this one process: it ends by itself after T, at once "
-               "on Ctrl-C or SIGTERM, and "
-               "with the process however that ends. It uses no core that the process may not use, "
-               "and changes no setting.",
+    .details =
+        "cpu keeps cores busy, as a program that runs away. membw streams through memory, "
+        "as a neighbour that takes "
+        "the bandwidth. leak takes more and more memory until the end, up to 1/8 of what is free. "
+        "cache changes lines all over the last cache. io writes to $TMPDIR or /var/tmp and "
+        "waits for the disk. network floods the loopback interface.\n\n"
+        "The fault lives in threads of this one process: it ends by itself after T, at once "
+        "on Ctrl-C or SIGTERM, and "
+        "with the process however that ends. It uses no core that the process may not use, "
+        "and changes no setting.",
     .example = "glia inject membw --for 20s",
     .run = run,
     .min_words = 1,
