@@ -33,8 +33,8 @@ static const struct {
     {"adamw_decay", "optimizer: {adamw: {lr: 1e-2, weight_decay: 0.3}}", 1e-2, NULL},
     {"clip", "optimizer: {sgd: {lr: 0.1}}\nclip_norm: 0.3", 0.1, NULL},
     {"groups",
-     "optimizer: {adam: {lr: 1e-2, NULL}, groups: {'*/bias': {lr: 2e-2, decay: 0, NULL}, '00*': "
-     "{decay: 0.1}}}",
+     "optimizer: {adam: {lr: 1e-2}, groups: {'*/bias': {lr: 2e-2, decay: 0}, '00*': {decay: "
+     "0.1}}}",
      1e-2, NULL},
     {"rmsprop", "optimizer: {rmsprop: {lr: 1e-2}}", 1e-2, NULL},
     {"rmsprop_all",

@@ -56,7 +56,7 @@ trains 1 --resume max_steps=39 && is "$(key steps)" 40 && is "$(key reason)" com
 point "a run that is complete stays as it is"
 ends 73 1 && said "run holds .*step 40.*--resume"; point "without --resume a folder with checkpoints is refused"
 ends 73 2 && said "run holds .*step 40.*--resume"; point "on two ranks as well"
-trains 1 --resume checkpoint.dir=new/deep max_steps=1 && is "$(grep -c . "$err")" 2 && said 'fresh-start dir=new/deep' && is "$(key resumed_from_step)" 0
+trains 1 --resume checkpoint.dir=new/deep max_steps=1 && is "$(grep -c " fresh-start " "$err")" 1 && said 'fresh-start dir=new/deep' && is "$(key resumed_from_step)" 0
 point "--resume without a checkpoint says so in one line and trains"
 trains 2 --resume checkpoint.dir=new/deep && same "$whole"; point "and goes on from it the next time"
 mkdir empty; trains 2 --resume checkpoint.dir=empty && is "$(grep -c fresh-start "$err")" 1 && same "$whole"
