@@ -45,7 +45,7 @@ setsid "$srcdir/jobs/demo.sh" "$builddir" >"$out" 2>&1 </dev/null &
 pid=$!
 sleep 12 # the first job runs
 left; point "the demo is at work"
-kill -TERM -- "-$pid"
+kill -TERM "-$pid" # dash takes no -- after a signal
 wait "$pid"; code=$?
 dir=$(sed -n 's/.* is in \(.*\)$/\1/p' "$out" | tail -1)
 made="$made $dir"
