@@ -28,10 +28,9 @@ static glia_status header(struct glia_stream *s, struct glia_import_array *a)
   GLIA_CHECK(head[3] <= GLIA_MAX_RANK, GLIA_E_UNSUPPORTED, "%s has rank %d, at most %d is read",
              path, head[3], (int)GLIA_MAX_RANK);
   a->row = (struct glia_type){.dtype = types[t].dtype, .rank = head[3] - 1};
-  a->element_bytes = types[t].bytes;
-  a->swap = types[t].bytes > 1;
-  a->widen = types[t].bytes == 2;
-  a->is_signed = true;
+  a->stored = (struct glia_stored){types[t].dtype, types[t].bytes,
+                                   types[t].bytes == 2 ? GLIA_WIDEN_I16 : GLIA_WIDEN_NONE,
+                                   types[t].bytes > 1};
   for (int i = 0; i < head[3]; i++) {
     GLIA_TRY(glia_stream_read_all_(s, extent, sizeof extent));
     const int64_t n = (int64_t)extent[0] << 24 | extent[1] << 16 | extent[2] << 8 | extent[3];

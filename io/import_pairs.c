@@ -9,27 +9,6 @@
 static const char *const splits[3] = {"train", "valid", "test"};
 static const size_t BLOCK_BYTES = (size_t)1 << 20;
 
-static void swap_bytes(unsigned char *p, size_t n, size_t size)
-{
-  for (size_t i = 0; i < n; i++)
-    for (size_t k = 0; k < size / 2; k++) {
-      const unsigned char kept = p[i * size + k];
-      p[i * size + k] = p[i * size + size - 1 - k];
-      p[i * size + size - 1 - k] = kept;
-    }
-}
-
-/* 16-bit integers at the start of `p` become 32-bit ones, from the last to the first. */
-static void widen(unsigned char *p, size_t n, bool is_signed)
-{
-  for (size_t i = n; i-- > 0;) {
-    uint16_t u = 0;
-    memcpy(&u, p + 2 * i, 2);
-    const int32_t v = is_signed ? (int16_t)u : (int32_t)u;
-    memcpy(p + 4 * i, &v, 4);
-  }
-}
-
 static glia_status check_finite(const struct glia_import_array *a, const unsigned char *data,
                                 size_t count, int64_t first_row)
 {
@@ -59,9 +38,8 @@ static glia_status copy_rows(struct glia_import_array *a, struct glia_dataset_wr
   for (int64_t at = 0; at < a->n; at += block_rows) {
     const int64_t rows = a->n - at < block_rows ? a->n - at : block_rows;
     const size_t count = (size_t)rows * per_row;
-    GLIA_TRY(glia_stream_read_all_(a->stream, block, count * a->element_bytes));
-    if (a->swap) swap_bytes(block, count, a->element_bytes);
-    if (a->widen) widen(block, count, a->is_signed);
+    GLIA_TRY(glia_stream_read_all_(a->stream, block, count * a->stored.bytes));
+    glia_elements_keep_(&a->stored, count, block);
     GLIA_TRY(check_finite(a, block, count, at));
     GLIA_TRY(glia_dataset_append(w, array, rows, block));
   }

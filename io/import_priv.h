@@ -2,6 +2,7 @@
 #ifndef GLIA_IO_IMPORT_PRIV_H
 #define GLIA_IO_IMPORT_PRIV_H
 
+#include "elements_priv.h"
 #include "glia_dataset.h"
 #include "glia_import.h"
 #include "stream_priv.h"
@@ -11,10 +12,7 @@ struct glia_import_array {
   struct glia_stream *stream;
   struct glia_type row; /* as it will be stored */
   int64_t n;
-  size_t element_bytes; /* as it stands in the file */
-  bool swap;            /* other byte order */
-  bool widen;           /* 16-bit integers: become int32 */
-  bool is_signed;
+  struct glia_stored stored;
 };
 
 /* Reads a header and fills everything but the stream. */

@@ -86,7 +86,9 @@ static glia_status unquote(struct glia_table *t, char **p, char **cell)
   char *to = from;
 
   *cell = to;
-  while (*from != '"' || from[1] == '"') { /* read_line has seen that the quote is closed */
+  while (*from != '"' || from[1] == '"') {
+    /* a quote inside an earlier cell may have closed this one for read_line */
+    GLIA_CHECK(*from != '\0', GLIA_E_DATA, "%s:%" PRId64 ": a quote is not closed", AT(t));
     from += *from == '"';
     *to++ = *from++;
   }

@@ -84,6 +84,20 @@ glia_status glia_sync_folder_of_(const char *path)
   return st;
 }
 
+glia_status glia_tempfile_write_(struct glia_tempfile *t, const void *data, size_t n)
+{
+  const char *from = data;
+
+  while (n > 0) {
+    const ssize_t done = write(t->fd, from, n);
+    if (done < 0 && errno == EINTR) continue;
+    GLIA_CHECK(done > 0, GLIA_E_IO, "cannot write %s: %s", t->path, strerror(errno));
+    from += done;
+    n -= (size_t)done;
+  }
+  return GLIA_OK;
+}
+
 static glia_status commit(const struct glia_tempfile *t)
 {
   GLIA_CHECK(fsync(t->fd) == 0, GLIA_E_IO, "cannot write %s: %s", t->path, strerror(errno));

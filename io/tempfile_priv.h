@@ -14,6 +14,9 @@ struct glia_tempfile {
 /* Errors: GLIA_E_EXISTS (PATH is there and force is false), GLIA_E_BUSY (another process writes it), GLIA_E_IO. */
 glia_status glia_tempfile_begin_(struct glia_tempfile *t, const char *path, bool force);
 
+/* Append n bytes. Errors: GLIA_E_IO. */
+glia_status glia_tempfile_write_(struct glia_tempfile *t, const void *data, size_t n);
+
 /* fsync, rename, fsync of the folder. On failure PATH.tmp is gone and PATH is what it was. */
 glia_status glia_tempfile_commit_(struct glia_tempfile *t);
 

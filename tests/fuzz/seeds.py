@@ -23,7 +23,7 @@ put("yaml", "block", b"a: |\n  one\n  two\nb: >-\n  three\n- c\n")
 put("yaml", "override", b"data.batch=[1, {a: .inf}, ~, \"\\u00e9\"]\n")
 idx = struct.pack(">BBBBIII", 0, 0, 8, 3, 3, 2, 2) + bytes(range(12))
 put("idx", "u8", idx)
-put("idx", "packed", gzip.compress(idx))
+put("idx", "packed", gzip.compress(idx, mtime=0))
 put("idx", "i16", struct.pack(">BBBBI3h", 0, 0, 11, 1, 3, -1, 2, 3))
 put("idx", "f64", struct.pack(">BBBBII2d", 0, 0, 14, 2, 1, 2, 0.5, 2.5))
 put("csv", "header", b"\x01kind,a,b\ncat,1,2\n\"do\"\"g\",3,?\ncat,1e5,-0\n")
@@ -83,3 +83,21 @@ def telemetry(f):
     f["labels/n1"] = np.zeros(4, "i1")
 
 h5("telemetry", "plain", telemetry)
+
+import json
+
+def safetensors(**arrays):
+    head, data = {}, b""
+    for name, (dtype, shape, raw) in arrays.items():
+        head[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(head).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+put("safetensors", "three", safetensors(a=("F32", [2, 2], bytes(16)), b=("BF16", [3], bytes(6)), c=("I64", [], bytes(8))))
+put("safetensors", "half", safetensors(w=("F16", [1, 2], b"\x00\x3c\x00\x7c")))
+put("safetensors", "index", json.dumps({"metadata": {}, "weight_map": {"a": "m-1.safetensors"}}).encode())
+for name, save in {"stored": np.savez, "packed": np.savez_compressed}.items():
+    b = io.BytesIO()
+    save(b, w=np.arange(6, dtype="<f4").reshape(2, 3), h=np.ones(3, "<f2"))
+    put("npz", name, b.getvalue())
