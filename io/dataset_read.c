@@ -1,10 +1,11 @@
 /* Datasets as sources of rows: in memory when they fit, else from the file.
  *
- * From the file, plain arrays are read with pread, without HDF5 and its lock; compressed ones in blocks of one chunk's
- * rows that stay in a cache, the least recently used making room.
+ * From the file, whole runs of plain arrays are read with pread. Packed arrays, and rows scattered over few chunks, are read in
+ * blocks of a chunk's rows that stay in a cache, the least recently used making room; neither needs HDF5 or its lock but
+ * for chunks of unusual kinds (chunk_priv.h).
  */
+#include "chunk_priv.h"
 #include "glia_dataset.h"
-#include "h5_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const size_t MEMORY_LIMIT_BYTES = (size_t)2 << 30;
 static const size_t BLOCK_MAX_BYTES = (size_t)64 << 20;
+static const size_t BLOCK_PLAIN_BYTES = (size_t)1 << 20; /* of an array without chunks */
+static const size_t RUN_BYTES = (size_t)32 << 10; /* from here on a run is read where it goes */
 
 struct slot {
   int64_t block;
@@ -30,6 +34,8 @@ struct array {
   size_t row_bytes;
   char *data; /* the whole split, or NULL */
   hid_t id;   /* open while rows come from the file, else -1 */
+  struct glia_chunks chunks;
+  unsigned char *packed, *mixed; /* scratch for a chunk */
   int64_t block_rows;
   int n_slots;
   struct slot *slot;
@@ -71,11 +77,18 @@ static glia_status refuse_row(const struct dataset *d, int field, int64_t row, d
                    d->name, d->field[field].name, found, (long long)row);
 }
 
-static glia_status load_block(struct array *a, int64_t block, char *out)
+static glia_status load_block(const struct dataset *d, const struct array *a, int64_t block,
+                              char *out)
 {
   const int64_t lo = block * a->block_rows;
   const int64_t hi = lo + a->block_rows < a->type.dim[0] ? lo + a->block_rows : a->type.dim[0];
 
+  if (a->info.offset >= 0)
+    return glia_pread_(d->fd, d->name, a->info.offset + lo * (int64_t)a->row_bytes,
+                       (size_t)(hi - lo) * a->row_bytes, out);
+  if (a->chunks.n > 0)
+    return glia_chunk_read_(&a->chunks, d->fd, d->name, block, a->packed, a->mixed,
+                            (unsigned char *)out);
   glia_h5_lock_();
   const glia_status st = glia_h5_array_read_rows_(a->id, &a->type, lo, hi, out);
   glia_h5_unlock_();
@@ -83,7 +96,8 @@ static glia_status load_block(struct array *a, int64_t block, char *out)
 }
 
 /* The block in the cache, loaded if need be. */
-static glia_status cached_block(struct array *a, int64_t block, const char **out)
+static glia_status cached_block(const struct dataset *d, struct array *a, int64_t block,
+                                const char **out)
 {
   int s = a->slot_of[block];
 
@@ -97,7 +111,7 @@ static glia_status cached_block(struct array *a, int64_t block, const char **out
                (long long)a->block_rows);
     if (victim->used > 0) a->slot_of[victim->block] = -1;
     victim->used = 0;
-    GLIA_TRY(load_block(a, block, victim->data));
+    GLIA_TRY(load_block(d, a, block, victim->data));
     victim->block = block;
     a->slot_of[block] = s;
   }
@@ -114,7 +128,7 @@ static glia_status read_cached(struct dataset *d, struct array *a, int64_t n_row
   pthread_mutex_lock(&d->cache);
   for (int64_t i = 0; i < n_rows && st == GLIA_OK; i++) {
     const char *block = NULL;
-    st = cached_block(a, row[i] / a->block_rows, &block);
+    st = cached_block(d, a, row[i] / a->block_rows, &block);
     if (st == GLIA_OK)
       memcpy(out + (size_t)i * a->row_bytes,
              block + (size_t)(row[i] % a->block_rows) * a->row_bytes, a->row_bytes);
@@ -129,21 +143,20 @@ static glia_status read_plain(const struct dataset *d, const struct array *a, in
   for (int64_t i = 0; i < n_rows;) {
     int64_t run = 1; /* neighbours in the file go in one read */
     while (i + run < n_rows && row[i + run] == row[i] + run) run++;
-    size_t left = (size_t)run * a->row_bytes;
-    off_t at = (off_t)(a->info.offset + row[i] * (int64_t)a->row_bytes);
-    char *to = out + (size_t)i * a->row_bytes;
-    while (left > 0) {
-      const ssize_t n = pread(d->fd, to, left, at);
-      if (n < 0 && errno == EINTR) continue;
-      GLIA_CHECK(n >= 0, GLIA_E_IO, "cannot read %s: %s", d->name, strerror(errno));
-      GLIA_CHECK(n > 0, GLIA_E_IO, "%s became shorter while it was read", d->name);
-      to += n;
-      at += n;
-      left -= (size_t)n;
-    }
+    GLIA_TRY(glia_pread_(d->fd, d->name, a->info.offset + row[i] * (int64_t)a->row_bytes,
+                         (size_t)run * a->row_bytes, out + (size_t)i * a->row_bytes));
     i += run;
   }
   return GLIA_OK;
+}
+
+/* Are runs of neighbours so short that whole blocks are read faster? */
+static bool scattered(const struct array *a, int64_t n_rows, const int64_t *row)
+{
+  int64_t runs = 1;
+
+  for (int64_t i = 1; i < n_rows; i++) runs += row[i] != row[i - 1] + 1;
+  return (size_t)n_rows * a->row_bytes < (size_t)runs * RUN_BYTES;
 }
 
 static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_t *row, void *out)
@@ -161,7 +174,7 @@ static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_
              a->row_bytes);
     return GLIA_OK;
   }
-  if (a->info.offset >= 0)
+  if (a->info.offset >= 0 && !(d->source.by_chunks && scattered(a, n_rows, row)))
     GLIA_TRY(read_plain(d, a, n_rows, row, out));
   else
     GLIA_TRY(read_cached(d, a, n_rows, row, out));
@@ -181,6 +194,9 @@ static void close_dataset(void *self)
     for (int s = 0; s < a->n_slots; s++) free(a->slot[s].data);
     free(a->slot);
     free(a->slot_of);
+    free(a->chunks.place);
+    free(a->packed);
+    free(a->mixed);
   }
   glia_h5_close_(&d->file);
   glia_h5_unlock_();
@@ -230,6 +246,7 @@ static glia_status open_fields(struct dataset *d, const char *path, hid_t group)
                strrchr(d->name, '/') + 1, d->field[i].name, (long long)d->array[i].type.dim[0],
                strrchr(d->name, '/') + 1, d->field[x].name, (long long)d->source.n);
   GLIA_CHECK(d->source.n > 0, GLIA_E_SHAPE, "%s has no rows", d->name);
+  if (d->array[x].info.chunked) d->source.chunk_rows = d->array[x].info.chunk_rows;
   return GLIA_OK;
 }
 
@@ -249,15 +266,32 @@ static glia_status load_all(struct dataset *d)
   return GLIA_OK;
 }
 
+/* Where the chunks lie, when they can be read without HDF5 as blocks. */
+static glia_status find_chunks(const struct dataset *d, struct array *a)
+{
+  struct stat s;
+
+  GLIA_CHECK(fstat(d->fd, &s) == 0, GLIA_E_IO, "%s: %s", d->name, strerror(errno));
+  if (a->info.chunked && a->block_rows == a->info.chunk_rows)
+    GLIA_TRY(glia_chunks_find_(a->id, d->name, &a->info, (int64_t)s.st_size, &a->chunks));
+  if (a->chunks.n == 0) return GLIA_OK;
+  a->packed = malloc(glia_chunks_packed_max_(&a->chunks));
+  a->mixed = malloc(a->chunks.bytes);
+  GLIA_CHECK(a->packed != NULL && a->mixed != NULL, GLIA_E_MEMORY, "%s: a chunk of %zu bytes",
+             d->name, a->chunks.bytes);
+  return GLIA_OK;
+}
+
 static glia_status make_caches(struct dataset *d, const char *path, size_t limit_bytes)
 {
+  d->source.slow = true;
   d->fd = open(path, O_RDONLY | O_CLOEXEC);
   GLIA_CHECK(d->fd >= 0, GLIA_E_IO, "%s: %s", path, strerror(errno));
   for (int i = 0; i < d->source.n_fields; i++) {
     struct array *a = &d->array[i];
-    if (a->info.offset >= 0) continue;
     const int64_t most = (int64_t)(BLOCK_MAX_BYTES / a->row_bytes) + 1;
-    a->block_rows = a->info.chunked ? a->info.chunk_rows : most;
+    const int64_t plain = (int64_t)(BLOCK_PLAIN_BYTES / a->row_bytes);
+    a->block_rows = a->info.chunked ? a->info.chunk_rows : plain > 0 ? plain : 1;
     if (a->block_rows > most) a->block_rows = most;
     const int64_t blocks = (a->type.dim[0] + a->block_rows - 1) / a->block_rows;
     const size_t block_bytes = (size_t)a->block_rows * a->row_bytes;
@@ -268,6 +302,7 @@ static glia_status make_caches(struct dataset *d, const char *path, size_t limit
     GLIA_CHECK(a->slot != NULL && a->slot_of != NULL, GLIA_E_MEMORY, "%s: a cache of %d blocks",
                d->name, a->n_slots);
     for (int64_t b = 0; b < blocks; b++) a->slot_of[b] = -1;
+    GLIA_TRY(find_chunks(d, a));
   }
   return GLIA_OK;
 }

@@ -30,6 +30,7 @@ struct array {
   char *buffer;
   double scale;
   double offset;
+  bool plain;
   hid_t id; /* -1 until made */
   struct note *notes;
 };
@@ -108,7 +109,7 @@ static glia_status make_array(struct glia_dataset_writer *w, struct array *a, in
 {
   const bool is_float = glia_dtype_is_float(a->row.dtype);
   const bool small = final_rows >= 0 && final_rows <= a->buffer_rows;
-  const bool pack = !is_float && !small;
+  const bool pack = !is_float && !small && !a->plain;
   const int64_t chunk_rows = final_rows < 0 || pack ? a->buffer_rows : 0;
 
   GLIA_TRY(glia_h5_rows_create_(w->out.file, a->path, glia_h5_type_(a->row.dtype), &a->row,
@@ -153,6 +154,14 @@ static glia_status append(struct glia_dataset_writer *w, struct array *a, int64_
     if (a->held == a->buffer_rows && (a->id >= 0 || n_rows > 0 || a->n >= 0))
       GLIA_TRY(flush(w, a, false));
   }
+  return GLIA_OK;
+}
+
+glia_status glia_dataset_plain(struct glia_dataset_writer *w, int array)
+{
+  GLIA_CHECK(array >= 0 && array < w->n && w->array[array].n >= 0 && w->array[array].id < 0,
+             GLIA_E_ARGUMENT, "array %d", array);
+  w->array[array].plain = true;
   return GLIA_OK;
 }
 

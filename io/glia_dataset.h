@@ -56,6 +56,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_dataset_define(struct glia_dataset_writ
                                                         const struct glia_type *row, int64_t n,
                                                         double scale, double offset, int *out);
 
+/** Keep an array of integers contiguous instead of packed, before its first row: read fastest, but as large as it is.
+ *  Errors: GLIA_E_ARGUMENT (its number of rows was not said, or rows were appended). */
+GLIA_API GLIA_NODISCARD glia_status glia_dataset_plain(struct glia_dataset_writer *w, int array);
+
 /** Append rows [n_rows, row...]; buffered to chunks of 1 MiB. Errors: GLIA_E_IO (disk full), GLIA_E_SHAPE (too many). */
 GLIA_API GLIA_NODISCARD glia_status glia_dataset_append(struct glia_dataset_writer *w, int array,
                                                         int64_t n_rows, const void *rows);

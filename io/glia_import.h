@@ -42,6 +42,13 @@ GLIA_API GLIA_NODISCARD glia_status glia_import_npy(struct glia_import_pair trai
                                                     double offset,
                                                     const struct glia_import_out *out);
 
+/** CIFAR's binary files: x u8 [3, 32, 32] with scale 1/255, y u8; of CIFAR-100 (hundred) y is the fine label and `coarse` the other.
+ *  Errors: as glia_import_idx. */
+GLIA_API GLIA_NODISCARD glia_status glia_import_cifar(int n_train, const char *const *train,
+                                                      int n_test, const char *const *test,
+                                                      bool hundred,
+                                                      const struct glia_import_out *out);
+
 /* A table of numbers, one sample per row. Columns are given by name, or by number from 1. */
 struct glia_import_csv {
   const char *train;

@@ -9,6 +9,7 @@
 #define GLIA_WEIGHTS_H
 
 #include "glia_checkpoint.h"
+#include "glia_yaml.h"
 
 struct glia_weights;
 
@@ -39,6 +40,24 @@ GLIA_API int glia_weights_find(const struct glia_weights *w, const char *name);
  *  Errors: GLIA_E_DATA, GLIA_E_IO, GLIA_E_UNSUPPORTED (integers as floats or the reverse). */
 GLIA_API GLIA_NODISCARD glia_status glia_weights_read(struct glia_weights *w, int i,
                                                       glia_dtype dtype, void *out);
+
+/* Names of a model's arrays elsewhere. `names` (NULL: none) maps ours, without the leading "params/" or "state/", to theirs: a whole name
+ * ("01-linear/weight": fc1.weight) or a layer (01-linear: fc1, then what follows has '.' for '/'). Without an entry a name has
+ * '.' for '/': 01-linear.weight. */
+
+/** Their name of an array into out [size]. Errors: GLIA_E_CONFIG, GLIA_E_ARGUMENT (too long). */
+GLIA_API GLIA_NODISCARD glia_status glia_weights_name(const struct glia_yaml *names,
+                                                      const char *path, char *out, size_t size);
+
+/** Refuse a key of `names` that fits none of the arrays, with the nearest. Errors: GLIA_E_CONFIG. */
+GLIA_API GLIA_NODISCARD glia_status glia_weights_check_names(const struct glia_yaml *names, int n,
+                                                             const struct glia_array *array);
+
+/** Fill the caller's arrays from a file of weights, floats converted to the caller's type; what else the file holds is left.
+ *  Errors: as glia_weights_open; GLIA_E_MISSING, GLIA_E_SHAPE (name both sides). */
+GLIA_API GLIA_NODISCARD glia_status glia_weights_take(const char *path,
+                                                      const struct glia_yaml *names, int n,
+                                                      const struct glia_array *array);
 
 /* Element type of floats when written. */
 typedef enum {

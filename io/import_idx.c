@@ -36,7 +36,7 @@ static glia_status header(struct glia_stream *s, struct glia_import_array *a)
     const int64_t n = (int64_t)extent[0] << 24 | extent[1] << 16 | extent[2] << 8 | extent[3];
     if (i == 0) a->n = n;
     if (i > 0) a->row.dim[i - 1] = n;
-    GLIA_CHECK(i == 0 || n == 0 || count <= ((int64_t)1 << 30) / n, GLIA_E_DATA,
+    GLIA_CHECK(i == 0 || n == 0 || count <= GLIA_IMPORT_ROW_MAX / n, GLIA_E_DATA,
                "%s has impossibly large rows", path);
     if (i > 0) count *= n;
   }

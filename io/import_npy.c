@@ -16,7 +16,7 @@ static glia_status header(struct glia_stream *s, struct glia_import_array *a)
   GLIA_CHECK(npy.type.rank > 0, GLIA_E_SHAPE, "%s holds a single number, expected rows", path);
   a->n = npy.type.dim[0];
   a->row = glia_type_make(npy.type.dtype, npy.type.rank - 1, npy.type.dim + 1);
-  GLIA_CHECK(glia_type_count(&a->row) <= (int64_t)1 << 30, GLIA_E_DATA,
+  GLIA_CHECK(glia_type_count(&a->row) <= GLIA_IMPORT_ROW_MAX, GLIA_E_DATA,
              "%s has impossibly large rows", path);
   a->stored = npy.stored;
   return GLIA_OK;

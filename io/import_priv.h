@@ -15,6 +15,9 @@ struct glia_import_array {
   struct glia_stored stored;
 };
 
+/* Elements of a row that we believe in a header: a cube of 512. */
+static const int64_t GLIA_IMPORT_ROW_MAX = (int64_t)1 << 27;
+
 /* Reads a header and fills everything but the stream. */
 typedef glia_status glia_import_header(struct glia_stream *s, struct glia_import_array *out);
 

@@ -156,9 +156,10 @@ glia_status glia_safetensors_open_(struct glia_weights *w, const char *path)
   glia_status st = glia_weights_pread_(w, file, 8, (size_t)n, text);
   if (st == GLIA_OK) {
     json_t *root = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &error);
-    st = root == NULL ? GLIA_FAIL(GLIA_E_DATA, "%s: its header is no JSON: %s", path, error.text)
-                      : read_entries(w, path, file, 8 + (int64_t)n,
-                                     (int64_t)s.st_size - 8 - (int64_t)n, root);
+    if (root == NULL)
+      st = GLIA_FAIL(GLIA_E_DATA, "%s: its header is no JSON: %s", path, error.text);
+    else
+      st = read_entries(w, path, file, 8 + (int64_t)n, (int64_t)s.st_size - 8 - (int64_t)n, root);
     json_decref(root);
   }
   free(text);

@@ -3,6 +3,7 @@
 #define GLIA_H
 
 #include "glia_arena.h"
+#include "glia_augment.h"
 #include "glia_base.h"
 #include "glia_control.h"
 #include "glia_conv.h"

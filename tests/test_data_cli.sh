@@ -108,4 +108,47 @@ if [ -r "$GLIA_TEST_DATA/fashion_mnist/train-images-idx3-ubyte.gz" ]; then
 else
   skip "Fashion-MNIST, with the figures on its page" "GLIA_TEST_DATA has no fashion_mnist"
 fi
+
+# Graphs: a small one by hand, and Cora against the closed form on its page.
+printf 'src,dst\n0,1\n2,1\n1,0\n' >"$dir/e.csv"; printf 'node,feature,value\n0,1,0.5\n3,0,2\n' >"$dir/f.csv"; printf 'node,split\n0,train\n3,val\n' >"$dir/s.csv"
+exits 0 "$glia" data import graph --edges "$dir/e.csv" --features "$dir/f.csv" --splits "$dir/s.csv" --nodes 4 -o "$dir/g.h5" --json &&
+  [ "$(key entries)" = 4 ] && [ "$(key isolated)" = 1 ] && grep -q '"type": *"f32 \[4, 2\]"' "$out"
+point "a graph from tables, both ways, twice given counted once"
+printf '0,1\n1,7\n' >"$dir/e2.csv"
+exits 65 "$glia" data import graph --edges "$dir/e2.csv" --nodes 4 -o "$dir/x.h5" && said "e2.csv:2: '7' is no number of a node from 0 to 3" && [ "$(left x.h5)" = 0 ]
+point "an edge to nowhere is told with file and line"
+c=$GLIA_TEST_DATA/cora
+if [ -r "$c/edges.csv" ] && [ -n "$python" ] && "$python" -c 'import numpy, h5py' 2>/dev/null; then
+  cat >"$dir/sgc.py" <<'PY'
+import h5py, numpy as np, sys
+f = h5py.File(sys.argv[1])
+n = len(f["graph/ptr"]) - 1
+s = np.zeros((n, n), "f4")
+s[np.repeat(np.arange(n), np.diff(f["graph/ptr"][()])), f["graph/idx"][()]] = f["graph/val"][()]
+x, y = f["nodes/x"][()], f["nodes/y"][()]
+z = (s @ (s @ (x / x.sum(1, keepdims=True)))).astype("f8")
+m = {k: f["nodes/" + k][()] > 0 for k in ("train", "valid", "test")}
+a = z[m["train"]]
+w = np.linalg.solve(a.T @ a + 1e-3 * np.eye(a.shape[1]), a.T @ np.eye(7)[y[m["train"]]])
+print("%.3f %.3f" % tuple(((z[m[k]] @ w).argmax(1) == y[m[k]]).mean() for k in ("test", "valid")))
+PY
+  exits 0 "$glia" data import graph --edges "$c/edges.csv" --features "$c/features.csv" --labels "$c/labels.csv" --splits "$c/split.csv" \
+    --self-loops --normalize symmetric -o "$dir/cora.h5" && [ "$("$python" "$dir/sgc.py" "$dir/cora.h5")" = "0.787 0.760" ]
+  point "Cora: the accuracies of the closed form on its page"
+else
+  skip "Cora: the accuracies of the closed form on its page" "no Cora, or no NumPy with h5py"
+fi
+
+if [ -r "$GLIA_TEST_DATA/cifar10_subset/test_1000.bin.gz" ]; then
+  c=$GLIA_TEST_DATA/cifar10_subset
+  exits 0 "$glia" data import cifar10 "$c/test_1000.bin.gz" "$c/test_1000.bin.gz" --test-file "$c/test_1000.bin.gz" -o "$dir/c.h5" &&
+    grep -q 'train: 2000 rows' "$out" && grep -q 'x  *u8 \[3, 32, 32\]' "$out" && grep -q '10 classes' "$out"
+  point "CIFAR-10 in its binary version"
+  zcat "$c/test_1000.bin.gz" | head -c 5000 >"$dir/c.bin"
+  exits 65 "$glia" data import cifar10 "$dir/c.bin" -o "$dir/x.h5" && said 'record 1 has 1927 bytes of 3073' && [ "$(left x.h5)" = 0 ]
+  point "a record cut short"
+else
+  skip "CIFAR-10 in its binary version" "GLIA_TEST_DATA has no cifar10_subset"
+  skip "a record cut short" "GLIA_TEST_DATA has no cifar10_subset"
+fi
 finish

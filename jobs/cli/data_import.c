@@ -1,5 +1,6 @@
 /* glia data import: files of other programs into a dataset or a telemetry file. */
 #include "data.h"
+#include "glia_graph_data.h"
 #include "glia_import.h"
 #include "glia_log.h"
 #include "glia_prometheus.h"
@@ -12,9 +13,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const formats[] = {"idx", "npy", "csv", "telemetry", "text", "prometheus", NULL};
+static const char *const formats[] = {"idx",     "npy",      "csv",  "telemetry",  "graph",
+                                      "cifar10", "cifar100", "text", "prometheus", NULL};
 static const char *const headers[] = {"auto", "yes", "no", NULL};
-enum { IDX = 1, NPY = 2, CSV = 4, TELEMETRY = 8, TEXT = 16, PROMETHEUS = 32 };
+enum {
+  IDX = 1,
+  NPY = 2,
+  CSV = 4,
+  TELEMETRY = 8,
+  GRAPH = 16,
+  CIFAR10 = 32,
+  CIFAR100 = 64,
+  TEXT = 128,
+  PROMETHEUS = 256
+};
+static const char *const normalizations[] = {"none", "symmetric", "row", NULL};
 
 /* Which options belong to which formats; the others take all. */
 static const struct {
@@ -34,6 +47,15 @@ static const struct {
     {"test-share", CSV | TEXT},
     {"seed", CSV},
     {"period", TELEMETRY},
+    {"edges", GRAPH},
+    {"features", GRAPH},
+    {"labels", GRAPH},
+    {"splits", GRAPH},
+    {"nodes", GRAPH},
+    {"directed", GRAPH},
+    {"self-loops", GRAPH},
+    {"normalize", GRAPH},
+    {"test-file", CIFAR10 | CIFAR100},
     {"window", TEXT},
     {"stride", TEXT},
     {"match", PROMETHEUS},
@@ -130,6 +152,45 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_DURATION,
      .argument = "T",
      .help = "telemetry: time between samples (60 s, as in SMD)"},
+    {.name = "test-file",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FILE",
+     .help = "cifar10, cifar100: a file of test pictures; may be given several times"},
+    {.name = "edges",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FILE",
+     .help = "graph: lines of two nodes, numbered from 0, and perhaps a weight"},
+    {.name = "features",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FILE",
+     .help =
+         "graph: columns node,feature(,value) of what is not zero, or a row of numbers per node"},
+    {.name = "labels",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FILE",
+     .help = "graph: lines of a node and its class"},
+    {.name = "splits",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FILE",
+     .help = "graph: lines of a node and train, valid, test or none"},
+    {.name = "nodes",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 1,
+     .hi = 4e9,
+     .help = "graph: how many there are (the largest number in the edges + 1)"},
+    {.name = "directed",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "graph: an edge a,b is heard by a alone; else both ways"},
+    {.name = "self-loops",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "graph: add an edge from each node to itself"},
+    {.name = "normalize",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "HOW",
+     .choices = normalizations,
+     .help = "graph: divide weights by sqrt(d_i d_j) (symmetric) or d_i (row), d the sum around a "
+             "node (none)"},
     {0},
 };
 
@@ -237,12 +298,51 @@ static glia_status import_prometheus(const struct glia_args *a, struct glia_impo
   return glia_prometheus_import(&q, out->path, out->force, out->progress);
 }
 
+static glia_status import_graph(const struct glia_args *a, struct glia_import_out *out)
+{
+  const char *how = glia_args_text(a, "normalize", "none");
+  struct glia_import_graph o = {.edges = glia_args_text(a, "edges", NULL),
+                                .features = glia_args_text(a, "features", NULL),
+                                .labels = glia_args_text(a, "labels", NULL),
+                                .splits = glia_args_text(a, "splits", NULL),
+                                .n_nodes = glia_args_int(a, "nodes", 0),
+                                .directed = glia_args_has(a, "directed"),
+                                .self_loops = glia_args_has(a, "self-loops")};
+
+  GLIA_CHECK(a->n_words == 1 && o.edges != NULL, GLIA_E_USAGE,
+             "a graph's files are given by --edges FILE, --features, --labels and --splits");
+  while (strcmp(normalizations[o.normalize], how) != 0) o.normalize++;
+  out->progress->total =
+      size_mb(o.edges) + 2.0 * size_mb(o.features) + size_mb(o.labels) + size_mb(o.splits);
+  return glia_import_graph(&o, out);
+}
+
+static glia_status import_cifar(const struct glia_args *a, bool hundred,
+                                struct glia_import_out *out)
+{
+  int n_test = 0;
+  const char **test = texts(a, "test-file", &n_test);
+
+  GLIA_CHECK(test != NULL, GLIA_E_MEMORY, "a list of files");
+  for (int i = 1; i < a->n_words; i++) out->progress->total += size_mb(a->word[i]);
+  for (int i = 0; i < n_test; i++) out->progress->total += size_mb(test[i]);
+  glia_status st = GLIA_OK;
+  if (a->n_words < 2)
+    st = GLIA_FAIL(GLIA_E_USAGE, "%s takes one or more files of training pictures", a->word[0]);
+  else
+    st = glia_import_cifar(a->n_words - 1, a->word + 1, n_test, test, hundred, out);
+  free(test);
+  return st;
+}
+
 static glia_status import(struct glia_args *a, unsigned format, struct glia_import_out *out,
                           int64_t *dropped)
 {
   if (format == CSV) return import_csv(a, out, dropped);
   if (format == TEXT) return import_text(a, out);
   if (format == PROMETHEUS) return import_prometheus(a, out);
+  if (format == GRAPH) return import_graph(a, out);
+  if (format == CIFAR10 || format == CIFAR100) return import_cifar(a, format == CIFAR100, out);
   if (format != TELEMETRY) return import_pairs(a, format == IDX, out);
   GLIA_CHECK(a->n_words == 2, GLIA_E_USAGE, "telemetry takes one folder");
   return glia_import_telemetry(a->word[1], glia_args_duration(a, "period", 60.0), out, NULL);
@@ -257,10 +357,12 @@ static glia_status run(struct glia_args *a)
   for (unsigned i = 0; formats[i] != NULL; i++)
     if (strcmp(a->word[0], formats[i]) == 0) format = 1U << i;
   const char *near = format == 0 ? glia_nearest(a->word[0], formats) : NULL;
-  GLIA_CHECK(format != 0, GLIA_E_USAGE, "unknown format '%.40s': %s%s%s", a->word[0],
-             near != NULL ? "did you mean "
-                          : "idx, npy, csv, telemetry, text and prometheus are read",
-             near != NULL ? near : "", near != NULL ? "?" : "");
+  GLIA_CHECK(
+      format != 0, GLIA_E_USAGE, "unknown format '%.40s': %s%s%s", a->word[0],
+      near != NULL
+          ? "did you mean "
+          : "idx, npy, csv, telemetry, graph, cifar10, cifar100, text and prometheus are read",
+      near != NULL ? near : "", near != NULL ? "?" : "");
   GLIA_TRY(check_options(a, format, a->word[0]));
   struct glia_import_out out = {.path = glia_args_text(a, "output", NULL),
                                 .force = glia_args_has(a, "force"),
@@ -281,7 +383,7 @@ static glia_status run(struct glia_args *a)
 const struct glia_command glia_command_data_import_ = {
     .name = "data import",
     .summary = "turn files of other programs into a dataset or a telemetry file",
-    .usage = "idx|npy|csv|telemetry|text|prometheus [FILE ...] -o F.h5",
+    .usage = "idx|npy|csv|telemetry|graph|cifar10|cifar100|text|prometheus [FILE ...] -o F.h5",
     .options = options,
     .details =
         "idx: the files of MNIST and its kin. npy: NumPy arrays, rows first. csv: commas, "
@@ -289,6 +391,10 @@ const struct glia_command glia_command_data_import_ = {
         "the first row; every column but labels and targets is an input. telemetry: a folder of "
         "NAME.train.csv, NAME.test.csv, "
         "NAME.test_label.csv, one node per NAME, or the folders of the Server Machine Dataset. "
+        "cifar10, cifar100: the binary files of these sets. graph: tables of edges, features, "
+        "labels "
+        "and splits of one graph. "
+
         "text: "
         "rows of bytes, numbered, each with the row one byte on as its labels. prometheus: what a "
         "server has of the series that --match selects, one node per instance, counters as rates, "
@@ -303,10 +409,12 @@ const struct glia_command glia_command_data_import_ = {
         "glia data import csv wine.csv --label quality --test-share 0.2 -o wine.h5\n"
         "glia data import csv concrete.txt --target 9 -o concrete.h5\n"
         "glia data import text book.txt --window 64 --test-share 0.1 -o book.h5\n"
+        "glia data import graph --edges edges.csv --features features.csv --labels "
+        "labels.csv --splits split.csv -o cora.h5\n"
         "glia data import telemetry smd/ --period 1m -o smd.h5\n"
         "glia data import prometheus http://localhost:9090 --match '{job=\"node\"}' --since 30d "
         "-o site.h5",
     .run = run,
     .min_words = 1,
-    .max_words = 3,
+    .max_words = -1,
 };

@@ -3,6 +3,7 @@
 #include "glia_checkpoint.h"
 #include "glia_dataset.h"
 #include "glia_file.h"
+#include "glia_graph_data.h"
 #include "glia_telemetry.h"
 #include "glia_text.h"
 
@@ -201,6 +202,40 @@ static glia_status describe_dataset(struct glia_args *a, const char *path, json_
   return GLIA_OK;
 }
 
+/* A dataset that holds a graph. */
+static glia_status describe_graph(struct glia_args *a, const char *path, json_t *out, bool *have)
+{
+  struct glia_graph_data g;
+  int64_t isolated = 0, most = 0;
+  char type[128];
+  const glia_status st = glia_graph_data_read(path, &g);
+
+  *have = st == GLIA_OK;
+  if (st == GLIA_E_MISSING) return GLIA_OK;
+  GLIA_TRY(st);
+  for (int64_t i = 0; i < g.n_nodes; i++) {
+    const int64_t degree = g.ptr[i + 1] - g.ptr[i];
+    isolated += degree == 0;
+    if (degree > most) most = degree;
+  }
+  glia_cli_print(a,
+                 "  graph: %" PRId64 " nodes, %" PRId64 " entries, %" PRId64
+                 " nodes without, at most %" PRId64 " around a node\n",
+                 g.n_nodes, g.n_edges, isolated, most);
+  json_t *fields = json_array();
+  for (int i = 0; i < g.n_fields; i++) {
+    glia_cli_print(a, "    %-8s %s\n", g.field[i].path,
+                   glia_type_text(&g.field[i].type, type, sizeof type));
+    json_array_append_new(fields, json_pack("{s:s, s:s}", "name", g.field[i].path, "type", type));
+  }
+  json_object_set_new(out, "graph",
+                      json_pack("{s:I, s:I, s:I, s:I, s:o}", "nodes", (json_int_t)g.n_nodes,
+                                "entries", (json_int_t)g.n_edges, "isolated", (json_int_t)isolated,
+                                "degree_max", (json_int_t)most, "fields", fields));
+  glia_graph_data_free(&g);
+  return GLIA_OK;
+}
+
 static void describe_arrays(struct glia_args *a, const struct glia_checkpoint *c, json_t *out)
 {
   const struct glia_array *array = NULL;
@@ -327,7 +362,11 @@ static glia_status describe(struct glia_args *a, const char *path, json_t *out)
   json_object_set_new(out, "size_bytes", json_integer((json_int_t)info.st_size));
   if (source != NULL) json_object_set_new(out, "source", json_string(source));
   free(source);
-  if (strcmp(kind, "dataset") == 0) return describe_dataset(a, path, out);
+  if (strcmp(kind, "dataset") == 0) {
+    bool have = false;
+    GLIA_TRY(describe_graph(a, path, out, &have));
+    return have ? GLIA_OK : describe_dataset(a, path, out);
+  }
   if (strcmp(kind, "checkpoint") == 0) return describe_checkpoint(a, path, out);
   if (strcmp(kind, "telemetry") == 0) return describe_telemetry(a, path, out);
   return GLIA_OK; /* another kind: what is known is said */

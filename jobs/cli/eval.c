@@ -1,5 +1,6 @@
 /* glia eval: loss and accuracy of a checkpoint on a data set. */
 #include "glia_agree.h"
+#include "glia_augment.h"
 #include "glia_dataset.h"
 #include "session.h"
 
@@ -45,7 +46,16 @@ static glia_status evaluate(struct glia_args *a, struct session *s, struct glia_
   GLIA_TRY(session_configure_text(s, a->word[0], *config, data != NULL, override));
   GLIA_TRY(session_build(s));
   GLIA_TRY(session_load(s, *c, true));
-  GLIA_TRY(glia_agree(s->comm, glia_dataset_open(s->config.data_file, split, 0, &source)));
+  glia_status opened =
+      glia_dataset_open(s->config.data_file, split, (size_t)s->config.memory_bytes, &source);
+  if (opened == GLIA_OK)
+    opened = glia_augment_source(glia_yaml_get(glia_yaml_root(s->doc), "data"), s->config.seed,
+                                 false, &source);
+  opened = glia_agree(s->comm, opened);
+  if (opened != GLIA_OK) {
+    glia_source_close(&source);
+    return opened;
+  }
   const glia_status st = glia_evaluate(s->model, s->engine, source, s->config.micro_batch,
                                        s->eval_micro_batches, &s->meeting, &r);
   glia_source_close(&source);

@@ -2,11 +2,13 @@
 #include "session.h"
 
 #include "glia_agree.h"
+#include "glia_augment.h"
 #include "glia_cpus.h"
 #include "glia_dataset.h"
 #include "glia_exchange_mpi.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
+#include "glia_weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,10 +101,20 @@ static glia_status open_data(struct session *s)
 
   if (s->train != NULL) return GLIA_OK;
   GLIA_TRY(glia_dataset_splits(s->config.data_file, &train, &valid, &test));
-  GLIA_TRY(glia_dataset_open(s->config.data_file, "train", 0, &s->train));
+  const struct glia_yaml *data = glia_yaml_get(glia_yaml_root(s->doc), "data");
+  const size_t memory = (size_t)s->config.memory_bytes;
+  GLIA_TRY(glia_dataset_open(s->config.data_file, "train", memory, &s->train));
   GLIA_CHECK(s->train->n > 0, GLIA_E_DATA, "%s has no rows", s->train->name);
-  if (test) GLIA_TRY(glia_dataset_open(s->config.data_file, "test", 0, &s->test));
+  if (test) GLIA_TRY(glia_dataset_open(s->config.data_file, "test", memory, &s->test));
   if (s->test != NULL && s->test->n == 0) glia_source_close(&s->test);
+  if (s->train->slow && s->config.shuffle && s->config.window == 0 && glia_comm_rank(s->comm) == 0)
+    glia_log(
+        GLIA_LOG_WARN, "io", "scattered-rows",
+        "file=\"%s\" why=\"larger than data.memory and shuffled by rows\" cure=\"data.shuffle: "
+        "chunks, or more data.memory\"",
+        s->config.data_file);
+  GLIA_TRY(glia_augment_source(data, s->config.seed, true, &s->train));
+  if (s->test != NULL) GLIA_TRY(glia_augment_source(data, s->config.seed, false, &s->test));
   return GLIA_OK;
 }
 
@@ -234,16 +246,22 @@ glia_status session_load(struct session *s, struct glia_checkpoint *c, bool mode
 
 glia_status session_initialize(struct session *s)
 {
-  struct glia_checkpoint *c = NULL;
+  int n = 0;
   glia_status st = GLIA_OK;
 
   for (int i = 0; i < s->n_arrays; i++)
     glia_model_initialize(s->model, s->config.seed, i, s->array[i].data);
   if (s->config.init == NULL) return GLIA_OK;
-  if (glia_comm_rank(s->comm) == 0) st = glia_checkpoint_open_path(s->config.init, &c);
+  struct glia_array *wanted = calloc((size_t)s->n_arrays + 1, sizeof *wanted);
+  if (wanted == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
+  for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
+    if (is_of_model(s->array[i].path)) wanted[n++] = s->array[i];
+  if (st == GLIA_OK && glia_comm_rank(s->comm) == 0)
+    st = glia_weights_take(s->config.init, s->config.init_names, n, wanted);
   st = glia_agree(s->comm, st);
-  if (st == GLIA_OK) st = session_load(s, c, true);
-  glia_checkpoint_close(&c);
+  for (int i = 0; st == GLIA_OK && i < n; i++)
+    st = glia_comm_bcast(s->comm, wanted[i].data, glia_type_bytes(&wanted[i].type), 0);
+  free(wanted);
   return st;
 }
 

@@ -120,22 +120,53 @@ double glia_random_normal(uint64_t key, uint64_t salt, uint64_t index)
   return sqrt(-2.0 * log_exact(glia_random_unit(w[0]))) * cos_turn(glia_random_unit(w[1]));
 }
 
+/* Bits in each half of the network over 0 .. n - 1. */
+static int half_bits(int64_t n)
+{
+  int half = 1;
+
+  while ((UINT64_C(1) << 2 * half) < (uint64_t)n) half++;
+  return half;
+}
+
+static uint64_t round_value(uint64_t key, unsigned round, uint64_t right)
+{
+  return mix(mix(key + round * UINT64_C(0x9e3779b97f4a7c15)) ^ right);
+}
+
 int64_t glia_random_permute(uint64_t key, int64_t n, int64_t i)
 {
-  int half = 1; /* bits in each half */
-
   assert(n >= 1 && n <= INT64_C(1) << 62 && i >= 0 && i < n);
-  while ((UINT64_C(1) << 2 * half) < (uint64_t)n) half++;
+  const int half = half_bits(n);
   const uint64_t mask = (UINT64_C(1) << half) - 1;
   uint64_t x = (uint64_t)i;
   do {
     uint64_t left = x >> half;
     uint64_t right = x & mask;
     for (unsigned round = 1; round <= FEISTEL_ROUNDS; round++) {
-      const uint64_t f = mix(mix(key + round * UINT64_C(0x9e3779b97f4a7c15)) ^ right);
-      const uint64_t next = left ^ (f & mask);
+      const uint64_t next = left ^ (round_value(key, round, right) & mask);
       left = right;
       right = next;
+    }
+    x = left << half | right;
+  } while (x >= (uint64_t)n);
+  return (int64_t)x;
+}
+
+/* The rounds backwards; the walk through numbers above n is the same cycle the other way. */
+int64_t glia_random_unpermute(uint64_t key, int64_t n, int64_t value)
+{
+  assert(n >= 1 && n <= INT64_C(1) << 62 && value >= 0 && value < n);
+  const int half = half_bits(n);
+  const uint64_t mask = (UINT64_C(1) << half) - 1;
+  uint64_t x = (uint64_t)value;
+  do {
+    uint64_t left = x >> half;
+    uint64_t right = x & mask;
+    for (unsigned round = FEISTEL_ROUNDS; round >= 1; round--) {
+      const uint64_t before = right ^ (round_value(key, round, left) & mask);
+      right = left;
+      left = before;
     }
     x = left << half | right;
   } while (x >= (uint64_t)n);

@@ -548,4 +548,13 @@ struct glia_worker_stat glia_engine_worker(const struct glia_engine *e, int thre
   return e->worker[thread].stat;
 }
 struct glia_engine_stat glia_engine_stat(const struct glia_engine *e) { return e->stat; }
+void glia_engine_range(const struct glia_engine *e, int64_t v, int64_t *lo, int64_t *hi)
+{
+  const int64_t workers = (int64_t)e->exchange->size * e->threads;
+  const int64_t own = (int64_t)e->exchange->rank * e->threads;
+
+  *lo = glia_tree_range(v, workers, own);
+  *hi = glia_tree_range(v, workers, own + e->threads);
+}
+
 int glia_engine_threads(const struct glia_engine *e) { return e->threads; }

@@ -70,6 +70,9 @@ GLIA_API GLIA_NODISCARD glia_status glia_engine_step(struct glia_engine *e, cons
 GLIA_API const void *glia_engine_output(struct glia_engine *e, const char *entry,
                                         const char *output);
 
+/** Micro-batches [lo, hi) of a step of v that this rank runs. */
+GLIA_API void glia_engine_range(const struct glia_engine *e, int64_t v, int64_t *lo, int64_t *hi);
+
 /** Workers of this rank. */
 GLIA_API int glia_engine_threads(const struct glia_engine *e);
 

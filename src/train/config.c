@@ -1,13 +1,32 @@
 /* The YAML of a run, as far as the loop reads it. */
 #include "glia_train.h"
 
+#include <string.h>
+
 static const char *const top_keys[] = {
     "seed",      "data",   "model",    "loss",       "optimizer", "lr_schedule",
     "clip_norm", "epochs", "parallel", "checkpoint", "init",      "max_steps",
     "dtype",     "sweep",  "ema",      "metrics",    NULL};
-static const char *const data_keys[] = {"file", "batch", "micro_batch", "shuffle", "last", NULL};
+static const char *const data_keys[] = {"file",   "batch", "micro_batch", "shuffle", "window",
+                                        "memory", "last",  "augment",     NULL};
 static const char *const parallel_keys[] = {"stages", "schedule", "threads", NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};
+
+/* true, false, or chunks with their window. */
+static glia_status read_shuffle(const struct glia_yaml *data, struct glia_train_config *c)
+{
+  const struct glia_yaml *shuffle = glia_yaml_get(data, "shuffle");
+  const struct glia_yaml *window = glia_yaml_get(data, "window");
+
+  if (shuffle == NULL || shuffle->text == NULL || strcmp(shuffle->text, "chunks") != 0) {
+    if (window != NULL && window->kind != GLIA_YAML_NULL)
+      return glia_yaml_error(window, "a window goes with shuffle: chunks");
+    return glia_yaml_get_bool(data, "shuffle", &c->shuffle);
+  }
+  c->shuffle = true;
+  c->window = 8;
+  return glia_yaml_get_int(data, "window", 1, 1 << 20, &c->window);
+}
 
 static glia_status read_data(const struct glia_yaml *root, struct glia_train_config *c)
 {
@@ -24,7 +43,9 @@ static glia_status read_data(const struct glia_yaml *root, struct glia_train_con
   GLIA_TRY(glia_yaml_get_int(data, "batch", 1, INT32_MAX, &c->batch));
   c->micro_batch = c->batch;
   GLIA_TRY(glia_yaml_get_int(data, "micro_batch", 1, INT32_MAX, &c->micro_batch));
-  GLIA_TRY(glia_yaml_get_bool(data, "shuffle", &c->shuffle));
+  GLIA_TRY(glia_yaml_get_size(data, "memory", &c->memory_bytes));
+  if (c->memory_bytes < 0) return glia_yaml_error(data, "memory: a size such as 512MiB");
+  GLIA_TRY(read_shuffle(data, c));
   GLIA_TRY(glia_yaml_get_choice(data, "last", last, &how));
   if (c->batch % c->micro_batch != 0) {
     const long long below = (long long)(c->batch / c->micro_batch * c->micro_batch);
@@ -38,6 +59,22 @@ static glia_status read_data(const struct glia_yaml *root, struct glia_train_con
         (long long)c->batch, (long long)c->micro_batch, below, above);
   }
   return GLIA_OK;
+}
+
+/* A file, or a file and how its names differ. */
+static glia_status read_init(const struct glia_yaml *root, struct glia_train_config *c)
+{
+  static const char *const keys[] = {"file", "names", NULL};
+  const struct glia_yaml *init = glia_yaml_get(root, "init");
+
+  if (init == NULL || init->kind != GLIA_YAML_MAP)
+    return glia_yaml_get_text(root, "init", &c->init);
+  GLIA_TRY(glia_yaml_check_keys(init, keys));
+  GLIA_TRY(glia_yaml_get_text(init, "file", &c->init));
+  c->init_names = glia_yaml_get(init, "names");
+  return c->init != NULL
+             ? GLIA_OK
+             : glia_yaml_error(init, "no file: is given; expected init: {file: F, names: {...}}");
 }
 
 glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_train_config *c)
@@ -59,7 +96,7 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(read_data(root, c));
   GLIA_TRY(glia_yaml_get_int(root, "epochs", 0, INT32_MAX, &c->epochs));
   GLIA_TRY(glia_yaml_get_int(root, "max_steps", 0, INT64_MAX / 2, &c->max_steps));
-  GLIA_TRY(glia_yaml_get_text(root, "init", &c->init));
+  GLIA_TRY(read_init(root, c));
 
   const struct glia_yaml *parallel = glia_yaml_get(root, "parallel");
   GLIA_TRY(glia_yaml_check_keys(parallel, parallel_keys));

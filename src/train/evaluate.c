@@ -29,15 +29,16 @@ static glia_status sweep(const struct glia_model *model, struct glia_engine *eng
                          int64_t micro_batches, const struct glia_meeting *meeting,
                          struct measure *measure, glia_status (*after)(void *self), void *self)
 {
-  const struct glia_order order = {0, source->n, micro_batch * micro_batches, micro_batch, false};
+  const struct glia_order order = {
+      .n = source->n, .batch = micro_batch * micro_batches, .micro_batch = micro_batch};
   struct sweep w = {.measure = measure};
   glia_status st = GLIA_OK;
 
   GLIA_TRY(glia_meet_(meeting, glia_feed_init_(&w.feed, glia_model_graph(model), source, &order,
-                                               glia_engine_threads(engine))));
+                                               engine, 0, glia_order_steps(&order))));
   if (measure != NULL) w.feed.feed.take = keep_rows;
   for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
-    w.feed.step = s;
+    glia_feed_begin_(&w.feed, s);
     st = glia_engine_step(engine, entry, micro_batches, &w.feed.feed);
     if (st == GLIA_E_MPI) break; /* the exchange broke: nobody is sure to come to a meeting */
     const double *failed = glia_engine_output(engine, entry, "failed");
@@ -133,15 +134,16 @@ glia_status glia_predict_entry(const struct glia_model *model, struct glia_engin
                                                    const void *rows),
                                void *self)
 {
-  const struct glia_order order = {0, source->n, micro_batch, micro_batch, false};
+  const struct glia_order order = {
+      .n = source->n, .batch = micro_batch, .micro_batch = micro_batch};
   struct handing h = {.sink = sink, .self = self};
   glia_status st = GLIA_OK;
 
-  GLIA_TRY(glia_feed_init_(&h.feed, glia_model_graph(model), source, &order,
-                           glia_engine_threads(engine)));
+  GLIA_TRY(glia_feed_init_(&h.feed, glia_model_graph(model), source, &order, engine, 0,
+                           glia_order_steps(&order)));
   const struct glia_feed feed = {.self = &h, .fill = fill, .take = take};
   for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
-    h.feed.step = s;
+    glia_feed_begin_(&h.feed, s);
     st = glia_engine_step(engine, entry, 1, &feed);
   }
   glia_feed_fini_(&h.feed);

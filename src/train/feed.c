@@ -16,7 +16,11 @@ static glia_status fill(void *self, int64_t index, int worker, void *const *data
     if (data[i] == NULL) continue;
     switch (f->role[i]) {
     case ROLE_FIELD:
-      GLIA_TRY(f->source->read(f->source->self, f->field[i], b, row, data[i]));
+      if (f->prefetch != NULL)
+        GLIA_TRY(glia_prefetch_take_(f->prefetch, index, f->ahead[i], data[i]));
+      else
+        GLIA_TRY(glia_source_read(f->source, f->field[i], b, row,
+                                  f->step / glia_order_steps(&f->order), data[i]));
       break;
     case ROLE_WEIGHT:
       memcpy(data[i], weight, (size_t)b * sizeof *weight);
@@ -58,9 +62,39 @@ static glia_status bind_field(struct feed *f, int i, const struct glia_input *in
   return GLIA_OK;
 }
 
-glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g, struct glia_source *source,
-                            const struct glia_order *order, int workers)
+/* All fields that the model reads, in the order of the graph's inputs. */
+static glia_status read_ahead(struct feed *f, const struct glia_engine *engine, int64_t first,
+                              int64_t last)
 {
+  const int64_t v = f->order.batch / f->order.micro_batch;
+  int64_t lo, hi;
+  int n = 0;
+  int *field = calloc((size_t)f->n_inputs + 1, sizeof *field);
+
+  GLIA_CHECK(field != NULL, GLIA_E_MEMORY, "%d fields", f->n_inputs);
+  for (int i = 0; i < f->n_inputs; i++)
+    if (f->role[i] == ROLE_FIELD) {
+      f->ahead[i] = n;
+      field[n++] = f->field[i];
+    }
+  glia_engine_range(engine, v, &lo, &hi);
+  const glia_status st =
+      glia_prefetch_create_(f->source, &f->order, lo, hi, n, field, first, last, &f->prefetch);
+  free(field);
+  return st;
+}
+
+void glia_feed_begin_(struct feed *f, int64_t step)
+{
+  f->step = step;
+  if (f->prefetch != NULL) glia_prefetch_begin_(f->prefetch, step);
+}
+
+glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g, struct glia_source *source,
+                            const struct glia_order *order, const struct glia_engine *engine,
+                            int64_t first, int64_t last)
+{
+  const int workers = glia_engine_threads(engine);
   const struct glia_input *in;
   const size_t rows = (size_t)workers * (size_t)order->micro_batch;
   glia_status st = GLIA_OK;
@@ -70,12 +104,13 @@ glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g, struct g
   f->n_inputs = glia_graph_inputs(g, &in);
   f->role = calloc((size_t)f->n_inputs + 1, sizeof *f->role);
   f->field = calloc((size_t)f->n_inputs + 1, sizeof *f->field);
+  f->ahead = calloc((size_t)f->n_inputs + 1, sizeof *f->ahead);
   f->row = calloc(rows, sizeof *f->row);
   f->position = calloc(rows, sizeof *f->position);
   f->weight = calloc(rows, sizeof *f->weight);
   GLIA_CHECK_TO(fail, st,
-                f->role != NULL && f->field != NULL && f->row != NULL && f->position != NULL &&
-                    f->weight != NULL,
+                f->role != NULL && f->field != NULL && f->ahead != NULL && f->row != NULL &&
+                    f->position != NULL && f->weight != NULL,
                 GLIA_E_MEMORY, "micro-batches of %d workers", workers);
   for (int i = 0; i < f->n_inputs; i++) {
     f->role[i] = ROLE_NONE;
@@ -89,6 +124,8 @@ glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g, struct g
     else
       GLIA_TRY_TO(fail, st, bind_field(f, i, &in[i]));
   }
+  source->by_chunks = order->shuffle ? order->chunk_rows > 0 : true;
+  if (source->slow) GLIA_TRY_TO(fail, st, read_ahead(f, engine, first, last));
   return GLIA_OK;
 fail:
   glia_feed_fini_(f);
@@ -97,8 +134,10 @@ fail:
 
 void glia_feed_fini_(struct feed *f)
 {
+  glia_prefetch_destroy_(&f->prefetch);
   free(f->role);
   free(f->field);
+  free(f->ahead);
   free(f->row);
   free(f->position);
   free(f->weight);

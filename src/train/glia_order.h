@@ -2,6 +2,9 @@
  *
  * An epoch has ceil(n / batch) steps; a step has batch / micro_batch micro-batches. Positions past the last row are
  * padding: row 0 with weight 0.
+ *
+ * Shuffled by rows, any row may stand anywhere. Shuffled by chunks (for files larger than memory), chunks of neighbouring rows are
+ * permuted, and rows are permuted inside windows of a few chunks that follow each other in that order: a reader holds two windows.
  */
 #ifndef GLIA_ORDER_H
 #define GLIA_ORDER_H
@@ -14,6 +17,9 @@ struct glia_order {
   int64_t batch;       /* rows of a step, over all ranks */
   int64_t micro_batch; /* rows of a micro-batch; divides batch */
   bool shuffle;        /* a keyed permutation per epoch; else as stored */
+  int64_t
+      chunk_rows; /* > 0: shuffled by chunks of so many rows, the last of the file perhaps shorter */
+  int64_t window; /* then: chunks in a window, >= 1 */
 };
 
 /** Steps of one epoch. */

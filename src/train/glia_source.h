@@ -20,14 +20,30 @@ struct glia_source {
   int64_t n;        /* rows */
   int n_fields;
   const struct glia_field *field;
+  int64_t chunk_rows; /* neighbouring rows that are best read together; 0: glia_source_chunk says */
+  bool slow;          /* reading takes time worth hiding: from a file, or with work on every row */
+  bool
+      by_chunks; /* set by who reads: rows come from few chunks at a time, so whole chunks are worth keeping */
 
   /** Copy rows row[0 .. n_rows) of field `field` to out, as stored. Called from several threads at once.
    *  Collective: no.  Errors: GLIA_E_IO, GLIA_E_DATA. */
   glia_status (*read)(void *self, int field, int64_t n_rows, const int64_t *row, void *out);
 
+  /** As read, for sources whose rows differ from epoch to epoch (augmentation); NULL: they do not. */
+  glia_status (*read_epoch)(void *self, int field, int64_t n_rows, const int64_t *row,
+                            int64_t epoch, void *out);
+
   /** Free self. */
   void (*close)(void *self);
 };
+
+/** Rows of epoch `epoch` (from 0). Errors: as read. */
+GLIA_API GLIA_NODISCARD glia_status glia_source_read(struct glia_source *s, int field,
+                                                     int64_t n_rows, const int64_t *row,
+                                                     int64_t epoch, void *out);
+
+/** Rows of a chunk: chunk_rows, else those in 1 MiB of field x. A function of the data set alone, whatever memory there is. */
+GLIA_API int64_t glia_source_chunk(const struct glia_source *s);
 
 /** Index of a field by name, -1 when there is none. */
 GLIA_API int glia_source_field(const struct glia_source *s, const char *name);

@@ -16,6 +16,9 @@ struct glia_train_config {
   const char *data_file; /* borrowed from the document */
   int64_t batch, micro_batch;
   bool shuffle;
+  int64_t
+      memory_bytes; /* a split that needs more is read from the file, with this much cache; 0: 2 GiB */
+  int64_t window;    /* > 0: shuffled by chunks in windows of so many; 0: by rows */
   int64_t epochs;    /* -1: absent */
   int64_t max_steps; /* -1: absent */
   int threads, stages;
@@ -23,7 +26,8 @@ struct glia_train_config {
   const char *checkpoint_local; /* a folder on the writing node's own disk, NULL: none */
   int64_t checkpoint_every;     /* steps; 0: only at the end */
   int64_t checkpoint_keep;
-  const char *init; /* file to take parameters from, or NULL */
+  const struct glia_yaml *init_names; /* our names to those of that file, or NULL; borrowed */
+  const char *init;                   /* file to take parameters from, or NULL */
 };
 
 /** Read and check a run's YAML: every top-level key is known, batch is a multiple of micro_batch, ...

@@ -46,7 +46,7 @@ static glia_status run_step(const struct glia_train_job *job, struct feed *feed,
 {
   const double t0 = glia_time_s();
 
-  feed->step = step - 1;
+  glia_feed_begin_(feed, step - 1);
   *info = (struct glia_step_info){
       .step = step, .total_steps = total, .steps_per_epoch = glia_order_steps(&feed->order)};
   glia_status st = set_inputs(job, step, total, &info->rate);
@@ -89,7 +89,10 @@ struct running_mean {
 glia_status glia_train(const struct glia_train_job *job, struct glia_train_result *out)
 {
   const struct glia_train_config *c = job->config;
-  const struct glia_order order = {c->seed, job->source->n, c->batch, c->micro_batch, c->shuffle};
+  const struct glia_order order = {c->seed,    job->source->n,
+                                   c->batch,   c->micro_batch,
+                                   c->shuffle, c->window > 0 ? glia_source_chunk(job->source) : 0,
+                                   c->window};
   const int64_t total = glia_train_steps(c, job->source->n);
   struct running_mean epoch = {0};
   struct feed feed;
@@ -98,8 +101,9 @@ glia_status glia_train(const struct glia_train_job *job, struct glia_train_resul
 
   *out = (struct glia_train_result){
       .reason = GLIA_REASON_COMPLETED, .steps = job->first_step, .train_loss = NAN};
-  GLIA_TRY(glia_meet_(job->meeting, glia_feed_init_(&feed, glia_model_graph(job->model),
-                                                    job->source, &order, c->threads)));
+  GLIA_TRY(
+      glia_meet_(job->meeting, glia_feed_init_(&feed, glia_model_graph(job->model), job->source,
+                                               &order, job->engine, job->first_step, total)));
   feed.observer = job->observer;
   const double t0 = glia_time_s();
   st = GLIA_OK;

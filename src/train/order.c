@@ -5,6 +5,52 @@
 
 int64_t glia_order_steps(const struct glia_order *o) { return (o->n + o->batch - 1) / o->batch; }
 
+/* An epoch's order by chunks. Slots are places of chunks in that order; the short chunk of the file shifts what is behind it. */
+struct by_chunks {
+  uint64_t key;
+  int64_t rows, chunks; /* of a whole chunk; in the file */
+  int64_t short_slot;   /* where the last chunk of the file stands */
+  int64_t missing;      /* rows by which it is shorter */
+};
+
+static int64_t slot_start(const struct by_chunks *c, int64_t slot)
+{
+  return slot * c->rows - (slot > c->short_slot ? c->missing : 0);
+}
+
+static int64_t slot_of(const struct by_chunks *c, int64_t place)
+{
+  if (place < slot_start(c, c->short_slot + 1)) {
+    const int64_t slot = place / c->rows;
+    return slot < c->short_slot ? slot : c->short_slot;
+  }
+  return (place + c->missing) / c->rows;
+}
+
+static struct by_chunks chunks_of(const struct glia_order *o, uint64_t key)
+{
+  struct by_chunks c = {
+      .key = key, .rows = o->chunk_rows, .chunks = (o->n + o->chunk_rows - 1) / o->chunk_rows};
+
+  c.short_slot = glia_random_unpermute(key, c.chunks, c.chunks - 1);
+  c.missing = c.chunks * c.rows - o->n;
+  return c;
+}
+
+/* Row at place p of the epoch. */
+static int64_t row_at(const struct glia_order *o, const struct by_chunks *c, int64_t p)
+{
+  const int64_t window = slot_of(c, p) / o->window;
+  const int64_t first = window * o->window;
+  const int64_t behind = first + o->window < c->chunks ? first + o->window : c->chunks;
+  const int64_t lo = slot_start(c, first), hi = slot_start(c, behind);
+  const uint64_t key = c->key ^ (uint64_t)(window + 1) * UINT64_C(0xd1342543de82ef95);
+  const int64_t place = lo + glia_random_permute(key, hi - lo, p - lo);
+  const int64_t slot = slot_of(c, place);
+
+  return glia_random_permute(c->key, c->chunks, slot) * c->rows + place - slot_start(c, slot);
+}
+
 void glia_order_fill(const struct glia_order *o, int64_t step, int64_t index, int64_t *row,
                      float *weight, int64_t *position)
 {
@@ -13,10 +59,15 @@ void glia_order_fill(const struct glia_order *o, int64_t step, int64_t index, in
   const int64_t first = (step % steps) * o->batch + index * o->micro_batch;
   const uint64_t key =
       glia_random_stream(o->seed + (uint64_t)epoch * UINT64_C(0x9e3779b97f4a7c15), "order");
+  const bool by_chunks = o->shuffle && o->chunk_rows > 0;
+  const struct by_chunks c = by_chunks ? chunks_of(o, key) : (struct by_chunks){0};
 
   for (int64_t i = 0; i < o->micro_batch; i++) {
     const int64_t p = first + i;
-    row[i] = p >= o->n ? 0 : o->shuffle ? glia_random_permute(key, o->n, p) : p;
+    row[i] = p >= o->n    ? 0
+             : by_chunks  ? row_at(o, &c, p)
+             : o->shuffle ? glia_random_permute(key, o->n, p)
+                          : p;
     weight[i] = p >= o->n ? 0.0F : 1.0F;
     position[i] = epoch * steps * o->batch + p;
   }

@@ -17,6 +17,23 @@ int glia_source_field(const struct glia_source *s, const char *name)
   return -1;
 }
 
+glia_status glia_source_read(struct glia_source *s, int field, int64_t n_rows, const int64_t *row,
+                             int64_t epoch, void *out)
+{
+  return s->read_epoch != NULL ? s->read_epoch(s->self, field, n_rows, row, epoch, out)
+                               : s->read(s->self, field, n_rows, row, out);
+}
+
+int64_t glia_source_chunk(const struct glia_source *s)
+{
+  const int x = glia_source_field(s, "x") > 0 ? glia_source_field(s, "x") : 0;
+  const int64_t rows = s->chunk_rows > 0
+                           ? s->chunk_rows
+                           : ((int64_t)1 << 20) / (int64_t)glia_type_bytes(&s->field[x].row);
+
+  return rows < 1 ? 1 : rows < s->n ? rows : s->n;
+}
+
 void glia_source_close(struct glia_source **s)
 {
   if (s == NULL || *s == NULL) return;
@@ -61,7 +78,13 @@ glia_status glia_source_from_memory(const char *name, int64_t n, int n_fields,
   }
   memcpy(m->field, field, (size_t)n_fields * sizeof *field);
   memcpy(m->data, data, (size_t)n_fields * sizeof *data);
-  m->source = (struct glia_source){m, name, n, n_fields, m->field, read_rows, close_memory};
+  m->source = (struct glia_source){.self = m,
+                                   .name = name,
+                                   .n = n,
+                                   .n_fields = n_fields,
+                                   .field = m->field,
+                                   .read = read_rows,
+                                   .close = close_memory};
   *out = &m->source;
   return GLIA_OK;
 }

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 #include "glia_checkpoint.h"
 #include "glia_dataset.h"
+#include "glia_graph_data.h"
 #include "glia_telemetry.h"
 
 #include <stdlib.h>
@@ -49,6 +50,13 @@ void fuzz_checkpoint(const uint8_t *data, size_t size)
     free(a.data);
   }
   glia_checkpoint_close(&c);
+}
+
+void fuzz_graph(const uint8_t *data, size_t size)
+{
+  struct glia_graph_data g;
+
+  if (glia_graph_data_read(fuzz_file(data, size), &g) == GLIA_OK) glia_graph_data_free(&g);
 }
 
 void fuzz_telemetry(const uint8_t *data, size_t size)

@@ -84,6 +84,16 @@ def telemetry(f):
 
 h5("telemetry", "plain", telemetry)
 
+def graph(f):
+    head(f, "dataset")
+    f["graph/ptr"] = np.array([0, 2, 3, 4], "<i8")
+    f["graph/idx"] = np.array([1, 2, 0, 0], "<i8")
+    f["graph/val"] = np.ones(4, "<f4")
+    f["nodes/x"] = np.ones((3, 2), "<f4")
+    f["nodes/train"] = np.array([1, 0, 1], "u1")
+
+h5("graph", "plain", graph)
+
 import json
 
 def safetensors(**arrays):

@@ -1,0 +1,31 @@
+/* Rows read ahead: a thread fills a ring of steps, so that reading and unpacking run beside computation. */
+#ifndef PREFETCH_PRIV_H
+#define PREFETCH_PRIV_H
+
+#include "glia_order.h"
+#include "glia_source.h"
+
+struct glia_prefetch;
+
+/** Read ahead of `first` to `last` - 1 (0-based steps).
+ *  lo, hi    micro-batches of each step that this process runs
+ *  field     fields to read [n_fields], borrowed until this returns
+ *  Errors: GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status glia_prefetch_create_(struct glia_source *source,
+                                                 const struct glia_order *order, int64_t lo,
+                                                 int64_t hi, int n_fields, const int *field,
+                                                 int64_t first, int64_t last,
+                                                 struct glia_prefetch **out);
+
+/** Steps before `step` are done with. */
+void glia_prefetch_begin_(struct glia_prefetch *p, int64_t step);
+
+/** Copy the rows of field k (into `field` above) of micro-batch `index` of the step begun last; waits for them. May be called from
+ *  several threads. Errors: those of the source. */
+GLIA_NODISCARD glia_status glia_prefetch_take_(struct glia_prefetch *p, int64_t index, int k,
+                                               void *out);
+
+/** Stops the thread; NULL is welcome. */
+void glia_prefetch_destroy_(struct glia_prefetch **p);
+
+#endif

@@ -1,0 +1,245 @@
+/* Reading: orders are permutations in small memory, chunks are read without HDF5, rows read ahead are the same rows. */
+#include "glia_dataset.h"
+#include "glia_order.h"
+#include "glia_random.h"
+#include "prefetch_priv.h"
+#include "scratch.h"
+#include "tap.h"
+
+#include <hdf5.h>
+
+static void a_permutation_has_its_inverse(void)
+{
+  int64_t wrong = 0;
+
+  for (int64_t n = 1; n < 300; n += n < 20 ? 1 : 37)
+    for (int64_t i = 0; i < n; i++)
+      wrong += glia_random_unpermute(77, n, glia_random_permute(77, n, i)) != i;
+  for (int64_t i = 0; i < 1000; i++)
+    wrong += glia_random_unpermute(5, INT64_C(1) << 40,
+                                   glia_random_permute(5, INT64_C(1) << 40, i)) != i;
+  CU_ASSERT_EQUAL(wrong, 0);
+}
+
+/* Every row once an epoch, at most window + 1 chunks in a step (windows of one step may meet), other orders in other epochs. */
+static void an_order_by_chunks_is_local_and_complete(void)
+{
+  enum { BATCH = 16, MICRO = 8 };
+  static const struct {
+    int64_t n, chunk, window;
+  } cases[] = {{1000, 64, 2}, {1024, 64, 3}, {5, 64, 2}, {130, 1, 4}, {997, 100, 100}, {64, 64, 1}};
+
+  for (size_t c = 0; c < GLIA_COUNT(cases); c++) {
+    const struct glia_order o = {9,    cases[c].n,     BATCH,          MICRO,
+                                 true, cases[c].chunk, cases[c].window};
+    const int64_t steps = glia_order_steps(&o);
+    int64_t first[8] = {0}, differ = 0, wrong = 0;
+    for (int epoch = 0; epoch < 8; epoch++) {
+      char seen[1024] = {0};
+      for (int64_t s = 0; s < steps; s++) {
+        char chunk_seen[1024] = {0};
+        int64_t chunks = 0;
+        for (int64_t m = 0; m < BATCH / MICRO; m++) {
+          int64_t row[MICRO], position[MICRO];
+          float weight[MICRO];
+          glia_order_fill(&o, epoch * steps + s, m, row, weight, position);
+          for (int i = 0; i < MICRO; i++) {
+            if (weight[i] == 0.0F) continue;
+            if (s == 0 && m == 0 && i == 0) first[epoch] = row[i];
+            wrong += row[i] < 0 || row[i] >= o.n || seen[row[i]]++ > 0;
+            if (chunk_seen[row[i] / o.chunk_rows]++ == 0) chunks++;
+          }
+        }
+        const int64_t windows = 1 + BATCH / (o.chunk_rows * o.window) + 1;
+        wrong += chunks > windows * o.window;
+      }
+      for (int64_t r = 0; r < o.n; r++) wrong += seen[r] != 1;
+    }
+    for (int epoch = 1; epoch < 8; epoch++) differ += first[epoch] != first[0];
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT(differ > 0);
+  }
+}
+
+/* The short chunk of a file may stand anywhere: over many epochs its rows come first about as often as others. */
+static void the_last_rows_of_a_file_are_no_special_ones(void)
+{
+  const struct glia_order o = {3, 350, 350, 350, true, 100, 1};
+  int64_t row[350], position[350], early = 0;
+  float weight[350];
+
+  for (int64_t epoch = 0; epoch < 400; epoch++) {
+    glia_order_fill(&o, epoch, 0, row, weight, position);
+    early += row[0] >= 300;
+  }
+  /* a quarter of 400 draws: 100, standard deviation 8.7; five of them */
+  CU_ASSERT(early > 56 && early < 144);
+}
+
+/* x f32 [n, 3] in chunks of 7 rows, shuffled and deflated or not; y u8 [n] contiguous. */
+static void make(const char *path, hsize_t n, bool shuffle, bool deflate)
+{
+  const hid_t f = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t scalar = H5Screate(H5S_SCALAR), text = H5Tcopy(H5T_C_S1),
+              plist = H5Pcreate(H5P_DATASET_CREATE);
+  const hid_t group = H5Gcreate2(f, "train", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  float *x = malloc(n * 3 * sizeof *x);
+  unsigned char *y = malloc(n);
+  int one = 1;
+
+  H5Tset_size(text, 7);
+  hid_t a = H5Acreate2(f, "glia_kind", text, scalar, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(a, text, "dataset");
+  H5Aclose(a);
+  a = H5Acreate2(f, "glia_format", H5T_STD_I32LE, scalar, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(a, H5T_NATIVE_INT, &one);
+  H5Aclose(a);
+  for (hsize_t i = 0; i < n; i++) {
+    y[i] = (unsigned char)(i % 251);
+    for (hsize_t k = 0; k < 3; k++) x[3 * i + k] = (float)i + 0.25F * (float)k;
+  }
+  H5Pset_chunk(plist, 2, (hsize_t[]){7, 3});
+  if (shuffle) H5Pset_shuffle(plist);
+  if (deflate) H5Pset_deflate(plist, 1);
+  const hid_t sx = H5Screate_simple(2, (hsize_t[]){n, 3}, NULL), sy = H5Screate_simple(1, &n, NULL);
+  hid_t d = H5Dcreate2(group, "x", H5T_IEEE_F32LE, sx, H5P_DEFAULT, plist, H5P_DEFAULT);
+  H5Dwrite(d, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, x);
+  H5Dclose(d);
+  d = H5Dcreate2(group, "y", H5T_STD_U8LE, sy, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  H5Dwrite(d, H5T_NATIVE_UCHAR, H5S_ALL, H5S_ALL, H5P_DEFAULT, y);
+  H5Dclose(d);
+  H5Sclose(sx);
+  H5Sclose(sy);
+  H5Sclose(scalar);
+  H5Tclose(text);
+  H5Pclose(plist);
+  H5Gclose(group);
+  H5Fclose(f);
+  free(x);
+  free(y);
+}
+
+static int64_t wrong_rows(struct glia_source *s, int64_t n_rows, const int64_t *row)
+{
+  float x[64][3];
+  unsigned char y[64];
+  int64_t wrong = 0;
+
+  if (s->read(s->self, glia_source_field(s, "x"), n_rows, row, x) != GLIA_OK ||
+      s->read(s->self, glia_source_field(s, "y"), n_rows, row, y) != GLIA_OK)
+    return -1;
+  for (int64_t i = 0; i < n_rows; i++) {
+    for (int k = 0; k < 3; k++) wrong += x[i][k] != (float)row[i] + 0.25F * (float)k;
+    wrong += y[i] != row[i] % 251;
+  }
+  return wrong;
+}
+
+static void packed_chunks_are_read_in_every_dress(void)
+{
+  for (int how = 0; how < 8; how++) {
+    const int64_t n = 500 + how; /* the last chunk is cut */
+    struct glia_source *s = NULL;
+    make(scratch("dress.h5"), (hsize_t)n, (how & 1) != 0, (how & 2) != 0);
+    CU_ASSERT_EQUAL_FATAL(glia_dataset_open(scratch("dress.h5"), "train", 1, &s), GLIA_OK);
+    s->by_chunks = (how & 4) != 0;
+    CU_ASSERT(s->slow && s->chunk_rows == 7 && glia_source_chunk(s) == 7);
+    for (int64_t at = 0; at < n; at += 31) {
+      int64_t row[64];
+      for (int i = 0; i < 64; i++) row[i] = (at + i * (i % 5)) % n;
+      CU_ASSERT_EQUAL(wrong_rows(s, 64, row), 0);
+    }
+    glia_source_close(&s);
+  }
+}
+
+/* zlib's own sum finds a byte that changed in a chunk; a file cut there is refused when it is opened. */
+static void damaged_chunks_are_refused(void)
+{
+  size_t size = 0;
+
+  make(scratch("chunk.h5"), 500, true, true);
+  char *data = scratch_slurp(scratch("chunk.h5"), &size);
+  const hid_t f = H5Fopen(scratch("chunk.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t d = H5Dopen2(f, "train/x", H5P_DEFAULT);
+  for (hsize_t chunk = 0; chunk < 71; chunk += 7) {
+    struct glia_source *s = NULL;
+    unsigned mask = 0;
+    haddr_t at = 0;
+    hsize_t bytes = 0;
+    float x[3];
+    const int64_t row = (int64_t)chunk * 7;
+    CU_ASSERT_FATAL(H5Dget_chunk_info_by_coord(d, (hsize_t[]){chunk * 7, 0}, &mask, &at, &bytes) >=
+                    0);
+    data[at + bytes / 2] ^= 0x10;
+    scratch_spill(scratch("bad.h5"), data, size);
+    data[at + bytes / 2] ^= 0x10;
+    CU_ASSERT_EQUAL_FATAL(glia_dataset_open(scratch("bad.h5"), "train", 1, &s), GLIA_OK);
+    CU_ASSERT_EQUAL(s->read(s->self, glia_source_field(s, "x"), 1, &row, x), GLIA_E_DATA);
+    CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "is damaged"));
+    glia_source_close(&s);
+  }
+  H5Dclose(d);
+  H5Fclose(f);
+  free(data);
+}
+
+static void rows_read_ahead_are_the_same_rows(void)
+{
+  enum { MICRO = 8, V = 4, N = 203 };
+  const struct glia_order o = {4, N, MICRO * V, MICRO, true, 7, 3};
+  const int fields[2] = {0, 1};
+  struct glia_source *s = NULL;
+  struct glia_prefetch *p = NULL;
+  const int64_t last = 2 * glia_order_steps(&o);
+  int64_t wrong = 0;
+
+  make(scratch("ahead.h5"), N, true, true);
+  CU_ASSERT_EQUAL_FATAL(glia_dataset_open(scratch("ahead.h5"), "train", 1, &s), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_prefetch_create_(s, &o, 1, 3, 2, fields, 0, last, &p), GLIA_OK);
+  for (int64_t step = 0; step < last; step++) {
+    glia_prefetch_begin_(p, step);
+    for (int64_t m = 1; m < 3; m++) {
+      int64_t row[MICRO], position[MICRO];
+      float weight[MICRO], x[MICRO][3];
+      glia_order_fill(&o, step, m, row, weight, position);
+      CU_ASSERT_EQUAL_FATAL(glia_prefetch_take_(p, m, glia_source_field(s, "x"), x), GLIA_OK);
+      for (int i = 0; i < MICRO; i++) wrong += x[i][1] != (float)row[i] + 0.25F;
+    }
+    float none[MICRO][3];
+    CU_ASSERT_EQUAL(glia_prefetch_take_(p, 0, 0, none), GLIA_E_INTERNAL); /* another rank's */
+  }
+  CU_ASSERT_EQUAL(wrong, 0);
+  glia_prefetch_destroy_(&p);
+  CU_ASSERT_EQUAL_FATAL(glia_prefetch_create_(s, &o, 0, 4, 2, fields, 0, last, &p), GLIA_OK);
+  glia_prefetch_destroy_(&p); /* given up while it reads */
+  glia_source_close(&s);
+}
+
+static glia_status fails(void *self, int field, int64_t n_rows, const int64_t *row, void *out)
+{
+  (void)self, (void)field, (void)n_rows, (void)row, (void)out;
+  return GLIA_FAIL(GLIA_E_IO, "the disk is gone");
+}
+
+static void a_failure_ahead_is_told_to_who_waits(void)
+{
+  const struct glia_field x = {"x", glia_type_make(GLIA_F32, 0, NULL), 1.0, 0.0};
+  struct glia_source s = {.name = "s", .n = 64, .n_fields = 1, .field = &x, .read = fails};
+  const struct glia_order o = {.n = 64, .batch = 8, .micro_batch = 8};
+  struct glia_prefetch *p = NULL;
+  const int field = 0;
+  float out[8];
+
+  CU_ASSERT_EQUAL_FATAL(glia_prefetch_create_(&s, &o, 0, 1, 1, &field, 0, 8, &p), GLIA_OK);
+  glia_prefetch_begin_(p, 0);
+  CU_ASSERT_EQUAL(glia_prefetch_take_(p, 0, 0, out), GLIA_E_IO);
+  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "the disk is gone"));
+  glia_prefetch_destroy_(&p);
+}
+
+TAP_MAIN("reading", TAP(a_permutation_has_its_inverse),
+         TAP(an_order_by_chunks_is_local_and_complete),
+         TAP(the_last_rows_of_a_file_are_no_special_ones),
+         TAP(packed_chunks_are_read_in_every_dress), TAP(damaged_chunks_are_refused),
+         TAP(rows_read_ahead_are_the_same_rows), TAP(a_failure_ahead_is_told_to_who_waits))
