@@ -25,6 +25,7 @@ struct bench_report {
   struct bench_row row[BENCH_MAX_ROWS];
   void (*progress)(void *self, const char *what);
   void *self;
+  int64_t size_bytes; /* of what a bench makes up; 0: its own choice */
 };
 
 struct bench {

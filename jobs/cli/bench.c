@@ -64,6 +64,7 @@ static glia_status run(struct glia_args *a)
              a->word[0], near != NULL ? "; did you mean " : "", near != NULL ? near : "");
   report.progress = say;
   report.self = (void *)(uintptr_t)bench->name;
+  report.size_bytes = glia_args_size(a, "size", 0);
   GLIA_TRY(bench->run(&report, 0.0));
   json_t *rows = json_array();
   for (int i = 0; i < report.n; i++) {
@@ -79,13 +80,21 @@ static glia_status run(struct glia_args *a)
                                  glia_json_real(ratios > 0 ? exp(log_sum / ratios) : (double)NAN)));
 }
 
+static const struct glia_option options[] = {{.name = "size",
+                                              .kind = GLIA_OPTION_SIZE,
+                                              .argument = "BYTES",
+                                              .help = "io: size of the data set (256MiB)"},
+                                             {0}};
+
 const struct glia_command glia_command_bench_ = {
     .name = "bench",
     .summary = "speeds of this build on this machine, beside a peer or a measured limit",
     .usage = "[NAME]",
+    .options = options,
     .details = "Without NAME, lists the benches. A ratio above 1 means that Glia is faster than "
                "what stands beside it.",
-    .example = "glia bench train\nmpirun -n 2 glia bench exchange --json",
+    .example = "glia bench train\nTMPDIR=/scratch glia bench io --size 8GiB\nmpirun -n 2 glia "
+               "bench exchange --json",
     .run = run,
     .max_words = 1,
     .parallel = true,

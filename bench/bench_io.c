@@ -1,0 +1,266 @@
+/* bench io: rows of a generated data set as training reads them, beside a plain sequential read of the same file, in turns.
+ *
+ * Cached: the file lies in the page cache, so what is compared is work of one thread on memory, in time on the CPU, which other
+ * programs do not stretch. Cold: its pages are given back before each reading (posix_fadvise), so that the disk is asked, in time
+ * by the clock; what the host of a virtual machine caches stays. Then how long a small CNN waits for its rows.
+ */
+#include "bench.h"
+
+#include "glia_dataset.h"
+#include "glia_kernels.h"
+#include "glia_log.h"
+#include "glia_random.h"
+#include "glia_train.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROW = 3 * 32 * 32, BATCH = 256, ROUNDS = 5, BLOCK = 1 << 20 };
+static const size_t CACHE_BYTES = (size_t)64 << 20;
+
+struct files {
+  char plain[512], packed[512]; /* the same rows, contiguous and deflated */
+  int64_t n;
+};
+
+/* Pictures that pack about as well as photographs: slopes with some noise. */
+static void make_row(int64_t i, unsigned char *row)
+{
+  const uint64_t r = glia_random_bits(11, 0, (uint64_t)i);
+  uint64_t noise = r | 1;
+
+  for (int k = 0; k < ROW; k++) {
+    noise ^= noise << 13;
+    noise ^= noise >> 7;
+    noise ^= noise << 17;
+    row[k] = (unsigned char)((r >> (k / 1024 * 8)) + (uint64_t)(k % 32 * 3 + k / 32 % 32) +
+                             (noise & 15));
+  }
+}
+
+static glia_status make_file(const char *path, int64_t n, bool packed)
+{
+  const struct glia_type tx = glia_type_make(GLIA_U8, 3, (int64_t[]){3, 32, 32});
+  const struct glia_type ty = glia_type_make(GLIA_U8, 0, NULL);
+  struct glia_dataset_writer *w = NULL;
+  int x = 0, y = 0;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(glia_dataset_create(path, true, &w));
+  GLIA_TRY_TO(out, st, glia_dataset_define(w, "train/x", &tx, n, 1.0 / 255.0, 0.0, &x));
+  GLIA_TRY_TO(out, st, glia_dataset_define(w, "train/y", &ty, n, 1.0, 0.0, &y));
+  if (!packed) GLIA_TRY_TO(out, st, glia_dataset_plain(w, x));
+  for (int64_t i = 0; i < n; i++) {
+    unsigned char row[ROW];
+    make_row(i, row);
+    GLIA_TRY_TO(out, st, glia_dataset_append(w, x, 1, row));
+    GLIA_TRY_TO(out, st, glia_dataset_append(w, y, 1, &(unsigned char){(unsigned char)(i % 10)}));
+  }
+  GLIA_TRY_TO(out, st, glia_dataset_commit(&w));
+out:
+  glia_dataset_abort(&w);
+  return st;
+}
+
+static glia_status forget_pages(const char *path)
+{
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+  GLIA_CHECK(fd >= 0, GLIA_E_IO, "%s: %s", path, strerror(errno));
+  fsync(fd);
+  posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  close(fd);
+  return GLIA_OK;
+}
+
+/* Seconds by the clock, or of this thread on a CPU. */
+static double seconds_now(bool cold)
+{
+  struct timespec t;
+
+  clock_gettime(cold ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Seconds to read the file from its first to its last byte. */
+static glia_status read_plainly(const char *path, bool cold, double *out_s)
+{
+  static char block[BLOCK];
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  const double t0 = seconds_now(cold);
+  ssize_t n = 0;
+
+  GLIA_CHECK(fd >= 0, GLIA_E_IO, "%s: %s", path, strerror(errno));
+  while ((n = read(fd, block, sizeof block)) > 0) {
+  }
+  *out_s = seconds_now(cold) - t0;
+  close(fd);
+  GLIA_CHECK(n == 0, GLIA_E_IO, "%s: %s", path, strerror(errno));
+  return GLIA_OK;
+}
+
+/* Seconds to read an epoch of x in steps of BATCH rows, in the order of training. */
+static glia_status read_epoch(const char *path, bool shuffle, bool cold, double *out_s)
+{
+  struct glia_source *s = NULL;
+  int64_t row[BATCH], position[BATCH];
+  float weight[BATCH];
+  glia_status st = GLIA_OK;
+  unsigned char *x = malloc((size_t)BATCH * ROW);
+
+  GLIA_CHECK(x != NULL, GLIA_E_MEMORY, "a batch");
+  GLIA_TRY_TO(out, st, glia_dataset_open(path, "train", CACHE_BYTES, &s));
+  const struct glia_order o = {1, s->n, BATCH, BATCH, shuffle, shuffle ? glia_source_chunk(s) : 0,
+                               8};
+  const int field = glia_source_field(s, "x");
+  s->by_chunks = true;
+  const double t0 = seconds_now(cold);
+  for (int64_t step = 0; step < glia_order_steps(&o) && st == GLIA_OK; step++) {
+    glia_order_fill(&o, step, 0, row, weight, position);
+    const int64_t left = s->n - step * BATCH;
+    st = s->read(s->self, field, left < BATCH ? left : BATCH, row, x);
+  }
+  *out_s = seconds_now(cold) - t0;
+out:
+  glia_source_close(&s);
+  free(x);
+  return st;
+}
+
+static glia_status compare(struct bench_report *r, const struct files *f, bool packed, bool shuffle,
+                           bool cold)
+{
+  const char *path = packed ? f->packed : f->plain;
+  const double bytes = (double)f->n * ROW;
+  const int rounds = bytes > 1e9 ? 3 : ROUNDS;
+  double ours[ROUNDS], theirs[ROUNDS];
+  char what[64];
+
+  snprintf(what, sizeof what, "%s, %s, %s", packed ? "packed" : "plain",
+           shuffle ? "by chunks" : "in order", cold ? "cold" : "cached, CPU time");
+  r->progress(r->self, what);
+  for (int i = 0; i < rounds; i++) {
+    if (cold) GLIA_TRY(forget_pages(path));
+    GLIA_TRY(read_plainly(path, cold, &theirs[i]));
+    if (cold) GLIA_TRY(forget_pages(path));
+    GLIA_TRY(read_epoch(path, shuffle, cold, &ours[i]));
+  }
+  const double s = bench_median(ours, rounds), t = bench_median(theirs, rounds);
+  bench_add(r, "MB/s", 1e-6 * bytes / s, "plain read", 1e-6 * bytes / t, (double)NAN, "%s", what);
+  bench_add(r, "rows/s", (double)f->n / s, NULL, (double)NAN, (double)NAN, "%s", what);
+  return GLIA_OK;
+}
+
+static const char cnn_text[] =
+    "seed: 1\n"
+    "data: {file: none, batch: 64, micro_batch: 64, shuffle: chunks}\n"
+    "model: [conv: {channels: 16, kernel: 3, padding: same}, relu, max_pool: 2,\n"
+    "        conv: {channels: 32, kernel: 3, padding: same}, relu, max_pool: 2, flatten, linear: "
+    "10]\n"
+    "loss: cross_entropy\n"
+    "optimizer: {adam: {lr: 1e-3}}\n"
+    "max_steps: 60\n";
+
+struct cnn {
+  struct glia_yaml_doc *doc;
+  struct glia_train_config config;
+  struct glia_source *source;
+  struct glia_model *model;
+  struct glia_program *program;
+  struct glia_engine *engine;
+};
+
+static glia_status train_cnn(struct cnn *c, const char *path, double *wait_fraction, double *step_s)
+{
+  struct glia_model_field field[2];
+  const struct glia_state *state;
+  struct glia_train_result result;
+
+  GLIA_TRY(glia_yaml_parse_text("bench", cnn_text, strlen(cnn_text), &c->doc));
+  GLIA_TRY(glia_train_config_read(glia_yaml_root(c->doc), &c->config));
+  GLIA_TRY(glia_dataset_open(path, "train", CACHE_BYTES, &c->source));
+  for (int i = 0; i < 2; i++) {
+    const struct glia_field *f = &c->source->field[i];
+    field[i] = (struct glia_model_field){f->name, f->row, f->scale, f->offset};
+  }
+  GLIA_TRY(
+      glia_model_build(glia_yaml_root(c->doc), 2, field, c->config.micro_batch, 10, &c->model));
+  GLIA_TRY(glia_program_compile(glia_model_graph(c->model), glia_kernels_default(), &c->program));
+  GLIA_TRY(glia_engine_create(c->program, 1, NULL, 1, &c->engine));
+  const int n = glia_graph_states(glia_model_graph(c->model), &state);
+  for (int i = 0; i < n; i++)
+    glia_model_initialize(c->model, 1, i, glia_engine_state(c->engine, i));
+  const struct glia_train_job job = {
+      .config = &c->config, .model = c->model, .engine = c->engine, .source = c->source};
+  GLIA_TRY(glia_train(&job, &result));
+  *wait_fraction = glia_engine_worker(c->engine, 0).input_s / result.wall_s;
+  *step_s = result.wall_s / (double)result.steps;
+  return GLIA_OK;
+}
+
+static glia_status exposed_wait(struct bench_report *r, const char *path, const char *name)
+{
+  static const double limit = 0.02;
+  double wait[3], step_s[3];
+
+  r->progress(r->self, name);
+  for (int i = 0; i < 3; i++) {
+    struct cnn c = {0};
+    GLIA_TRY(forget_pages(path));
+    const glia_status st = train_cnn(&c, path, &wait[i], &step_s[i]);
+    glia_engine_destroy(&c.engine);
+    glia_program_destroy(&c.program);
+    glia_model_destroy(&c.model);
+    glia_source_close(&c.source);
+    glia_yaml_destroy(&c.doc);
+    GLIA_TRY(st);
+  }
+  const double w = bench_median(wait, 3);
+  struct bench_row *row = bench_add(r, "% of step", 100.0 * w, "limit", 100.0 * limit, (double)NAN,
+                                    "%s, %.1f ms steps", name, 1e3 * bench_median(step_s, 3));
+  if (row != NULL) row->ratio = limit / w; /* less is better */
+  return GLIA_OK;
+}
+
+static glia_status measure(struct bench_report *r, struct files *f)
+{
+  r->progress(r->self, "writing");
+  GLIA_TRY(make_file(f->plain, f->n, false));
+  GLIA_TRY(make_file(f->packed, f->n, true));
+  GLIA_TRY(compare(r, f, false, false, false));
+  GLIA_TRY(compare(r, f, false, true, false));
+  GLIA_TRY(compare(r, f, false, false, true));
+  GLIA_TRY(compare(r, f, false, true, true));
+  GLIA_TRY(compare(r, f, true, false, true));
+  GLIA_TRY(compare(r, f, true, true, true));
+  GLIA_TRY(exposed_wait(r, f->plain, "CNN waits, plain"));
+  return exposed_wait(r, f->packed, "CNN waits, packed");
+}
+
+static glia_status run(struct bench_report *r, double seconds)
+{
+  const char *tmp = getenv("TMPDIR");
+  const int64_t size = r->size_bytes > 0 ? r->size_bytes : (int64_t)256 << 20;
+  struct files f = {.n = size / ROW};
+
+  (void)seconds;
+  GLIA_CHECK(f.n >= BATCH, GLIA_E_ARGUMENT, "a size of %lld bytes is less than one batch",
+             (long long)size);
+  tmp = tmp != NULL ? tmp : "/tmp";
+  snprintf(f.plain, sizeof f.plain, "%.400s/glia-bench-%ld-plain.h5", tmp, (long)getpid());
+  snprintf(f.packed, sizeof f.packed, "%.400s/glia-bench-%ld-packed.h5", tmp, (long)getpid());
+  const glia_status st = measure(r, &f);
+  unlink(f.plain);
+  unlink(f.packed);
+  return st;
+}
+
+const struct bench bench_io_ = {
+    "io", "rows of a data set (--size) as training reads them, against a plain read of the file",
+    run};
