@@ -23,6 +23,11 @@ point "a folder that is not there is named"
 
 exits 0 "$glia" data info "$dir/m.h5" && grep -q 'train: 300 rows' "$out" && grep -q '2 classes: 0 x 150 1 x 150' "$out"
 point "data info tells people of splits and classes"
+grep -q '^ *-[0-9.]* |[^|]*[.:=+*#%@-][^|]*| [0-9.]*$' "$out" && exits 0 "$glia" data info "$dir/m.h5" --json &&
+  grep -o '"histogram": *\[[^]]*\]' "$out" | awk -F'[][,]' '
+    { n = s = 0; for (i = 2; i < NF; i++) if ($i != "") { n++; s += $i }; seen[n " " s]++ }
+    END { exit !(seen["32 600"] == 1 && seen["32 120"] == 1 && seen["0 0"] == 2) }'
+point "and a histogram that counts every value, of fields that are no classes"
 exits 66 "$glia" data info "$dir/none.h5" && said 'none.h5: No such file'; point "a missing file is exit 66"
 echo 'no hdf5' >"$dir/text.h5"
 exits 65 "$glia" data info "$dir/text.h5" && said 'text.h5 is not an HDF5 file'; point "another file is exit 65"

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { CLASSES_MAX = 1000, CLASSES_SHOWN = 20 };
+enum { CLASSES_MAX = 1000, CLASSES_SHOWN = 20, BINS = 32 };
 static const char *const splits[] = {"train", "valid", "test"};
 
 /* What the values of a field are like, after scale and offset. */
@@ -25,6 +25,7 @@ struct summary {
   double sd;
   int n_classes; /* of an integer per row, all from 0 on; 0: not such a field */
   int64_t count[CLASSES_MAX];
+  int64_t bin[BINS]; /* values in equal parts of [min, max] */
 };
 
 static double element(const char *data, glia_dtype dtype, int64_t i)
@@ -74,6 +75,17 @@ static void add_values(struct summary *s, const struct glia_field *f, const char
   }
 }
 
+static void count_bins(struct summary *s, const struct glia_field *f, const char *data, int64_t n)
+{
+  const double width = (s->max - s->min) / BINS;
+
+  for (int64_t i = 0; i < n; i++) {
+    const double v = element(data, f->row.dtype, i) * f->scale + f->offset;
+    const int b = width > 0.0 ? (int)((v - s->min) / width) : 0;
+    s->bin[b < BINS ? b : BINS - 1]++;
+  }
+}
+
 static glia_status summarize(struct glia_source *source, int field, struct summary *s)
 {
   const struct glia_field *f = &source->field[field];
@@ -92,6 +104,12 @@ static glia_status summarize(struct glia_source *source, int field, struct summa
     for (int64_t i = 0; i < n; i++) row[i] = at + i;
     GLIA_TRY_TO(out, st, source->read(source->self, field, n, row, data));
     add_values(s, f, data, n * per_row, &seen);
+  }
+  for (int64_t at = 0; at < source->n && s->n_classes <= 0; at += block) {
+    const int64_t n = source->n - at < block ? source->n - at : block;
+    for (int64_t i = 0; i < n; i++) row[i] = at + i;
+    GLIA_TRY_TO(out, st, source->read(source->self, field, n, row, data));
+    count_bins(s, f, data, n * per_row);
   }
   s->sd = sqrt(s->sd / seen);
   if (s->n_classes < 0) s->n_classes = 0;
@@ -127,6 +145,20 @@ static void print_classes(const struct glia_args *a, const struct summary *s, co
   glia_cli_print(a, "%s\n", s->n_classes > CLASSES_SHOWN ? " ..." : "");
 }
 
+/* One character per bin, by its share of the fullest on a scale of square roots, so that rare values show. */
+static void print_histogram(const struct glia_args *a, const struct summary *s)
+{
+  static const char shades[] = " .:-=+*#%@";
+  char line[BINS + 1] = "";
+  int64_t most = 1;
+
+  for (int b = 0; b < BINS; b++)
+    if (s->bin[b] > most) most = s->bin[b];
+  for (int b = 0; b < BINS; b++)
+    line[b] = shades[s->bin[b] == 0 ? 0 : 1 + (int)(8.0 * sqrt((double)s->bin[b] / (double)most))];
+  glia_cli_print(a, "      %.6g |%s| %.6g\n", s->min, line, s->max);
+}
+
 static json_t *json_field(const struct glia_field *f, const struct summary *s, const char *names)
 {
   json_t *shape = json_array();
@@ -134,15 +166,19 @@ static json_t *json_field(const struct glia_field *f, const struct summary *s, c
   char name[64];
 
   for (int i = 0; i < f->row.rank; i++) json_array_append_new(shape, json_integer(f->row.dim[i]));
+  json_t *bins = json_array();
+  for (int b = 0; b < BINS && s->n_classes <= 0; b++)
+    json_array_append_new(bins, json_integer((json_int_t)s->bin[b]));
   for (int k = 0; k < s->n_classes; k++)
     json_array_append_new(classes, json_pack("{s:i, s:s, s:I}", "class", k, "name",
                                              class_name(names, k, name, sizeof name), "n",
                                              (json_int_t)s->count[k]));
-  return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", f->name, "dtype",
-                   glia_dtype_name(f->row.dtype), "row_shape", shape, "scale",
+  return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", f->name,
+                   "dtype", glia_dtype_name(f->row.dtype), "row_shape", shape, "scale",
                    glia_json_real(f->scale), "offset", glia_json_real(f->offset), "min",
                    glia_json_real(s->min), "max", glia_json_real(s->max), "mean",
-                   glia_json_real(s->mean), "sd", glia_json_real(s->sd), "classes", classes);
+                   glia_json_real(s->mean), "sd", glia_json_real(s->sd), "classes", classes,
+                   "histogram", bins);
 }
 
 static glia_status describe_field(struct glia_args *a, const char *path, const char *split,
@@ -164,7 +200,10 @@ static glia_status describe_field(struct glia_args *a, const char *path, const c
       glia_cli_print(a, " x %.6g + %.6g", f->scale, f->offset);
     glia_cli_print(a, ", values %.6g to %.6g, mean %.6f, standard deviation %.6f\n", s->min, s->max,
                    s->mean, s->sd);
-    if (s->n_classes > 0) print_classes(a, s, names);
+    if (s->n_classes > 0)
+      print_classes(a, s, names);
+    else
+      print_histogram(a, s);
     json_array_append_new(fields, json_field(f, s, names));
   }
   free(names);

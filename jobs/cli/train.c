@@ -102,11 +102,11 @@ static glia_status gather_workers(struct run *r)
   r->workers = json_array();
   for (int t = 0; t < r->s.config.threads; t++) {
     const struct glia_worker_stat w = glia_engine_worker(r->s.engine, t);
-    json_array_append_new(own, json_pack("{s:i, s:i, s:i, s:I, s:o}", "rank",
+    json_array_append_new(own, json_pack("{s:i, s:i, s:i, s:I, s:o, s:o}", "rank",
                                          glia_comm_rank(r->s.comm), "thread", t, "stage", 0,
                                          "micro_batches", (json_int_t)w.micro_batches, "compute_s",
-                                         glia_json_real(w.compute_s)));
-    if (w.input_s > r->input_wait_s) r->input_wait_s = w.input_s;
+                                         glia_json_real(w.compute_s), "input_wait_s",
+                                         glia_json_real(w.input_s)));
   }
   char *text = json_dumps(own, JSON_COMPACT);
   json_decref(own);
@@ -120,6 +120,11 @@ static glia_status gather_workers(struct run *r)
     json_decref(part);
   }
   free(all);
+  for (size_t i = 0; i < json_array_size(r->workers); i++) { /* the worker that waited longest */
+    const double s =
+        json_number_value(json_object_get(json_array_get(r->workers, i), "input_wait_s"));
+    if (s > r->input_wait_s) r->input_wait_s = s;
+  }
   return GLIA_OK;
 }
 
