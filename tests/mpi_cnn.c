@@ -39,7 +39,9 @@ static void start(struct rig *r, struct glia_comm *c, int threads, struct glia_e
                     .kernels = glia_kernels_default()};
   r->field[0] = rig_field("x", GLIA_F32, 3, (int64_t[]){C, H, W});
   r->field[1] = rig_field("y", GLIA_I64, 0, NULL);
-  if (c != NULL) CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, GLIA_EXCHANGE_NODE, threads, 8, exchange), GLIA_OK);
+  if (c != NULL)
+    CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, GLIA_EXCHANGE_NODE, threads, 8, exchange),
+                          GLIA_OK);
   r->exchange = *exchange;
   const glia_status st = rig_start(r, yaml, 5, threads);
   if (st != GLIA_OK) tap_note("%s", glia_trace());

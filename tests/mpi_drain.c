@@ -66,7 +66,8 @@ static void run_create(struct run *r, struct glia_comm *comm, int threads)
   *r = (struct run){.fail_behind = -1, .fail_reads = -1, .meeting = {comm, agree}};
   atomic_store(&r->left, -1);
   if (comm != NULL)
-    CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(comm, GLIA_EXCHANGE_NODE, threads, 2, &r->exchange), GLIA_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        glia_exchange_mpi_create(comm, GLIA_EXCHANGE_NODE, threads, 2, &r->exchange), GLIA_OK);
   train_rig_start(&r->rig, yaml, "lost.h5", threads, r->exchange);
   r->observer = (struct glia_observer){.self = r, .step = behind_step};
   r->source = *r->rig.source;

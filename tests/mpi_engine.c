@@ -82,7 +82,8 @@ static void run_create(struct run *r, struct glia_comm *comm, int threads)
   CU_ASSERT_EQUAL_FATAL(glia_program_compile(r->graph, glia_kernels_default(), &r->program),
                         GLIA_OK);
   if (comm != NULL)
-    CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(comm, GLIA_EXCHANGE_NODE, threads, 8, &r->exchange), GLIA_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        glia_exchange_mpi_create(comm, GLIA_EXCHANGE_NODE, threads, 8, &r->exchange), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_engine_create(r->program, threads, r->exchange, MAX_V, &r->engine),
                         GLIA_OK);
   numbers(5, N_IN * N_HIDDEN, glia_engine_state(r->engine, 0));

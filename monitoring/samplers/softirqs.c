@@ -3,8 +3,8 @@
 
 #define TYPES(X)                                                                                   \
   X("HI")                                                                                          \
-  X("TIMER") X("NET_TX") X("NET_RX") X("BLOCK") X("IRQ_POLL") X("TASKLET") X("SCHED") X("HRTIMER") \
-      X("RCU")
+  X("TIMER")                                                                                       \
+  X("NET_TX") X("NET_RX") X("BLOCK") X("IRQ_POLL") X("TASKLET") X("SCHED") X("HRTIMER") X("RCU")
 
 static const char *const keys[] = {
 #define X(type) type ":",
