@@ -228,7 +228,8 @@ glia_status glia_intake_series(struct glia_intake *t, const char *name, size_t n
 {
   char copy[NAME_BYTES], rate_unit[UNIT_BYTES + 2];
 
-  GLIA_CHECK(n > 0 && n < sizeof copy - 64, GLIA_E_DATA, "a series whose name has %zu bytes", n);
+  GLIA_CHECK(n > 0 && n < (size_t)NAME_BYTES - 64, GLIA_E_DATA, "a series whose name has %zu bytes",
+             n);
   memcpy(copy, name, n);
   copy[n] = '\0';
   *out = look_up(&t->by_name, copy);

@@ -149,7 +149,7 @@ static glia_status write_node(struct glia_telemetry_writer *w, const struct glia
   t.value = malloc((size_t)(d->n_rows * t.width) * sizeof *t.value);
   GLIA_CHECK_TO(done, st, t.time_ns != NULL && t.value != NULL, GLIA_E_MEMORY, "rows of %s",
                 names->name);
-  if (tier > 0)
+  if (tier > 0 && tier < (int)GLIA_COUNT(bin_ns))
     binned(d, names->n, bin_ns[tier], &t);
   else
     whole(d, names->n, &t);

@@ -56,7 +56,8 @@ owner 'cblas\.h|dnnl' 'src/kernels'
 owner 'petsc|slepc' 'src/analysis src/pde'
 owner 'yaml\.h' 'src/core'
 owner 'cairo' 'io'
-owner 'microhttpd|curl/|hwloc' 'monitoring'
+owner 'microhttpd|curl/' 'monitoring'
+owner 'hwloc' 'src/core monitoring'
 
 # Every source named in the code is in the bibliography.
 for key in $(sed -n 's/.*\.source = "\([a-z0-9]*\)".*/\1/p; s/.*Source: \([a-z]*[0-9][0-9][0-9][0-9]\).*/\1/p' $sources | sort -u); do

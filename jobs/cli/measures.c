@@ -246,8 +246,6 @@ static glia_status draw(json_t *ranking, const char *path)
 static glia_status answer(struct glia_args *a, json_t *runs)
 {
   json_t *ranking = NULL;
-  size_t i;
-  json_t *run;
 
   if (a->rank != 0) return GLIA_OK;
   if (json_array_size(runs) == 1) print_run(a, json_array_get(runs, 0));
@@ -255,7 +253,8 @@ static glia_status answer(struct glia_args *a, json_t *runs)
   glia_status st = GLIA_OK;
   if (ranking != NULL && glia_args_has(a, "output"))
     st = draw(ranking, glia_args_text(a, "output", NULL));
-  json_array_foreach(runs, i, run) json_object_del(run, "config");
+  for (size_t i = 0; i < json_array_size(runs); i++)
+    json_object_del(json_array_get(runs, i), "config");
   if (st == GLIA_OK)
     return glia_cli_json(a, json_pack("{s:O, s:o}", "runs", runs, "ranking",
                                       ranking != NULL ? ranking : json_array()));

@@ -94,7 +94,7 @@ glia_status glia_options_read_beside_(const struct glia_yaml *node, const char *
     known[all++] = option[n].name;
     v[n] = option[n].value;
   }
-  for (int i = 0; common[i] != NULL && i < 15; i++) known[all++] = common[i];
+  for (int i = 0; i < 15 && common[i] != NULL; i++) known[all++] = common[i];
   known[all] = NULL;
   if (node->kind == GLIA_YAML_MAP) {
     GLIA_TRY(glia_yaml_check_keys(node, known));
