@@ -29,6 +29,7 @@
 #include "glia_sparse.h"
 #include "glia_status.h"
 #include "glia_text.h"
+#include "glia_timeline.h"
 #include "glia_train.h"
 #include "glia_type.h"
 #include "glia_yaml.h"

@@ -8,10 +8,12 @@
  */
 #include "glia_engine.h"
 #include "glia_log.h"
+#include "glia_timeline.h"
 #include "program_priv.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,7 +206,9 @@ static glia_status fill(struct worker *w, int64_t index, char *micro)
     }
   }
   GLIA_TRY(e->feed->fill(e->feed->self, index, w->index, w->in));
-  w->stat.input_s += glia_time_s() - t0;
+  const double t1 = glia_time_s();
+  w->stat.input_s += t1 - t0;
+  glia_timeline_add(GLIA_EVENT_INPUT, "fill", index, t0, t1);
   w->stat.micro_batches++;
   return GLIA_OK;
 }
@@ -234,7 +238,9 @@ static glia_status run_one(struct worker *w, int64_t index, int64_t slot)
   if (e->phase == 0) GLIA_TRY(fill(w, index, micro));
   const double t0 = glia_time_s();
   run_phase(e, REGION_MICRO, e->phase, bases, w->scratch);
-  w->stat.compute_s += glia_time_s() - t0;
+  const double t1 = glia_time_s();
+  w->stat.compute_s += t1 - t0;
+  glia_timeline_add(GLIA_EVENT_COMPUTE, "micro-batch", index, t0, t1);
   if (e->phase == c->phases - 1) GLIA_TRY(take(w, index, bases));
   if (sums) {
     w->node[w->n_nodes++] = (struct glia_part){index, index + 1, own};
@@ -263,7 +269,10 @@ static void *worker_main(void *arg)
   struct worker *w = arg;
   struct glia_engine *e = w->e;
   int64_t seen = 0;
+  char name[32];
 
+  snprintf(name, sizeof name, "worker %d", w->index);
+  glia_timeline_thread(name);
   pthread_mutex_lock(&e->mutex);
   for (;;) {
     while (!e->quit && e->generation == seen) pthread_cond_wait(&e->go, &e->mutex);
@@ -347,6 +356,8 @@ static glia_status reduce(struct glia_engine *e)
   const double t2 = glia_time_s();
   e->stat.exchange_s += t2 - t0;
   e->stat.wait_s += t2 - t1;
+  glia_timeline_add(GLIA_EVENT_EXCHANGE, "start", e->phase, t0, t1);
+  glia_timeline_add(GLIA_EVENT_EXCHANGE, "wait", e->phase, t1, t2);
   return st;
 }
 
@@ -372,7 +383,9 @@ static glia_status step_phase(struct glia_engine *e)
   const double t0 = glia_time_s();
   bases_of(e, NULL, NULL, bases);
   run_phase(e, REGION_EPILOGUE, e->phase, bases, e->worker[0].scratch);
-  e->stat.epilogue_s += glia_time_s() - t0;
+  const double t1 = glia_time_s();
+  e->stat.epilogue_s += t1 - t0;
+  glia_timeline_add(GLIA_EVENT_COMPUTE, "epilogue", e->phase, t0, t1);
   return GLIA_OK;
 }
 
@@ -477,6 +490,7 @@ glia_status glia_engine_create(const struct glia_program *p, int threads,
     bases_of(e, NULL, NULL, bases);
     glia_run_list_(&e->c->list[REGION_CONSTANT], bases, e->worker[0].scratch);
   }
+  glia_timeline_thread("worker 0");
   GLIA_CHECK_TO(fail, st, start_workers(e), GLIA_E_MEMORY, "cannot start %d worker threads",
                 threads);
   *out = e;

@@ -1,4 +1,6 @@
 /* Running units: kernel calls, groups in tiles, copies. Allocates nothing, cannot fail. */
+#include "glia_log.h"
+#include "glia_timeline.h"
 #include "program_priv.h"
 
 #include <string.h>
@@ -169,20 +171,35 @@ static void run_group(const struct unit *u, char *const *bases, char *scratch)
   }
 }
 
+static void run_unit(const struct unit *u, char *const *bases, void *scratch)
+{
+  if (u->step != NULL)
+    run_group(u, bases, scratch);
+  else if (u->loop != NULL)
+    glia_run_loop_(u, bases, scratch);
+  else if (u->external != NULL)
+    run_external(u, bases, scratch);
+  else if (u->run != NULL)
+    run_single(u, bases, scratch);
+  else
+    memcpy(address(bases, u->out.at), address(bases, u->in[0].at),
+           (size_t)u->out.n * glia_dtype_size(u->out.type->dtype));
+}
+
+/* Of a loop the units of its body are told, not itself: what is told lies side by side. */
+static void run_told(const struct unit *u, char *const *bases, void *scratch)
+{
+  const double from_s = glia_time_s();
+
+  run_unit(u, bases, scratch);
+  if (u->loop == NULL)
+    glia_timeline_add(GLIA_EVENT_KERNEL, u->name, u->node->id, from_s, glia_time_s());
+}
+
 void glia_run_list_(const struct list *list, char *const *bases, void *scratch)
 {
-  for (int i = 0; i < list->n; i++) {
-    const struct unit *u = &list->unit[i];
-    if (u->step != NULL)
-      run_group(u, bases, scratch);
-    else if (u->loop != NULL)
-      glia_run_loop_(u, bases, scratch);
-    else if (u->external != NULL)
-      run_external(u, bases, scratch);
-    else if (u->run != NULL)
-      run_single(u, bases, scratch);
-    else
-      memcpy(address(bases, u->out.at), address(bases, u->in[0].at),
-             (size_t)u->out.n * glia_dtype_size(u->out.type->dtype));
-  }
+  const bool detailed = glia_timeline_detailed();
+
+  for (int i = 0; i < list->n; i++)
+    (detailed ? run_told : run_unit)(&list->unit[i], bases, scratch);
 }
