@@ -2,12 +2,9 @@
 #include "glia_agree.h"
 #include "mpi_priv.h"
 
-#include "glia_log.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TRACE_BYTES = 4096, MESSAGE_BYTES = 1024, PIECE_BYTES = 4096, SHOWN_BYTES = 120 };
 enum { NAMED_BYTES = TRACE_BYTES + MESSAGE_BYTES + 128 };
@@ -24,38 +21,6 @@ static void name_owner(const char *trace, const char *message, int owner, char o
   else /* a message that was cut, or a trace that was set: keep its lines below */
     snprintf(out, NAMED_BYTES, "agree.c:%d: %s: rank %d failed: %s\n%s", __LINE__, __func__, owner,
              message, trace);
-}
-
-/* GLIA_STALL_ABORT_S, as for the exchange of sums. */
-static double limit_s(void)
-{
-  const char *text = getenv("GLIA_STALL_ABORT_S");
-  const double v = text != NULL ? strtod(text, NULL) : 0.0;
-
-  return v > 0.0 && v < 1e9 ? v : 300.0;
-}
-
-/* Wait for a collective of the meeting, but not for ever: a rank that is cut off never comes, and the launcher may not
- * notice for a long time. Who waits gives up the core soon, since the others may need it to come. */
-static glia_status wait_for(struct glia_comm *c, MPI_Request *request)
-{
-  enum { SPINS = 1000 };
-  const double start_s = glia_time_s();
-  int done = 0;
-
-  for (int64_t i = 0;; i++) {
-    GLIA_TRY_MPI(MPI_Test(request, &done, MPI_STATUS_IGNORE));
-    if (done) return GLIA_OK;
-    if (i < SPINS) continue;
-    nanosleep(&(struct timespec){.tv_nsec = i < 2 * SPINS ? 10000 : 1000000}, NULL);
-    if (i % SPINS == 0 && glia_time_s() - start_s > limit_s()) break;
-  }
-  c->parted = true;
-  return GLIA_FAIL(
-      GLIA_E_MPI,
-      "rank %d on %s waited %.0f s for the others at a meeting: one is cut off or hangs "
-      "(GLIA_STALL_ABORT_S sets the limit)",
-      c->rank, c->host[c->rank], limit_s());
 }
 
 /* What a meeting sends and receives. It lives in the communicator: messages of a meeting that was given up may still come. */
@@ -75,7 +40,6 @@ static glia_status hear(struct glia_comm *c, glia_status st, struct glia_meeting
 {
   const glia_status agreed = (glia_status)m->worst.value;
   const int owner = m->worst.rank;
-  MPI_Request request;
   char named[NAMED_BYTES];
 
   const char *message = glia_trace_message();
@@ -84,13 +48,10 @@ static glia_status hear(struct glia_comm *c, glia_status st, struct glia_meeting
     snprintf(m->trace, sizeof m->trace, "%s", glia_trace());
     snprintf(m->theirs, sizeof m->theirs, "%s", message);
   }
-  GLIA_TRY_MPI(MPI_Ibcast(m->trace, sizeof m->trace, MPI_CHAR, owner, c->mpi, &request));
-  GLIA_TRY(wait_for(c, &request));
-  GLIA_TRY_MPI(MPI_Ibcast(m->theirs, sizeof m->theirs, MPI_CHAR, owner, c->mpi, &request));
-  GLIA_TRY(wait_for(c, &request));
+  GLIA_TRY(glia_comm_cast_(c, m->trace, sizeof m->trace, MPI_CHAR, owner));
+  GLIA_TRY(glia_comm_cast_(c, m->theirs, sizeof m->theirs, MPI_CHAR, owner));
   m->all_alike = st == agreed && strcmp(message, m->theirs) == 0;
-  GLIA_TRY_MPI(MPI_Iallreduce(MPI_IN_PLACE, &m->all_alike, 1, MPI_INT, MPI_LAND, c->mpi, &request));
-  GLIA_TRY(wait_for(c, &request));
+  GLIA_TRY(glia_comm_fold_(c, &m->all_alike, 1, MPI_INT, MPI_LAND));
   if (m->all_alike) return agreed;
   name_owner(m->trace, m->theirs, owner, named);
   glia_trace_set(named);
@@ -99,14 +60,12 @@ static glia_status hear(struct glia_comm *c, glia_status st, struct glia_meeting
 
 glia_status glia_agree(struct glia_comm *c, glia_status st)
 {
-  MPI_Request request;
 
   if (glia_comm_size(c) == 1) return st;
   struct glia_meeting_room *m = c->meeting;
   GLIA_TRY(glia_comm_same_call_(c, "agree"));
   *m = (struct glia_meeting_room){.worst = {(int)st, c->rank}};
-  GLIA_TRY_MPI(MPI_Iallreduce(MPI_IN_PLACE, &m->worst, 1, MPI_2INT, MPI_MAXLOC, c->mpi, &request));
-  GLIA_TRY(wait_for(c, &request));
+  GLIA_TRY(glia_comm_fold_(c, &m->worst, 1, MPI_2INT, MPI_MAXLOC));
   return m->worst.value == GLIA_OK ? GLIA_OK : hear(c, st, m);
 }
 
@@ -119,11 +78,11 @@ static glia_status first_difference(struct glia_comm *c, const char *text, int64
   char piece[PIECE_BYTES];
 
   *out = -1;
-  GLIA_TRY_MPI(MPI_Bcast(&length, 1, MPI_INT64_T, 0, c->mpi));
+  GLIA_TRY(glia_comm_cast_(c, &length, 1, MPI_INT64_T, 0));
   for (int64_t at = 0; at < length; at += PIECE_BYTES) {
     const int n = length - at < PIECE_BYTES ? (int)(length - at) : PIECE_BYTES;
     if (c->rank == 0) memcpy(piece, text + at, (size_t)n);
-    GLIA_TRY_MPI(MPI_Bcast(piece, n, MPI_CHAR, 0, c->mpi));
+    GLIA_TRY(glia_comm_cast_(c, piece, n, MPI_CHAR, 0));
     for (int i = 0; i < n && *out < 0; i++)
       if (at + i >= mine || text[at + i] != piece[i]) *out = at + i;
   }
@@ -163,15 +122,15 @@ glia_status glia_agree_same(struct glia_comm *c, const char *name, const char *t
   GLIA_TRY(glia_comm_same_call_(c, "agree_same on %s", name));
   GLIA_TRY(first_difference(c, text, &at));
   int who = at >= 0 ? c->rank : c->size;
-  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &who, 1, MPI_INT, MPI_MIN, c->mpi));
+  GLIA_TRY(glia_comm_fold_(c, &who, 1, MPI_INT, MPI_MIN));
   if (who == c->size) return GLIA_OK;
-  GLIA_TRY_MPI(MPI_Bcast(&at, 1, MPI_INT64_T, who, c->mpi));
+  GLIA_TRY(glia_comm_cast_(c, &at, 1, MPI_INT64_T, who));
   if (c->rank == 0) line = show_line(text, at, shown[0]);
   if (c->rank == 0 && strchr(text, '\n') == NULL) line = 0; /* a word needs no line number */
   if (c->rank == who) show_line(text, at, shown[1]);
-  GLIA_TRY_MPI(MPI_Bcast(&line, 1, MPI_INT64_T, 0, c->mpi));
-  GLIA_TRY_MPI(MPI_Bcast(shown[0], SHOWN_BYTES, MPI_CHAR, 0, c->mpi));
-  GLIA_TRY_MPI(MPI_Bcast(shown[1], SHOWN_BYTES, MPI_CHAR, who, c->mpi));
+  GLIA_TRY(glia_comm_cast_(c, &line, 1, MPI_INT64_T, 0));
+  GLIA_TRY(glia_comm_cast_(c, shown[0], SHOWN_BYTES, MPI_CHAR, 0));
+  GLIA_TRY(glia_comm_cast_(c, shown[1], SHOWN_BYTES, MPI_CHAR, who));
   char place[32] = "";
   if (line > 0) snprintf(place, sizeof place, ", line %lld", (long long)line);
   return GLIA_FAIL(GLIA_E_RANKS, "ranks disagree on %s%s: rank 0 has %s, rank %d has %s", name,

@@ -49,6 +49,24 @@ static glia_status look_around(struct glia_comm *c)
   return GLIA_OK;
 }
 
+glia_status glia_comm_cast_(struct glia_comm *c, void *x, int n, MPI_Datatype type, int root)
+{
+  MPI_Request request;
+
+  c->entered++;
+  GLIA_TRY_MPI(MPI_Ibcast(x, n, type, root, c->mpi, &request));
+  return glia_comm_wait_(c, &request, "a broadcast");
+}
+
+glia_status glia_comm_fold_(struct glia_comm *c, void *x, int n, MPI_Datatype type, MPI_Op op)
+{
+  MPI_Request request;
+
+  c->entered++;
+  GLIA_TRY_MPI(MPI_Iallreduce(MPI_IN_PLACE, x, n, type, op, c->mpi, &request));
+  return glia_comm_wait_(c, &request, "a meeting");
+}
+
 /* Take over a communicator that is ours already. All ranks learn whether each got its memory, or none goes on. */
 static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
 {
@@ -77,6 +95,7 @@ static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
     c->calls = NULL;
   }
   GLIA_TRY_TO(fail, st, look_around(c));
+  if (c->size > 1) GLIA_TRY_TO(fail, st, glia_roll_create_(c));
   *out = c;
   return GLIA_OK;
 
@@ -85,6 +104,7 @@ fail:
     free(c->host);
     free(c->calls);
     free(c->meeting);
+    glia_roll_destroy_(c);
     free(c);
   }
   MPI_Comm_free(&mpi);
@@ -131,7 +151,10 @@ void glia_comm_destroy(struct glia_comm **comm)
   if (c == NULL) return;
   *comm = NULL;
   if (c->parted) return; /* its messages may still come, and the others may not */
-  if (MPI_Finalized(&over) == MPI_SUCCESS && !over) MPI_Comm_free(&c->mpi);
+  if (MPI_Finalized(&over) == MPI_SUCCESS && !over) {
+    glia_roll_destroy_(c);
+    MPI_Comm_free(&c->mpi);
+  }
   free(c->host);
   free(c->calls);
   free(c->meeting);
@@ -143,6 +166,14 @@ int glia_comm_rank(const struct glia_comm *c) { return c != NULL ? c->rank : 0; 
 int glia_comm_size(const struct glia_comm *c) { return c != NULL ? c->size : 1; }
 int glia_comm_local_rank(const struct glia_comm *c) { return c != NULL ? c->local_rank : 0; }
 int glia_comm_local_size(const struct glia_comm *c) { return c != NULL ? c->local_size : 1; }
+
+size_t glia_comm_name_(const struct glia_comm *c, int rank, char *out, size_t used, size_t size)
+{
+  if (used >= size) return used;
+  const int n = snprintf(out + used, size - used, "%s%d (%s)", used > 0 ? ", " : "", rank,
+                         glia_comm_host(c, rank));
+  return used + (n > 0 ? (size_t)n : 0);
+}
 
 const char *glia_comm_host(const struct glia_comm *c, int rank)
 {
@@ -170,7 +201,10 @@ glia_status glia_comm_barrier(struct glia_comm *c)
 {
   if (c == NULL) return GLIA_OK;
   GLIA_TRY(glia_comm_same_call_(c, "barrier"));
-  GLIA_TRY_MPI(MPI_Barrier(c->mpi));
+  MPI_Request request;
+  c->entered++;
+  GLIA_TRY_MPI(MPI_Ibarrier(c->mpi, &request));
+  GLIA_TRY(glia_comm_wait_(c, &request, "a barrier"));
   return GLIA_OK;
 }
 
@@ -182,7 +216,7 @@ glia_status glia_comm_bcast(struct glia_comm *c, void *data, size_t bytes, int r
   GLIA_TRY(glia_comm_same_call_(c, "bcast of %zu bytes from rank %d", bytes, root));
   for (size_t left = bytes; left > 0;) {
     const size_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
-    GLIA_TRY_MPI(MPI_Bcast(at, (int)piece, MPI_BYTE, root, c->mpi));
+    GLIA_TRY(glia_comm_cast_(c, at, (int)piece, MPI_BYTE, root));
     at += piece;
     left -= piece;
   }
@@ -212,8 +246,9 @@ static glia_status receive_texts(struct glia_comm *c, const int64_t *length, cha
     for (int64_t at = 0; r != c->rank && at < length[r]; at += PIECE_BYTES) {
       const int64_t left = length[r] - at;
       const int piece = left < PIECE_BYTES ? (int)left : PIECE_BYTES;
-      GLIA_TRY_MPI(
-          MPI_Recv(block[r] + at, piece, MPI_CHAR, r, TAG_TEXT, c->mpi, MPI_STATUS_IGNORE));
+      MPI_Request request;
+      GLIA_TRY_MPI(MPI_Irecv(block[r] + at, piece, MPI_CHAR, r, TAG_TEXT, c->mpi, &request));
+      GLIA_TRY(glia_comm_wait_(c, &request, "a gathering of texts"));
     }
   return GLIA_OK;
 }
@@ -223,7 +258,9 @@ static glia_status send_text(struct glia_comm *c, const char *text, int64_t leng
   for (int64_t at = 0; at < length; at += PIECE_BYTES) {
     const int64_t left = length - at;
     const int piece = left < PIECE_BYTES ? (int)left : PIECE_BYTES;
-    GLIA_TRY_MPI(MPI_Send(text + at, piece, MPI_CHAR, root, TAG_TEXT, c->mpi));
+    MPI_Request request;
+    GLIA_TRY_MPI(MPI_Isend(text + at, piece, MPI_CHAR, root, TAG_TEXT, c->mpi, &request));
+    GLIA_TRY(glia_comm_wait_(c, &request, "a gathering of texts"));
   }
   return GLIA_OK;
 }
@@ -244,9 +281,14 @@ glia_status glia_comm_gather_text(struct glia_comm *c, const char *text, int roo
   GLIA_TRY_TO(done, st, glia_comm_bcast(c, &ready, sizeof ready, root));
   GLIA_CHECK_TO(done, st, ready, GLIA_E_MEMORY, "no memory for %d lengths at rank %d", size, root);
   if (length != NULL) length[root] = mine;
-  if (c != NULL)
-    GLIA_TRY_MPI_TO(done, st,
-                    MPI_Gather(&mine, 1, MPI_INT64_T, length, 1, MPI_INT64_T, root, c->mpi));
+  if (c != NULL) {
+    MPI_Request request;
+    c->entered++;
+    GLIA_TRY_MPI_TO(
+        done, st,
+        MPI_Igather(&mine, 1, MPI_INT64_T, length, 1, MPI_INT64_T, root, c->mpi, &request));
+    GLIA_TRY_TO(done, st, glia_comm_wait_(c, &request, "a gathering of texts"));
+  }
   if (length != NULL) ready = (block = text_block(length, size)) != NULL;
   GLIA_TRY_TO(done, st, glia_comm_bcast(c, &ready, sizeof ready, root));
   GLIA_CHECK_TO(done, st, ready, GLIA_E_MEMORY, "no memory for the texts of %d ranks at rank %d",
@@ -280,8 +322,7 @@ static glia_status reduce(struct glia_comm *c, glia_comm_op op, void *x, int n, 
   GLIA_CHECK((unsigned)op < GLIA_COUNT(ops), GLIA_E_ARGUMENT, "no reduction has number %d",
              (int)op);
   GLIA_TRY(glia_comm_same_call_(c, "reduce_%s %s of %d", name, ops[op].name, n));
-  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, x, n, type, ops[op].op, c->mpi));
-  return GLIA_OK;
+  return glia_comm_fold_(c, x, n, type, ops[op].op);
 }
 
 glia_status glia_comm_reduce_i64(struct glia_comm *c, glia_comm_op op, int64_t *x, int n)

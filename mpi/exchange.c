@@ -85,6 +85,7 @@ static glia_status watch(struct exchange *x, int bucket, double waited_s, bool *
   char missing[512];
 
   if (waited_s < x->abort_s && (*warned || waited_s < x->warn_s)) return GLIA_OK;
+  if (glia_roll_call_(x->comm) != GLIA_OK) glia_trace_clear(); /* others may wait at a meeting */
   x->scheme->missing(x, bucket, missing, sizeof missing);
   if (!*warned) {
     glia_log(GLIA_LOG_WARN, "mpi", "stall",
@@ -121,14 +122,6 @@ static glia_status wait_for(void *self, const struct glia_bucket *b)
   return GLIA_OK;
 }
 
-static double seconds_from(const char *name, double otherwise_s)
-{
-  const char *text = getenv(name);
-  double s = 0.0;
-
-  return text != NULL && glia_parse_real(text, &s) && s >= 0.0 ? s : otherwise_s;
-}
-
 glia_status glia_exchange_init_(struct exchange *x, const struct exchange_scheme *scheme,
                                 struct glia_comm *comm, int rank, int threads, int max_buckets)
 {
@@ -136,8 +129,8 @@ glia_status glia_exchange_init_(struct exchange *x, const struct exchange_scheme
   x->comm = comm;
   x->threads = threads;
   x->n_slots = max_buckets;
-  x->warn_s = seconds_from("GLIA_STALL_WARN_S", 5.0);
-  x->abort_s = seconds_from("GLIA_STALL_ABORT_S", 300.0);
+  x->warn_s = glia_stall_seconds_("GLIA_STALL_WARN_S", GLIA_STALL_WARN_S_);
+  x->abort_s = glia_stall_seconds_("GLIA_STALL_ABORT_S", GLIA_STALL_ABORT_S_);
   x->spins = glia_comm_local_size(comm) <= sysconf(_SC_NPROCESSORS_ONLN) ? 2000 : 0;
   x->flight = calloc((size_t)max_buckets, sizeof *x->flight);
   x->face = (struct glia_exchange){.self = x,
@@ -217,15 +210,6 @@ void glia_exchange_cut_(int64_t n, int size, int64_t *cut)
     cut[r] = glia_tree_range(blocks, size, r) * SLICE_ELEMENTS;
     if (cut[r] > n) cut[r] = n;
   }
-}
-
-size_t glia_exchange_name_(const struct exchange *x, int comm_rank, char *out, size_t used,
-                           size_t size)
-{
-  if (used >= size) return used;
-  const int n = snprintf(out + used, size - used, "%s%d (%s)", used > 0 ? ", " : "", comm_rank,
-                         glia_comm_host(x->comm, comm_rank));
-  return used + (n > 0 ? (size_t)n : 0);
 }
 
 glia_status glia_exchange_mpi_create(struct glia_comm *comm, glia_exchange_kind kind, int threads,

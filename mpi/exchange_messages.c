@@ -201,7 +201,7 @@ static void missing(const struct exchange *x, int bucket, char *out, size_t size
 
   out[0] = '\0';
   for (int r = 0; r < x->face.size; r++)
-    if (lacks(&m->slot[bucket], r)) used = glia_exchange_name_(x, r, out, used, size);
+    if (lacks(&m->slot[bucket], r)) used = glia_comm_name_(x->comm, r, out, used, size);
 }
 
 static glia_status reserve(struct exchange *x, const struct glia_bucket *b, int64_t v)

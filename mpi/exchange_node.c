@@ -330,7 +330,7 @@ static void missing(const struct exchange *x, int bucket, char *out, size_t size
   for (int r = 0; r < e->local_size; r++) {
     const struct mark *m = mark_of(e, s, r);
     if (atomic_load(s->phase == ARRIVING ? &m->arrived : &m->added) < s->step)
-      used = glia_exchange_name_(x, e->comm_rank[r], out, used, size);
+      used = glia_comm_name_(x->comm, e->comm_rank[r], out, used, size);
   }
 }
 

@@ -84,8 +84,4 @@ GLIA_NODISCARD glia_status glia_exchange_take_(const struct exchange *x,
 /** First elements of the slices of n elements over `size` ranks: cut [size + 1]. */
 void glia_exchange_cut_(int64_t n, int size, int64_t *cut);
 
-/** Append "rank (host)" to a list; returns its new length. */
-size_t glia_exchange_name_(const struct exchange *x, int comm_rank, char *out, size_t used,
-                           size_t size);
-
 #endif

@@ -14,8 +14,8 @@
  *  On failure every rank's trace becomes the owner's, and its message says whose it was: "rank 1 failed: x.h5: cannot
  *  open". A failure that all ranks share, message included, stays as it is. comm of one rank, or NULL: returns st.
  *
- *  Who waits for the others longer than GLIA_STALL_ABORT_S (300) gets GLIA_E_MPI: one is cut off or hangs, so do not meet again
- *  but end the program.
+ *  Who waits longer than GLIA_STALL_WARN_S (5) logs which ranks are missing; longer than GLIA_STALL_ABORT_S (300), and he gets
+ *  GLIA_E_MPI with their names: so do not meet again but end the program. So do all collectives of glia_comm.h.
  *
  *  Collective: yes. Errors: GLIA_E_MPI beside st. */
 GLIA_API GLIA_NODISCARD glia_status glia_agree(struct glia_comm *comm, glia_status st);

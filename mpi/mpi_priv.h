@@ -13,6 +13,8 @@ struct glia_comm {
   char (*host)[GLIA_HOST_BYTES];     /* [size] */
   char (*calls)[GLIA_CALL_BYTES];    /* [size] with GLIA_SAFE=1, else NULL */
   struct glia_meeting_room *meeting; /* of glia_agree */
+  struct glia_roll *roll;            /* of patience.c; NULL alone */
+  int64_t entered;                   /* collectives that this rank has begun */
   bool
       parted; /* a meeting was given up: its messages may still come, so nothing here may be freed */
 };
@@ -24,6 +26,38 @@ size_t glia_meeting_bytes_(void);
  *  Collective: yes. Errors: GLIA_E_RANKS, on all ranks alike, naming the first rank that differs from rank 0; GLIA_E_MPI. */
 GLIA_NODISCARD glia_status glia_comm_same_call_(struct glia_comm *comm, const char *format, ...)
     GLIA_PRINTF(2, 3);
+
+/** Defaults of GLIA_STALL_WARN_S and GLIA_STALL_ABORT_S. */
+#define GLIA_STALL_WARN_S_ 5.0
+#define GLIA_STALL_ABORT_S_ 300.0
+
+/** A number of seconds from the environment. */
+double glia_stall_seconds_(const char *name, double otherwise_s);
+
+/** Wait for a collective or a message, but not for ever. Past GLIA_STALL_WARN_S one line of the log says in which
+ *  operation this rank waits, and for whom; past GLIA_STALL_ABORT_S the wait ends with that text.
+ *  op  "meeting", for the message
+ *  Errors: GLIA_E_MPI. After it the communicator is `parted`: its messages may still come, so end the program. */
+GLIA_NODISCARD glia_status glia_comm_wait_(struct glia_comm *comm, MPI_Request *request,
+                                           const char *op);
+
+/** The collectives of this room: MPI's, waited for as above. Collective: yes. Errors: GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_comm_cast_(struct glia_comm *comm, void *x, int n,
+                                           MPI_Datatype type, int root);
+GLIA_NODISCARD glia_status glia_comm_fold_(struct glia_comm *comm, void *x, int n,
+                                           MPI_Datatype type, MPI_Op op);
+
+/** A wait lasts long: tell the others that this rank is alive and how far it came, and hear who else is.
+ *  Collective: no. Errors: GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_roll_call_(struct glia_comm *comm);
+
+/** The roll of a communicator of several ranks. Collective: yes. Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_roll_create_(struct glia_comm *comm);
+/** Collective: yes. */
+void glia_roll_destroy_(struct glia_comm *comm);
+
+/** Append "rank (host)" to a list of `used` characters; returns its new length. */
+size_t glia_comm_name_(const struct glia_comm *comm, int rank, char *out, size_t used, size_t size);
 
 /** A count for MPI. False when it does not fit an int. */
 GLIA_NODISCARD bool glia_mpi_count_(int64_t n, int *out);
