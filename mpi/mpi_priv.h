@@ -28,7 +28,7 @@ GLIA_NODISCARD glia_status glia_comm_same_call_(struct glia_comm *comm, const ch
     GLIA_PRINTF(2, 3);
 
 /** Defaults of GLIA_STALL_WARN_S and GLIA_STALL_ABORT_S. */
-#define GLIA_STALL_WARN_S_ 5.0
+#define GLIA_STALL_WARN_S_  5.0
 #define GLIA_STALL_ABORT_S_ 300.0
 
 /** A number of seconds from the environment. */
