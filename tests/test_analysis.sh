@@ -39,6 +39,14 @@ exits 0 "$glia" hessian run --kind gauss_newton --top 3 --probes 2 --steps 10 -o
 point "Gauss-Newton, other rows, a picture"
 exits 0 "$glia" measures run --json && [ "$(key folded)" = 1 ] && about "$(key path_norm)" 1e-9 1e9
 point "measures of a checkpoint"
+# a run that began with these weights, and has not moved
+exits 0 "$glia" train run.yaml init=run max_steps=0 checkpoint.dir=again && exits 0 "$glia" measures again --json &&
+  [ "$(key fro_distance)" = 0.0 ] && [ "$(key spec_distance)" = 0.0 ] && [ "$(key start)" = run ]
+point "distances count from the weights that init: names"
+mv run elsewhere && exits 0 "$glia" measures again --json && [ "$(key fro_distance)" = null ] && [ "$(key start)" = unknown ] &&
+  about "$(key parameter_norm)" 1e-9 1e9 && said 'start-unknown'
+point "and are left out when those weights are gone"
+mv elsewhere run
 for width in 4 8; do for lr in 1e-2 3e-2; do
   exits 0 "$glia" train run.yaml model.0.linear=$width optimizer.adam.lr=$lr checkpoint.dir=runs-$width-$lr epochs=1 || break
 done; done

@@ -2,7 +2,9 @@
 #include "inspect.h"
 
 #include "glia_agree.h"
+#include "glia_augment.h"
 #include "glia_dataset.h"
+#include "glia_weights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,13 +89,45 @@ glia_status inspect_open(struct inspection *i, struct glia_comm **comm, const ch
   GLIA_TRY(session_configure_text(&i->s, path, i->config, data != NULL ? 2 : 1, override));
   GLIA_TRY(session_build(&i->s));
   GLIA_TRY(load_all(i));
-  GLIA_TRY(glia_agree(i->s.comm, glia_dataset_open(i->s.config.data_file, split, 0, &i->rows)));
+  const struct glia_yaml *of_data = glia_yaml_get(glia_yaml_root(i->s.doc), "data");
+  glia_status st = glia_dataset_open(i->s.config.data_file, split, 0, &i->rows);
+  if (st == GLIA_OK) st = glia_augment_source(of_data, i->s.config.seed, false, &i->rows);
+  GLIA_TRY(glia_agree(i->s.comm, st));
   GLIA_CHECK(i->rows->n > 0, GLIA_E_DATA, "%s has no rows", i->rows->name);
   return GLIA_OK;
 }
 
+/* Is it part of the network, as measures see it? */
+static bool is_of_network(const struct glia_array *a)
+{
+  return (strncmp(a->path, "params/", 7) == 0 || strncmp(a->path, "state/", 6) == 0) &&
+         a->type.dtype == GLIA_F64;
+}
+
+glia_status inspect_start(struct inspection *i)
+{
+  struct glia_array *wanted = calloc((size_t)i->s.n_arrays + 1, sizeof *wanted);
+  glia_status st = GLIA_OK;
+  int n = 0;
+
+  i->start = calloc((size_t)i->s.n_arrays + 1, sizeof *i->start);
+  if (wanted == NULL || i->start == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "an initial network");
+  for (int k = 0; st == GLIA_OK && k < i->s.n_arrays; k++) {
+    if (!is_of_network(&i->s.array[k])) continue;
+    wanted[n] = i->s.array[k];
+    wanted[n].data = i->start[k] = malloc(glia_type_bytes(&wanted[n].type) + 1);
+    if (i->start[k] == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "an initial network");
+    n++;
+  }
+  if (st == GLIA_OK) st = glia_weights_take(i->s.config.init, i->s.config.init_names, n, wanted);
+  free(wanted);
+  return st;
+}
+
 void inspect_close(struct inspection *i)
 {
+  for (int k = 0; i->start != NULL && k < i->s.n_arrays; k++) free(i->start[k]);
+  free(i->start);
   glia_source_close(&i->rows);
   glia_checkpoint_close(&i->c);
   session_close(&i->s);

@@ -8,7 +8,8 @@ struct inspection {
   struct session s;
   struct glia_checkpoint *c; /* on the rank that opened it, else NULL */
   char *config;
-  struct glia_source *rows; /* of the split asked for */
+  struct glia_source *rows; /* of the split asked for, as evaluation sees them */
+  double **start;           /* [s.n_arrays] after inspect_start */
 };
 
 /** Open a checkpoint, or the newest good one of a folder, build its model and load its parameters.
@@ -22,6 +23,11 @@ struct inspection {
 GLIA_NODISCARD glia_status inspect_open(struct inspection *i, struct glia_comm **comm,
                                         const char *path, const char *data, const char *split,
                                         glia_status (*extend)(struct glia_model *m));
+
+/** The parameters that a run with `init:` began from, into i->start: float64 by state slot, NULL for what is no part of the network.
+ *  Collective: no. Errors: those of the file that init: names, as it is found today. */
+GLIA_NODISCARD glia_status inspect_start(struct inspection *i);
+
 void inspect_close(struct inspection *i);
 
 #endif

@@ -4,6 +4,7 @@
 #include "glia_agree.h"
 #include "glia_dataset.h"
 #include "glia_figure.h"
+#include "glia_log.h"
 #include "glia_petsc.h"
 #include "inspect.h"
 
@@ -46,33 +47,50 @@ static json_t *values_json(const struct glia_measures *m)
   return o;
 }
 
+/* What distances count from. */
+static const char *start_name(const struct inspection *in, bool unknown)
+{
+  return in->s.config.init == NULL ? "seed" : unknown ? "unknown" : in->s.config.init;
+}
+
 static glia_status measure(struct glia_args *a, const char *path, struct inspection *in,
                            json_t **out)
 {
   struct glia_eval_result test = {.accuracy = NAN};
   struct glia_measures m;
   json_t *config = json_object();
+  bool unknown = false;
 
   GLIA_TRY(inspect_open(in, NULL, path, glia_args_text(a, "data", NULL), "train",
                         glia_curvature_extend));
+  const char *init = in->s.config.init;
+  if (init != NULL && inspect_start(in) != GLIA_OK) {
+    glia_log(GLIA_LOG_WARN, "measures", "start-unknown",
+             "checkpoint=\"%s\" init=\"%s\" why=\"%s\" left_out=\"measures from the start\"", path,
+             init, glia_trace_message());
+    glia_trace_clear();
+    unknown = true;
+  }
   const struct glia_measures_job job = {.model = in->s.model,
                                         .engine = in->s.engine,
                                         .source = in->rows,
                                         .micro_batch = in->s.config.micro_batch,
                                         .micro_batches = in->s.eval_micro_batches,
                                         .seed = (uint64_t)glia_args_int(a, "seed", 1),
-                                        .init_seed = in->s.config.seed};
+                                        .init_seed = in->s.config.seed,
+                                        .start = unknown ? NULL : (const double *const *)in->start,
+                                        .start_unknown = unknown};
   GLIA_TRY(glia_measures_of(&job, &m));
   if (in->s.test != NULL)
     GLIA_TRY(glia_evaluate(in->s.model, in->s.engine, in->s.test, in->s.config.micro_batch,
                            in->s.eval_micro_batches, NULL, &test));
   flatten(glia_yaml_root(in->s.doc), "", config);
-  *out = json_pack("{s:s, s:o, s:f, s:o, s:o, s:f, s:f, s:f, s:f, s:i, s:i, s:I, s:o}",
+  *out = json_pack("{s:s, s:o, s:f, s:o, s:o, s:f, s:f, s:f, s:f, s:i, s:i, s:s, s:I, s:o}",
                    "checkpoint", path, "measures", values_json(&m), "train_accuracy",
                    m.train_accuracy, "test_accuracy", glia_json_real(test.accuracy), "gap",
                    glia_json_real(m.train_accuracy - test.accuracy), "gamma", m.gamma, "sigma",
                    m.sigma, "sigma_magnitude", m.sigma_mag, "alpha", m.alpha, "folded", m.folded,
-                   "unfolded", m.unfolded, "test_rows",
+                   "unfolded", m.unfolded, "start", start_name(in, unknown), "test_rows",
                    (json_int_t)(in->s.test != NULL ? in->s.test->n : 0), "config", config);
   return GLIA_OK;
 }

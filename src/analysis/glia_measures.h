@@ -72,6 +72,9 @@ struct glia_measures_job {
   int64_t micro_batch, micro_batches;
   uint64_t seed;      /* of the noise */
   uint64_t init_seed; /* of the run: gives the initial network */
+  /* Initial arrays that the seed does not give (`init:`), float64 by state slot; NULL entries, or NULL: by the seed. Borrowed. */
+  const double *const *start;
+  bool start_unknown; /* the initial network is lost: what counts from it is NaN */
 };
 
 /** All measures. The trained network's batch_norms stay folded, its function as it was.

@@ -125,6 +125,12 @@ static glia_status curvature(const struct net *net, struct glia_curvature *c, do
   return GLIA_OK;
 }
 
+/* What counts from the initial network. */
+static const int from_start[] = {GLIA_MEASURE_log_spec_init_main, GLIA_MEASURE_fro_distance,
+                                 GLIA_MEASURE_spec_distance,      GLIA_MEASURE_pacbayes_init,
+                                 GLIA_MEASURE_pacbayes_mag_init,  GLIA_MEASURE_pacbayes_mag_orig,
+                                 GLIA_MEASURE_sharpness_init};
+
 static glia_status measure(struct net *net, struct glia_curvature *c, struct glia_measures *out)
 {
   double *mu = out->value;
@@ -144,6 +150,8 @@ static glia_status measure(struct net *net, struct glia_curvature *c, struct gli
   mu[GLIA_MEASURE_path_norm_over_margin] = path / (out->gamma * out->gamma);
   GLIA_TRY(searches(net, &s, c, out, mu));
   GLIA_TRY(curvature(net, c, mu));
+  if (net->job->start_unknown)
+    for (size_t i = 0; i < GLIA_COUNT(from_start); i++) mu[from_start[i]] = (double)NAN;
   const double m = (double)net->job->source->n;
   for (int i = 0; i < GLIA_MEASURE_COUNT_; i++) {
     if (table[i].how == ROOT) mu[i] = sqrt(mu[i] / m);

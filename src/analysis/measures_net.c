@@ -56,6 +56,8 @@ static glia_status list_arrays(struct net *net)
     net->initial[i] = malloc(glia_type_bytes(&net->state[i].type) + 1);
     GLIA_CHECK(net->initial[i] != NULL, GLIA_E_MEMORY, "an initial network");
     glia_model_initialize(net->job->model, net->job->init_seed, i, net->initial[i]);
+    if (net->job->start != NULL && net->job->start[i] != NULL)
+      memcpy(net->initial[i], net->job->start[i], glia_type_bytes(&net->state[i].type));
   }
   net->kept = malloc((size_t)net->size * sizeof *net->kept);
   GLIA_CHECK(net->kept != NULL, GLIA_E_MEMORY, "%lld weights", (long long)net->size);
