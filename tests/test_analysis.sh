@@ -35,7 +35,8 @@ hessian() {
 hessian 1 && [ "$(key asked)" = 6 ] && hessian 2 && hessian 4 && cmp hessian.1 hessian.2 && cmp hessian.1 hessian.4
 point "curvature has the same bits on 1, 2 and 4 ranks"
 exits 0 "$glia" hessian run --kind gauss_newton --top 3 --probes 2 --steps 10 -o density.png && [ -s density.png ] &&
-  exits 0 "$glia" hessian run --split test --top 1 --probes 1 --steps 5 --json
+  exits 0 "$glia" hessian run --split test --top 1 --probes 1 --steps 5 --json &&
+  exits 0 "$glia" hessian run --top 3 --error 1e-2 --json && about "$(key density_error_probes)" 0 1e-2
 point "Gauss-Newton, other rows, a picture"
 exits 0 "$glia" measures run --json && [ "$(key folded)" = 1 ] && about "$(key path_norm)" 1e-9 1e9
 point "measures of a checkpoint"

@@ -11,8 +11,9 @@
 
 enum { DRAWN = 400 };
 
-/* The density smeared by Gaussians of a hundredth of its range, on a logarithmic axis: the bulk holds nearly all. */
-static void density_line(const struct glia_curvature_density *d, double *x, double *y)
+/* The density smeared by Gaussians of a hundredth of its range, on a logarithmic axis: the bulk holds nearly all. Less than a tenth
+ * of one eigenvalue of `size` is the tail of a Gaussian, and not drawn. */
+static void density_line(const struct glia_curvature_density *d, int64_t size, double *x, double *y)
 {
   const double range = d->hi > d->lo ? d->hi - d->lo : 1.0, width = 0.01 * range;
 
@@ -23,30 +24,36 @@ static void density_line(const struct glia_curvature_density *d, double *x, doub
       const double z = (x[i] - d->node[k]) / width;
       y[i] += d->weight[k] * exp(-0.5 * z * z) / (width * sqrt(2.0 * acos(-1.0)));
     }
-    if (y[i] < 1e-8 / range) y[i] = (double)NAN;
+    if (y[i] < 0.1 / ((double)size * width * sqrt(2.0 * acos(-1.0)))) y[i] = (double)NAN;
   }
 }
 
 static glia_status draw(const struct glia_curvature_density *d,
-                        const struct glia_curvature_top *top, const char *what, const char *path)
+                        const struct glia_curvature_top *top, int64_t size, const char *what,
+                        const char *path)
 {
+  char title[96];
   double x[DRAWN], y[DRAWN], low[GLIA_CURVATURE_TOP_MAX];
   struct glia_figure *fig;
   double floor = (double)INFINITY;
 
-  density_line(d, x, y);
+  density_line(d, size, x, y);
   for (int i = 0; i < DRAWN; i++)
     if (y[i] < floor) floor = y[i];
   for (int i = 0; i < top->found; i++) low[i] = floor;
   GLIA_TRY(glia_figure_create(3.6, 2.6, 1, 1, &fig));
   struct glia_panel *p = glia_figure_panel(fig, 0, 0);
-  glia_panel_title(p, what);
+  snprintf(title, sizeof title, "%s of %lld parameters",
+           strcmp(what, "hessian") == 0 ? "Hessian" : "Gauss-Newton matrix", (long long)size);
+  glia_panel_title(p, title);
   glia_panel_xlabel(p, "eigenvalue");
   glia_panel_ylabel(p, "density");
   glia_panel_log_y(p);
-  glia_panel_line(p, DRAWN, x, y, &(struct glia_style){.label = "Lanczos quadrature"});
+  glia_panel_line(
+      p, DRAWN, x, y,
+      &(struct glia_style){.label = d->probes == 0 ? "all eigenvalues" : "Lanczos quadrature"});
   glia_panel_points(p, top->found, top->value, low,
-                    &(struct glia_style){.label = "eigenvalues", .mark = GLIA_MARK_TRIANGLE});
+                    &(struct glia_style){.label = "largest", .mark = GLIA_MARK_TRIANGLE});
   const glia_status st = glia_figure_write(fig, path);
   glia_figure_destroy(&fig);
   return st;
@@ -77,6 +84,17 @@ static json_t *density_json(const struct glia_curvature_density *d)
                    error);
 }
 
+static void print_precision(const struct glia_args *a, const struct glia_curvature_density *d)
+{
+  if (d->probes == 0)
+    glia_cli_print(a, "density: all %lld eigenvalues\n", (long long)d->n);
+  else
+    glia_cli_print(a,
+                   "density: %d probes of %d products; over the range it is off by about %.1e for "
+                   "want of probes and %.1e for want of products\n",
+                   d->probes, d->steps, d->error_probes, d->error_steps);
+}
+
 static glia_status answer(struct glia_args *a, struct inspection *in, struct glia_curvature *c,
                           const char *kind)
 {
@@ -86,10 +104,14 @@ static glia_status answer(struct glia_args *a, struct inspection *in, struct gli
       strcmp(kind, "hessian") == 0 ? GLIA_CURVATURE_HESSIAN : GLIA_CURVATURE_GAUSS_NEWTON;
   const double t0 = glia_time_s();
 
+  /* who says how many wants so many */
+  const bool exactly =
+      !glia_args_has(a, "error") && (glia_args_has(a, "probes") || glia_args_has(a, "steps"));
+  const double error = exactly ? (double)INFINITY : glia_args_real(a, "error", 1e-3);
   GLIA_TRY(glia_curvature_top(c, k, (int)glia_args_int(a, "top", 10), &top));
-  glia_status st = glia_curvature_density(c, k, &top, (int)glia_args_int(a, "probes", 8),
-                                          (int)glia_args_int(a, "steps", 60),
-                                          (uint64_t)glia_args_int(a, "seed", 1), &d);
+  glia_status st = glia_curvature_density_to(c, k, &top, error, (int)glia_args_int(a, "probes", 4),
+                                             (int)glia_args_int(a, "steps", 40),
+                                             (uint64_t)glia_args_int(a, "seed", 1), &d);
   glia_curvature_top_free(&top);
   GLIA_TRY(st);
   glia_cli_print(a, "%s of %lld parameters on %lld rows\n", kind, (long long)glia_curvature_size(c),
@@ -101,17 +123,20 @@ static glia_status answer(struct glia_args *a, struct inspection *in, struct gli
     glia_cli_print(a, "the bulk begins below these %d: more are not told apart\n", top.found);
   glia_cli_print(a, "trace %.6g +- %.2g, of the square %.6g +- %.2g, range [%.4g, %.4g], %.1f s\n",
                  d.trace, d.trace_error, d.square, d.square_error, d.lo, d.hi, glia_time_s() - t0);
+  print_precision(a, &d);
   if (glia_args_has(a, "output") && a->rank == 0)
-    st = draw(&d, &top, kind, glia_args_text(a, "output", NULL));
+    st = draw(&d, &top, glia_curvature_size(c), kind, glia_args_text(a, "output", NULL));
   if (st == GLIA_OK)
     st = glia_cli_json(
-        a, json_pack("{s:s, s:I, s:I, s:i, s:o, s:f, s:o, s:f, s:o, s:f, s:f, s:i, s:i, s:o}",
-                     "kind", kind, "parameters", (json_int_t)glia_curvature_size(c), "rows",
-                     (json_int_t)in->rows->n, "asked", top.asked, "top", top_json(&top), "trace",
-                     d.trace, "trace_standard_error", glia_json_real(d.trace_error),
-                     "trace_of_square", d.square, "trace_of_square_standard_error",
-                     glia_json_real(d.square_error), "eigenvalue_min", d.lo, "eigenvalue_max", d.hi,
-                     "probes", d.probes, "steps", d.steps, "density", density_json(&d)));
+        a, json_pack(
+               "{s:s, s:I, s:I, s:i, s:o, s:f, s:o, s:f, s:o, s:f, s:f, s:i, s:i, s:o, s:o, s:o}",
+               "kind", kind, "parameters", (json_int_t)glia_curvature_size(c), "rows",
+               (json_int_t)in->rows->n, "asked", top.asked, "top", top_json(&top), "trace", d.trace,
+               "trace_standard_error", glia_json_real(d.trace_error), "trace_of_square", d.square,
+               "trace_of_square_standard_error", glia_json_real(d.square_error), "eigenvalue_min",
+               d.lo, "eigenvalue_max", d.hi, "probes", d.probes, "steps", d.steps,
+               "density_error_probes", glia_json_real(d.error_probes), "density_error_steps",
+               glia_json_real(d.error_steps), "density", density_json(&d)));
   glia_curvature_density_free(&d);
   return st;
 }
@@ -180,13 +205,21 @@ static const struct glia_option options[] = {
      .argument = "N",
      .lo = 1,
      .hi = 10000,
-     .help = "random vectors for trace and density (8)"},
+     .help = "random vectors for trace and density, to begin with (4)"},
     {.name = "steps",
      .kind = GLIA_OPTION_INT,
      .argument = "N",
      .lo = 1,
      .hi = 10000,
-     .help = "products per random vector (60)"},
+     .help = "products per random vector, to begin with (40)"},
+    {.name = "error",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "E",
+     .lo = 0.0,
+     .hi = 1.0,
+     .help =
+         "of the density, as Wasserstein distance over its range: goes on until then (1e-3; with "
+         "--probes or --steps: just those)"},
     {.name = "seed",
      .kind = GLIA_OPTION_INT,
      .argument = "N",

@@ -68,11 +68,15 @@ GLIA_API void glia_curvature_top_free(struct glia_curvature_top *top);
 /* A spectral density as weighted points: share weight[i] of all eigenvalues near node[i]. */
 struct glia_curvature_density {
   int probes, steps, exact;
-  int64_t n; /* points: `exact` eigenvalues known before, then probes x steps */
+  int64_t
+      n; /* points: `exact` eigenvalues that are known, then probes x steps; probes = 0: all are known */
   double *node, *weight;
   double lo, hi;               /* smallest and largest point */
   double trace, trace_error;   /* estimate and its standard error over the probes */
   double square, square_error; /* trace of the square, likewise */
+  /* what is not known, as the area between distribution functions over the range: by the probes' standard error (NaN: one probe), and
+   * by what half of the steps would change */
+  double error_probes, error_steps;
 };
 
 /** Stochastic Lanczos quadrature with full re-orthogonalisation: `probes` random signs, `steps` products each.
@@ -84,6 +88,15 @@ GLIA_API GLIA_NODISCARD glia_status glia_curvature_density(struct glia_curvature
                                                            const struct glia_curvature_top *top,
                                                            int probes, int steps, uint64_t seed,
                                                            struct glia_curvature_density *out);
+
+/** The same to an error: from `probes` and `steps` on, the more wanting is doubled until error_probes + error_steps are at most
+ *  `error`. Up to 4096 parameters the matrix is formed and all eigenvalues found where that is no dearer than twice the next
+ *  doubling. Beyond 20,000 products, or a basis of 2 GiB, what was reached is the answer.
+ *  Collective: yes. Ownership, Errors: as above. */
+GLIA_API GLIA_NODISCARD glia_status glia_curvature_density_to(
+    struct glia_curvature *c, glia_curvature_kind kind, const struct glia_curvature_top *top,
+    double error, int probes, int steps, uint64_t seed, struct glia_curvature_density *out);
+
 GLIA_API void glia_curvature_density_free(struct glia_curvature_density *d);
 
 /** Share of eigenvalues below x, and its standard error over the probes (may be NULL). */
