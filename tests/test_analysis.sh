@@ -61,6 +61,30 @@ spectrum() {
 }
 spectrum 1 run && spectrum 3 run && cmp spectrum.1 spectrum.3 && [ "$(grep -o '"path"' "$out" | wc -l)" -ge 3 ] && grep -q 'a vector has no spectrum' "$out"
 point "weights of a checkpoint: the same bits on 3 ranks, and what was left out"
+value() { tr -d '\n ' <"$out" | sed -n "s,.*\"path\":\"$1\"[^{}]*\"singular_value_max\":\([^,]*\).*,\1,p"; }
+spectrum 1 run:/params/00-linear/weight && top=$(value params/00-linear/weight) && [ -n "$top" ] && exits 0 "$glia" export run -o w.safetensors &&
+  spectrum 1 w.safetensors && [ "$(value 00-linear.weight)" = "$top" ] && grep -q '"path": "00-linear.bias"' "$out" &&
+  exits 0 "$glia" export run -o w.npz && spectrum 3 w.npz:/00-linear.weight && [ "$(value 00-linear.weight)" = "$top" ] &&
+  exits 66 "$glia" spectrum w.npz:/none && said 'w.npz holds no array none'
+point "weights in safetensors and .npz have the spectrum of the checkpoint they came from"
+if find_python numpy; then
+  "$python" -c '
+import numpy as np
+r = np.random.default_rng(1)
+g = r.normal(size=(100, 60))
+bad = g.copy(); bad[3, 4] = np.nan
+np.savez("odd.npz", constant=np.ones((100, 60)), zero=np.zeros((40, 30)), nan=bad, column=g[:, :1], empty=np.zeros((0, 5)),
+         small=g[:4, :3], lame=g[:, :30] @ r.normal(size=(30, 60)), vector=g[0], whole=np.ones((30, 30), dtype=np.int32))'
+  note() { tr -d '\n' <"$out" | sed -n "s/.*\"path\": \"$1\"[^{}]*\"note\": \"\([^\"]*\)\".*/\1/p"; }
+  why() { tr -d '\n' <"$out" | grep -q "\"path\": \"$1\", *\"why\": \"[^\"]*$2"; }
+  spectrum 1 odd.npz && why nan 'not finite' && why vector 'a vector' && why whole 'whole numbers' &&
+    case $(note constant) in "rank 1 of 60"*"too few"*) ;; *) false ;; esac && case $(note zero) in zero*) ;; *) false ;; esac &&
+    case $(note column) in "a single column"*) ;; *) false ;; esac && case $(note empty) in empty*) ;; *) false ;; esac &&
+    case $(note small) in *"too few"*) ;; *) false ;; esac && case $(note lame) in "rank 30 of 60"*) ;; *) false ;; esac
+  point "odd matrices get an answer that says so"
+else
+  skip "odd matrices get an answer that says so" "no numpy"
+fi
 spectrum 1 moons.h5:/train/x --values values.h5 && spectrum 3 moons.h5 && cmp spectrum.1 spectrum.3 && [ "$(key rows)" = 300 ] && [ -s values.h5 ]
 point "a data set, and its values in a file"
 spectrum 1 run --layer 02-tanh && spectrum 3 run --layer 02-tanh && cmp spectrum.1 spectrum.3 && [ "$(key cols)" = 60 ]

@@ -7,6 +7,7 @@
 #include "glia_file.h"
 #include "glia_ops.h"
 #include "glia_petsc.h"
+#include "glia_weights.h"
 #include "inspect.h"
 
 #include <math.h>
@@ -24,8 +25,9 @@ struct job {
   int n;
   struct matrix *m;
   json_t *left_out;
-  struct glia_source *source; /* of a data set */
-  struct inspection in;       /* of activations */
+  struct glia_weights *weights; /* of a checkpoint, or a file of another program */
+  struct glia_source *source;   /* of a data set */
+  struct inspection in;         /* of activations */
 };
 
 static void leave_out(struct job *j, const char *path, const char *why)
@@ -39,7 +41,7 @@ static glia_status add(struct job *j, const char *path, struct matrix **out)
   GLIA_CHECK(j->n < MATRICES_MAX, GLIA_E_DATA, "more than %d matrices: name one as FILE:/path",
              MATRICES_MAX);
   *out = &j->m[j->n++];
-  **out = (struct matrix){.finite = true};
+  **out = (struct matrix){.finite = true, .index = -1};
   snprintf((*out)->path, sizeof(*out)->path, "%s", path);
   return GLIA_OK;
 }
@@ -59,7 +61,7 @@ static double number(const void *data, glia_dtype dtype, int64_t i)
 
 static double unit_of(glia_dtype dtype) { return dtype == GLIA_F32 ? 0x1p-24 : 0.0; }
 
-/* Matrices in memory. */
+/* Arrays of a file: one at a time is in memory. */
 
 static glia_status read_memory(void *self, int64_t first, int64_t n, double *out)
 {
@@ -69,52 +71,64 @@ static glia_status read_memory(void *self, int64_t first, int64_t n, double *out
   return GLIA_OK;
 }
 
-/* [out, in, window...] as out rows. */
-static glia_status add_array(struct job *j, struct glia_checkpoint *c, const struct glia_array *a)
+/* Rounding of numbers that were stored so. */
+static double unit_as_stored(const char *stored, glia_dtype dtype)
 {
-  const int64_t count = glia_type_count(&a->type), rows = a->type.dim[0];
-  struct glia_array in = *a;
-  struct matrix *m;
-
-  GLIA_TRY(add(j, a->path, &m));
-  m->unit = unit_of(a->type.dtype);
-  m->rows = (struct glia_rows){m, rows, rows > 0 ? count / rows : 0, read_memory};
-  m->data = malloc((size_t)count * sizeof *m->data + 1);
-  in.data = malloc(glia_type_bytes(&a->type) + 1);
-  glia_status st = GLIA_OK;
-  if (m->data == NULL || in.data == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "array %s", a->path);
-  if (st == GLIA_OK) st = glia_checkpoint_read(c, 1, &in, false);
-  for (int64_t i = 0; st == GLIA_OK && i < count; i++) {
-    m->data[i] = number(in.data, a->type.dtype, i);
-    if (!isfinite(m->data[i])) m->finite = false;
-  }
-  free(in.data);
-  return st;
+  if (strcmp(stored, "BF16") == 0) return 0x1p-8;
+  if (strcmp(stored, "F16") == 0 || strcmp(stored, "f2") == 0) return 0x1p-11;
+  return unit_of(dtype);
 }
 
-static glia_status from_checkpoint(struct job *j)
+/* [out, in, window...] as out rows. */
+static glia_status add_array(struct job *j, int index, const struct glia_weight *a)
 {
-  struct glia_checkpoint *c = NULL;
-  const struct glia_array *a;
-  glia_status st = GLIA_OK;
+  const int64_t count = glia_type_count(&a->type), rows = a->type.rank > 0 ? a->type.dim[0] : 1;
+  struct matrix *m;
 
-  GLIA_TRY(glia_checkpoint_open_path(j->file, &c));
-  const int n = glia_checkpoint_arrays(c, &a);
+  if (a->type.rank < 2) {
+    leave_out(j, a->name, "a vector has no spectrum");
+    return GLIA_OK;
+  }
+  if (!glia_dtype_is_float(a->type.dtype)) {
+    leave_out(j, a->name, "whole numbers are no weights");
+    return GLIA_OK;
+  }
+  GLIA_TRY(add(j, a->name, &m));
+  m->index = index;
+  m->unit = unit_as_stored(a->stored, a->type.dtype);
+  m->rows = (struct glia_rows){m, rows, rows > 0 ? count / rows : 0, read_memory};
+  return GLIA_OK;
+}
+
+static glia_status load(struct job *j, struct matrix *m)
+{
+  const int64_t count = m->rows.rows * m->rows.cols;
+
+  m->data = malloc((size_t)count * sizeof *m->data + 1);
+  GLIA_CHECK(m->data != NULL, GLIA_E_MEMORY, "array %s", m->path);
+  GLIA_TRY(glia_weights_read(j->weights, m->index, GLIA_F64, m->data));
+  for (int64_t i = 0; i < count && m->finite; i++) m->finite = isfinite(m->data[i]);
+  return GLIA_OK;
+}
+
+/* Weights of a checkpoint, or all arrays of a file of another program; or the one that is asked for. */
+static glia_status from_arrays(struct job *j, const char *path, bool is_checkpoint)
+{
+  const struct glia_weight *a;
   bool any = false;
-  for (int i = 0; i < n && st == GLIA_OK; i++) {
-    if (j->path != NULL ? strcmp(a[i].path, j->path + 1) != 0
-                        : strncmp(a[i].path, "params/", 7) != 0)
+
+  GLIA_TRY(glia_weights_open(path, &j->weights));
+  const int n = glia_weights_list(j->weights, &a);
+  for (int i = 0; i < n; i++) {
+    if (j->path != NULL ? strcmp(a[i].name, j->path + 1) != 0
+                        : is_checkpoint && strncmp(a[i].name, "params/", 7) != 0)
       continue;
     any = true;
-    if (a[i].type.rank < 2)
-      leave_out(j, a[i].path, "a vector has no spectrum");
-    else
-      st = add_array(j, c, &a[i]);
+    GLIA_TRY(add_array(j, i, &a[i]));
   }
-  glia_checkpoint_close(&c);
-  if (st == GLIA_OK && !any && j->path != NULL)
-    st = GLIA_FAIL(GLIA_E_MISSING, "%s holds no array %s", j->file, j->path);
-  return st;
+  GLIA_CHECK(any || j->path == NULL, GLIA_E_MISSING, "%s holds no array %s", j->file, j->path + 1);
+  GLIA_CHECK(any, GLIA_E_MISSING, "%s holds no arrays", j->file);
+  return GLIA_OK;
 }
 
 /* Data sets, by rows. */
@@ -257,6 +271,19 @@ static void split_path(struct job *j, const char *word)
   j->path = colon != NULL ? colon + 1 : NULL;
 }
 
+static bool is_hdf5(const char *path)
+{
+  static const char signature[] = "\x89HDF\r\n\x1a\n";
+  char first[8] = "";
+  FILE *f = fopen(path, "rb");
+
+  if (f == NULL) return false;
+  const bool is =
+      fread(first, 1, sizeof first, f) == sizeof first && memcmp(first, signature, 8) == 0;
+  fclose(f);
+  return is;
+}
+
 static glia_status open_matrices(struct job *j)
 {
   char kind[GLIA_FILE_KIND_BYTES] = "checkpoint";
@@ -265,9 +292,10 @@ static glia_status open_matrices(struct job *j)
   int64_t format;
 
   if (layer != NULL) return from_layer(j, layer);
-  if (stat(j->file, &info) != 0 || !S_ISDIR(info.st_mode))
-    GLIA_TRY(glia_file_kind(j->file, kind, &format));
-  if (strcmp(kind, "checkpoint") == 0) return from_checkpoint(j);
+  const bool exists = stat(j->file, &info) == 0;
+  if (exists && !S_ISDIR(info.st_mode) && !is_hdf5(j->file)) return from_arrays(j, j->file, false);
+  if (!exists || !S_ISDIR(info.st_mode)) GLIA_TRY(glia_file_kind(j->file, kind, &format));
+  if (strcmp(kind, "checkpoint") == 0) return from_arrays(j, j->file, true);
   GLIA_CHECK(strcmp(kind, "dataset") == 0, GLIA_E_UNSUPPORTED,
              "%s is a %s, expected a data set or a checkpoint", j->file, kind);
   return from_dataset(j);
@@ -280,6 +308,7 @@ static glia_status find_values(struct job *j, struct matrix *m)
                                           .unit = m->unit,
                                           .seed = (uint64_t)glia_args_int(j->args, "seed", 1)};
 
+  if (m->index >= 0) GLIA_TRY(glia_agree(j->comm, load(j, m)));
   if (!m->finite) {
     leave_out(j, m->path, "it holds values that are not finite");
     return GLIA_OK;
@@ -406,7 +435,11 @@ static glia_status run_all(struct job *j)
   j->m = calloc(MATRICES_MAX, sizeof *j->m);
   GLIA_CHECK(j->m != NULL, GLIA_E_MEMORY, "a table of matrices");
   GLIA_TRY(glia_agree(j->comm, open_matrices(j)));
-  for (int i = 0; i < j->n; i++) GLIA_TRY(find_values(j, &j->m[i]));
+  for (int i = 0; i < j->n; i++) {
+    GLIA_TRY(find_values(j, &j->m[i]));
+    free(j->m[i].data);
+    j->m[i].data = NULL;
+  }
   return answer(j);
 }
 
@@ -421,6 +454,7 @@ static glia_status run(struct glia_args *args)
   }
   free(j.m);
   json_decref(j.left_out);
+  glia_weights_close(&j.weights);
   glia_source_close(&j.source);
   inspect_close(&j.in);
   glia_petsc_end();
@@ -473,14 +507,16 @@ const struct glia_command glia_command_spectrum_ = {
     .usage = "FILE[:/path]",
     .options = options,
     .details =
-        "FILE is a data set (/train/x unless a path says otherwise), a checkpoint or its folder "
-        "(all weights, kernels as output rows, or one path).\n\nEvery value is found to rounding, "
+        "FILE is a data set (/train/x unless a path says otherwise), a checkpoint or its folder, "
+        "or safetensors, .npz or .npy of another program (all weights, kernels as output rows, or "
+        "one path); what is left out is said, and why.\n\nEvery value is found to rounding, "
         "small ones too, with the same bits for any number of ranks. A bulk of noise is fitted by "
         "the law of Marchenko and Pastur, spikes are what noise reaches with the probability "
         "--level at most, by Tracy and Widom's law. An exponent without an interval means nothing, "
         "and neither is a verdict on a model.",
     .example = "glia spectrum run -o spectra.svg\nmpirun -n 2 glia spectrum fashion.h5:/train/x "
-               "--values s.h5\nglia spectrum run --layer 03-relu --data fashion.h5",
+               "--values s.h5\nglia spectrum run --layer 03-relu --data fashion.h5\n"
+               "glia spectrum model.safetensors:/fc1.weight",
     .run = run,
     .min_words = 1,
     .max_words = 1,

@@ -10,7 +10,8 @@ struct matrix {
   char path[320];
   struct glia_rows rows;
   double unit;  /* rounding of the stored numbers */
-  double *data; /* held in memory, [rows, cols]; NULL: read by rows */
+  int index;    /* of an array of a file, -1: read by rows */
+  double *data; /* that array while it is worked on, [rows, cols] */
   bool finite;
   double *s; /* [min(rows, cols)] falling, once found */
   struct glia_spectrum found;
