@@ -91,4 +91,50 @@ spectrum 1 run --layer 02-tanh && spectrum 3 run --layer 02-tanh && cmp spectrum
 point "activations of a layer"
 exits 66 "$glia" spectrum run --layer none && said '02-tanh' && exits 66 "$glia" spectrum run:/params/none && exits 66 "$glia" spectrum missing.h5
 point "names that are not there are told with those that are"
+
+# A linear student of a linear teacher, nearly as many rows as inputs: training on fits noise.
+cat >line.yaml <<'END'
+data: {file: line.h5, batch: 12, shuffle: false}
+model: [{linear: 1}]
+loss: mse
+optimizer: {sgd: {lr: 1e-2, momentum: 0.5}}
+epochs: 20000
+stop: theory
+END
+early=0 late=0 stops=0
+for seed in 1 2 3 4 5 6 7 8; do
+  exits 0 "$glia" data synth linear --n 12 --test-n 2000 --noise 1 --seed $seed -o line.h5 --force &&
+    exits 0 "$glia" train line.yaml seed=$seed --json || break
+  step=$(key stop_step) early=$(echo "$early $(tr -d '\n ' <"$out" | sed 's/.*"test":{[^}]*"loss":\([^,]*\).*/\1/')" | awk '{ print $1 + $2 }')
+  [ "$(key reason)" = stopped ] && [ "$(key steps)" = "$step" ] && stops=$((stops + 1))
+  exits 0 "$glia" train line.yaml seed=$seed stop=end epochs=4000 --json || break
+  late=$(echo "$late $(tr -d '\n ' <"$out" | sed 's/.*"test":{[^}]*"loss":\([^,]*\).*/\1/')" | awk '{ print $1 + $2 }')
+done
+echo "# test loss, sum of 8 data sets: stopped by theory $early, trained on $late"
+[ "$stops" -ge 6 ] && awk -v a="$early" -v b="$late" 'BEGIN { exit !(a > 0 && a < 0.9 * b) }'
+point "a run that theory stops errs less than one that goes on"
+exits 0 "$glia" train line.yaml checkpoint.dir=line --json && step=$(key steps) sum=$(key parameters_sha256) &&
+  exits 0 $(on 2) "$glia" train line.yaml data.micro_batch=6 checkpoint.dir=line2 --json && [ "$(key stop_step)" = "$step" ] &&
+  exits 0 "$glia" train line.yaml checkpoint.dir=line --resume --json && [ "$(key reason)" = stopped ] && [ "$(key parameters_sha256)" = "$sum" ]
+point "the step is the same on 2 ranks, and a run that goes on from there stays there"
+exits 78 "$glia" train line.yaml model='[{linear: 4}, tanh, {linear: 1}]' && said 'one linear layer' &&
+  exits 78 "$glia" train line.yaml optimizer='{adam: {lr: 1e-3}}' && said 'gradient descent' && exits 78 "$glia" train line.yaml loss=mae && said 'loss: mse'
+point "where no law is known theory refuses to stop a run"
+
+cat >watched.yaml <<'END'
+seed: 3
+data: {file: moons.h5, batch: 60, micro_batch: 10}
+model: [{linear: 12}, batch_norm, tanh, {linear: 2}]
+loss: cross_entropy
+optimizer: {adam: {lr: 1e-2}}
+epochs: 4
+checkpoint: {dir: watched}
+observe: {hessian: {top: 2, rows: 200}}
+END
+exits 0 "$glia" train watched.yaml --json && sum=$(key parameters_sha256) &&
+  exits 0 "$glia" train watched.yaml observe=null checkpoint.dir=unwatched --json && [ "$(key parameters_sha256)" = "$sum" ] &&
+  exits 0 $(on 2) "$glia" train watched.yaml checkpoint.dir=watched2 --json && [ "$(key parameters_sha256)" = "$sum" ] &&
+  exits 0 "$glia" plot watched -o first.png --what hessian_1 && exits 0 "$glia" plot watched2 -o second.png --what hessian_1 &&
+  cut -d, -f4- first.csv >first && cut -d, -f4- second.csv >second && grep -q '^20,,[0-9]' first && cmp first second && exits 0 "$glia" plot watched -o trace.svg --what hessian_trace && [ -s trace.svg ]
+point "curvature once an epoch: recorded, drawn, the same on 2 ranks, and the training keeps its bits"
 finish

@@ -16,6 +16,15 @@ static const double *column(const struct glia_run *r, const char *name)
   return NULL;
 }
 
+/* A number among a run's facts; NaN: not there. */
+static double fact(const struct glia_run *r, const char *name)
+{
+  for (int i = 0; i < r->n_facts; i++)
+    if (strcmp(r->fact[i].name, name) == 0 && r->fact[i].kind == GLIA_ATTRIBUTE_REAL)
+      return r->fact[i].r;
+  return (double)NAN;
+}
+
 /* A run's name: its folder. */
 static const char *name_of(const char *path)
 {
@@ -104,9 +113,14 @@ static void draw_times(struct glia_panel *p, const struct glia_run *r, const cha
 
 static glia_status draw(struct glia_args *a, struct glia_run *const *run, struct glia_figure **out)
 {
-  static const char *const names[] = {"loss", "rate", "grad_norm", "wall_s"};
-  static const char *const labels[] = {"training loss", "learning rate", "gradient norm",
-                                       "step (s)"};
+  static const char *const names[] = {"loss",   "rate",      "grad_norm",
+                                      "wall_s", "hessian_1", "hessian_trace"};
+  static const char *const labels[] = {"training loss",
+                                       "learning rate",
+                                       "gradient norm",
+                                       "step (s)",
+                                       "largest eigenvalue of the Hessian",
+                                       "trace of the Hessian"};
   const char *what = glia_args_text(a, "what", "loss");
   const bool time = strcmp(glia_args_text(a, "x", "step"), "time") == 0;
   const bool times = glia_args_has(a, "times");
@@ -126,6 +140,8 @@ static glia_status draw(struct glia_args *a, struct glia_run *const *run, struct
   for (int i = 0; a->n_words == 1 && !time && i < run[0]->n_sessions; i++)
     if (run[0]->session[i].first_step > 0)
       glia_panel_vline(p, (double)run[0]->session[i].first_step, i < 4 ? "resumed" : NULL);
+  if (a->n_words == 1 && !time && isfinite(fact(run[0], "theory_stop_step")))
+    glia_panel_vline(p, fact(run[0], "theory_stop_step"), "theory");
   if (times) {
     struct glia_panel *q = glia_figure_panel(*out, 1, 0);
     for (int i = 0; i < a->n_words; i++)

@@ -25,11 +25,12 @@ static double clock_s(void)
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static glia_status open_writer(struct recorder *r)
+static glia_status open_writer(struct recorder *r, const char *const *more)
 {
   const struct session *s = r->s;
   const int ranks = glia_comm_size(s->comm);
   const char **node = calloc((size_t)ranks, sizeof *node);
+  const char *column[RECORDER_COLUMNS + RECORDER_MORE_MAX];
   const struct glia_attribute facts[] = {glia_attribute_text("glia_version", PACKAGE_VERSION),
                                          glia_attribute_text("compiler", __VERSION__),
                                          glia_attribute_text("kernel_level", glia_kernels_level()),
@@ -39,9 +40,11 @@ static glia_status open_writer(struct recorder *r)
 
   GLIA_CHECK(node != NULL, GLIA_E_MEMORY, "names of %d nodes", ranks);
   for (int k = 0; k < ranks; k++) node[k] = glia_comm_host(s->comm, k);
+  memcpy(column, columns, sizeof columns);
+  for (int k = 0; k < r->n_more; k++) column[RECORDER_COLUMNS + k] = more[k];
   const struct glia_run_start start = {.config = s->config_text,
-                                       .n_columns = RECORDER_COLUMNS,
-                                       .column = columns,
+                                       .n_columns = RECORDER_COLUMNS + r->n_more,
+                                       .column = column,
                                        .n_facts = (int)GLIA_COUNT(facts),
                                        .fact = facts,
                                        .ranks = ranks,
@@ -53,16 +56,21 @@ static glia_status open_writer(struct recorder *r)
   return st;
 }
 
-glia_status recorder_open(struct recorder *r, struct session *s, int64_t first_step)
+glia_status recorder_open(struct recorder *r, struct session *s, int64_t first_step, int n_more,
+                          const char *const *name, const double *more)
 {
   glia_status st = GLIA_OK;
 
-  *r = (struct recorder){.s = s, .first_step = first_step, .timed = first_step};
+  *r = (struct recorder){.s = s,
+                         .first_step = first_step,
+                         .timed = first_step,
+                         .n_more = n_more < RECORDER_MORE_MAX ? n_more : RECORDER_MORE_MAX,
+                         .more = more};
   if (s->config.checkpoint_dir == NULL) return GLIA_OK;
   r->on = true;
   r->times = calloc((size_t)glia_comm_size(s->comm) * SPLITS, sizeof *r->times);
   if (r->times == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "times of all ranks");
-  if (st == GLIA_OK && glia_comm_rank(s->comm) == 0) st = open_writer(r);
+  if (st == GLIA_OK && glia_comm_rank(s->comm) == 0) st = open_writer(r, name);
   return glia_agree(s->comm, st);
 }
 
@@ -130,8 +138,9 @@ glia_status recorder_step(struct recorder *r, const struct glia_step_info *info)
     GLIA_TRY(choose_period(r, info->wall_s, info->total_steps - r->first_step));
   if (r->period > 0 && since % r->period == 0) GLIA_TRY(gather_times(r, info->step));
   if (r->writer == NULL) return GLIA_OK;
-  const double value[RECORDER_COLUMNS] = {info->loss, info->rate, info->grad_norm, info->wall_s,
-                                          clock_s()};
+  double value[RECORDER_COLUMNS + RECORDER_MORE_MAX] = {info->loss, info->rate, info->grad_norm,
+                                                        info->wall_s, clock_s()};
+  for (int i = 0; i < r->n_more; i++) value[RECORDER_COLUMNS + i] = r->more[i];
   glia_run_writer_step(r->writer, info->step, value);
   const double now_s = glia_time_s();
   if (now_s - r->flushed_s < flush_period_s) return GLIA_OK;

@@ -5,7 +5,7 @@
 #include "glia_run_record.h"
 #include "session.h"
 
-enum { RECORDER_COLUMNS = 5 };
+enum { RECORDER_COLUMNS = 5, RECORDER_MORE_MAX = 24 };
 
 struct recorder {
   struct session *s;
@@ -17,10 +17,15 @@ struct recorder {
   double flushed_s;
   double *times; /* [3, ranks] */
   double before[3];
+  int n_more; /* columns beside those of every run, taken anew after each step */
+  const double *more;
 };
 
-/** Begin; nothing is recorded without checkpoint.dir. Collective: yes. */
-GLIA_NODISCARD glia_status recorder_open(struct recorder *r, struct session *s, int64_t first_step);
+/** Begin; nothing is recorded without checkpoint.dir.
+ *  name, more  [n_more <= RECORDER_MORE_MAX] columns of the caller's, read after each step; borrowed until the end
+ *  Collective: yes. */
+GLIA_NODISCARD glia_status recorder_open(struct recorder *r, struct session *s, int64_t first_step,
+                                         int n_more, const char *const *name, const double *more);
 
 /** After each step, on every rank. Now and then the ranks' times are gathered, at the same steps everywhere.
  *  Collective: yes. Errors: GLIA_E_MPI. A file that cannot be written is said once, and the run goes on without. */

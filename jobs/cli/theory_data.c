@@ -82,9 +82,8 @@ static glia_status count_classes(struct set *s)
   return GLIA_OK;
 }
 
-static glia_status open_set(struct set *s, const char *path)
+static glia_status look_at(struct set *s)
 {
-  GLIA_TRY(glia_dataset_open(path, "train", 0, &s->source));
   s->x = glia_source_field(s->source, "x");
   s->y = glia_source_field(s->source, "y");
   GLIA_CHECK(s->x >= 0 && s->y >= 0, GLIA_E_MISSING, "%s has no fields x and y", s->source->name);
@@ -130,24 +129,32 @@ static glia_status answer(struct glia_args *a, const struct glia_theory_fit *f, 
   return *out != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "an estimate");
 }
 
+glia_status theory_fit_source(struct glia_comm *comm, struct glia_source *source,
+                              struct glia_theory_fit *out)
+{
+  struct set s = {.source = source};
+
+  GLIA_TRY(glia_agree(comm, look_at(&s)));
+  const struct glia_rows rows = {&s, source->n, s.inputs + s.outputs, read_rows};
+  return glia_agree(comm, glia_theory_fit(comm, &rows, s.inputs, out));
+}
+
 glia_status theory_from_data(struct glia_args *a, struct glia_theory *th, json_t **out)
 {
-  struct set s = {0};
+  struct glia_source *source = NULL;
   struct glia_comm *comm = NULL;
   struct glia_theory_fit fit;
 
   GLIA_TRY(glia_comm_world(&comm));
-  glia_status st = glia_agree(comm, open_set(&s, glia_args_text(a, "data", NULL)));
-  if (st == GLIA_OK) {
-    const struct glia_rows rows = {&s, s.source->n, s.inputs + s.outputs, read_rows};
-    st = glia_agree(comm, glia_theory_fit(comm, &rows, s.inputs, &fit));
-  }
+  glia_status st =
+      glia_agree(comm, glia_dataset_open(glia_args_text(a, "data", NULL), "train", 0, &source));
+  if (st == GLIA_OK) st = theory_fit_source(comm, source, &fit);
   if (st == GLIA_OK) st = answer(a, &fit, out);
   if (st == GLIA_OK) {
     fit.theory.inr = th->inr;
     *th = fit.theory;
   }
-  glia_source_close(&s.source);
+  glia_source_close(&source);
   glia_comm_destroy(&comm);
   return st;
 }

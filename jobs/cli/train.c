@@ -8,6 +8,8 @@
 #include "keeper.h"
 #include "recorder.h"
 #include "stop.h"
+#include "theory_stop.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,6 +21,8 @@ struct run {
   struct keeper keeper;
   struct stopper stopper;
   struct recorder recorder;
+  struct watch *watch;       /* NULL: nothing is observed */
+  struct theory_stop theory; /* step -1: none */
   struct glia_progress progress;
   int64_t first_step;
   struct glia_train_result result;
@@ -41,11 +45,13 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
            (long long)((info->step - 1) / info->steps_per_epoch + 1), info->loss,
            (double)((info->step - r->first_step) * r->s.config.batch) / ran_s);
   glia_progress_update(&r->progress, (double)(info->step - r->first_step), extra);
-  stopper_look(&r->stopper, &r->keeper, info->wall_s);
+  GLIA_TRY(watch_look(r->watch, info));
+  stopper_look(&r->stopper, &r->keeper, info->wall_s + watch_took_s(r->watch));
   GLIA_TRY(recorder_step(&r->recorder, info));
   /* the last state is written when the loop has ended */
   if (every > 0 && info->step % every == 0 && info->step < info->total_steps)
     *action = GLIA_CHECKPOINT;
+  if (r->theory.step >= 0 && info->step >= r->theory.step) *action = GLIA_STOP;
   return GLIA_OK;
 }
 
@@ -128,10 +134,45 @@ static glia_status gather_workers(struct run *r)
   return GLIA_OK;
 }
 
+/* stop: theory, said in one line. */
+static glia_status plan_stop(struct run *r)
+{
+  struct theory_stop *t = &r->theory;
+
+  t->step = -1;
+  if (!r->s.config.stop_by_theory) return GLIA_OK;
+  GLIA_TRY(theory_stop_plan(&r->s, glia_train_steps(&r->s.config, r->s.train->n), t));
+  if (glia_comm_rank(r->s.comm) == 0)
+    glia_log(GLIA_LOG_INFO, "train", "theory",
+             "alpha=%.4g snr=%.4g snr_lo=%.4g snr_hi=%.4g inr=%.4g t_opt=%.4g stop_step=%lld "
+             "stop_step_lo=%lld stop_step_hi=%lld",
+             t->alpha, t->snr, t->snr_lo, t->snr_hi, t->inr, t->t_opt, (long long)t->step,
+             (long long)t->lo, (long long)t->hi);
+  return GLIA_OK;
+}
+
+static json_t *theory_json(const struct run *r)
+{
+  const struct theory_stop *t = &r->theory;
+
+  if (!r->s.config.stop_by_theory) return json_null();
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "alpha",
+                   glia_json_real(t->alpha), "snr", glia_json_real(t->snr), "snr_lo",
+                   glia_json_real(t->snr_lo), "snr_hi", glia_json_real(t->snr_hi), "inr",
+                   glia_json_real(t->inr), "t_opt", glia_json_real(t->t_opt), "stop_step",
+                   (json_int_t)t->step, "stop_step_lo", (json_int_t)t->lo, "stop_step_hi",
+                   (json_int_t)t->hi);
+}
+
 static glia_status train(struct run *r)
 {
   const struct glia_observer observer = {r, after_step, checkpoint, stop_requested};
-  const struct glia_train_job job = {.config = &r->s.config,
+  struct glia_train_config config = r->s.config;
+  /* a run that goes on from where theory stopped it has nothing to do */
+  const bool at_its_end =
+      r->theory.step >= 0 && r->first_step > 0 && r->first_step >= r->theory.step;
+  if (at_its_end) config.max_steps = r->first_step;
+  const struct glia_train_job job = {.config = &config,
                                      .model = r->s.model,
                                      .engine = r->s.engine,
                                      .source = r->s.train,
@@ -146,6 +187,7 @@ static glia_status train(struct run *r)
   const glia_status st = glia_train(&job, &r->result);
   glia_progress_end(&r->progress);
   GLIA_TRY(st);
+  if (at_its_end) r->result.reason = GLIA_REASON_STOPPED;
   GLIA_TRY(keeper_finish(&r->keeper, r->result.steps));
   r->engine = glia_engine_stat(r->s.engine);
   GLIA_TRY(gather_workers(r));
@@ -225,7 +267,7 @@ static glia_status report(struct run *r)
 
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
-      "s:o}",
+      "s:o, s:o}",
       "reason", glia_reason_name(reason), "steps", (json_int_t)t->steps, "resumed_from_step",
       (json_int_t)r->first_step, "train_loss", glia_json_real(t->train_loss), "test", test_json(r),
       "parameters_sha256", parameters, "state_sha256", state, "kernel_level", glia_kernels_level(),
@@ -233,7 +275,8 @@ static glia_status report(struct run *r)
       "threads", r->s.config.threads, "stages", r->s.config.stages, "workers",
       json_incref(r->workers), "wall_s", glia_json_real(t->wall_s), "samples_per_s",
       glia_json_real(t->samples_per_s), "communication_s", glia_json_real(e.exchange_s),
-      "hidden_fraction", glia_json_real(hidden), "input_wait_s", glia_json_real(r->input_wait_s));
+      "hidden_fraction", glia_json_real(hidden), "input_wait_s", glia_json_real(r->input_wait_s),
+      "theory", theory_json(r));
   free(path);
   return glia_cli_json(r->args, j);
 }
@@ -270,6 +313,8 @@ static glia_status print_plan(const struct run *r)
 static void close_record(struct run *r, glia_status st)
 {
   const struct glia_attribute fact[] = {
+      glia_attribute_real("theory_stop_step",
+                          r->theory.step >= 0 ? (double)r->theory.step : (double)NAN),
       glia_attribute_real("train_loss", r->result.train_loss),
       glia_attribute_real("samples_per_s", r->result.samples_per_s),
       glia_attribute_real("test_accuracy", r->tested ? r->test.accuracy : (double)NAN),
@@ -292,7 +337,12 @@ static glia_status run_all(struct run *r)
   stopper_begin(&r->stopper, a->rank, r->s.config.checkpoint_dir,
                 glia_args_duration(a, "max-time", 0.0));
   if (!keeper_resumed(&r->keeper)) GLIA_TRY(session_initialize(&r->s));
-  GLIA_TRY(recorder_open(&r->recorder, &r->s, r->first_step));
+  GLIA_TRY(plan_stop(r));
+  GLIA_TRY(watch_open(&r->s, &r->watch));
+  const char *const *name;
+  const double *value;
+  const int n_more = watch_values(r->watch, &name, &value);
+  GLIA_TRY(recorder_open(&r->recorder, &r->s, r->first_step, n_more, name, value));
   GLIA_TRY(train(r));
   if (r->result.reason == GLIA_REASON_SIGNAL) a->exit_code = GLIA_EXIT_REQUEUE;
   return report(r);
@@ -300,13 +350,14 @@ static glia_status run_all(struct run *r)
 
 static glia_status run(struct glia_args *args)
 {
-  struct run r = {.args = args, .keeper.newest = -1};
+  struct run r = {.args = args, .keeper.newest = -1, .theory.step = -1};
   const glia_status st = run_all(&r);
 
   if (st != GLIA_OK && args->rank == 0) attempts_note(st);
   close_record(&r, st);
   json_decref(r.workers);
   stopper_end(&r.stopper);
+  watch_close(&r.watch);
   keeper_close(&r.keeper);
   session_close(&r.s);
   return st;

@@ -13,6 +13,8 @@ struct glia_theory_fit {
       snr_hi; /* 95 % interval by the curvature of the log-likelihood; NaN where it has no maximum inside */
   double
       scale; /* mean square of a row's inputs about their means: an eigenvalue of the data is scale times one of the theory */
+  double
+      noise; /* variance of an output that a linear teacher does not explain, mean over the outputs */
   char note[160]; /* "": nothing to say */
 };
 

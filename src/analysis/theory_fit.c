@@ -51,6 +51,19 @@ static double at(const struct likelihood *k, double log_snr)
   return sum;
 }
 
+/* Variance of the noise that is most likely at S, mean over the outputs. */
+static double noise_at(const struct likelihood *k, double snr)
+{
+  double sum = 0.0;
+
+  for (int64_t j = 0; j < k->outputs; j++) {
+    sum += k->rest[j];
+    for (int64_t i = 0; i < k->modes; i++)
+      sum += k->c[j * k->modes + i] * k->c[j * k->modes + i] / (1.0 + snr * k->l[i]);
+  }
+  return sum / (double)(k->modes + k->left) / (double)k->outputs;
+}
+
 static void maximise(const struct likelihood *k, struct glia_theory_fit *out)
 {
   const double golden = 0.6180339887498949, first = log(1e-6), last = log(1e6);
@@ -66,6 +79,7 @@ static void maximise(const struct likelihood *k, struct glia_theory_fit *out)
   const double x = 0.5 * (lo + hi), h = 1e-3;
   const double bend = (at(k, x + h) - 2.0 * at(k, x) + at(k, x - h)) / (h * h); /* 2 / variance */
   out->theory.snr = exp(x);
+  out->noise = noise_at(k, out->theory.snr);
   out->snr_lo = out->snr_hi = (double)NAN;
   if (x < first + 0.1 || x > last - 0.1 || bend <= 0.0) {
     snprintf(out->note, sizeof out->note, "the likelihood rises to the %s end: %s",

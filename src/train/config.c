@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const char *const top_keys[] = {
-    "seed",      "data",   "model",    "loss",       "optimizer", "lr_schedule",
-    "clip_norm", "epochs", "parallel", "checkpoint", "init",      "max_steps",
-    "dtype",     "sweep",  "ema",      "metrics",    NULL};
+    "seed",   "data",     "model",      "loss",    "optimizer", "lr_schedule", "clip_norm",
+    "epochs", "parallel", "checkpoint", "init",    "max_steps", "dtype",       "sweep",
+    "ema",    "metrics",  "stop",       "observe", NULL};
 static const char *const data_keys[] = {"file",   "batch", "micro_batch", "shuffle", "window",
                                         "memory", "last",  "augment",     NULL};
 static const char *const parallel_keys[] = {"stages", "schedule", "threads", NULL};
@@ -61,6 +61,31 @@ static glia_status read_data(const struct glia_yaml *root, struct glia_train_con
   return GLIA_OK;
 }
 
+/* What else ends a run, and what is looked at while it goes on. */
+static glia_status read_observers(const struct glia_yaml *root, struct glia_train_config *c)
+{
+  static const char *const stops[] = {"end", "theory", NULL};
+  static const char *const keys[] = {"hessian", NULL};
+  static const char *const hessian_keys[] = {"top", "rows", "split", NULL};
+  static const char *const splits[] = {"train", "valid", "test", NULL};
+  const struct glia_yaml *observe = glia_yaml_get(root, "observe");
+  const struct glia_yaml *hessian = observe != NULL ? glia_yaml_get(observe, "hessian") : NULL;
+  int stop = 0, split = 0;
+
+  GLIA_TRY(glia_yaml_get_choice(root, "stop", stops, &stop));
+  c->stop_by_theory = stop == 1;
+  GLIA_TRY(glia_yaml_check_keys(observe, keys));
+  if (hessian == NULL || hessian->kind == GLIA_YAML_NULL) return GLIA_OK;
+  GLIA_TRY(glia_yaml_check_keys(hessian, hessian_keys));
+  c->hessian_top = 5;
+  c->hessian_rows = 1024;
+  GLIA_TRY(glia_yaml_get_int(hessian, "top", 1, 16, &c->hessian_top));
+  GLIA_TRY(glia_yaml_get_int(hessian, "rows", 1, INT64_MAX, &c->hessian_rows));
+  GLIA_TRY(glia_yaml_get_choice(hessian, "split", splits, &split));
+  c->hessian_split = splits[split];
+  return GLIA_OK;
+}
+
 /* A file, or a file and how its names differ. */
 static glia_status read_init(const struct glia_yaml *root, struct glia_train_config *c)
 {
@@ -97,6 +122,7 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(glia_yaml_get_int(root, "epochs", 0, INT32_MAX, &c->epochs));
   GLIA_TRY(glia_yaml_get_int(root, "max_steps", 0, INT64_MAX / 2, &c->max_steps));
   GLIA_TRY(read_init(root, c));
+  GLIA_TRY(read_observers(root, c));
 
   const struct glia_yaml *parallel = glia_yaml_get(root, "parallel");
   GLIA_TRY(glia_yaml_check_keys(parallel, parallel_keys));

@@ -28,6 +28,10 @@ struct glia_train_config {
   int64_t checkpoint_keep;
   const struct glia_yaml *init_names; /* our names to those of that file, or NULL; borrowed */
   const char *init;                   /* file to take parameters from, or NULL */
+  bool stop_by_theory;                /* stop: theory */
+  /* observe: hessian: once an epoch, of the first rows of a split; split NULL: not */
+  const char *hessian_split;
+  int64_t hessian_top, hessian_rows;
 };
 
 /** Read and check a run's YAML: every top-level key is known, batch is a multiple of micro_batch, ...
