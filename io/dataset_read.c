@@ -4,6 +4,7 @@
  * blocks of a chunk's rows that stay in a cache, the least recently used making room; neither needs HDF5 or its lock but
  * for chunks of unusual kinds (chunk_priv.h).
  */
+#include "block_cache_priv.h"
 #include "chunk_priv.h"
 #include "glia_dataset.h"
 
@@ -20,13 +21,8 @@
 static const size_t MEMORY_LIMIT_BYTES = (size_t)2 << 30;
 static const size_t BLOCK_MAX_BYTES = (size_t)64 << 20;
 static const size_t BLOCK_PLAIN_BYTES = (size_t)1 << 20; /* of an array without chunks */
+enum { HINT_BYTES = 12 << 10, LINE_BYTES = 64 };         /* how far ahead rows are asked for */
 static const size_t RUN_BYTES = (size_t)32 << 10; /* from here on a run is read where it goes */
-
-struct slot {
-  int64_t block;
-  uint64_t used; /* time of last use, by the cache's count */
-  char *data;
-};
 
 struct array {
   struct glia_h5_array info;
@@ -36,11 +32,7 @@ struct array {
   hid_t id;   /* open while rows come from the file, else -1 */
   struct glia_chunks chunks;
   unsigned char *packed, *mixed; /* scratch for a chunk */
-  int64_t block_rows;
-  int n_slots;
-  struct slot *slot;
-  int32_t *slot_of; /* [blocks] index into slot, -1: not in the cache */
-  uint64_t clock;
+  struct glia_block_cache cache;
 };
 
 struct dataset {
@@ -80,8 +72,8 @@ static glia_status refuse_row(const struct dataset *d, int field, int64_t row, d
 static glia_status load_block(const struct dataset *d, const struct array *a, int64_t block,
                               char *out)
 {
-  const int64_t lo = block * a->block_rows;
-  const int64_t hi = lo + a->block_rows < a->type.dim[0] ? lo + a->block_rows : a->type.dim[0];
+  const int64_t lo = block * a->cache.rows;
+  const int64_t hi = lo + a->cache.rows < a->type.dim[0] ? lo + a->cache.rows : a->type.dim[0];
 
   if (a->info.offset >= 0)
     return glia_pread_(d->fd, d->name, a->info.offset + lo * (int64_t)a->row_bytes,
@@ -95,43 +87,53 @@ static glia_status load_block(const struct dataset *d, const struct array *a, in
   return st;
 }
 
-/* The block in the cache, loaded if need be. */
-static glia_status cached_block(const struct dataset *d, struct array *a, int64_t block,
-                                const char **out)
+/* The row in the cache, its block loaded if need be. */
+static glia_status cached_row(const struct dataset *d, struct array *a, int64_t row,
+                              const char **out)
 {
-  int s = a->slot_of[block];
+  struct glia_block_cache *c = &a->cache;
+  const int64_t block = row / c->rows;
+  char *room = NULL;
+  int slot = 0;
 
-  if (s < 0) {
-    s = 0;
-    for (int i = 1; i < a->n_slots && a->slot[s].used > 0; i++)
-      if (a->slot[i].used < a->slot[s].used) s = i;
-    struct slot *victim = &a->slot[s];
-    if (victim->data == NULL) victim->data = malloc((size_t)a->block_rows * a->row_bytes);
-    GLIA_CHECK(victim->data != NULL, GLIA_E_MEMORY, "a block of %lld rows",
-               (long long)a->block_rows);
-    if (victim->used > 0) a->slot_of[victim->block] = -1;
-    victim->used = 0;
-    GLIA_TRY(load_block(d, a, block, victim->data));
-    victim->block = block;
-    a->slot_of[block] = s;
+  *out = glia_block_cache_look_(c, row);
+  if (*out == NULL) {
+    GLIA_TRY(glia_block_cache_room_(c, &room, &slot));
+    GLIA_TRY(load_block(d, a, block, room));
+    glia_block_cache_put_(c, block, slot);
+    *out = glia_block_cache_look_(c, row);
   }
-  a->slot[s].used = ++a->clock;
-  *out = a->slot[s].data;
+  glia_block_cache_used_(c, block);
   return GLIA_OK;
+}
+
+/* Ask for a row's cache lines: rows of a window lie wherever they lie, and to wait for each in turn costs as much as to read
+ * the file. A hint alone. */
+static void fetch_row(const struct array *a, int64_t row)
+{
+#ifdef __GNUC__
+  const char *from = glia_block_cache_look_(&a->cache, row);
+  const size_t bytes = a->row_bytes < HINT_BYTES ? a->row_bytes : HINT_BYTES;
+
+  for (size_t i = 0; from != NULL && i < bytes; i += LINE_BYTES) __builtin_prefetch(from + i);
+#else
+  (void)a;
+  (void)row;
+#endif
 }
 
 static glia_status read_cached(struct dataset *d, struct array *a, int64_t n_rows,
                                const int64_t *row, char *out)
 {
+  const int64_t ahead = a->row_bytes < HINT_BYTES ? HINT_BYTES / (int64_t)a->row_bytes : 1;
   glia_status st = GLIA_OK;
 
   pthread_mutex_lock(&d->cache);
   for (int64_t i = 0; i < n_rows && st == GLIA_OK; i++) {
-    const char *block = NULL;
-    st = cached_block(d, a, row[i] / a->block_rows, &block);
-    if (st == GLIA_OK)
-      memcpy(out + (size_t)i * a->row_bytes,
-             block + (size_t)(row[i] % a->block_rows) * a->row_bytes, a->row_bytes);
+    const char *from = NULL;
+    st = cached_row(d, a, row[i], &from);
+    if (i + ahead < n_rows) fetch_row(a, row[i + ahead]);
+    if (st == GLIA_OK) memcpy(out + (size_t)i * a->row_bytes, from, a->row_bytes);
   }
   pthread_mutex_unlock(&d->cache);
   return st;
@@ -191,9 +193,7 @@ static void close_dataset(void *self)
     struct array *a = &d->array[i];
     glia_h5_close_(&a->id);
     free(a->data);
-    for (int s = 0; s < a->n_slots; s++) free(a->slot[s].data);
-    free(a->slot);
-    free(a->slot_of);
+    glia_block_cache_fini_(&a->cache);
     free(a->chunks.place);
     free(a->packed);
     free(a->mixed);
@@ -272,7 +272,7 @@ static glia_status find_chunks(const struct dataset *d, struct array *a)
   struct stat s;
 
   GLIA_CHECK(fstat(d->fd, &s) == 0, GLIA_E_IO, "%s: %s", d->name, strerror(errno));
-  if (a->info.chunked && a->block_rows == a->info.chunk_rows)
+  if (a->info.chunked && a->cache.rows == a->info.chunk_rows)
     GLIA_TRY(glia_chunks_find_(a->id, d->name, &a->info, (int64_t)s.st_size, &a->chunks));
   if (a->chunks.n == 0) return GLIA_OK;
   a->packed = malloc(glia_chunks_packed_max_(&a->chunks));
@@ -291,17 +291,10 @@ static glia_status make_caches(struct dataset *d, const char *path, size_t limit
     struct array *a = &d->array[i];
     const int64_t most = (int64_t)(BLOCK_MAX_BYTES / a->row_bytes) + 1;
     const int64_t plain = (int64_t)(BLOCK_PLAIN_BYTES / a->row_bytes);
-    a->block_rows = a->info.chunked ? a->info.chunk_rows : plain > 0 ? plain : 1;
-    if (a->block_rows > most) a->block_rows = most;
-    const int64_t blocks = (a->type.dim[0] + a->block_rows - 1) / a->block_rows;
-    const size_t block_bytes = (size_t)a->block_rows * a->row_bytes;
-    const size_t slots = limit_bytes / (size_t)d->source.n_fields / block_bytes;
-    a->n_slots = slots < 2 ? 2 : slots > 65536 ? 65536 : (int)slots;
-    a->slot = calloc((size_t)a->n_slots, sizeof *a->slot);
-    a->slot_of = malloc((size_t)blocks * sizeof *a->slot_of);
-    GLIA_CHECK(a->slot != NULL && a->slot_of != NULL, GLIA_E_MEMORY, "%s: a cache of %d blocks",
-               d->name, a->n_slots);
-    for (int64_t b = 0; b < blocks; b++) a->slot_of[b] = -1;
+    int64_t rows = a->info.chunked ? a->info.chunk_rows : plain > 0 ? plain : 1;
+    if (rows > most) rows = most;
+    GLIA_TRY(glia_block_cache_init_(&a->cache, a->type.dim[0], rows, a->row_bytes,
+                                    limit_bytes / (size_t)d->source.n_fields, a->info.offset >= 0));
     GLIA_TRY(find_chunks(d, a));
   }
   return GLIA_OK;

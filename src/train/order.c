@@ -3,6 +3,8 @@
 
 #include "glia_random.h"
 
+enum { WINDOW_KEPT = 16 }; /* chunks of a window whose numbers are kept; the default window has 8 */
+
 int64_t glia_order_steps(const struct glia_order *o) { return (o->n + o->batch - 1) / o->batch; }
 
 /* An epoch's order by chunks. Slots are places of chunks in that order; the short chunk of the file shifts what is behind it. */
@@ -37,18 +39,40 @@ static struct by_chunks chunks_of(const struct glia_order *o, uint64_t key)
   return c;
 }
 
-/* Row at place p of the epoch. */
-static int64_t row_at(const struct glia_order *o, const struct by_chunks *c, int64_t p)
-{
-  const int64_t window = slot_of(c, p) / o->window;
-  const int64_t first = window * o->window;
-  const int64_t behind = first + o->window < c->chunks ? first + o->window : c->chunks;
-  const int64_t lo = slot_start(c, first), hi = slot_start(c, behind);
-  const uint64_t key = c->key ^ (uint64_t)(window + 1) * UINT64_C(0xd1342543de82ef95);
-  const int64_t place = lo + glia_random_permute(key, hi - lo, p - lo);
-  const int64_t slot = slot_of(c, place);
+/* The window that was used last, since places come mostly in order: its chunks are looked up once, not once a row. */
+struct window {
+  int64_t number; /* -1: none yet */
+  uint64_t key;
+  int64_t first;  /* slot */
+  int64_t lo, hi; /* places */
+  int64_t chunk[WINDOW_KEPT];
+};
 
-  return glia_random_permute(c->key, c->chunks, slot) * c->rows + place - slot_start(c, slot);
+static void find_window(const struct glia_order *o, const struct by_chunks *c, int64_t number,
+                        struct window *w)
+{
+  w->number = number;
+  w->first = number * o->window;
+  const int64_t behind = w->first + o->window < c->chunks ? w->first + o->window : c->chunks;
+  w->lo = slot_start(c, w->first);
+  w->hi = slot_start(c, behind);
+  w->key = c->key ^ (uint64_t)(number + 1) * UINT64_C(0xd1342543de82ef95);
+  for (int64_t i = 0; i < WINDOW_KEPT && w->first + i < behind; i++)
+    w->chunk[i] = glia_random_permute(c->key, c->chunks, w->first + i);
+}
+
+/* Row at place p of the epoch. */
+static int64_t row_at(const struct glia_order *o, const struct by_chunks *c, struct window *w,
+                      int64_t p)
+{
+  if (w->number < 0 || p < w->lo || p >= w->hi) find_window(o, c, slot_of(c, p) / o->window, w);
+  const int64_t place = w->lo + glia_random_permute(w->key, w->hi - w->lo, p - w->lo);
+  const int64_t slot = slot_of(c, place);
+  const int64_t chunk = slot - w->first < WINDOW_KEPT
+                            ? w->chunk[slot - w->first]
+                            : glia_random_permute(c->key, c->chunks, slot);
+
+  return chunk * c->rows + place - slot_start(c, slot);
 }
 
 void glia_order_fill(const struct glia_order *o, int64_t step, int64_t index, int64_t *row,
@@ -61,11 +85,12 @@ void glia_order_fill(const struct glia_order *o, int64_t step, int64_t index, in
       glia_random_stream(o->seed + (uint64_t)epoch * UINT64_C(0x9e3779b97f4a7c15), "order");
   const bool by_chunks = o->shuffle && o->chunk_rows > 0;
   const struct by_chunks c = by_chunks ? chunks_of(o, key) : (struct by_chunks){0};
+  struct window w = {.number = -1};
 
   for (int64_t i = 0; i < o->micro_batch; i++) {
     const int64_t p = first + i;
     row[i] = p >= o->n    ? 0
-             : by_chunks  ? row_at(o, &c, p)
+             : by_chunks  ? row_at(o, &c, &w, p)
              : o->shuffle ? glia_random_permute(key, o->n, p)
                           : p;
     weight[i] = p >= o->n ? 0.0F : 1.0F;
