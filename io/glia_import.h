@@ -49,7 +49,15 @@ GLIA_API GLIA_NODISCARD glia_status glia_import_cifar(int n_train, const char *c
                                                       bool hundred,
                                                       const struct glia_import_out *out);
 
-/* A table of numbers, one sample per row. Columns are given by name, or by number from 1. */
+/* What becomes of missing cells: "", "?", NA, N/A, NaN, null in any case of letters. A dataset holds no NaN. */
+typedef enum {
+  GLIA_MISSING_REFUSE,
+  GLIA_MISSING_DROP, /* the row is left out */
+  GLIA_MISSING_MEAN /* a number: the column's mean over the training rows that have it, in all splits; a category: none of its
+                      * values. Labels and targets are refused */
+} glia_missing;
+
+/* A table of numbers and words, one sample per row. Columns are given by name, or by number from 1. */
 struct glia_import_csv {
   const char *train;
   const char *valid; /* or NULL */
@@ -64,19 +72,44 @@ struct glia_import_csv {
   const char *const *target;
   int n_skipped; /* columns to leave out */
   const char *const *skip;
-  int header;        /* 0: a first row without numbers is one; 1: there is one; -1: there is none */
-  bool drop_missing; /* leave out rows with missing cells instead of refusing them */
+  int n_categories; /* columns of words: each becomes a column of 0 and 1 per value that occurs in any of the files, in byte
+                     * order, named "column=value" */
+  const char *const *category;
+  int header; /* 0: a first row without numbers is one; 1: there is one; -1: there is none */
+  glia_missing missing;
+};
+
+struct glia_import_csv_result {
+  int64_t dropped; /* rows left out for missing cells */
+  int64_t filled;  /* cells that were missing */
 };
 
 /** CSV, TSV, semicolons or blanks (found from the first row) into x float32 [n, columns] and y.
  *
- *  dropped  rows left out for missing cells; may be NULL
+ *  result  may be NULL
  *
  *  Errors: as glia_import_idx; GLIA_E_DATA names file, line and column of a cell that is missing or no number.
  */
 GLIA_API GLIA_NODISCARD glia_status glia_import_csv(const struct glia_import_csv *options,
                                                     const struct glia_import_out *out,
-                                                    int64_t *dropped);
+                                                    struct glia_import_csv_result *result);
+
+/* Folders of PNG pictures, all of one size: FOLDER/CLASS/NAME.png, or FOLDER/{train,valid,test}/CLASS/NAME.png, or without the folders of
+ * classes. Links are followed; other files are passed over. */
+struct glia_import_png {
+  const char *folder;
+  double
+      test_fraction; /* without FOLDER/test: this share of the pictures, drawn by seed; 0: none */
+  uint64_t seed;
+};
+
+/** PNG pictures into x u8 [channels, height, width] with scale 1/255, and y int32, the classes in byte order of their folders' names
+ *  (kept in the attribute `classes`). One channel when all pictures are grey, else three; what is transparent lies on
+ *  white. Pictures stand in byte order of their folders and names.
+ *
+ *  Errors: as glia_import_idx; GLIA_E_SHAPE names a picture of another size; GLIA_E_UNSUPPORTED for 16 bits a channel. */
+GLIA_API GLIA_NODISCARD glia_status glia_import_png(const struct glia_import_png *options,
+                                                    const struct glia_import_out *out);
 
 /* A text as windows of bytes. */
 struct glia_import_text {

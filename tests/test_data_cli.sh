@@ -45,6 +45,12 @@ point "csv with words as classes"
 gzip -k "$dir/t.csv"
 exits 0 "$glia" data import csv "$dir/t.csv.gz" "$dir/t.csv" --label 3 -o "$dir/t2.h5" --json && grep -q '"name": *"test"' "$out"
 point "packed csv, with a test file"
+printf 'size\tcolour\tkind\n1\tred\tcat\n\tblue\tdog\n4\tNA\tcat\n' >"$dir/words.tsv"
+exits 65 "$glia" data import csv "$dir/words.tsv" --label kind --category colour -o "$dir/w.h5" && said "words.tsv:3: column 'size' is missing" &&
+  exits 0 "$glia" data import csv "$dir/words.tsv" --label kind --category colour --missing mean -o "$dir/w.h5" --json &&
+  [ "$(key cells_filled)" = 2 ] && said 'cells-filled cells=2' && tr -d ' \n' <"$out" | grep -q '"row_shape":\[3\]'
+point "tab-separated words become columns, gaps are filled when that is asked for"
+exits 65 "$glia" data info "$dir/w.h5" --sheet "$dir/w.png" 2>/dev/null; [ ! -e "$dir/w.png" ] && said 'holds no pictures'; point "a table has no contact sheet"
 exits 64 "$glia" data import csv "$dir/t.csv" --label knd -o "$dir/x.h5"; a=$?
 exits 66 "$glia" data import csv "$dir/t.csv" --label knd -o "$dir/x.h5" && said "did you mean 'kind'" && [ "$a" != 0 ]
 point "a column that is not there"
@@ -67,6 +73,9 @@ point "pictures and labels that disagree"
 head -c 20 "$dir/x.idx" >"$dir/cut.idx"
 exits 65 "$glia" data import idx --train "$dir/cut.idx" "$dir/y.idx" -o "$dir/x.h5" && said 'cut.idx ends too early' && [ "$(left x.h5)" = 0 ]
 point "a cut idx file leaves nothing"
+exits 0 "$glia" data info "$dir/i.h5" --sheet "$dir/i.png" && mkdir "$dir/shots" "$dir/shots/sheet" && cp "$dir/i.png" "$dir/shots/sheet/" &&
+  exits 0 "$glia" data import png "$dir/shots" -o "$dir/shots.h5" && grep -q 'x  *u8 \[3, [0-9]*, [0-9]*\] x' "$out" && grep -q '1 classes: 0 (sheet) x 1' "$out"
+point "pictures on a contact sheet, which is a picture that can be imported"
 
 if [ -n "$python" ] && "$python" -c 'import numpy' 2>/dev/null; then
   (cd "$dir" && "$python" -c 'import numpy as np; np.save("x.npy", np.arange(12, dtype=np.float32).reshape(4, 3)); np.save("y.npy", np.arange(4))')

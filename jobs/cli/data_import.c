@@ -1,20 +1,17 @@
 /* glia data import: files of other programs into a dataset or a telemetry file. */
 #include "data.h"
 #include "glia_graph_data.h"
-#include "glia_import.h"
 #include "glia_log.h"
 #include "glia_prometheus.h"
 #include "glia_text.h"
 
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-static const char *const formats[] = {"idx",     "npy",      "csv",  "telemetry",  "graph",
-                                      "cifar10", "cifar100", "text", "prometheus", NULL};
+static const char *const formats[] = {"idx",        "npy",     "csv",      "telemetry",
+                                      "graph",      "cifar10", "cifar100", "text",
+                                      "prometheus", "png",     NULL};
 static const char *const headers[] = {"auto", "yes", "no", NULL};
 enum {
   IDX = 1,
@@ -25,8 +22,10 @@ enum {
   CIFAR10 = 32,
   CIFAR100 = 64,
   TEXT = 128,
-  PROMETHEUS = 256
+  PROMETHEUS = 256,
+  PNG = 512
 };
+static const char *const missing[] = {"refuse", "drop", "mean", NULL};
 static const char *const normalizations[] = {"none", "symmetric", "row", NULL};
 
 /* Which options belong to which formats; the others take all. */
@@ -42,10 +41,12 @@ static const struct {
     {"label", CSV},
     {"target", CSV},
     {"skip", CSV},
+    {"category", CSV},
+    {"missing", CSV},
     {"header", CSV},
     {"drop-missing", CSV},
-    {"test-share", CSV | TEXT},
-    {"seed", CSV},
+    {"test-share", CSV | TEXT | PNG},
+    {"seed", CSV | PNG},
     {"period", TELEMETRY},
     {"edges", GRAPH},
     {"features", GRAPH},
@@ -119,17 +120,27 @@ static const struct glia_option options[] = {
      .argument = "WHEN",
      .choices = headers,
      .help = "csv: is the first row names? auto: when none of its cells is a number"},
-    {.name = "drop-missing",
-     .kind = GLIA_OPTION_FLAG,
-     .help = "csv: leave out rows with missing cells"},
+    {.name = "category",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "COLUMN",
+     .help =
+         "csv: column of words; becomes a column of 0 and 1 per word. May be given several times"},
+    {.name = "missing",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "HOW",
+     .choices = missing,
+     .help = "csv: cells that are empty, ?, NA, N/A, NaN or null: refuse, drop their rows, or fill "
+             "them with the mean of the training rows, of a category with none of its words "
+             "(refuse)"},
+    {.name = "drop-missing", .kind = GLIA_OPTION_FLAG, .help = "csv: as --missing drop"},
     {.name = "test-share",
      .kind = GLIA_OPTION_REAL,
      .argument = "F",
      .lo = 0.0,
      .hi = 1.0,
      .help =
-         "csv: this share of the rows becomes the test split, where there is no test file; text: "
-         "the last share of it"},
+         "csv, png: this share of the rows becomes the test split, where there is no test file or "
+         "folder; text: the last share of it"},
     {.name = "window",
      .kind = GLIA_OPTION_INT,
      .argument = "N",
@@ -147,7 +158,7 @@ static const struct glia_option options[] = {
      .argument = "N",
      .lo = 0,
      .hi = 9e15,
-     .help = "csv: draws the test rows (0)"},
+     .help = "csv, png: draws the test rows (0)"},
     {.name = "period",
      .kind = GLIA_OPTION_DURATION,
      .argument = "T",
@@ -199,8 +210,6 @@ static glia_status check_options(const struct glia_args *a, unsigned format, con
   for (size_t i = 0; i < GLIA_COUNT(belongs); i++)
     GLIA_CHECK((belongs[i].formats & format) != 0 || !glia_args_has(a, belongs[i].option),
                GLIA_E_USAGE, "--%s does not go with %s", belongs[i].option, name);
-  GLIA_CHECK(glia_args_has(a, "output"), GLIA_E_USAGE,
-             "-o F.h5 is missing: where shall the data go?");
   return GLIA_OK;
 }
 
@@ -243,13 +252,23 @@ static const char **texts(const struct glia_args *a, const char *option, int *n)
   return all;
 }
 
+static glia_missing missing_of(const struct glia_args *a)
+{
+  const char *how =
+      glia_args_text(a, "missing", glia_args_has(a, "drop-missing") ? "drop" : "refuse");
+  int i = 0;
+
+  while (strcmp(missing[i], how) != 0) i++;
+  return (glia_missing)i;
+}
+
 static glia_status import_csv(const struct glia_args *a, struct glia_import_out *out,
-                              int64_t *dropped)
+                              struct glia_import_csv_result *result)
 {
   struct glia_import_csv o = {.label = glia_args_text(a, "label", NULL),
                               .test_fraction = glia_args_real(a, "test-share", 0.0),
                               .seed = (uint64_t)glia_args_int(a, "seed", 0),
-                              .drop_missing = glia_args_has(a, "drop-missing")};
+                              .missing = missing_of(a)};
   const char *header = glia_args_text(a, "header", "auto");
 
   GLIA_CHECK(a->n_words >= 2 && a->n_words <= 3, GLIA_E_USAGE,
@@ -260,16 +279,29 @@ static glia_status import_csv(const struct glia_args *a, struct glia_import_out 
   out->progress->total = size_mb(o.train) + size_mb(o.test);
   const char **target = texts(a, "target", &o.n_targets);
   const char **skip = texts(a, "skip", &o.n_skipped);
+  const char **category = texts(a, "category", &o.n_categories);
   o.target = target;
   o.skip = skip;
+  o.category = category;
   glia_status st = GLIA_OK;
-  if (target != NULL && skip != NULL)
-    st = glia_import_csv(&o, out, dropped);
+  if (target != NULL && skip != NULL && category != NULL)
+    st = glia_import_csv(&o, out, result);
   else
     st = GLIA_FAIL(GLIA_E_MEMORY, "a list of columns");
   free(target);
   free(skip);
+  free(category);
   return st;
+}
+
+static glia_status import_png(const struct glia_args *a, struct glia_import_out *out)
+{
+  const struct glia_import_png o = {.folder = a->word[1],
+                                    .test_fraction = glia_args_real(a, "test-share", 0.0),
+                                    .seed = (uint64_t)glia_args_int(a, "seed", 0)};
+
+  GLIA_CHECK(a->n_words == 2, GLIA_E_USAGE, "png takes one folder");
+  return glia_import_png(&o, out);
 }
 
 static glia_status import_text(const struct glia_args *a, struct glia_import_out *out)
@@ -336,9 +368,10 @@ static glia_status import_cifar(const struct glia_args *a, bool hundred,
 }
 
 static glia_status import(struct glia_args *a, unsigned format, struct glia_import_out *out,
-                          int64_t *dropped)
+                          struct glia_import_csv_result *table)
 {
-  if (format == CSV) return import_csv(a, out, dropped);
+  if (format == CSV) return import_csv(a, out, table);
+  if (format == PNG) return import_png(a, out);
   if (format == TEXT) return import_text(a, out);
   if (format == PROMETHEUS) return import_prometheus(a, out);
   if (format == GRAPH) return import_graph(a, out);
@@ -351,7 +384,8 @@ static glia_status import(struct glia_args *a, unsigned format, struct glia_impo
 static glia_status run(struct glia_args *a)
 {
   struct glia_progress progress;
-  int64_t dropped = 0;
+  struct glia_import_csv_result table = {0};
+  struct glia_import_out out;
   unsigned format = 0;
 
   for (unsigned i = 0; formats[i] != NULL; i++)
@@ -361,29 +395,26 @@ static glia_status run(struct glia_args *a)
       format != 0, GLIA_E_USAGE, "unknown format '%.40s': %s%s%s", a->word[0],
       near != NULL
           ? "did you mean "
-          : "idx, npy, csv, telemetry, graph, cifar10, cifar100, text and prometheus are read",
+          : "idx, npy, csv, telemetry, graph, cifar10, cifar100, text, prometheus and png are read",
       near != NULL ? near : "", near != NULL ? "?" : "");
   GLIA_TRY(check_options(a, format, a->word[0]));
-  struct glia_import_out out = {.path = glia_args_text(a, "output", NULL),
-                                .force = glia_args_has(a, "force"),
-                                .progress = &progress};
-  glia_progress_begin(&progress, "import", "MB", 0.0);
-  GLIA_TRY(data_remove_when_interrupted(out.path));
-  const glia_status st = import(a, format, &out, &dropped);
-  glia_progress_end(&progress);
-  data_interrupts_as_before();
-  if (st == GLIA_E_EXISTS) return GLIA_FAIL(st, "%s exists already: --force replaces it", out.path);
-  GLIA_TRY(st);
-  if (dropped > 0)
+  GLIA_TRY(data_begin(a, "import", &out, &progress));
+  GLIA_TRY(data_end(&out, import(a, format, &out, &table)));
+  if (table.dropped > 0)
     glia_log(GLIA_LOG_WARN, "io", "rows-dropped", "rows=%lld why=\"missing cells\"",
-             (long long)dropped);
-  return data_describe(a, out.path, dropped);
+             (long long)table.dropped);
+  if (table.filled > 0)
+    glia_log(GLIA_LOG_WARN, "io", "cells-filled",
+             "cells=%lld why=\"missing cells\" with=\"means of the training rows; categories with "
+             "none\"",
+             (long long)table.filled);
+  return data_describe(a, out.path, &table);
 }
 
 const struct glia_command glia_command_data_import_ = {
     .name = "data import",
     .summary = "turn files of other programs into a dataset or a telemetry file",
-    .usage = "idx|npy|csv|telemetry|graph|cifar10|cifar100|text|prometheus [FILE ...] -o F.h5",
+    .usage = "idx|npy|csv|telemetry|graph|cifar10|cifar100|text|prometheus|png [FILE ...] -o F.h5",
     .options = options,
     .details =
         "idx: the files of MNIST and its kin. npy: NumPy arrays, rows first. csv: commas, "
@@ -399,7 +430,8 @@ const struct glia_command glia_command_data_import_ = {
         "rows of bytes, numbered, each with the row one byte on as its labels. prometheus: what a "
         "server has of the series that --match selects, one node per instance, counters as rates, "
         "cores "
-        "folded.\n\n"
+        "folded. png: a folder of pictures of one size, FOLDER/CLASS/NAME.png or "
+        "FOLDER/train/CLASS/NAME.png.\n\n"
         "Inputs may be packed with gzip or xz. An import that fails leaves no file, and an "
         "existing file is kept unless "
         "--force is given. What was made is described as by glia data info.",
@@ -407,6 +439,9 @@ const struct glia_command glia_command_data_import_ = {
         "glia data import idx --train train-images.gz train-labels.gz --test t10k-images.gz "
         "t10k-labels.gz -o mnist.h5\n"
         "glia data import csv wine.csv --label quality --test-share 0.2 -o wine.h5\n"
+        "glia data import csv adult.csv --label income --category job --category country --missing "
+        "mean -o adult.h5\n"
+        "glia data import png pictures/ --test-share 0.1 -o pictures.h5\n"
         "glia data import csv concrete.txt --target 9 -o concrete.h5\n"
         "glia data import text book.txt --window 64 --test-share 0.1 -o book.h5\n"
         "glia data import graph --edges edges.csv --features features.csv --labels "

@@ -28,7 +28,7 @@ struct summary {
   int64_t bin[BINS]; /* values in equal parts of [min, max] */
 };
 
-static double element(const char *data, glia_dtype dtype, int64_t i)
+double data_element(const char *data, glia_dtype dtype, int64_t i)
 {
   float f32;
   double f64;
@@ -58,7 +58,7 @@ static void add_values(struct summary *s, const struct glia_field *f, const char
   const bool classes = f->row.rank == 0 && !glia_dtype_is_float(f->row.dtype);
 
   for (int64_t i = 0; i < n; i++) {
-    const double stored = element(data, f->row.dtype, i);
+    const double stored = data_element(data, f->row.dtype, i);
     const double v = stored * f->scale + f->offset;
     const double before = v - s->mean;
     *seen += 1.0;
@@ -80,7 +80,7 @@ static void count_bins(struct summary *s, const struct glia_field *f, const char
   const double width = (s->max - s->min) / BINS;
 
   for (int64_t i = 0; i < n; i++) {
-    const double v = element(data, f->row.dtype, i) * f->scale + f->offset;
+    const double v = data_element(data, f->row.dtype, i) * f->scale + f->offset;
     const int b = width > 0.0 ? (int)((v - s->min) / width) : 0;
     s->bin[b < BINS ? b : BINS - 1]++;
   }
@@ -120,7 +120,7 @@ out:
 }
 
 /* Name of class `k` in text of one name per line; "" when there is none. */
-static const char *class_name(const char *names, int k, char *out, size_t size)
+const char *data_class_name(const char *names, int k, char *out, size_t size)
 {
   const char *p = names;
 
@@ -138,7 +138,7 @@ static void print_classes(const struct glia_args *a, const struct summary *s, co
 
   glia_cli_print(a, "      %d classes:", s->n_classes);
   for (int k = 0; k < s->n_classes && k < CLASSES_SHOWN; k++) {
-    class_name(names, k, name, sizeof name);
+    data_class_name(names, k, name, sizeof name);
     glia_cli_print(a, " %d%s%s%s x %" PRId64, k, name[0] != '\0' ? " (" : "", name,
                    name[0] != '\0' ? ")" : "", s->count[k]);
   }
@@ -171,7 +171,7 @@ static json_t *json_field(const struct glia_field *f, const struct summary *s, c
     json_array_append_new(bins, json_integer((json_int_t)s->bin[b]));
   for (int k = 0; k < s->n_classes; k++)
     json_array_append_new(classes, json_pack("{s:i, s:s, s:I}", "class", k, "name",
-                                             class_name(names, k, name, sizeof name), "n",
+                                             data_class_name(names, k, name, sizeof name), "n",
                                              (json_int_t)s->count[k]));
   return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", f->name,
                    "dtype", glia_dtype_name(f->row.dtype), "row_shape", shape, "scale",
@@ -411,7 +411,8 @@ static glia_status describe(struct glia_args *a, const char *path, json_t *out)
   return GLIA_OK; /* another kind: what is known is said */
 }
 
-glia_status data_describe(struct glia_args *args, const char *path, int64_t dropped)
+glia_status data_describe(struct glia_args *args, const char *path,
+                          const struct glia_import_csv_result *table)
 {
   json_t *out = json_object();
 
@@ -421,20 +422,38 @@ glia_status data_describe(struct glia_args *args, const char *path, int64_t drop
     json_decref(out);
     return st;
   }
-  if (dropped >= 0) json_object_set_new(out, "rows_dropped", json_integer(dropped));
+  if (table != NULL) {
+    json_object_set_new(out, "rows_dropped", json_integer(table->dropped));
+    json_object_set_new(out, "cells_filled", json_integer(table->filled));
+  }
   return glia_cli_json(args, out);
 }
 
-static glia_status run(struct glia_args *a) { return data_describe(a, a->word[0], -1); }
+static glia_status run(struct glia_args *a)
+{
+  const char *sheet = glia_args_text(a, "sheet", NULL);
+
+  if (sheet != NULL) GLIA_TRY(data_sheet(a->word[0], sheet));
+  return data_describe(a, a->word[0], NULL);
+}
+
+static const struct glia_option options[] = {
+    {.name = "sheet",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.png",
+     .help = "also the first pictures of a dataset, a row per class"},
+    {0}};
 
 const struct glia_command glia_command_data_info_ = {
     .name = "data info",
     .summary = "say what a dataset, checkpoint or telemetry file holds",
     .usage = "F.h5",
+    .options = options,
     .details = "Every value of a dataset is read, so that ranges, means and class counts are those "
                "of the whole file, and a "
                "damaged file or a value that is not finite is found.",
-    .example = "glia data info fashion.h5\nglia data info run/step-0000000400.h5 --json",
+    .example = "glia data info fashion.h5 --sheet fashion.png\nglia data info "
+               "run/step-0000000400.h5 --json",
     .run = run,
     .min_words = 1,
     .max_words = 1,

@@ -1,38 +1,10 @@
-/* glia data synth: small made-up datasets; and what interrupted writers leave. */
+/* glia data synth: small made-up datasets. */
 #include "data.h"
 #include "glia_synth.h"
 #include "glia_text.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-static char half_file[4096];
-static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP};
-
-static void on_interrupt(int number)
-{
-  unlink(half_file);
-  signal(number, SIG_DFL);
-  raise(number);
-}
-
-glia_status data_remove_when_interrupted(const char *path)
-{
-  const int n = snprintf(half_file, sizeof half_file, "%s.tmp", path);
-
-  GLIA_CHECK(n > 0 && (size_t)n < sizeof half_file, GLIA_E_ARGUMENT, "a name of %d bytes", n);
-  for (size_t i = 0; i < GLIA_COUNT(interrupts); i++)
-    if (signal(interrupts[i], on_interrupt) == SIG_IGN)
-      signal(interrupts[i], SIG_IGN); /* nohup stays */
-  return GLIA_OK;
-}
-
-void data_interrupts_as_before(void)
-{
-  for (size_t i = 0; i < GLIA_COUNT(interrupts); i++) signal(interrupts[i], SIG_DFL);
-}
 
 static const struct glia_option options[] = {
     {.name = "output",
@@ -91,19 +63,16 @@ static glia_status find_kind(const char *name, const struct glia_synth **out)
 static glia_status run(struct glia_args *a)
 {
   const struct glia_synth *kind = NULL;
-  const char *path = glia_args_text(a, "output", NULL);
+  struct glia_import_out out;
   const int64_t n = glia_args_int(a, "n", 1000);
 
   GLIA_TRY(find_kind(a->word[0], &kind));
-  GLIA_CHECK(path != NULL, GLIA_E_USAGE, "-o F.h5 is missing: where shall the data go?");
-  GLIA_TRY(data_remove_when_interrupted(path));
-  const glia_status st = glia_synth_write(
-      kind, n, glia_args_int(a, "test-n", n / 5), (uint64_t)glia_args_int(a, "seed", 0),
-      glia_args_real(a, "noise", 0.1), path, glia_args_has(a, "force"));
-  data_interrupts_as_before();
-  if (st == GLIA_E_EXISTS) return GLIA_FAIL(st, "%s exists already: --force replaces it", path);
-  GLIA_TRY(st);
-  return data_describe(a, path, -1);
+  GLIA_TRY(data_begin(a, "synth", &out, NULL));
+  const glia_status st = glia_synth_write(kind, n, glia_args_int(a, "test-n", n / 5),
+                                          (uint64_t)glia_args_int(a, "seed", 0),
+                                          glia_args_real(a, "noise", 0.1), out.path, out.force);
+  GLIA_TRY(data_end(&out, st));
+  return data_describe(a, out.path, NULL);
 }
 
 const struct glia_command glia_command_data_synth_ = {

@@ -27,6 +27,7 @@ void fuzz_npy(const uint8_t *data, size_t size)
 void fuzz_csv(const uint8_t *data, size_t size)
 {
   static const char *const target[] = {"2"};
+  static const char *const category[] = {"3"};
   const struct glia_import_out out = where();
 
   if (size == 0) return;
@@ -36,6 +37,10 @@ void fuzz_csv(const uint8_t *data, size_t size)
                               .target = target,
                               .test_fraction = (data[0] & 4) != 0 ? 0.5 : 0.0,
                               .header = data[0] >> 3 & 1,
-                              .drop_missing = (data[0] & 16) != 0};
+                              .n_categories = (data[0] & 64) != 0,
+                              .category = category,
+                              .missing = (data[0] & 32) != 0   ? GLIA_MISSING_MEAN
+                                         : (data[0] & 16) != 0 ? GLIA_MISSING_DROP
+                                                               : GLIA_MISSING_REFUSE};
   (void)!glia_import_csv(&o, &out, NULL);
 }
