@@ -1,29 +1,13 @@
 /* glia plot: curves of runs from their records, several runs in one picture. */
 #include "cli.h"
 #include "glia_figure.h"
-#include "glia_run_record.h"
+#include "run_picture.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { RUNS_MAX = 64, COLOURS = 7 };
-
-static const double *column(const struct glia_run *r, const char *name)
-{
-  for (int i = 0; i < r->n_columns; i++)
-    if (strcmp(r->column[i], name) == 0) return r->value[i];
-  return NULL;
-}
-
-/* A number among a run's facts; NaN: not there. */
-static double fact(const struct glia_run *r, const char *name)
-{
-  for (int i = 0; i < r->n_facts; i++)
-    if (strcmp(r->fact[i].name, name) == 0 && r->fact[i].kind == GLIA_ATTRIBUTE_REAL)
-      return r->fact[i].r;
-  return (double)NAN;
-}
 
 /* A run's name: its folder. */
 static const char *name_of(const char *path)
@@ -36,79 +20,6 @@ static const char *name_of(const char *path)
   while (n > 1 && path[n - 1] == '/') n--;
   snprintf(name, sizeof name, "%.*s", n < sizeof name ? (int)n : (int)sizeof name - 1, path);
   return name;
-}
-
-/* x of the curves: steps, or seconds since the first start. [n + 1] */
-static double *abscissa(const struct glia_run *r, bool time)
-{
-  double *x = malloc(((size_t)r->n + 1) * sizeof *x);
-  const double *t = column(r, "time_s");
-
-  if (x == NULL) return NULL;
-  for (int64_t i = 0; i < r->n; i++)
-    x[i] = !time                            ? (double)r->step[i]
-           : t != NULL && r->n_sessions > 0 ? t[i] - r->session[0].start_s
-                                            : (double)NAN;
-  return x;
-}
-
-/* Mean over a window that ends at each row. */
-static double *smooth(int64_t n, const double *y, int64_t window)
-{
-  double *out = malloc(((size_t)n + 1) * sizeof *out);
-
-  for (int64_t i = 0; out != NULL && i < n; i++) {
-    const int64_t from = i + 1 > window ? i + 1 - window : 0;
-    double sum = 0.0;
-    for (int64_t k = from; k <= i; k++) sum += y[k];
-    out[i] = sum / (double)(i + 1 - from);
-  }
-  return out;
-}
-
-static glia_status draw_run(struct glia_panel *p, const struct glia_run *r, const char *name,
-                            const char *what, bool time, int64_t window, int colour)
-{
-  const double *y = column(r, what);
-
-  GLIA_CHECK(y != NULL, GLIA_E_MISSING, "%s has no column %s", name, what);
-  double *x = abscissa(r, time);
-  double *mean = smooth(r->n, y, window);
-  if (x != NULL && mean != NULL) {
-    if (window > 1)
-      glia_panel_line(p, r->n, x, y,
-                      &(struct glia_style){.colour = colour, .opacity = 0.25, .width_pt = 0.6});
-    glia_panel_line(p, r->n, x, mean, &(struct glia_style){.label = name, .colour = colour});
-  }
-  const bool enough = x != NULL && mean != NULL;
-  free(x);
-  free(mean);
-  GLIA_CHECK(enough, GLIA_E_MEMORY, "a curve of %lld rows", (long long)r->n);
-  return GLIA_OK;
-}
-
-/* Where a step's time went, of the rank that it went to worst. */
-static void draw_times(struct glia_panel *p, const struct glia_run *r, const char *name)
-{
-  const float *part[3] = {r->compute, r->wait, r->input};
-  static const char *const word[3] = {"compute", "exposed wait", "input"};
-  double *x = malloc(((size_t)r->n_times + 1) * sizeof *x);
-  double *y = malloc(((size_t)r->n_times + 1) * sizeof *y);
-
-  for (int i = 0; i < 3 && x != NULL && y != NULL; i++) {
-    char label[200];
-    for (int64_t t = 0; t < r->n_times; t++) {
-      double worst = (double)NAN;
-      for (int64_t k = 0; k < r->ranks; k++) worst = fmax(worst, (double)part[i][t * r->ranks + k]);
-      x[t] = (double)r->time_step[t];
-      y[t] = 1e3 * worst;
-    }
-    snprintf(label, sizeof label, "%s%s%s", name != NULL ? name : "", name != NULL ? ": " : "",
-             word[i]);
-    glia_panel_line(p, r->n_times, x, y, &(struct glia_style){.label = label});
-  }
-  free(x);
-  free(y);
 }
 
 static glia_status draw(struct glia_args *a, struct glia_run *const *run, struct glia_figure **out)
@@ -136,16 +47,13 @@ static glia_status draw(struct glia_args *a, struct glia_run *const *run, struct
   if (time) glia_panel_time_elapsed(p);
   if (glia_args_has(a, "log")) glia_panel_log_y(p);
   for (int i = 0; i < a->n_words; i++)
-    GLIA_TRY(draw_run(p, run[i], name_of(a->word[i]), what, time, window, i % COLOURS + 1));
-  for (int i = 0; a->n_words == 1 && !time && i < run[0]->n_sessions; i++)
-    if (run[0]->session[i].first_step > 0)
-      glia_panel_vline(p, (double)run[0]->session[i].first_step, i < 4 ? "resumed" : NULL);
-  if (a->n_words == 1 && !time && isfinite(fact(run[0], "theory_stop_step")))
-    glia_panel_vline(p, fact(run[0], "theory_stop_step"), "theory");
+    GLIA_TRY(
+        run_picture_curve(p, run[i], name_of(a->word[i]), what, time, window, i % COLOURS + 1));
+  if (a->n_words == 1 && !time) run_picture_marks(p, run[0]);
   if (times) {
     struct glia_panel *q = glia_figure_panel(*out, 1, 0);
     for (int i = 0; i < a->n_words; i++)
-      draw_times(q, run[i], a->n_words > 1 ? name_of(a->word[i]) : NULL);
+      run_picture_times(q, run[i], a->n_words > 1 ? name_of(a->word[i]) : NULL);
     glia_panel_xlabel(q, "step");
     glia_panel_ylabel(q, "of a step, worst rank (ms)");
   }
@@ -154,7 +62,7 @@ static glia_status draw(struct glia_args *a, struct glia_run *const *run, struct
 
 static json_t *run_json(const char *path, const struct glia_run *r)
 {
-  const double *loss = column(r, "loss");
+  const double *loss = run_picture_column(r, "loss");
   const struct glia_run_session *last = r->n_sessions > 0 ? &r->session[r->n_sessions - 1] : NULL;
 
   return json_pack(

@@ -1,4 +1,4 @@
-/* The record of a run while it trains: DIR/run.h5rec, and by wish a CSV file and TensorBoard's events. */
+/* The record of a run while it trains: DIR/run.h5rec. */
 #ifndef RECORDER_H
 #define RECORDER_H
 

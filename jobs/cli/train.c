@@ -1,5 +1,6 @@
 /* glia train: the whole run, on one rank or many. */
 #include "attempts.h"
+#include "curves.h"
 #include "glia_agree.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
@@ -23,6 +24,7 @@ struct run {
   struct recorder recorder;
   struct watch *watch;       /* NULL: nothing is observed */
   struct theory_stop theory; /* step -1: none */
+  struct curves curves;      /* rank 0 */
   struct glia_progress progress;
   int64_t first_step;
   struct glia_train_result result;
@@ -48,6 +50,7 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
   GLIA_TRY(watch_look(r->watch, info));
   stopper_look(&r->stopper, &r->keeper, info->wall_s + watch_took_s(r->watch));
   GLIA_TRY(recorder_step(&r->recorder, info));
+  curves_step(&r->curves, info);
   /* the last state is written when the loop has ended */
   if (every > 0 && info->step % every == 0 && info->step < info->total_steps)
     *action = GLIA_CHECKPOINT;
@@ -325,6 +328,16 @@ static void close_record(struct run *r, glia_status st)
   recorder_close(&r->recorder, r->result.steps, reason, (int)GLIA_COUNT(fact), fact);
 }
 
+static glia_status open_curves(struct run *r)
+{
+  glia_status st = GLIA_OK;
+
+  if (glia_comm_rank(r->s.comm) == 0)
+    st = curves_open(&r->curves, glia_args_text(r->args, "csv", NULL),
+                     glia_args_text(r->args, "tensorboard", NULL), r->first_step);
+  return glia_agree(r->s.comm, st);
+}
+
 static glia_status run_all(struct run *r)
 {
   struct glia_args *a = r->args;
@@ -343,6 +356,7 @@ static glia_status run_all(struct run *r)
   const double *value;
   const int n_more = watch_values(r->watch, &name, &value);
   GLIA_TRY(recorder_open(&r->recorder, &r->s, r->first_step, n_more, name, value));
+  GLIA_TRY(open_curves(r));
   GLIA_TRY(train(r));
   if (r->result.reason == GLIA_REASON_SIGNAL) a->exit_code = GLIA_EXIT_REQUEUE;
   return report(r);
@@ -355,6 +369,7 @@ static glia_status run(struct glia_args *args)
 
   if (st != GLIA_OK && args->rank == 0) attempts_note(st);
   close_record(&r, st);
+  curves_close(&r.curves, r.result.steps, r.tested ? &r.test : NULL);
   json_decref(r.workers);
   stopper_end(&r.stopper);
   watch_close(&r.watch);
@@ -375,6 +390,15 @@ static const struct glia_option options[] = {
      .hi = 1e9,
      .help = "end in time before TIME has passed since the start (90, 5m, 2h, 1-00:00:00): write a "
              "checkpoint, exit with 75; a SLURM job's own limit counts too"},
+    {.name = "csv",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.csv",
+     .help =
+         "also a line per step: loss, rate, gradient norm, times; a resumed run goes on with it"},
+    {.name = "tensorboard",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FOLDER",
+     .help = "also events for TensorBoard"},
     {.name = "plan",
      .kind = GLIA_OPTION_FLAG,
      .help = "show layers, memory and schedule, and stop before the first step"},
