@@ -122,6 +122,14 @@ static glia_status wait_for(void *self, const struct glia_bucket *b)
   return GLIA_OK;
 }
 
+static bool test(void *self, const struct glia_bucket *b)
+{
+  const struct exchange *x = self;
+
+  return x->status != GLIA_OK || b->index < 0 || b->index >= x->n_slots ||
+         !x->flight[b->index].active;
+}
+
 glia_status glia_exchange_init_(struct exchange *x, const struct exchange_scheme *scheme,
                                 struct glia_comm *comm, int rank, int threads, int max_buckets)
 {
@@ -138,7 +146,8 @@ glia_status glia_exchange_init_(struct exchange *x, const struct exchange_scheme
                                    .size = glia_comm_size(comm),
                                    .start = start,
                                    .poll = poll,
-                                   .wait = wait_for};
+                                   .wait = wait_for,
+                                   .test = test};
   GLIA_CHECK(x->flight != NULL, GLIA_E_MEMORY, "no memory for %d buckets", max_buckets);
   return GLIA_OK;
 }

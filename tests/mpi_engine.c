@@ -75,17 +75,18 @@ static glia_status fill(void *self, int64_t index, int worker, void *const *data
   return GLIA_OK;
 }
 
-/* comm NULL: the loopback. */
-static void run_create(struct run *r, struct glia_comm *comm, int threads)
+/* comm NULL: the loopback. Each sum has a bucket of its own. */
+static void run_create(struct run *r, struct glia_comm *comm, int threads, glia_progress progress)
 {
   *r = (struct run){.graph = model(), .fail_step = -1};
-  CU_ASSERT_EQUAL_FATAL(glia_program_compile(r->graph, glia_kernels_default(), &r->program),
-                        GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(
+      glia_program_compile_buckets(r->graph, glia_kernels_default(), 64, &r->program), GLIA_OK);
   if (comm != NULL)
     CU_ASSERT_EQUAL_FATAL(
         glia_exchange_mpi_create(comm, GLIA_EXCHANGE_NODE, threads, 8, &r->exchange), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_engine_create(r->program, threads, r->exchange, MAX_V, &r->engine),
                         GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_engine_progress(r->engine, progress), GLIA_OK);
   numbers(5, N_IN * N_HIDDEN, glia_engine_state(r->engine, 0));
   numbers(6, N_HIDDEN * N_OUT, glia_engine_state(r->engine, 1));
 }
@@ -132,11 +133,11 @@ static void any_ranks_and_threads_train_the_same_bits(void)
     struct glia_comm *c = NULL;
     CU_ASSERT_EQUAL_FATAL(glia_comm_split(world, glia_comm_rank(world) < ranks ? 0 : -1, 0, &c),
                           GLIA_OK);
-    for (int threads = 1; c != NULL && threads <= 2; threads++) {
+    for (int way = 0; c != NULL && way < 2 * 3; way++) { /* threads, progress */
       struct run alone;
       struct run shared;
-      run_create(&alone, NULL, 1);
-      run_create(&shared, c, threads);
+      run_create(&alone, NULL, 1, GLIA_PROGRESS_BLOCKING);
+      run_create(&shared, c, 1 + way % 2, (glia_progress)(way / 2));
       for (int i = 0; i < N_STEPS; i++) {
         CU_ASSERT_EQUAL(run_step(&alone), GLIA_OK);
         CU_ASSERT_EQUAL(run_step(&shared), GLIA_OK);
@@ -161,11 +162,11 @@ static void a_failed_fill_reaches_all_and_moves_nothing(void)
 
   CU_ASSERT_EQUAL_FATAL(glia_comm_world(&c), GLIA_OK);
   for (int owner = 0; owner < glia_comm_size(c); owner++)
-    for (int threads = 1; threads <= 2; threads++) {
+    for (int way = 0; way < 2 * 3; way++) {
       struct run before; /* five steps and no more */
       struct run r;
-      run_create(&before, NULL, 1);
-      run_create(&r, c, threads);
+      run_create(&before, NULL, 1, GLIA_PROGRESS_BLOCKING);
+      run_create(&r, c, 1 + way % 2, (glia_progress)(way / 2));
       r.fail_step = 5; /* a step of MAX_V micro-batches */
       r.fail_index = glia_tree_range(MAX_V, glia_comm_size(c), owner);
       for (int i = 0; i < 5; i++) {
@@ -189,5 +190,77 @@ static void a_failed_fill_reaches_all_and_moves_nothing(void)
   glia_comm_destroy(&c);
 }
 
-TAP_MPI_MAIN("engine", TAP(any_ranks_and_threads_train_the_same_bits),
+/* The loopback, with a note of what was done when; a sum is said to be there once it was waited for. */
+struct witness {
+  struct run r;
+  struct glia_exchange face;
+  double computed_s; /* by the worker, when the micro-batch began */
+  int starts, early, waited;
+  float b[N_HIDDEN * N_OUT]; /* the second state before the step */
+  bool b_moved;              /* when the last bucket was waited for */
+};
+
+static struct witness *witness;
+
+static glia_status note_start(void *self, const struct glia_bucket *b, int64_t v, int n,
+                              const struct glia_part *parts, void *total)
+{
+  witness->starts++;
+  witness->early += glia_engine_worker(witness->r.engine, 0).compute_s == witness->computed_s;
+  CU_ASSERT_EQUAL(b->index, witness->starts - 1);
+  return glia_exchange_loopback()->start(self, b, v, n, parts, total);
+}
+
+static glia_status note_wait(void *self, const struct glia_bucket *b)
+{
+  (void)self;
+  witness->waited = b->index + 1;
+  if (b->index == 3)
+    witness->b_moved =
+        memcmp(witness->b, glia_engine_state(witness->r.engine, 1), sizeof witness->b) != 0;
+  return GLIA_OK;
+}
+
+static bool note_test(void *self, const struct glia_bucket *b)
+{
+  (void)self;
+  return b->index < witness->waited;
+}
+
+static glia_status fill_and_note(void *self, int64_t index, int worker, void *const *data)
+{
+  witness->computed_s = glia_engine_worker(witness->r.engine, worker).compute_s;
+  return fill(self, index, worker, data);
+}
+
+/* Sums of the failure flag, the loss, db and da, in this order. Polling, all but da start while the micro-batch that
+ * makes them still runs; and b is updated before da is waited for, in both ways. */
+static void sums_start_when_they_are_final_and_updates_wait_for_their_own(void)
+{
+  for (int polling = 0; polling < 2; polling++) {
+    struct witness w = {.face = *glia_exchange_loopback()};
+    witness = &w;
+    run_create(&w.r, NULL, 1, GLIA_PROGRESS_BLOCKING);
+    glia_engine_destroy(&w.r.engine);
+    w.face.start = note_start;
+    w.face.wait = note_wait;
+    w.face.test = note_test;
+    CU_ASSERT_EQUAL_FATAL(glia_engine_create(w.r.program, 1, &w.face, MAX_V, &w.r.engine), GLIA_OK);
+    numbers(5, N_IN * N_HIDDEN, glia_engine_state(w.r.engine, 0));
+    numbers(6, N_HIDDEN * N_OUT, glia_engine_state(w.r.engine, 1));
+    memcpy(w.b, glia_engine_state(w.r.engine, 1), sizeof w.b);
+    CU_ASSERT_EQUAL_FATAL(glia_engine_progress(w.r.engine, (glia_progress)polling), GLIA_OK);
+    const struct glia_feed feed = {.self = &w.r, .fill = fill_and_note};
+    CU_ASSERT_EQUAL(glia_engine_step(w.r.engine, "train", 5, &feed), GLIA_OK);
+    CU_ASSERT_EQUAL(w.starts, 4);
+    CU_ASSERT_EQUAL(w.waited, 4);
+    CU_ASSERT_EQUAL(w.early >= 3, polling != 0);
+    CU_ASSERT_EQUAL(w.early == 0, polling == 0);
+    CU_ASSERT_TRUE(w.b_moved);
+    run_destroy(&w.r);
+  }
+}
+
+TAP_MPI_MAIN("engine", TAP(sums_start_when_they_are_final_and_updates_wait_for_their_own),
+             TAP(any_ranks_and_threads_train_the_same_bits),
              TAP(a_failed_fill_reaches_all_and_moves_nothing))

@@ -16,7 +16,7 @@ int tap_mpi_run(int argc, char **argv, const char *suite, const struct tap_test 
   int level = 0;
   int rank = 0;
 
-  if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS) return 99;
+  if (MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level) != MPI_SUCCESS) return 99;
   MPI_Comm_dup(MPI_COMM_WORLD, &ranks);
   MPI_Comm_rank(ranks, &rank);
   tap_agree = largest;

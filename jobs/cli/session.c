@@ -136,7 +136,8 @@ static glia_status build_model(struct session *s)
   GLIA_TRY(glia_model_build(glia_yaml_root(s->doc), s->train->n_fields, field,
                             s->config.micro_batch, classes, &s->model));
   if (s->extend != NULL) GLIA_TRY(s->extend(s->model));
-  GLIA_TRY(glia_program_compile(glia_model_graph(s->model), glia_kernels_default(), &s->program));
+  GLIA_TRY(glia_program_compile_buckets(glia_model_graph(s->model), glia_kernels_default(),
+                                        (size_t)s->config.bucket_bytes, &s->program));
   glia_graph_hash(glia_model_graph(s->model), s->model_hash);
   return GLIA_OK;
 }
@@ -168,14 +169,14 @@ static glia_status tell_cpus(const struct session *s)
   return GLIA_OK;
 }
 
-enum { SESSION_BUCKETS = 256 };
+enum { SESSION_BUCKETS = 1024 };
 
 static glia_status open_exchange(struct session *s)
 {
   static const char *const entry[] = {"train", "eval"};
   const int64_t v = s->config.batch / s->config.micro_batch;
-  struct glia_exchange_need need[2 * SESSION_BUCKETS];
-  struct glia_bucket bucket[SESSION_BUCKETS];
+  static struct glia_exchange_need need[2 * SESSION_BUCKETS];
+  static struct glia_bucket bucket[SESSION_BUCKETS];
   int n = 0;
 
   s->eval_micro_batches = v > 16 ? v : 16;
@@ -183,11 +184,44 @@ static glia_status open_exchange(struct session *s)
   for (int e = 0; e < 2; e++) {
     const int k = glia_program_buckets(s->program, entry[e], SESSION_BUCKETS, bucket);
     GLIA_CHECK(k <= SESSION_BUCKETS, GLIA_E_UNSUPPORTED,
-               "%d buckets of sums, at most %d are supported", k, SESSION_BUCKETS);
+               "%d buckets of sums, at most %d are supported: make parallel.bucket larger", k,
+               SESSION_BUCKETS);
     for (int b = 0; b < k; b++)
       need[n++] = (struct glia_exchange_need){bucket[b], e == 0 ? v : s->eval_micro_batches};
   }
   return glia_exchange_mpi_open(s->comm, s->config.threads, n, need, &s->exchange);
+}
+
+static const char *const progress_names[] = {"blocking", "polling", "thread"};
+
+/* How sums move while micro-batches run: what GLIA_PROGRESS or the configuration says, else by the cores that are left. A thread
+ * without a core of its own takes the time of a worker, and costs more than it hides (ENGINE.md, finding 1). */
+static glia_status set_progress(struct session *s)
+{
+  const char *wish = getenv("GLIA_PROGRESS"),
+             *why = wish != NULL ? "GLIA_PROGRESS" : "configuration";
+  const int ranks = glia_comm_local_size(s->comm);
+  int progress = s->config.progress, cores = 0;
+  struct glia_cpus cpus;
+
+  if (glia_comm_size(s->comm) == 1) return GLIA_OK;
+  for (int i = 0; wish != NULL && i < (int)GLIA_COUNT(progress_names); i++)
+    if (strcmp(wish, progress_names[i]) == 0) progress = i;
+  if (glia_cpus_look(NULL, &cpus) == GLIA_OK)
+    cores = cpus.cores < cpus.node_cores ? cpus.cores : cpus.node_cores / ranks;
+  else
+    glia_trace_clear();
+  if (progress == GLIA_TRAIN_PROGRESS_AUTO) {
+    progress =
+        cores > s->config.threads && cores >= 4 ? GLIA_PROGRESS_THREAD : GLIA_PROGRESS_POLLING;
+    why = progress == GLIA_PROGRESS_THREAD ? "a core is left" : "no core is left";
+  }
+  if (glia_comm_rank(s->comm) == 0)
+    glia_log(GLIA_LOG_INFO, "train", "progress",
+             "mode=%s why=\"%s\" cores_per_rank=%d threads=%d bucket_bytes=%lld",
+             progress_names[progress], why, cores, s->config.threads,
+             (long long)s->config.bucket_bytes);
+  return glia_engine_progress(s->engine, (glia_progress)progress);
 }
 
 static glia_status build_engine(struct session *s)
@@ -196,6 +230,7 @@ static glia_status build_engine(struct session *s)
 
   GLIA_TRY(glia_engine_create(s->program, s->config.threads, s->exchange, s->eval_micro_batches,
                               &s->engine));
+  GLIA_TRY(set_progress(s));
   s->n_arrays = glia_graph_states(glia_model_graph(s->model), &state);
   s->array = calloc((size_t)s->n_arrays + 1, sizeof *s->array);
   GLIA_CHECK(s->array != NULL, GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);

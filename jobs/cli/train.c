@@ -32,7 +32,8 @@ struct run {
   bool tested;
   /* of the training alone, before the evaluation */
   struct glia_engine_stat engine;
-  json_t *workers; /* on rank 0 all of them */
+  double communication_s, hidden_s; /* with sums under way; of it, while workers computed */
+  json_t *workers;                  /* on rank 0 all of them */
   double input_wait_s;
 };
 
@@ -167,6 +168,18 @@ static json_t *theory_json(const struct run *r)
                    (json_int_t)t->hi);
 }
 
+/* Times of the exchange, as a mean over ranks. */
+static glia_status average_exchange(struct run *r)
+{
+  const int size = glia_comm_size(r->s.comm);
+  double s[2] = {r->engine.exchange_s / size, r->engine.exposed_s / size};
+
+  GLIA_TRY(glia_comm_reduce_f64(r->s.comm, GLIA_COMM_SUM, s, 2));
+  r->communication_s = s[0];
+  r->hidden_s = s[0] > s[1] ? s[0] - s[1] : 0.0;
+  return GLIA_OK;
+}
+
 static glia_status train(struct run *r)
 {
   const struct glia_observer observer = {r, after_step, checkpoint, stop_requested};
@@ -193,6 +206,7 @@ static glia_status train(struct run *r)
   if (at_its_end) r->result.reason = GLIA_REASON_STOPPED;
   GLIA_TRY(keeper_finish(&r->keeper, r->result.steps));
   r->engine = glia_engine_stat(r->s.engine);
+  GLIA_TRY(average_exchange(r));
   GLIA_TRY(gather_workers(r));
   /* who asked to stop waits, and not for long: the state is safe, the test can be made up by glia eval */
   r->tested = r->s.test != NULL && r->result.reason != GLIA_REASON_SIGNAL;
@@ -243,14 +257,13 @@ static json_t *test_json(const struct run *r)
 static glia_status report(struct run *r)
 {
   const struct glia_train_result *t = &r->result;
-  const struct glia_engine_stat e = r->engine;
   char parameters[65], state[65];
 
   GLIA_TRY(glia_parameters_sha256(r->s.n_arrays, r->s.array, parameters));
   GLIA_TRY(glia_state_sha256(r->s.n_arrays, r->s.array, state));
-  /* what does not run beside computation is not hidden: today all of it waits */
   const bool alone = glia_comm_size(r->s.comm) == 1;
-  const double hidden = alone ? (double)NAN : 0.0;
+  const double hidden =
+      alone || r->communication_s <= 0.0 ? (double)NAN : r->hidden_s / r->communication_s;
   char *path = keeper_path(&r->keeper);
   const glia_reason reason = stopper_reason(&r->stopper, t->reason);
 
@@ -266,7 +279,8 @@ static glia_status report(struct run *r)
   glia_cli_print(r->args, "parameters sha256 %.16s..., %s\n", parameters,
                  path != NULL ? path : "no checkpoint.dir is set: nothing was kept");
   if (!alone)
-    glia_cli_print(r->args, "communication %.0f ms, hidden 0 ms (0 %%)\n", 1e3 * e.exchange_s);
+    glia_cli_print(r->args, "communication %.0f ms, hidden %.0f ms (%.0f %%)\n",
+                   1e3 * r->communication_s, 1e3 * r->hidden_s, isnan(hidden) ? 0.0 : 1e2 * hidden);
 
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
@@ -277,9 +291,9 @@ static glia_status report(struct run *r)
       "checkpoint", path, "checkpoint_cost", checkpoint_json(r), "ranks", glia_comm_size(r->s.comm),
       "threads", r->s.config.threads, "stages", r->s.config.stages, "workers",
       json_incref(r->workers), "wall_s", glia_json_real(t->wall_s), "samples_per_s",
-      glia_json_real(t->samples_per_s), "communication_s", glia_json_real(e.exchange_s),
-      "hidden_fraction", glia_json_real(hidden), "input_wait_s", glia_json_real(r->input_wait_s),
-      "theory", theory_json(r));
+      glia_json_real(t->samples_per_s), "communication_s",
+      glia_json_real(alone ? 0.0 : r->communication_s), "hidden_fraction", glia_json_real(hidden),
+      "input_wait_s", glia_json_real(r->input_wait_s), "theory", theory_json(r));
   free(path);
   return glia_cli_json(r->args, j);
 }

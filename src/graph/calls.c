@@ -238,21 +238,38 @@ static void copies_out(struct compiler *k, struct ref *in)
   }
 }
 
-/* Batch sums of a phase that could not be computed in their slots: at its end. */
-static glia_status copies_to_sums(struct compiler *k, int phase)
+/* Batch sums of a phase that could not be computed in their slots: behind the unit that makes the summand, or (unit -1) at the start of
+ * the phase when it was there before. */
+static glia_status copies_to_sums(struct compiler *k, int phase, int32_t unit)
 {
   struct list *micro = &k->c->list[REGION_MICRO];
 
-  for (int32_t v = 0; v < k->n; v++) {
+  for (int i = 0; i < k->n_sums; i++) {
+    const glia_value v = k->sum[i];
     const struct glia_node *n = k->g->node[v];
-    if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_ || k->phase[v] != phase ||
-        same_place(k->place[k->root[n->in[0]]], k->summand[v]))
+    const glia_value r = k->root[n->in[0]];
+    if (k->phase[v] != phase) continue;
+    const bool here = k->region[r] == REGION_MICRO && k->unit[r] >= 0 && k->phase[r] == phase;
+    if ((here ? glia_unit_find_(k, k->unit[r]) : -1) != unit ||
+        same_place(k->place[r], k->summand[v]))
       continue;
     struct ref *in = glia_arena_take(&k->p->arena, 1, sizeof *in);
     GLIA_CHECK(in != NULL, GLIA_E_MEMORY, "calls");
     micro->unit[micro->n++] = copy_unit(k, in, n->in[0], k->summand[v]);
   }
   return GLIA_OK;
+}
+
+/* From which place in the list of micro-batches on each bucket of a phase is final. behind [units]: the list's length behind each;
+ * start: behind the copies at the start of the phase. */
+static void note_ready(struct compiler *k, int phase, const int *behind, int start)
+{
+  for (int b = phase > 0 ? k->c->buckets_end[phase - 1] : 0; b < k->c->buckets_end[phase]; b++) {
+    struct bucket_plan *bucket = &k->c->bucket[b];
+    bucket->ready = bucket->last < 0            ? start
+                    : bucket->last == INT32_MAX ? k->c->list[REGION_MICRO].n
+                                                : behind[bucket->last];
+  }
 }
 
 /* States that are not written in place: behind the last phase. */
@@ -319,11 +336,23 @@ static glia_status outputs(struct compiler *k)
   return GLIA_OK;
 }
 
-static glia_status end_phase(struct compiler *k, int phase)
+static void end_phase(struct compiler *k, int phase, const int *behind, int start)
 {
-  GLIA_TRY(copies_to_sums(k, phase));
   for (int r = 0; r < REGIONS; r++) k->c->end[r][phase] = k->c->list[r].n;
-  return GLIA_OK;
+  note_ready(k, phase, behind, start);
+}
+
+static glia_status unit_calls(struct compiler *k, int32_t u, glia_value *member, struct unit *unit)
+{
+  const struct glia_node *node = k->g->node[k->u[u].node];
+  int n = 0;
+
+  if (!k->u[u].group && node->op->many != NULL)
+    return (glia_is_loop_(node) ? glia_compile_loop_ : glia_compile_external_)(k, node, unit);
+  if (!k->u[u].group) return single(k, node, unit);
+  for (int32_t v = k->u[u].first; v < k->n && n < k->u[u].members; v++)
+    if (k->unit[v] >= 0 && glia_unit_find_(k, k->unit[v]) == u) member[n++] = v;
+  return group(k, member, n, unit);
 }
 
 glia_status glia_compile_calls_(struct compiler *k)
@@ -332,8 +361,9 @@ glia_status glia_compile_calls_(struct compiler *k)
   const size_t spare =
       (size_t)k->n + (size_t)k->c->entry->n_writes + (size_t)k->c->entry->n_outputs + 1;
   glia_value *member = glia_arena_take(arena, GROUP_MAX + 1, sizeof *member);
+  int *behind = glia_arena_take(arena, (size_t)k->n_units + 1, sizeof *behind);
 
-  GLIA_CHECK(member != NULL, GLIA_E_MEMORY, "calls");
+  GLIA_CHECK(member != NULL && behind != NULL, GLIA_E_MEMORY, "calls");
   for (int r = 0; r < REGIONS; r++) {
     k->c->list[r].unit = glia_arena_take(arena, spare, sizeof(struct unit));
     GLIA_CHECK(k->c->list[r].unit != NULL, GLIA_E_MEMORY, "calls");
@@ -341,26 +371,24 @@ glia_status glia_compile_calls_(struct compiler *k)
   int32_t alive = 0;
   int phase = 0;
   for (int32_t u = 0; u < k->n_units; u++) alive += k->u[u].parent == u;
-  for (int32_t i = 0; i < alive; i++) {
-    const int32_t u = k->order[i];
-    for (; phase < k->u[u].phase; phase++) GLIA_TRY(end_phase(k, phase));
+  GLIA_TRY(copies_to_sums(k, 0, -1));
+  int start = k->c->list[REGION_MICRO].n;
+  for (int32_t i = 0; i <= alive; i++) {
+    const int32_t u = i < alive ? k->order[i] : -1;
+    for (; phase < (u >= 0 ? k->u[u].phase : k->c->phases); phase++) {
+      end_phase(k, phase, behind, start);
+      GLIA_TRY(copies_to_sums(k, phase + 1, -1));
+      start = k->c->list[REGION_MICRO].n;
+    }
+    if (u < 0) break;
     struct list *list = &k->c->list[k->u[u].region];
     struct unit *unit = &list->unit[list->n++];
-    const struct glia_node *node = k->g->node[k->u[u].node];
-    if (!k->u[u].group && node->op->many != NULL) {
-      GLIA_TRY((glia_is_loop_(node) ? glia_compile_loop_ : glia_compile_external_)(k, node, unit));
-      continue;
-    }
-    if (!k->u[u].group) {
-      GLIA_TRY(single(k, node, unit));
-      continue;
-    }
-    int n = 0;
-    for (int32_t v = k->u[u].first; v < k->n && n < k->u[u].members; v++)
-      if (k->unit[v] >= 0 && glia_unit_find_(k, k->unit[v]) == u) member[n++] = v;
-    GLIA_TRY(group(k, member, n, unit));
+    GLIA_TRY(unit_calls(k, u, member, unit));
+    unit->need = k->u[u].need;
+    if (k->u[u].region != REGION_MICRO) continue;
+    GLIA_TRY(copies_to_sums(k, phase, u));
+    behind[k->u[u].position] = list->n;
   }
-  for (; phase < k->c->phases; phase++) GLIA_TRY(end_phase(k, phase));
   GLIA_TRY(copies(k));
   GLIA_TRY(outputs(k));
   for (int r = 0; r < REGIONS; r++)

@@ -6,60 +6,13 @@
  * A step of several phases runs its micro-batches once per phase, with an exchange of sums behind each. What a micro-batch
  * computed in earlier phases is kept: a worker then has memory for each of its micro-batches.
  */
-#include "glia_engine.h"
+#include "engine_priv.h"
 #include "glia_log.h"
 #include "glia_timeline.h"
-#include "program_priv.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct worker {
-  struct glia_engine *e;
-  int index;
-  pthread_t thread;
-  bool started;
-  char *micro; /* of its micro-batches, one after another, where there are several phases */
-  char *scratch;
-  char **buffer; /* [depth] of sums */
-  struct glia_part node[GLIA_TREE_MAX_PARTS];
-  int n_nodes;
-  void **in;        /* [graph inputs] handed to fill */
-  const void **out; /* [outputs] handed to take */
-  glia_status status;
-  char trace[2048];
-  struct glia_worker_stat stat;
-};
-
-struct glia_engine {
-  const struct glia_program *p;
-  const struct glia_exchange *exchange;
-  int threads, depth;
-  int64_t max_v;
-  char *memory; /* everything below is cut from it */
-  size_t memory_bytes;
-  char **constant; /* [entries] */
-  char *input, *state, *shared, *spare;
-  struct worker *worker;
-  struct glia_part *part; /* [threads * GLIA_TREE_MAX_PARTS] */
-  struct glia_engine_stat stat;
-  /* the step that runs */
-  const struct compiled *c;
-  const struct glia_feed *feed;
-  int64_t v;
-  int phase;
-  atomic_bool failed;
-  char *total;
-  /* parking of the other workers */
-  pthread_mutex_t mutex;
-  pthread_cond_t go, done;
-  int64_t generation;
-  int running;
-  bool quit;
-};
 
 static size_t cut(size_t *used, size_t bytes)
 {
@@ -132,14 +85,21 @@ static void bases_of(const struct glia_engine *e, char *micro, char *sums, char 
   bases[BASE_TOTAL] = e->total;
 }
 
-/* Run a phase of a region. */
-static void run_phase(const struct glia_engine *e, region r, int phase, char *const *bases,
+/* Units of a phase of a region. Behind the last phase: states. */
+static int phase_start(const struct glia_engine *e, region r, int phase)
+{
+  return phase > 0 ? e->c->end[r][phase - 1] : 0;
+}
+
+static int phase_end(const struct glia_engine *e, region r, int phase)
+{
+  return phase < e->c->phases ? e->c->end[r][phase] : e->c->list[r].n;
+}
+
+static void run_units(const struct glia_engine *e, region r, int from, int end, char *const *bases,
                       void *scratch)
 {
-  const struct list *all = &e->c->list[r];
-  const int first = phase == 0 ? 0 : e->c->end[r][phase - 1];
-  const int end = phase < e->c->phases ? e->c->end[r][phase] : all->n; /* behind the last: states */
-  const struct list part = {end - first, all->unit + first};
+  const struct list part = {end - from, e->c->list[r].unit + from};
 
   glia_run_list_(&part, bases, scratch);
 }
@@ -155,12 +115,6 @@ static char *free_buffer(const struct worker *w)
   return NULL; /* depth covers every range: see glia_engine_create */
 }
 
-/* Buckets of the phase that runs: from here to buckets_end. */
-static int first_bucket(const struct glia_engine *e)
-{
-  return e->phase == 0 ? 0 : e->c->buckets_end[e->phase - 1];
-}
-
 /* Add the two topmost nodes while they are siblings in the canonical tree. */
 static void join_top(struct worker *w)
 {
@@ -169,7 +123,7 @@ static void join_top(struct worker *w)
   while (w->n_nodes >= 2) {
     const struct glia_part *top = &w->node[w->n_nodes - 2];
     int joined = 2;
-    for (int b = first_bucket(w->e); b < c->buckets_end[w->e->phase]; b++) {
+    for (int b = glia_engine_first_bucket_(w->e); b < c->buckets_end[w->e->phase]; b++) {
       struct glia_part pair[2] = {top[0], top[1]};
       pair[0].data = (char *)top[0].data + c->bucket[b].offset;
       pair[1].data = (char *)top[1].data + c->bucket[b].offset;
@@ -224,12 +178,33 @@ static glia_status take(struct worker *w, int64_t index, char *const *bases)
   return e->feed->take(e->feed->self, index, w->index, w->out);
 }
 
-/* The phase of micro-batch `index`, this worker's `slot`-th. */
-static glia_status run_one(struct worker *w, int64_t index, int64_t slot)
+/* The last micro-batch of a worker, with `own` for its sums: what it has finished with goes on its way. */
+static void run_last(struct worker *w, int64_t index, char *own, char *const *bases)
 {
-  const struct glia_engine *e = w->e;
+  struct glia_engine *e = w->e;
+  const int end = phase_end(e, REGION_MICRO, e->phase);
+  int at = phase_start(e, REGION_MICRO, e->phase);
+
+  for (int b = glia_engine_first_bucket_(e); b < e->c->buckets_end[e->phase]; b++) {
+    for (; at < e->c->bucket[b].ready; at++) {
+      run_units(e, REGION_MICRO, at, at + 1, bases, w->scratch);
+      glia_drive_poll_(e);
+    }
+    glia_drive_ready_(w, b, index, own);
+  }
+  for (; at < end; at++) {
+    run_units(e, REGION_MICRO, at, at + 1, bases, w->scratch);
+    glia_drive_poll_(e);
+  }
+}
+
+/* The phase of micro-batch `index`, this worker's `slot`-th. */
+static glia_status run_one(struct worker *w, int64_t index, int64_t slot, bool last)
+{
+  struct glia_engine *e = w->e;
   const struct compiled *c = e->c;
-  const bool sums = first_bucket(e) < c->buckets_end[e->phase];
+  const int first = glia_engine_first_bucket_(e), end = c->buckets_end[e->phase];
+  const bool sums = first < end, early = last && sums && glia_drive_early_(e);
   char *micro = w->micro + (c->phases > 1 ? (size_t)slot * glia_round_up_(c->micro_bytes) : 0);
   char *own = sums ? free_buffer(w) : w->buffer[0];
   char *bases[BASE_COUNT];
@@ -237,15 +212,19 @@ static glia_status run_one(struct worker *w, int64_t index, int64_t slot)
   bases_of(e, micro, own, bases);
   if (e->phase == 0) GLIA_TRY(fill(w, index, micro));
   const double t0 = glia_time_s();
-  run_phase(e, REGION_MICRO, e->phase, bases, w->scratch);
+  if (early)
+    run_last(w, index, own, bases);
+  else
+    run_units(e, REGION_MICRO, phase_start(e, REGION_MICRO, e->phase),
+              phase_end(e, REGION_MICRO, e->phase), bases, w->scratch);
   const double t1 = glia_time_s();
   w->stat.compute_s += t1 - t0;
   glia_timeline_add(GLIA_EVENT_COMPUTE, "micro-batch", index, t0, t1);
   if (e->phase == c->phases - 1) GLIA_TRY(take(w, index, bases));
-  if (sums) {
-    w->node[w->n_nodes++] = (struct glia_part){index, index + 1, own};
-    join_top(w);
-  }
+  if (!sums || early) return GLIA_OK;
+  w->node[w->n_nodes++] = (struct glia_part){index, index + 1, own};
+  join_top(w);
+  for (int b = first; last && b < end; b++) glia_drive_ready_(w, b, index, NULL);
   return GLIA_OK;
 }
 
@@ -259,7 +238,7 @@ static void run_range(struct worker *w)
 
   w->n_nodes = 0;
   for (int64_t i = lo; i < hi && !atomic_load_explicit(&e->failed, memory_order_relaxed); i++) {
-    const glia_status st = run_one(w, i, i - lo);
+    const glia_status st = run_one(w, i, i - lo, i == hi - 1);
     if (st != GLIA_OK) keep_failure(w, st);
   }
 }
@@ -304,12 +283,13 @@ static void run_workers(struct glia_engine *e)
   }
 }
 
-/* This rank failed: its part of every sum becomes zero, and the flag's lane one. */
+/* This rank failed, so none of its buckets started: its part of every sum becomes zero, and the flag's lane one. */
 static void drain(struct glia_engine *e)
 {
   const int64_t workers = (int64_t)e->exchange->size * e->threads;
   bool flagged = false;
 
+  glia_drive_open_(e);
   for (int t = 0; t < e->threads; t++) {
     struct worker *w = &e->worker[t];
     const int64_t own = (int64_t)e->exchange->rank * e->threads + t;
@@ -324,41 +304,10 @@ static void drain(struct glia_engine *e)
         flagged = true;
       }
     }
+    for (int b = glia_engine_first_bucket_(e); w->n_nodes > 0 && b < e->c->buckets_end[e->phase];
+         b++)
+      glia_drive_ready_(w, b, 0, NULL);
   }
-}
-
-/* Exchange the sums of the phase; with several phases their totals go to memory of their own, to be read by later ones. */
-static glia_status reduce(struct glia_engine *e)
-{
-  const struct compiled *c = e->c;
-  const struct glia_exchange *x = e->exchange;
-  const int first = first_bucket(e), end = c->buckets_end[e->phase];
-  int n = 0;
-  glia_status st = GLIA_OK;
-
-  if (first == end) return GLIA_OK;
-  for (int t = 0; t < e->threads; t++)
-    for (int i = 0; i < e->worker[t].n_nodes; i++) e->part[n++] = e->worker[t].node[i];
-  if (n > 0 && c->phases == 1) e->total = e->part[0].data;
-  const double t0 = glia_time_s();
-  struct glia_part *own = e->part + n; /* the parts of one bucket, behind the list */
-  for (int b = first; b < end; b++) {
-    const struct glia_bucket bucket = {b, c->bucket[b].dtype, c->bucket[b].n};
-    for (int i = 0; i < n; i++)
-      own[i] = (struct glia_part){e->part[i].lo, e->part[i].hi,
-                                  (char *)e->part[i].data + c->bucket[b].offset};
-    GLIA_TRY(x->start(x->self, &bucket, e->v, n, own, e->total + c->bucket[b].offset));
-    own += n;
-  }
-  const double t1 = glia_time_s();
-  for (int b = first; b < end && st == GLIA_OK; b++)
-    st = x->wait(x->self, &(struct glia_bucket){b, c->bucket[b].dtype, c->bucket[b].n});
-  const double t2 = glia_time_s();
-  e->stat.exchange_s += t2 - t0;
-  e->stat.wait_s += t2 - t1;
-  glia_timeline_add(GLIA_EVENT_EXCHANGE, "start", e->phase, t0, t1);
-  glia_timeline_add(GLIA_EVENT_EXCHANGE, "wait", e->phase, t1, t2);
-  return st;
 }
 
 /* The first failure of a worker, with its trace. */
@@ -372,21 +321,34 @@ static glia_status failure(struct glia_engine *e)
   return GLIA_OK;
 }
 
+/* What follows from the totals of a phase, each part as soon as its buckets are there. */
+static glia_status run_epilogue(struct glia_engine *e)
+{
+  const int end = phase_end(e, REGION_EPILOGUE, e->phase);
+  const struct unit *unit = e->c->list[REGION_EPILOGUE].unit;
+  char *bases[BASE_COUNT];
+
+  for (int at = phase_start(e, REGION_EPILOGUE, e->phase), to; at < end; at = to) {
+    for (to = at + 1; to < end && unit[to].need <= unit[at].need;) to++;
+    GLIA_TRY(glia_drive_wait_(e, unit[at].need));
+    const double t0 = glia_time_s();
+    bases_of(e, NULL, NULL, bases);
+    run_units(e, REGION_EPILOGUE, at, to, bases, e->worker[0].scratch);
+    const double t1 = glia_time_s();
+    e->stat.epilogue_s += t1 - t0;
+    glia_timeline_add(GLIA_EVENT_COMPUTE, "epilogue", unit[at].need, t0, t1);
+    if (to < end && glia_drive_early_(e)) glia_drive_poll_(e);
+  }
+  return glia_drive_wait_(e, e->c->buckets_end[e->phase]);
+}
+
 /* One phase of a step: micro-batches, exchange, what follows from totals. */
 static glia_status step_phase(struct glia_engine *e)
 {
-  char *bases[BASE_COUNT];
-
+  glia_drive_open_(e);
   if (e->v > 0 && !atomic_load(&e->failed)) run_workers(e);
   if (atomic_load(&e->failed)) drain(e);
-  GLIA_TRY(reduce(e));
-  const double t0 = glia_time_s();
-  bases_of(e, NULL, NULL, bases);
-  run_phase(e, REGION_EPILOGUE, e->phase, bases, e->worker[0].scratch);
-  const double t1 = glia_time_s();
-  e->stat.epilogue_s += t1 - t0;
-  glia_timeline_add(GLIA_EVENT_COMPUTE, "epilogue", e->phase, t0, t1);
-  return GLIA_OK;
+  return run_epilogue(e);
 }
 
 glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v,
@@ -417,7 +379,8 @@ glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v
   for (e->phase = 0; e->phase < e->c->phases && st == GLIA_OK; e->phase++) st = step_phase(e);
   if (st == GLIA_OK) {
     bases_of(e, NULL, NULL, bases);
-    run_phase(e, REGION_EPILOGUE, e->c->phases, bases, e->worker[0].scratch);
+    run_units(e, REGION_EPILOGUE, phase_start(e, REGION_EPILOGUE, e->c->phases),
+              phase_end(e, REGION_EPILOGUE, e->c->phases), bases, e->worker[0].scratch);
   }
   const glia_status own = failure(e);
   return own != GLIA_OK ? own : st;
@@ -441,9 +404,8 @@ static glia_status allocate(struct glia_engine *e)
       n_outputs = (size_t)e->p->entry[i].entry->n_outputs;
   e->constant = calloc((size_t)e->p->n_entries + 1, sizeof *e->constant);
   e->worker = calloc((size_t)e->threads, sizeof *e->worker);
-  e->part = calloc((size_t)e->threads * GLIA_TREE_MAX_PARTS * 3, sizeof *e->part);
-  GLIA_CHECK(e->constant != NULL && e->worker != NULL && e->part != NULL, GLIA_E_MEMORY,
-             "an engine of %d workers", e->threads);
+  GLIA_CHECK(e->constant != NULL && e->worker != NULL, GLIA_E_MEMORY, "an engine of %d workers",
+             e->threads);
   for (int t = 0; t < e->threads; t++) {
     struct worker *w = &e->worker[t];
     w->e = e;
@@ -484,6 +446,8 @@ glia_status glia_engine_create(const struct glia_program *p, int threads,
   pthread_mutex_init(&e->mutex, NULL);
   pthread_cond_init(&e->go, NULL);
   pthread_cond_init(&e->done, NULL);
+  st = glia_drive_init_(e);
+  GLIA_TRY_TO(fail, st, st);
   GLIA_TRY_TO(fail, st, allocate(e));
   for (int i = 0; i < p->n_entries; i++) {
     e->c = &p->entry[i];
@@ -504,6 +468,7 @@ void glia_engine_destroy(struct glia_engine **engine)
 {
   if (engine == NULL || *engine == NULL) return;
   struct glia_engine *e = *engine;
+  glia_drive_fini_(e);
   pthread_mutex_lock(&e->mutex);
   e->quit = true;
   pthread_cond_broadcast(&e->go);
@@ -518,7 +483,6 @@ void glia_engine_destroy(struct glia_engine **engine)
   pthread_cond_destroy(&e->done);
   pthread_mutex_destroy(&e->mutex);
   free(e->worker);
-  free(e->part);
   free(e->constant);
   free(e->memory);
   free(e);

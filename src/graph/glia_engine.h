@@ -36,9 +36,18 @@ struct glia_worker_stat {
 
 struct glia_engine_stat {
   double epilogue_s;
-  double exchange_s; /* start to end of waits, as seen by this rank */
-  double wait_s;     /* blocked in the exchange */
+  double
+      exchange_s; /* with sums under way: from the first start until the last was seen to be there */
+  double exposed_s; /* of it, what workers spent on it: starting, moving and waiting */
+  double wait_s;    /* of that, waiting */
 };
+
+/* How sums move while micro-batches run. No bit depends on it. */
+typedef enum {
+  GLIA_PROGRESS_BLOCKING, /* not at all: they start when all micro-batches have run */
+  GLIA_PROGRESS_POLLING,  /* a worker starts and moves them between two kernels */
+  GLIA_PROGRESS_THREAD    /* a thread of its own does, which needs a core to itself */
+} glia_progress;
 
 /** Engine for all entry points of a program.
  *  threads            workers of this rank, >= 1
@@ -51,6 +60,12 @@ GLIA_API GLIA_NODISCARD glia_status glia_engine_create(const struct glia_program
                                                        int64_t max_micro_batches,
                                                        struct glia_engine **out);
 GLIA_API void glia_engine_destroy(struct glia_engine **e);
+
+/** How sums move from now on; blocking, until this is called. Between steps only. With polling and thread the exchange is called by
+ *  other threads than the caller's, one at a time: MPI must have been started with MPI_THREAD_SERIALIZED or more.
+ *  Errors: GLIA_E_MEMORY (no thread). */
+GLIA_API GLIA_NODISCARD glia_status glia_engine_progress(struct glia_engine *e,
+                                                         glia_progress progress);
 
 /** Memory of state slot i (order of glia_graph_states). Read and written by the caller between steps only. */
 GLIA_API void *glia_engine_state(struct glia_engine *e, int state);

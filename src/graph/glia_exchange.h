@@ -36,6 +36,8 @@ struct glia_exchange {
   void (*poll)(void *self);
   /** Wait until the bucket's total is there. Errors: GLIA_E_MPI. */
   glia_status (*wait)(void *self, const struct glia_bucket *bucket);
+  /** Whether wait would return at once: the total is there, or never will be. Moves nothing. Collective: no. */
+  bool (*test)(void *self, const struct glia_bucket *bucket);
 };
 
 /** First micro-batch of worker w of n_workers when v are dealt out in contiguous ranges: floor(v w / n_workers). */

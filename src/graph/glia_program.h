@@ -36,6 +36,14 @@ struct glia_program;
 GLIA_API GLIA_NODISCARD glia_status glia_program_compile(const struct glia_graph *g,
                                                          const struct glia_kernels *kernels,
                                                          struct glia_program **out);
+
+/** The same with sums over micro-batches in buckets of up to so many bytes (one sum that is larger travels alone): small ones start
+ *  earlier, large ones cost fewer messages. No bit depends on it. */
+GLIA_API GLIA_NODISCARD glia_status glia_program_compile_buckets(const struct glia_graph *g,
+                                                                 const struct glia_kernels *kernels,
+                                                                 size_t bucket_bytes,
+                                                                 struct glia_program **out);
+enum { GLIA_BUCKET_BYTES = 1 << 20 }; /* what glia_program_compile takes */
 GLIA_API void glia_program_destroy(struct glia_program **p);
 
 /* What compiling came to, for tests, --plan and benches. */

@@ -16,39 +16,6 @@ static struct value_place *add_value(struct compiler *k, glia_value v, base b, i
   return p;
 }
 
-/* Slots of one phase and dtype, contiguous, in the order in which they were made. */
-static void plan_bucket(struct compiler *k, int phase, glia_dtype dtype, size_t *end)
-{
-  size_t offset = *end;
-
-  for (int32_t v = 0; v < k->n; v++) {
-    const struct glia_node *n = k->g->node[v];
-    if (k->region[v] == REGION_DEAD || n->op != &glia_op_batch_sum_ || n->type.dtype != dtype ||
-        k->phase[v] != phase)
-      continue;
-    k->place[v] = (struct place){BASE_TOTAL, offset};
-    k->summand[v] = (struct place){BASE_SUMS, offset};
-    const struct glia_node *from = k->g->node[n->in[0]];
-    if (from->op == &glia_op_input_ && from->id == k->g->failed) k->c->failed_offset = offset;
-    offset += glia_round_up_(glia_type_bytes(&n->type));
-  }
-  if (offset > *end)
-    k->c->bucket[k->c->n_buckets++] =
-        (struct bucket_plan){dtype, *end, (int64_t)((offset - *end) / glia_dtype_size(dtype))};
-  *end = offset;
-}
-
-/* Where batch sums live: phase by phase. */
-static void plan_sums(struct compiler *k)
-{
-  k->c->sums_bytes = 0;
-  for (int p = 0; p < k->c->phases; p++) {
-    plan_bucket(k, p, GLIA_F64, &k->c->sums_bytes);
-    plan_bucket(k, p, GLIA_F32, &k->c->sums_bytes);
-    k->c->buckets_end[p] = k->c->n_buckets;
-  }
-}
-
 /* The micro-batch value that a batch_sum sums can be computed right in its slot, if no other slot has it yet and nobody reads it
  * after the phase, when sums have been added to it. */
 static void place_summands(struct compiler *k, bool *late)
@@ -196,7 +163,6 @@ glia_status glia_compile_memory_(struct compiler *k)
   int32_t length[REGIONS] = {0};
   glia_status st = GLIA_OK;
 
-  k->c->failed_offset = SIZE_MAX;
   k->c->value = glia_arena_take(arena, (size_t)k->n + 1, sizeof *k->c->value);
   k->c->input = glia_arena_take(arena, (size_t)g->n_inputs + 1, sizeof *k->c->input);
   k->c->input_used = glia_arena_take(arena, (size_t)g->n_inputs + 1, sizeof *k->c->input_used);
@@ -206,8 +172,6 @@ glia_status glia_compile_memory_(struct compiler *k)
                 GLIA_E_MEMORY, "planning %d values", k->n);
   for (int32_t u = 0; u < k->n_units; u++)
     if (k->u[u].parent == u) length[k->u[u].region]++;
-  for (int32_t v = 0; v < k->n; v++) k->place[v].base = BASE_COUNT;
-  plan_sums(k);
   place_summands(k, late);
   place_writes(k, length);
   place_results(k);

@@ -47,6 +47,7 @@ glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
                 GLIA_E_MEMORY, "compiling %d nodes", k.n);
   GLIA_TRY_TO(out, st, glia_compile_regions_(&k));
   GLIA_TRY_TO(out, st, glia_compile_units_(&k));
+  GLIA_TRY_TO(out, st, glia_compile_buckets_(&k));
   GLIA_TRY_TO(out, st, glia_compile_memory_(&k));
   GLIA_TRY_TO(out, st, glia_compile_calls_(&k));
 out:
@@ -58,6 +59,13 @@ out:
 glia_status glia_program_compile(const struct glia_graph *g, const struct glia_kernels *kernels,
                                  struct glia_program **out)
 {
+  return glia_program_compile_buckets(g, kernels, GLIA_BUCKET_BYTES, out);
+}
+
+glia_status glia_program_compile_buckets(const struct glia_graph *g,
+                                         const struct glia_kernels *kernels, size_t bucket_bytes,
+                                         struct glia_program **out)
+{
   glia_status st = GLIA_OK;
 
   *out = NULL;
@@ -66,6 +74,7 @@ glia_status glia_program_compile(const struct glia_graph *g, const struct glia_k
   GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "a program");
   p->g = g;
   p->kernels = kernels;
+  p->bucket_bytes = bucket_bytes;
   GLIA_TRY_TO(fail, st, lay_out(p));
   p->entry = glia_arena_take(&p->arena, (size_t)g->n_entries, sizeof *p->entry);
   GLIA_CHECK_TO(fail, st, p->entry != NULL, GLIA_E_MEMORY, "%d entry points", g->n_entries);

@@ -71,6 +71,7 @@ struct unit {
   struct ref out;
   size_t scratch_bytes;
   const void *plan; /* of the kernel */
+  int need;         /* in the epilogue: buckets that must be there, all of the first so many */
   int64_t n;        /* elements of a group */
   int n_steps, n_regs;
   struct tile_step *step; /* NULL: not a group */
@@ -89,6 +90,10 @@ struct bucket_plan {
   glia_dtype dtype;
   size_t offset; /* in the sums */
   int64_t n;     /* elements, padding included */
+  int ready;     /* of the micro-batch list: units before it, all of which it needs */
+  /* while it is planned */
+  int first_sum, n_sums;
+  int32_t last;
 };
 
 /* A loop: its body as two lists over bases of its own, and what moves from step to step. */
@@ -166,6 +171,7 @@ struct glia_program {
   size_t *state_offset; /* [states] in BASE_STATE */
   size_t *input_offset; /* [inputs] in BASE_INPUT, per-step ones */
   size_t state_bytes, input_bytes;
+  size_t bucket_bytes; /* sums travel together up to here */
 };
 
 /* What of a loop somebody needs: of its operands, carries and outs, given which results are alive. */
@@ -189,6 +195,8 @@ struct compiler {
   bool *stored;     /* its root needs memory */
   struct place *place;
   struct place *summand; /* of a batch_sum: where a micro-batch leaves its part */
+  int n_sums;
+  glia_value *sum; /* all batch_sums that are alive, in order */
   /* units while they form: union-find, dependencies */
   int32_t n_units;
   struct forming *u;
@@ -208,11 +216,13 @@ struct forming {
   glia_value node; /* single */
   bool copy_to_sum;
   int32_t position; /* in the schedule of its region */
+  int32_t need;     /* in the epilogue, see struct unit */
 };
 
 /* The stages, in order. */
 GLIA_NODISCARD glia_status glia_compile_regions_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_units_(struct compiler *k);
+GLIA_NODISCARD glia_status glia_compile_buckets_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_memory_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_calls_(struct compiler *k);
 

@@ -37,8 +37,7 @@ static glia_status find_phases(struct compiler *k, const bool *alive, const bool
     if (!micro[v] && k->phase[v] > 0) k->phase[v]--;
   k->c->phases = phases;
   k->c->buckets_end = glia_arena_take(&k->p->arena, (size_t)phases, sizeof *k->c->buckets_end);
-  k->c->bucket = glia_arena_take(&k->p->arena, 2 * (size_t)phases, sizeof *k->c->bucket);
-  bool ok = k->c->buckets_end != NULL && k->c->bucket != NULL;
+  bool ok = k->c->buckets_end != NULL;
   for (int r = 0; r < REGIONS; r++) {
     k->c->end[r] = glia_arena_take(&k->p->arena, (size_t)phases, sizeof *k->c->end[r]);
     ok = ok && k->c->end[r] != NULL;

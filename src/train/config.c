@@ -9,7 +9,8 @@ static const char *const top_keys[] = {
     "ema",    "metrics",  "stop",       "observe", NULL};
 static const char *const data_keys[] = {"file",   "batch", "micro_batch", "shuffle", "window",
                                         "memory", "last",  "augment",     NULL};
-static const char *const parallel_keys[] = {"stages", "schedule", "threads", NULL};
+static const char *const parallel_keys[] = {"stages",   "schedule", "threads",
+                                            "progress", "bucket",   NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};
 
 /* true, false, or chunks with their window. */
@@ -106,10 +107,16 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
 {
   int64_t seed = 1, threads = 1, stages = 1;
   static const char *const schedules[] = {"1f1b", NULL};
+  static const char *const progress[] = {"blocking", "polling", "thread", "auto", NULL};
   int schedule = 0;
 
-  *c = (struct glia_train_config){
-      .batch = 32, .shuffle = true, .epochs = -1, .max_steps = -1, .checkpoint_keep = 2};
+  *c = (struct glia_train_config){.batch = 32,
+                                  .shuffle = true,
+                                  .epochs = -1,
+                                  .max_steps = -1,
+                                  .checkpoint_keep = 2,
+                                  .progress = GLIA_TRAIN_PROGRESS_AUTO,
+                                  .bucket_bytes = GLIA_BUCKET_BYTES};
   if (root->kind != GLIA_YAML_MAP)
     return glia_yaml_error(root, "expected a map of keys such as data, model, loss");
   GLIA_TRY(glia_yaml_check_keys(root, top_keys));
@@ -129,6 +136,8 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(glia_yaml_get_int(parallel, "threads", 1, 1024, &threads));
   GLIA_TRY(glia_yaml_get_int(parallel, "stages", 1, 1, &stages));
   GLIA_TRY(glia_yaml_get_choice(parallel, "schedule", schedules, &schedule));
+  GLIA_TRY(glia_yaml_get_choice(parallel, "progress", progress, &c->progress));
+  GLIA_TRY(glia_yaml_get_size(parallel, "bucket", &c->bucket_bytes));
   c->threads = (int)threads;
   c->stages = (int)stages;
 

@@ -22,6 +22,8 @@ struct glia_train_config {
   int64_t epochs;    /* -1: absent */
   int64_t max_steps; /* -1: absent */
   int threads, stages;
+  int progress;                 /* a glia_progress, or GLIA_TRAIN_PROGRESS_AUTO */
+  int64_t bucket_bytes;         /* gradients travel together up to here */
   const char *checkpoint_dir;   /* NULL: none */
   const char *checkpoint_local; /* a folder on the writing node's own disk, NULL: none */
   int64_t checkpoint_every;     /* steps; 0: only at the end */
@@ -33,6 +35,8 @@ struct glia_train_config {
   const char *hessian_split;
   int64_t hessian_top, hessian_rows;
 };
+
+enum { GLIA_TRAIN_PROGRESS_AUTO = GLIA_PROGRESS_THREAD + 1 }; /* by the cores that are there */
 
 /** Read and check a run's YAML: every top-level key is known, batch is a multiple of micro_batch, ...
  *  Errors: GLIA_E_CONFIG with file, line and the nearest known key. Ownership: texts are borrowed from the document. */

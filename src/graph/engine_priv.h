@@ -1,0 +1,112 @@
+/* State of the engine, and how the sums of a step cross ranks while it runs. */
+#ifndef ENGINE_PRIV_H
+#define ENGINE_PRIV_H
+
+#include "glia_engine.h"
+#include "program_priv.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct worker {
+  struct glia_engine *e;
+  int index;
+  pthread_t thread;
+  bool started;
+  char *micro; /* of its micro-batches, one after another, where there are several phases */
+  char *scratch;
+  char **buffer; /* [depth] of sums */
+  struct glia_part node[GLIA_TREE_MAX_PARTS];
+  int n_nodes;
+  void **in;        /* [graph inputs] handed to fill */
+  const void **out; /* [outputs] handed to take */
+  glia_status status;
+  char trace[2048];
+  struct glia_worker_stat stat;
+};
+
+/* One bucket of the step that runs. */
+struct flight {
+  struct glia_part
+      *part;        /* [threads * depth]: those of worker t from t * depth on, until it starts */
+  int *n_parts;     /* [threads] */
+  atomic_int ready; /* workers whose part is there */
+  double start_s;
+  bool seen; /* its sum was seen to be there */
+};
+
+/* The exchange of the phase that runs. Whoever drives it holds the mutex: a worker between kernels, the caller in the end, or the
+ * thread that does nothing else. */
+struct drive {
+  pthread_mutex_t mutex;
+  glia_progress progress;
+  struct flight *flight; /* [most buckets of an entry point] */
+  int workers;           /* of this rank with micro-batches in this step */
+  int next, end;         /* buckets not started yet */
+  int under_way;         /* started and not seen */
+  double from_s;         /* since when some are under way */
+  atomic_int n_seen;     /* buckets of the phase that are there, the first so many */
+  atomic_bool failed;
+  glia_status status;
+  char trace[2048];
+  _Atomic double polled_s;
+  /* the thread of GLIA_PROGRESS_THREAD */
+  pthread_t thread;
+  bool started, quit, busy;
+  pthread_cond_t go;
+};
+
+struct glia_engine {
+  const struct glia_program *p;
+  const struct glia_exchange *exchange;
+  int threads, depth;
+  int64_t max_v;
+  char *memory; /* everything below is cut from it */
+  size_t memory_bytes;
+  char **constant; /* [entries] */
+  char *input, *state, *shared, *spare;
+  struct worker *worker;
+  struct glia_engine_stat stat;
+  /* the step that runs */
+  const struct compiled *c;
+  const struct glia_feed *feed;
+  int64_t v;
+  int phase;
+  atomic_bool failed;
+  char *total;
+  struct drive drive;
+  /* parking of the other workers */
+  pthread_mutex_t mutex;
+  pthread_cond_t go, done;
+  int64_t generation;
+  int running;
+  bool quit;
+};
+
+/* Buckets of the phase that runs: from here to buckets_end. */
+static inline int glia_engine_first_bucket_(const struct glia_engine *e)
+{
+  return e->phase == 0 ? 0 : e->c->buckets_end[e->phase - 1];
+}
+
+/* Memory and thread of the exchange; fini may follow a failed init. */
+GLIA_NODISCARD glia_status glia_drive_init_(struct glia_engine *e);
+void glia_drive_fini_(struct glia_engine *e);
+
+/* A phase begins: nothing is ready. */
+void glia_drive_open_(struct glia_engine *e);
+
+/* Whether buckets may start before the micro-batches of the phase have ended: nothing can fail behind that. */
+bool glia_drive_early_(const struct glia_engine *e);
+
+/* Bucket b of worker w is final: its stack of nodes, and behind it micro-batch `index` in `own` (NULL: all is on the stack). Starts it when
+ * it is the last worker. */
+void glia_drive_ready_(struct worker *w, int b, int64_t index, char *own);
+
+/* Move what is under way, if it is time to. Called by workers between kernels. */
+void glia_drive_poll_(struct glia_engine *e);
+
+/* Wait until the first `n` buckets of the entry point are there. */
+GLIA_NODISCARD glia_status glia_drive_wait_(struct glia_engine *e, int n);
+
+#endif
