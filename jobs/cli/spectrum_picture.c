@@ -8,19 +8,19 @@
 
 enum { PANELS_MAX = 12, CURVE = 200 };
 
-/* The fitted density, on the scale of a histogram of `rank` eigenvalues. */
-static void law(struct glia_panel *p, const struct glia_spectrum *f)
+/* How many eigenvalues the fitted law expects in a bin of `width` in the logarithm: on a logarithmic axis bars of counts and this curve
+ * have the same area, while a density per unit would make towers of the smallest. */
+static void law(struct glia_panel *p, const struct glia_spectrum *f, double smallest, double width)
 {
   const double m = (double)(f->rows > f->cols ? f->rows : f->cols);
   const double bulk = (double)(f->rank - f->spikes), alpha = m / bulk;
+  const double lo = fmax(f->bulk_lo, fmin(smallest, 0.5 * f->bulk_hi));
   double x[CURVE], y[CURVE];
 
   for (int i = 0; i < CURVE; i++) {
-    const double t = (i + 0.5) / CURVE, root = f->bulk_lo > 0.0 ? 1.0 : 2.0;
-    /* equal steps in the logarithm, or by squares where the bulk begins at 0 */
-    x[i] = root == 1.0 ? f->bulk_lo * pow(f->bulk_hi / f->bulk_lo, t) : f->bulk_hi * t * t;
+    x[i] = lo * pow(f->bulk_hi / lo, (i + 0.5) / CURVE);
     y[i] = glia_theory_density(alpha, x[i] / f->noise_variance * alpha) / f->noise_variance *
-           alpha * bulk / (double)f->rank;
+           alpha * bulk * x[i] * width;
   }
   glia_panel_line(p, CURVE, x, y, &(struct glia_style){.label = "Marchenko-Pastur"});
 }
@@ -29,20 +29,21 @@ static void panel(struct glia_panel *p, const struct matrix *m)
 {
   const struct glia_spectrum *f = &m->found;
   const double extent = (double)(f->rows > f->cols ? f->rows : f->cols);
+  const int bins = f->rank > 160 ? 40 : f->rank > 20 ? (int)f->rank / 4 : 5;
   double *e = calloc(2 * (size_t)f->rank + 1, sizeof *e);
 
   glia_panel_title(p, m->path);
   glia_panel_xlabel(p, "eigenvalue");
-  glia_panel_ylabel(p, "density");
+  glia_panel_ylabel(p, "eigenvalues in a bin");
   if (e == NULL) return;
   for (int64_t i = 0; i < f->rank; i++) e[i] = m->s[i] * m->s[i] / extent;
   glia_panel_log_x(p);
-  glia_panel_histogram(p, f->rank, e, f->rank > 60 ? 40 : 0, true,
-                       &(struct glia_style){.label = "found"});
+  glia_panel_histogram(p, f->rank, e, bins, false, &(struct glia_style){.label = "found"});
   if (!isnan(f->noise_variance)) {
-    law(p, f);
-    glia_panel_points(p, f->spikes, e, e + f->rank,
-                      &(struct glia_style){.label = "spikes", .mark = GLIA_MARK_TRIANGLE});
+    law(p, f, e[f->rank - 1], log(e[0] / e[f->rank - 1]) / bins);
+    if (f->spikes > 0)
+      glia_panel_points(p, f->spikes, e, e + f->rank,
+                        &(struct glia_style){.label = "spikes", .mark = GLIA_MARK_TRIANGLE});
   }
   free(e);
 }
