@@ -216,8 +216,17 @@ static glia_status rank_all(const struct glia_args *a, json_t *runs, json_t **ou
                  f.axes);
   const int64_t test_rows =
       json_integer_value(json_object_get(json_array_get(runs, 0), "test_rows"));
-  for (int i = 0; i < GLIA_MEASURE_COUNT_; i++)
-    json_array_append_new(*out, rank_one(a, &f, runs, i, test_rows));
+  bool told = false;
+  for (int i = 0; i < GLIA_MEASURE_COUNT_; i++) {
+    json_t *one = rank_one(a, &f, runs, i, test_rows);
+    told = told || json_is_number(json_object_get(one, "worst_sign_error"));
+    json_array_append_new(*out, one);
+  }
+  if (!told)
+    glia_cli_print(a,
+                   "no sign errors: no two runs differ in one key alone by a gap that %lld test "
+                   "rows can tell\n",
+                   (long long)test_rows);
   free(f.setting);
   free(f.gap);
   return GLIA_OK;
@@ -243,19 +252,24 @@ static glia_status draw(json_t *ranking, const char *path)
   const char *name[GLIA_MEASURE_COUNT_];
   double tau[GLIA_MEASURE_COUNT_], worst[GLIA_MEASURE_COUNT_];
   struct glia_figure *fig;
+  bool told = false; /* some sign error is known */
 
   for (int i = 0; i < GLIA_MEASURE_COUNT_; i++) {
     name[i] = glia_measure_name(i);
     tau[i] = real_of(json_array_get(ranking, (size_t)i), "tau");
     worst[i] = real_of(json_array_get(ranking, (size_t)i), "worst_sign_error");
+    told = told || isfinite(worst[i]);
   }
-  GLIA_TRY(glia_figure_create(7.0, 5.5, 1, 2, &fig));
-  struct glia_panel *p = glia_figure_panel(fig, 0, 0), *q = glia_figure_panel(fig, 0, 1);
+  GLIA_TRY(glia_figure_create(told ? 8.0 : 4.5, 5.5, 1, told ? 2 : 1, &fig));
+  struct glia_panel *p = glia_figure_panel(fig, 0, 0);
   glia_panel_xlabel(p, "Kendall's tau with the gap");
   glia_panel_bars(p, GLIA_MEASURE_COUNT_, tau, name, NULL);
-  glia_panel_xlabel(q, "worst sign error");
-  glia_panel_bars(q, GLIA_MEASURE_COUNT_, worst, name, NULL);
-  glia_panel_vline(q, 0.5, "chance");
+  if (told) {
+    struct glia_panel *q = glia_figure_panel(fig, 0, 1);
+    glia_panel_xlabel(q, "worst sign error");
+    glia_panel_bars(q, GLIA_MEASURE_COUNT_, worst, name, NULL);
+    glia_panel_vline(q, 0.5, "chance");
+  }
   const glia_status st = glia_figure_write(fig, path);
   glia_figure_destroy(&fig);
   return st;
