@@ -1,0 +1,36 @@
+/* A problem being solved by the command line: what pinn.c and its files share. */
+#ifndef PINN_H
+#define PINN_H
+
+#include "cli.h"
+#include "glia_solve.h"
+
+/* Losses and errors of one seed, step by step. */
+struct pinn_history {
+  int64_t n, room;
+  double *step, *loss, *error; /* [n]; error NaN where it was not measured */
+};
+
+void pinn_history_add(struct pinn_history *h, double step, double loss, double error);
+void pinn_history_free(struct pinn_history *h);
+
+/** Values on a regular grid: [points of coordinate 0, ...]; all coordinates beyond the second of space at their middle.
+ *  Ownership: free x and u. */
+struct pinn_grid {
+  int64_t dim[GLIA_PDE_COORDS], n;
+  double *axis[GLIA_PDE_COORDS]; /* [dim[c]] */
+  double *x, *u;                 /* [n, coords], [n, unknowns]; NaN outside the domain */
+};
+glia_status pinn_grid_make(struct glia_solver *s, const struct glia_problem *p, int64_t side,
+                           struct pinn_grid *out);
+void pinn_grid_free(struct pinn_grid *g);
+
+/** Solution file, and XDMF beside it. Rank 0. */
+glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
+                       const struct pinn_grid *g, const char *config, const char *path, bool force);
+
+/** Solution, residual and history as a picture. Rank 0. */
+glia_status pinn_draw(const struct glia_problem *p, struct glia_solver *s,
+                      const struct pinn_grid *g, const struct pinn_history *h, const char *path);
+
+#endif

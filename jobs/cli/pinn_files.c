@@ -1,0 +1,300 @@
+/* What glia pinn leaves: solution on a grid as HDF5 with XDMF beside it, and a picture. docs/formats/solution.md */
+#include "pinn.h"
+
+#include "glia_archive.h"
+#include "glia_figure.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void pinn_history_add(struct pinn_history *h, double step, double loss, double error)
+{
+  if (h->n == h->room) {
+    const int64_t room = h->room > 0 ? 2 * h->room : 256;
+    double *more = calloc(3 * (size_t)room, sizeof *more);
+    if (more == NULL) return; /* a picture with fewer points */
+    for (int k = 0; k < 3 && h->step != NULL; k++)
+      memcpy(more + k * room, h->step + k * h->room, (size_t)h->n * sizeof *more);
+    free(h->step);
+    h->step = more;
+    h->loss = more + room;
+    h->error = more + 2 * room;
+    h->room = room;
+  }
+  h->step[h->n] = step;
+  h->loss[h->n] = loss;
+  h->error[h->n++] = error;
+}
+
+void pinn_history_free(struct pinn_history *h)
+{
+  free(h->step);
+  *h = (struct pinn_history){0};
+}
+
+/* Coordinates that vary on the grid: three at most. */
+static int64_t extent(const struct glia_problem *p, int c, int64_t side)
+{
+  if (side > 0) return c < 3 ? side : 1;
+  return c >= 3 ? 1 : p->n_coords <= 2 ? 101 : 41;
+}
+
+glia_status pinn_grid_make(struct glia_solver *s, const struct glia_problem *p, int64_t side,
+                           struct pinn_grid *g)
+{
+  const int d = p->n_coords, m = p->n_unknowns;
+
+  *g = (struct pinn_grid){.n = 1};
+  for (int c = 0; c < d; c++) {
+    g->dim[c] = extent(p, c, side);
+    g->n *= g->dim[c];
+    g->axis[c] = malloc((size_t)g->dim[c] * sizeof(double));
+    GLIA_CHECK(g->axis[c] != NULL, GLIA_E_MEMORY, "an axis of %lld", (long long)g->dim[c]);
+    for (int64_t i = 0; i < g->dim[c]; i++)
+      g->axis[c][i] = g->dim[c] == 1
+                          ? 0.5 * (p->lo[c] + p->hi[c])
+                          : p->lo[c] + (p->hi[c] - p->lo[c]) * (double)i / (double)(g->dim[c] - 1);
+  }
+  g->x = malloc((size_t)(g->n * d) * sizeof *g->x);
+  g->u = malloc((size_t)(g->n * m) * sizeof *g->u);
+  GLIA_CHECK(g->x != NULL && g->u != NULL, GLIA_E_MEMORY, "a grid of %lld points", (long long)g->n);
+  for (int64_t k = 0; k < g->n; k++) {
+    int64_t rest = k;
+    for (int c = d - 1; c >= 0; c--, rest /= g->dim[c + 1])
+      g->x[k * d + c] = g->axis[c][rest % g->dim[c]];
+  }
+  GLIA_TRY(glia_pinn_fields(glia_solver_pinn(s), g->n, g->x, g->u));
+  for (int64_t k = 0; k < g->n; k++)
+    for (int i = 0; i < m && !glia_problem_inside(p, g->x + k * d); i++)
+      g->u[k * m + i] = (double)NAN;
+  return GLIA_OK;
+}
+
+void pinn_grid_free(struct pinn_grid *g)
+{
+  for (int c = 0; c < GLIA_PDE_COORDS; c++) free(g->axis[c]);
+  free(g->x);
+  free(g->u);
+  *g = (struct pinn_grid){0};
+}
+
+static glia_status put_fields(struct glia_archive_writer *w, const struct glia_problem *p,
+                              const struct pinn_grid *g)
+{
+  const int d = p->n_coords, m = p->n_unknowns;
+  double *one = malloc((size_t)g->n * sizeof *one);
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(one != NULL, GLIA_E_MEMORY, "a grid of %lld points", (long long)g->n);
+  for (int c = 0; c < d && st == GLIA_OK; c++) {
+    const struct glia_array a = {p->coord[c], glia_type_make(GLIA_F64, 1, &g->dim[c]), g->axis[c]};
+    st = glia_archive_put(w, &a);
+  }
+  for (int i = 0; i < m && st == GLIA_OK; i++) {
+    const struct glia_array a = {p->unknown[i], glia_type_make(GLIA_F64, d, g->dim), one};
+    for (int64_t k = 0; k < g->n; k++) one[k] = g->u[k * m + i];
+    st = glia_archive_put(w, &a);
+  }
+  free(one);
+  return st;
+}
+
+static glia_status put_all(struct glia_archive_writer *w, const struct glia_problem *p,
+                           struct glia_solver *s, const struct pinn_grid *g, const char *config)
+{
+  struct glia_array array[2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS];
+  const int n = glia_pinn_arrays(glia_solver_pinn(s), (int)GLIA_COUNT(array), array);
+
+  GLIA_TRY(put_fields(w, p, g));
+  for (int i = 0; i < n; i++) GLIA_TRY(glia_archive_put(w, &array[i]));
+  return glia_archive_put_texts(w, "config", -1, &config);
+}
+
+/* The grid as XDMF sees it: axes fastest first, at most three. */
+static void xdmf(FILE *f, const struct glia_problem *p, const struct pinn_grid *g, const char *file)
+{
+  const int d = p->n_coords < 3 ? p->n_coords : 3;
+  char dim[96] = "";
+
+  for (int c = 0; c < d; c++)
+    snprintf(dim + strlen(dim), sizeof dim - strlen(dim), "%s%lld", c > 0 ? " " : "",
+             (long long)g->dim[c]);
+  fprintf(f,
+          "<?xml version=\"1.0\"?>\n<Xdmf Version=\"3.0\"><Domain><Grid Name=\"solution\" "
+          "GridType=\"Uniform\">\n<Topology TopologyType=\"%dDRectMesh\" Dimensions=\"%s\"/>\n"
+          "<Geometry GeometryType=\"%s\">\n",
+          d, dim, d == 2 ? "VXVY" : "VXVYVZ");
+  for (int c = d - 1; c >= 0; c--)
+    fprintf(f,
+            "<DataItem Name=\"%s\" Format=\"HDF\" NumberType=\"Float\" Precision=\"8\" "
+            "Dimensions=\"%lld\">%s:/%s</DataItem>\n",
+            p->coord[c], (long long)g->dim[c], file, p->coord[c]);
+  fprintf(f, "</Geometry>\n");
+  for (int i = 0; i < p->n_unknowns; i++)
+    fprintf(f,
+            "<Attribute Name=\"%s\" AttributeType=\"Scalar\" Center=\"Node\"><DataItem "
+            "Format=\"HDF\" NumberType=\"Float\" Precision=\"8\" "
+            "Dimensions=\"%s\">%s:/%s</DataItem></Attribute>\n",
+            p->unknown[i], dim, file, p->unknown[i]);
+  fprintf(f, "</Grid></Domain></Xdmf>\n");
+}
+
+static glia_status write_xdmf(const struct glia_problem *p, const struct pinn_grid *g,
+                              const char *path)
+{
+  char name[4096 + 8];
+  const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+  const size_t stem = dot != NULL && dot > path ? (size_t)(dot - path) : strlen(path);
+
+  if (p->n_coords < 2) return GLIA_OK; /* a line is a picture */
+  snprintf(name, sizeof name, "%.*s.xdmf", (int)stem, path);
+  FILE *f = fopen(name, "w");
+  GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", name, strerror(errno));
+  xdmf(f, p, g, slash != NULL ? slash + 1 : path);
+  const bool failed = ferror(f) != 0;
+  GLIA_CHECK(fclose(f) == 0 && !failed, GLIA_E_IO, "%s: cannot be written", name);
+  return GLIA_OK;
+}
+
+glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
+                       const struct pinn_grid *g, const char *config, const char *path, bool force)
+{
+  struct glia_archive_writer *w = NULL;
+
+  GLIA_TRY(glia_archive_create(path, "solution", 1, force, &w));
+  const glia_status st = put_all(w, p, s, g, config);
+  if (st != GLIA_OK) {
+    glia_archive_abort(&w);
+    return st;
+  }
+  GLIA_TRY(glia_archive_commit(&w));
+  return write_xdmf(p, g, path);
+}
+
+/* Pictures. */
+
+/* Edges of cells around the points of an axis. */
+static void edges(int64_t n, const double *at, double *out)
+{
+  const double step = (at[n - 1] - at[0]) / (double)(n - 1);
+
+  for (int64_t i = 0; i <= n; i++) out[i] = at[0] + ((double)i - 0.5) * step;
+}
+
+/* Values on the plane of the first two coordinates, time to the right. */
+static void plane(struct glia_panel *panel, const struct glia_problem *p, const struct pinn_grid *g,
+                  const double *value, const char *label, bool log)
+{
+  const int64_t rows = g->dim[1], cols = g->dim[0];
+  int64_t inner = 1;
+  double *v = malloc((size_t)(rows * cols) * sizeof *v);
+  double *x = malloc((size_t)(rows + cols + 2) * sizeof *x);
+
+  for (int c = 2; c < p->n_coords; c++) inner *= g->dim[c];
+  if (v != NULL && x != NULL) {
+    for (int64_t i = 0; i < cols; i++)
+      for (int64_t j = 0; j < rows; j++) /* the middle of what lies behind */
+        v[j * cols + i] = value[(i * rows + j) * inner + inner / 2];
+    edges(cols, g->axis[0], x);
+    edges(rows, g->axis[1], x + cols + 1);
+    glia_panel_xlabel(panel, p->coord[0]);
+    glia_panel_ylabel(panel, p->coord[1]);
+    glia_panel_heatmap(panel, &(struct glia_heatmap){.rows = rows,
+                                                     .cols = cols,
+                                                     .value = v,
+                                                     .x_edge = x,
+                                                     .y_edge = x + cols + 1,
+                                                     .log = log,
+                                                     .label = label});
+  }
+  free(v);
+  free(x);
+}
+
+static void history(struct glia_panel *panel, const struct pinn_history *h)
+{
+  double *x = malloc(2 * (size_t)(h->n + 1) * sizeof *x);
+  int64_t n = 0;
+
+  if (x == NULL) return;
+  double *y = x + h->n + 1;
+  glia_panel_xlabel(panel, "step");
+  glia_panel_ylabel(panel, "loss, relative error");
+  glia_panel_log_y(panel);
+  glia_panel_line(panel, h->n, h->step, h->loss, &(struct glia_style){.label = "loss"});
+  for (int64_t i = 0; i < h->n; i++) {
+    if (isnan(h->error[i])) continue;
+    x[n] = h->step[i];
+    y[n++] = h->error[i];
+  }
+  if (n > 0) glia_panel_line(panel, n, x, y, &(struct glia_style){.label = "relative error"});
+  free(x);
+}
+
+/* |residual| of all equations at the points of the grid. */
+static glia_status residual(struct glia_solver *s, const struct pinn_grid *g, double *out)
+{
+  struct glia_pinn *pinn = glia_solver_pinn(s);
+  const int m = glia_pinn_residuals(pinn, 0);
+  const struct glia_pinn_points points = {.n = g->n, .x = g->x};
+  double *r = malloc((size_t)(g->n * m) * sizeof *r);
+
+  GLIA_CHECK(r != NULL, GLIA_E_MEMORY, "%lld residuals", (long long)g->n);
+  const glia_status st = glia_pinn_rows(pinn, 0, &points, r, NULL);
+  for (int64_t i = 0; i < g->n && st == GLIA_OK; i++) {
+    double square = 0.0;
+    for (int k = 0; k < m; k++) square += r[i * m + k] * r[i * m + k];
+    out[i] = isnan(g->u[i]) ? (double)NAN : fmax(sqrt(square), 1e-300);
+  }
+  free(r);
+  return st;
+}
+
+static glia_status fill(struct glia_figure *fig, const struct glia_problem *p,
+                        struct glia_solver *s, const struct pinn_grid *g,
+                        const struct pinn_history *h, double *value)
+{
+  const int m = p->n_unknowns;
+
+  for (int i = 0; i < m; i++) {
+    for (int64_t k = 0; k < g->n; k++) value[k] = g->u[k * m + i];
+    struct glia_panel *panel = glia_figure_panel(fig, 0, i);
+    if (p->n_coords == 1) {
+      glia_panel_xlabel(panel, p->coord[0]);
+      glia_panel_ylabel(panel, p->unknown[i]);
+      glia_panel_line(panel, g->n, g->axis[0], value, NULL);
+    } else
+      plane(panel, p, g, value, p->unknown[i], false);
+  }
+  for (int64_t k = 0; m > 1 && k < g->n; k++) value[k] = g->u[k * m];
+  GLIA_TRY(residual(s, g, value));
+  struct glia_panel *panel = glia_figure_panel(fig, 0, m);
+  if (p->n_coords == 1) {
+    glia_panel_xlabel(panel, p->coord[0]);
+    glia_panel_ylabel(panel, "|residual|");
+    glia_panel_log_y(panel);
+    glia_panel_line(panel, g->n, g->axis[0], value, NULL);
+  } else
+    plane(panel, p, g, value, "|residual|", true);
+  history(glia_figure_panel(fig, 0, m + 1), h);
+  return GLIA_OK;
+}
+
+glia_status pinn_draw(const struct glia_problem *p, struct glia_solver *s,
+                      const struct pinn_grid *g, const struct pinn_history *h, const char *path)
+{
+  struct glia_figure *fig;
+  const int cols = p->n_unknowns + 2;
+  double *value = malloc((size_t)g->n * sizeof *value);
+
+  GLIA_CHECK(value != NULL, GLIA_E_MEMORY, "a grid of %lld points", (long long)g->n);
+  glia_status st = glia_figure_create(3.4 * cols, 2.6, 1, cols, &fig);
+  if (st == GLIA_OK) st = fill(fig, p, s, g, h, value);
+  if (st == GLIA_OK) st = glia_figure_write(fig, path);
+  glia_figure_destroy(&fig);
+  free(value);
+  return st;
+}

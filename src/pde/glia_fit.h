@@ -1,0 +1,59 @@
+/* Least squares over many rows: fitting the weights of a physics-informed network. */
+#ifndef GLIA_FIT_H
+#define GLIA_FIT_H
+
+#include "glia_pinn.h"
+
+/* All rows: the points of each group. */
+struct glia_cloud {
+  struct glia_pinn *pinn;
+  struct glia_pinn_points points[GLIA_PINN_GROUPS];
+};
+
+typedef enum {
+  GLIA_FIT_STEPS,     /* as many as allowed */
+  GLIA_FIT_TIME,      /* the time is over */
+  GLIA_FIT_TOLERANCE, /* the loss is as small as asked */
+  GLIA_FIT_STALLED,   /* no step makes it smaller: rounding, or a minimum */
+  GLIA_FIT_DIVERGED,  /* the loss is not finite */
+  GLIA_FIT_STOPPED    /* the caller asked */
+} glia_fit_reason;
+
+GLIA_API const char *glia_fit_reason_text(glia_fit_reason r);
+
+struct glia_fit_state {
+  int64_t step;
+  double loss, damping, time_s;
+};
+
+struct glia_fit_options {
+  int64_t steps;
+  double time_s;    /* 0: no limit */
+  double tolerance; /* of the loss; 0: none */
+  void *self;
+  /** Called before each step, on all ranks; the same answer on all. *stop ends the fit; *fresh: the rows were drawn anew, so
+   *  losses before and after do not compare. May be NULL. Collective: yes. */
+  glia_status (*before)(void *self, const struct glia_fit_state *state, const double *theta,
+                        bool *stop, bool *fresh);
+};
+
+struct glia_fit_result {
+  glia_fit_reason reason;
+  int64_t steps, evaluations;
+  double loss, time_s;
+};
+
+/** Sum of squares of all rows. Collective: yes. */
+GLIA_API GLIA_NODISCARD glia_status glia_cloud_loss(const struct glia_cloud *c, double *loss,
+                                                    double *gradient);
+
+/** Damped Gauss-Newton steps: each solves min |J p + r|^2 + damping |p|^2 by QR over the rows of all ranks, never by the product
+ *  J^T J, is halved until the loss falls, and tells the next one's damping by how much of it was taken. theta [size] in and out.
+ *  Collective: yes. The same bits for any number of ranks.
+ *  Errors: GLIA_E_MEMORY, GLIA_E_MPI.  Source: marquardt1963, muller2023. */
+GLIA_API GLIA_NODISCARD glia_status glia_fit_gauss_newton(const struct glia_cloud *c,
+                                                          const struct glia_fit_options *o,
+                                                          double *theta,
+                                                          struct glia_fit_result *out);
+
+#endif

@@ -1,0 +1,65 @@
+/* A problem solved by a physics-informed network: points, fit, error. `glia pinn` is this with files around it. */
+#ifndef GLIA_SOLVE_H
+#define GLIA_SOLVE_H
+
+#include "glia_fit.h"
+
+/* What the user may say beside the problem; zeros in points: chosen. */
+struct glia_solve_config {
+  struct glia_pinn_network network;
+  glia_points_kind kind;
+  int64_t interior, condition; /* points inside; on each condition */
+  int64_t redraw; /* steps between draws of the inner points by the residual; 0: never */
+  int64_t steps;
+  double time_s, tolerance; /* 0: none */
+  double target;            /* relative error below which a seed counts as a success */
+  int64_t seed, seeds;
+};
+
+/** Read keys network, points, steps, time, tolerance, target, seed, seeds of a configuration.
+ *  Errors: GLIA_E_CONFIG. */
+GLIA_API GLIA_NODISCARD glia_status glia_solve_config_read(const struct glia_yaml *root,
+                                                           const struct glia_problem *p,
+                                                           struct glia_solve_config *out);
+/** Keys that it takes, NULL-terminated. */
+GLIA_API const char *const *glia_solve_keys(void);
+
+/* One seed's outcome. */
+struct glia_solve_result {
+  struct glia_fit_result fit;
+  double relative_l2; /* over the reference's points, all unknowns together; NaN: there is none */
+  double wall_s;
+};
+
+struct glia_solver;
+
+/** Networks, points, data and reference.
+ *  Collective: yes. Ownership: *out is yours to destroy; problem and comm are borrowed until then.
+ *  Errors: those of glia_pinn_create and glia_fields_read. */
+GLIA_API GLIA_NODISCARD glia_status glia_solver_create(struct glia_problem *problem,
+                                                       const struct glia_solve_config *config,
+                                                       struct glia_comm *comm,
+                                                       struct glia_solver **out);
+GLIA_API void glia_solver_destroy(struct glia_solver **s);
+
+/* Who watches: called before each step on all ranks. */
+struct glia_solve_watch {
+  void *self;
+  /** *stop = true on any rank ends the fit on all. relative_l2: NaN, or the error so far (each 10 steps). */
+  void (*step)(void *self, const struct glia_fit_state *state, double relative_l2, bool *stop);
+};
+
+/** Solve with one seed. Collective: yes, same seed; the same bits for any number of ranks unless a time limit ends it.
+ *  Errors: GLIA_E_CONFIG (an equation that is not finite, with the point); GLIA_E_MEMORY; GLIA_E_MPI. */
+GLIA_API GLIA_NODISCARD glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
+                                                    const struct glia_solve_watch *watch,
+                                                    struct glia_solve_result *out);
+
+/** The network with the weights of the last run. Ownership: borrowed. */
+GLIA_API struct glia_pinn *glia_solver_pinn(struct glia_solver *s);
+/** Weights and parameters of the last run [glia_pinn_size]. Ownership: borrowed. */
+GLIA_API double *glia_solver_theta(struct glia_solver *s);
+/** Points of each group of the last run. Ownership: borrowed. */
+GLIA_API const struct glia_cloud *glia_solver_cloud(const struct glia_solver *s);
+
+#endif

@@ -1,0 +1,36 @@
+/* What the files of a physics-informed network share. */
+#ifndef PINN_PRIV_H
+#define PINN_PRIV_H
+
+#include "glia_engine.h"
+#include "glia_pinn.h"
+
+enum {
+  GLIA_PINN_BATCH_ = 128, /* points of a micro-batch */
+  GLIA_PINN_RESIDUALS_ = 8,
+  GLIA_PINN_FEATURES_ = 64
+};
+
+struct glia_pinn {
+  struct glia_problem *problem;
+  struct glia_pinn_network network;
+  struct glia_comm *comm;
+  struct glia_graph *graph;
+  struct glia_program *program;
+  struct glia_exchange *exchange;
+  struct glia_engine *local, *shared; /* rows of any points here; sums over all ranks */
+  int64_t size;
+  int n_groups, n_residuals[GLIA_PINN_GROUPS], data_group; /* data_group: -1 without data */
+  struct glia_jet_set set[GLIA_PINN_GROUPS + 1];
+  int n_features, feature[GLIA_PINN_FEATURES_]; /* expressions in the coordinates */
+  int n_layers;
+  struct glia_jet_layer layer[GLIA_JET_LAYERS];
+  glia_value parameter[GLIA_PDE_PARAMETERS];
+  int n_inputs;
+};
+
+glia_status glia_pinn_features_(struct glia_pinn *p);
+glia_status glia_pinn_group_(struct glia_pinn *p, int number, int n, const int *e, bool data);
+glia_status glia_pinn_fields_graph_(struct glia_pinn *p);
+
+#endif

@@ -1,0 +1,115 @@
+/* Is a problem posed well enough to be solved, and on which scale do its unknowns live? */
+#include "problem_priv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEEN = 256, PROBES = 256 };
+
+/* Highest derivative of unknown i by coordinate c in the equations. */
+static int order_of(const struct glia_problem *p, int i, int c)
+{
+  int node[SEEN], order = 0;
+
+  for (int k = 0; k < p->n_equations; k++) {
+    const int n = glia_expr_unknowns(p->pool, p->equation[k], SEEN, node);
+    for (int j = 0; j < n; j++) {
+      const struct glia_expr_node *u = glia_expr_at(p->pool, node[j]);
+      if (u->index == i && u->order[c] > order) order = u->order[c];
+    }
+  }
+  return order;
+}
+
+/* Faces across coordinate c on which a condition speaks of unknown i. */
+static int faces_of(const struct glia_problem *p, int i, int c)
+{
+  int n = 0;
+
+  for (int k = 0; k < p->n_conditions; k++) {
+    const struct glia_pde_condition *s = &p->condition[k];
+    if (!glia_expr_reads(p->pool, s->residual, GLIA_EXPR_UNKNOWN, i)) continue;
+    if (s->n_faces == 0 && c != p->time) n += 2;
+    for (int f = 0; f < s->n_faces; f++) n += s->face[f].fixed[c];
+  }
+  return n;
+}
+
+glia_status glia_problem_check_(struct glia_problem *p, const struct glia_yaml *root)
+{
+  for (int i = 0; i < p->n_unknowns; i++) {
+    bool read = false;
+    for (int k = 0; k < p->n_equations; k++)
+      read = read || glia_expr_reads(p->pool, p->equation[k], GLIA_EXPR_UNKNOWN, i);
+    if (!read) return glia_yaml_error(root, "no equation contains the unknown '%s'", p->unknown[i]);
+    p->ansatz_given[i] = p->ansatz[i] != GLIA_EXPR_NONE;
+    if (p->data.file != NULL || p->ansatz_given[i]) continue;
+    for (int c = 0; c < p->n_coords; c++) {
+      if (p->periodic[c] && c != p->time) continue;
+      const int order = order_of(p, i, c), faces = faces_of(p, i, c);
+      /* a first derivative in space may be given at either end, or be free of choice by the others */
+      if (order > faces && (c == p->time || order > 1))
+        return glia_yaml_error(
+            root,
+            "the equations have derivatives of '%s' by %s up to order %d, but conditions fix it "
+            "across %s on %d side%s: give %d, as in {at: {%s: %g}, equation: \"%s = 0\"}, or make "
+            "%s periodic",
+            p->unknown[i], p->coord[c], order, p->coord[c], faces, faces == 1 ? "" : "s", order,
+            p->coord[c], p->lo[c], p->unknown[i], p->coord[c]);
+    }
+  }
+  return GLIA_OK;
+}
+
+/* The largest |u| that a condition asks for, where it is of the form c u + ... = 0 with c a number. */
+static glia_status asked_for(struct glia_problem *p, int k, int i, double *most)
+{
+  const uint8_t value[GLIA_EXPR_COORDS] = {0};
+  struct glia_pde_condition *s = &p->condition[k];
+  const int u = glia_expr_unknown(p->pool, i, value);
+  const int slope = glia_expr_partial(p->pool, s->residual, u);
+  int node[SEEN];
+
+  if (slope == GLIA_EXPR_NONE || glia_expr_at(p->pool, slope)->kind != GLIA_EXPR_NUMBER)
+    return GLIA_OK;
+  const double c = glia_expr_at(p->pool, slope)->number;
+  const int n = glia_expr_unknowns(p->pool, s->residual, SEEN, node);
+  if (c == 0.0 || n != 1) return GLIA_OK;
+  const double zero = 0.0;
+  double *x = malloc((size_t)PROBES * (size_t)p->n_coords * sizeof *x);
+  GLIA_CHECK(x != NULL, GLIA_E_MEMORY, "%d points", PROBES);
+  glia_status st = glia_problem_on(p, k, GLIA_POINTS_SOBOL, 1, PROBES, x);
+  for (int j = 0; j < PROBES && st == GLIA_OK; j++) {
+    const struct glia_expr_values v = {.coord = x + j * p->n_coords,
+                                       .parameter = p->parameter_start,
+                                       .n_unknown = 1,
+                                       .unknown_node = node,
+                                       .unknown = &zero};
+    const double g = -glia_expr_value(p->pool, s->residual, &v) / c;
+    if (!isfinite(g))
+      st = GLIA_FAIL(GLIA_E_CONFIG, "the condition '%s' is not a finite number at %s = %g", s->text,
+                     p->coord[0], x[j * p->n_coords]);
+    else if (fabs(g) > *most)
+      *most = fabs(g);
+  }
+  free(x);
+  return st;
+}
+
+glia_status glia_problem_scale_(struct glia_problem *p)
+{
+  const uint8_t value[GLIA_EXPR_COORDS] = {0};
+
+  for (int i = 0; i < p->n_unknowns; i++) {
+    double most = 0.0;
+    for (int k = 0; k < p->n_conditions; k++) GLIA_TRY(asked_for(p, k, i, &most));
+    /* nothing but zeros says nothing about the scale */
+    p->scale[i] = most > 0.0 ? most : 1.0;
+    if (p->ansatz_given[i]) continue;
+    p->ansatz[i] = glia_expr_binary(p->pool, GLIA_EXPR_MUL, glia_expr_number(p->pool, p->scale[i]),
+                                    glia_expr_unknown(p->pool, p->n_unknowns + i, value));
+    GLIA_CHECK(p->ansatz[i] != GLIA_EXPR_NONE, GLIA_E_MEMORY, "an expression");
+  }
+  return GLIA_OK;
+}

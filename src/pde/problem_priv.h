@@ -1,0 +1,18 @@
+/* What the files that read a problem share. */
+#ifndef PROBLEM_PRIV_H
+#define PROBLEM_PRIV_H
+
+#include "glia_problem.h"
+
+/* Parse a text of the configuration; a failure names its place, and p->fault shows it. */
+glia_status glia_problem_text_(struct glia_problem *p, const struct glia_expr_names *names,
+                               const struct glia_yaml *at, const char *text, bool equation,
+                               int *out);
+
+/* Are there conditions enough? Errors: GLIA_E_CONFIG. */
+glia_status glia_problem_check_(struct glia_problem *p, const struct glia_yaml *root);
+
+/* Choose what the user left open: scales of the unknowns from what the conditions say, and the ansatz from it. */
+glia_status glia_problem_scale_(struct glia_problem *p);
+
+#endif

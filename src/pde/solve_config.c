@@ -1,0 +1,78 @@
+/* How to solve: keys of the configuration beside the problem's. */
+#include "glia_solve.h"
+
+#include <string.h>
+
+const char *const *glia_solve_keys(void)
+{
+  static const char *const keys[] = {"network", "points", "steps", "time", "tolerance",
+                                     "target",  "seed",   "seeds", NULL};
+
+  return keys;
+}
+
+static glia_status read_network(const struct glia_yaml *root, struct glia_pinn_network *n)
+{
+  static const char *const keys[] = {"depth", "width", "activation", "gain", "harmonics", NULL};
+  const struct glia_yaml *node = glia_yaml_get(root, "network");
+  int64_t depth = n->depth, width = n->width, harmonics = n->harmonics;
+  int activation = (int)n->activation;
+
+  if (node == NULL) return GLIA_OK;
+  GLIA_TRY(glia_yaml_check_keys(node, keys));
+  GLIA_TRY(glia_yaml_get_int(node, "depth", 1, GLIA_JET_LAYERS - 1, &depth));
+  GLIA_TRY(glia_yaml_get_int(node, "width", 1, 512, &width));
+  GLIA_TRY(glia_yaml_get_int(node, "harmonics", 1, 16, &harmonics));
+  GLIA_TRY(glia_yaml_get_choice(node, "activation", glia_jet_activation_names(), &activation));
+  GLIA_TRY(glia_yaml_get_real(node, "gain", 1e-3, 1e3, &n->gain));
+  if (activation == GLIA_JET_LINEAR)
+    return glia_yaml_error(glia_yaml_get(node, "activation"), "linear layers solve nothing");
+  n->depth = (int)depth;
+  n->width = (int)width;
+  n->harmonics = (int)harmonics;
+  n->activation = (glia_jet_activation)activation;
+  return GLIA_OK;
+}
+
+static glia_status read_points(const struct glia_yaml *root, struct glia_solve_config *c)
+{
+  static const char *const keys[] = {"interior", "condition", "kind", "redraw", NULL};
+  static const char *const kinds[] = {"sobol", "grid", "random", NULL};
+  const struct glia_yaml *node = glia_yaml_get(root, "points");
+  int kind = (int)c->kind;
+
+  if (node == NULL) return GLIA_OK;
+  GLIA_TRY(glia_yaml_check_keys(node, keys));
+  GLIA_TRY(glia_yaml_get_int(node, "interior", 1, 10000000, &c->interior));
+  GLIA_TRY(glia_yaml_get_int(node, "condition", 1, 10000000, &c->condition));
+  GLIA_TRY(glia_yaml_get_int(node, "redraw", 0, 1000000, &c->redraw));
+  GLIA_TRY(glia_yaml_get_choice(node, "kind", kinds, &kind));
+  c->kind = (glia_points_kind)kind;
+  return GLIA_OK;
+}
+
+glia_status glia_solve_config_read(const struct glia_yaml *root, const struct glia_problem *p,
+                                   struct glia_solve_config *c)
+{
+  /* Waves of one layer serve smooth problems best; what moves in time may steepen, and gets three. */
+  *c = (struct glia_solve_config){
+      .network = {.depth = p->time >= 0 ? 3 : 1,
+                  .width = p->time >= 0 ? 16 : 48,
+                  .activation = p->time >= 0 ? GLIA_JET_TANH : GLIA_JET_SIN,
+                  .gain = p->time >= 0 ? 1.0 : 2.0,
+                  .harmonics = 1},
+      .kind = GLIA_POINTS_SOBOL,
+      .redraw = p->time >= 0 ? 20 : 0,
+      .steps = 500,
+      .target = 1e-3,
+      .seed = 1,
+      .seeds = 1};
+  GLIA_TRY(read_network(root, &c->network));
+  GLIA_TRY(read_points(root, c));
+  GLIA_TRY(glia_yaml_get_int(root, "steps", 0, 10000000, &c->steps));
+  GLIA_TRY(glia_yaml_get_duration(root, "time", &c->time_s));
+  GLIA_TRY(glia_yaml_get_real(root, "tolerance", 0.0, 1e300, &c->tolerance));
+  GLIA_TRY(glia_yaml_get_real(root, "target", 0.0, 1e300, &c->target));
+  GLIA_TRY(glia_yaml_get_int(root, "seed", 0, INT64_MAX, &c->seed));
+  return glia_yaml_get_int(root, "seeds", 1, 1000, &c->seeds);
+}

@@ -1,0 +1,200 @@
+/* Problems from YAML: points where they belong, refusals with reasons, residuals and their derivatives. */
+#include "glia_pinn.h"
+#include "tap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct glia_problem q;
+static struct glia_yaml_doc *doc;
+
+static glia_status read_text(const char *text)
+{
+  GLIA_TRY(glia_yaml_parse_text("p.yaml", text, strlen(text), &doc));
+  return glia_problem_read(glia_yaml_root(doc), &q);
+}
+
+static void forget(void)
+{
+  glia_problem_fini(&q);
+  glia_yaml_destroy(&doc);
+}
+
+static void must_read(const char *text)
+{
+  const glia_status st = read_text(text);
+
+  if (st != GLIA_OK) tap_note("%s%s", glia_trace(), q.fault);
+  CU_ASSERT_EQUAL_FATAL(st, GLIA_OK);
+}
+
+static void refused(const char *text, const char *said)
+{
+  CU_ASSERT_EQUAL(read_text(text), GLIA_E_CONFIG);
+  if (strstr(glia_trace_message(), said) == NULL)
+    tap_note("expected '%s' in: %s", said, glia_trace_message());
+  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), said));
+  forget();
+}
+
+#define HEAT "unknowns: [u]\ndomain: {t: [0, 1], x: [-1, 1]}\nequations: [\"u_t = u_xx\"]\n"
+
+static void bad_problems_are_refused_with_the_reason(void)
+{
+  refused(HEAT, "order 1");
+  refused(HEAT
+          "conditions: [{at: {t: 0}, equation: \"u = 0\"}, {at: {x: 1}, equation: \"u = 0\"}]\n",
+          "on 1 side");
+  refused("unknowns: [u]\ndomain: {x: [0, 1]}\nequations: [\"v_x = 1\"]\n", "'v_x'");
+  refused("unknowns: [u]\ndomain: {x: [1, 0]}\nequations: [\"u_x = 1\"]\n", "empty");
+  refused("unknowns: [u]\nequations: [\"u_x = 1\"]\n", "domain");
+  refused("unknowns: [u, v]\ndomain: {x: [0, 1]}\nequations: [\"u_x = 1\"]\n", "'v'");
+  refused("unknowns: [x]\ndomain: {x: [0, 1]}\nequations: [\"u_x = 1\"]\n", "taken");
+  refused(HEAT "conditions: [{at: {z: 0}, equation: \"u = 0\"}]\n", "'z'");
+  refused(HEAT "conditions: [{at: {x: 3}, equation: \"u = 0\"}]\n", "outside");
+  refused(HEAT "conditions: [{at: border, equation: \"u = 0\"}]\n", "boundary");
+  refused(HEAT "conditions: [{at: {t: 0}, equation: \"u = log(x)\"}, {at: {x: [-1, 1]}, equation: "
+               "\"u = 0\"}]\n",
+          "finite");
+}
+
+static void faults_show_a_caret_below_the_text(void)
+{
+  CU_ASSERT_EQUAL(read_text("unknowns: [u]\ndomain: {x: [0, 1]}\nequations: [\"u_xx = uu\"]\n"),
+                  GLIA_E_CONFIG);
+  CU_ASSERT_STRING_EQUAL(q.fault, "  u_xx = uu\n         ^");
+  forget();
+}
+
+static void sobol_points_fill_each_cell_once(void)
+{
+  /* the first 2^m points of a digital net: one in each interval of 2^-m along every axis, and in dimensions 1 and 2 one
+   * in each box of area 2^-m */
+  enum { M = 8, N = 1 << M };
+  for (int c = 0; c < 8; c++) {
+    bool seen[N] = {false};
+    for (uint64_t i = 0; i < N; i++) {
+      double x[8];
+      glia_sobol(8, 5, i, x);
+      CU_ASSERT(x[c] >= 0.0 && x[c] < 1.0);
+      const int k = (int)(x[c] * N);
+      CU_ASSERT_FALSE(seen[k]);
+      seen[k] = true;
+    }
+  }
+  bool box[16][16] = {{false}};
+  for (uint64_t i = 0; i < N; i++) {
+    double x[2];
+    glia_sobol(2, 9, i, x);
+    bool *b = &box[(int)(16.0 * x[0])][(int)(16.0 * x[1])];
+    CU_ASSERT_FALSE(*b);
+    *b = true;
+  }
+}
+
+static void points_lie_in_the_domain_and_on_its_boundary(void)
+{
+  enum { N = 500 };
+  double *x = malloc(N * 2 * sizeof *x);
+  int on_disk = 0, on_corner = 0;
+
+  must_read(
+      "unknowns: [u]\ndomain: {x: [-1, 1], y: [-1, 1]}\n"
+      "without: [{box: {x: [0, 1], y: [-1, 0]}}, {disk: {center: [-0.5, 0.5], radius: 0.25}}]\n"
+      "equations: [\"u_xx + u_yy = 1\"]\nconditions: [{at: boundary, equation: \"u = 0\"}]\n");
+  CU_ASSERT_EQUAL_FATAL(glia_problem_interior(&q, GLIA_POINTS_SOBOL, 1, N, x), GLIA_OK);
+  for (int i = 0; i < N; i++) {
+    const double a = x[2 * i], b = x[2 * i + 1];
+    CU_ASSERT(!(a > 0.0 && b < 0.0) && hypot(a + 0.5, b - 0.5) >= 0.25 && fabs(a) <= 1.0);
+  }
+  CU_ASSERT_EQUAL_FATAL(glia_problem_on(&q, 0, GLIA_POINTS_SOBOL, 1, N, x), GLIA_OK);
+  for (int i = 0; i < N; i++) {
+    const double a = x[2 * i], b = x[2 * i + 1];
+    const bool disk = fabs(hypot(a + 0.5, b - 0.5) - 0.25) < 1e-12;
+    const bool outer = fabs(fabs(a) - 1.0) < 1e-12 || fabs(fabs(b) - 1.0) < 1e-12;
+    const bool corner = (fabs(a) < 1e-12 && b <= 0.0) || (fabs(b) < 1e-12 && a >= 0.0);
+    CU_ASSERT(disk || outer || corner);
+    CU_ASSERT(!(a > 1e-9 && b < -1e-9)); /* the box is no part of it */
+    on_disk += disk;
+    on_corner += corner;
+  }
+  /* in proportion to length: 1.57 and 2 of 9.57 */
+  CU_ASSERT(abs(on_disk - 82) < 25);
+  CU_ASSERT(abs(on_corner - 104) < 25);
+  free(x);
+  forget();
+}
+
+/* Residuals of a system with a parameter, data, an ansatz and a period; J against central differences. */
+static void rows_meet_differences(void)
+{
+  static const struct glia_pinn_network net = {2, 5, GLIA_JET_TANH, 1.0, 1};
+  enum { N = 5 };
+  const double x[N * 2] = {0.1, -0.9, 0.3, -0.2, 0.5, 0.0, 0.9, 0.7, 1.0, 0.95};
+  const double target[N * 2] = {0.1, 0.2, (double)NAN, 0.3, 0.5, (double)NAN, 1.0, 2.0, -1.0, 0.0};
+  const double weight[N] = {1.0, 0.5, 2.0, 1.0, 0.25};
+  struct glia_pinn *p;
+  const double h = 1e-5;
+
+  must_read(
+      "unknowns: [u, v]\ndomain: {t: [0, 1], x: [-1, 1]}\nparameters: {nu: 0.3}\nperiodic: [x]\n"
+      "equations: [\"u_t + u*v_x = nu*u_xxx\", \"v_t = u_x*v - d(v^2*u_x, x) + sin(pi*x)\"]\n"
+      "ansatz: {v: \"1 + t*N_v*N_u\"}\ndata: {file: none.csv}\n"
+      "conditions: [{at: {t: 0}, equation: \"u = 1\"}]\n");
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_create(&q, &net, true, N, NULL, &p), GLIA_OK);
+  const int64_t n = glia_pinn_size(p);
+  CU_ASSERT_EQUAL(n, 5 * 3 + 5 + 5 * 5 + 5 + 2 * 5 + 2 + 1); /* inputs t, sin, cos; nu */
+  CU_ASSERT_EQUAL(glia_pinn_groups(p), 3);
+  double *theta = malloc((size_t)n * sizeof *theta), *j = malloc((size_t)(N * 2 * n) * sizeof *j);
+  double *gradient = malloc((size_t)n * sizeof *gradient), r[N * 2], up[N * 2], down[N * 2];
+  glia_pinn_initialize(p, 3, theta);
+  CU_ASSERT_EQUAL(theta[n - 1], 0.3);
+  for (int g = 0; g < 3; g++) {
+    const struct glia_pinn_points points = {N, x, weight, target};
+    const int m = glia_pinn_residuals(p, g);
+    double worst = 0.0, off = 0.0, sum, square = 0.0;
+    glia_pinn_set(p, theta);
+    CU_ASSERT_EQUAL_FATAL(glia_pinn_rows(p, g, &points, r, j), GLIA_OK);
+    CU_ASSERT_EQUAL_FATAL(glia_pinn_sum(p, g, &points, &sum, gradient), GLIA_OK);
+    for (int i = 0; i < N * m; i++) square += r[i] * r[i];
+    CU_ASSERT(fabs(square - sum) < 1e-13 * square);
+    for (int64_t k = 0; k < n; k++) {
+      const double was = theta[k];
+      double product = 0.0;
+      for (int s = 0; s < 2; s++) {
+        theta[k] = was + (s == 0 ? h : -h);
+        glia_pinn_set(p, theta);
+        CU_ASSERT_EQUAL_FATAL(glia_pinn_rows(p, g, &points, s == 0 ? up : down, NULL), GLIA_OK);
+      }
+      theta[k] = was;
+      for (int i = 0; i < N * m; i++) {
+        const double slope = (up[i] - down[i]) / (2.0 * h);
+        worst = fmax(worst, fabs(j[i * n + k] - slope) / (1.0 + fabs(slope)));
+        product += 2.0 * r[i] * j[i * n + k];
+      }
+      off = fmax(off, fabs(product - gradient[k]) / (1.0 + fabs(product)));
+    }
+    if (!(worst < 1e-6)) tap_note("group %d: %.2g", g, worst);
+    CU_ASSERT(worst < 1e-6); /* h^2 times third derivatives up to 1e3, and rounding 1e-16/h */
+    CU_ASSERT(off < 1e-12);
+  }
+  /* the ansatz holds: v = 1 at t = 0 */
+  double u[2];
+  CU_ASSERT_EQUAL(glia_pinn_fields(p, 1, (double[]){0.0, 0.4}, u), GLIA_OK);
+  CU_ASSERT_EQUAL(u[1], 1.0);
+  /* so does the period */
+  double v[2];
+  CU_ASSERT_EQUAL(glia_pinn_fields(p, 1, (double[]){0.7, -1.0}, u), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_pinn_fields(p, 1, (double[]){0.7, 1.0}, v), GLIA_OK);
+  CU_ASSERT(fabs(u[0] - v[0]) < 1e-14 && fabs(u[1] - v[1]) < 1e-14);
+  free(theta);
+  free(j);
+  free(gradient);
+  glia_pinn_destroy(&p);
+  forget();
+}
+
+TAP_MAIN("pde", TAP(bad_problems_are_refused_with_the_reason),
+         TAP(faults_show_a_caret_below_the_text), TAP(sobol_points_fill_each_cell_once),
+         TAP(points_lie_in_the_domain_and_on_its_boundary), TAP(rows_meet_differences))
