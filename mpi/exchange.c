@@ -95,6 +95,7 @@ static glia_status watch(struct exchange *x, int bucket, double waited_s, bool *
     *warned = true;
   }
   if (waited_s < x->abort_s) return GLIA_OK;
+  glia_stall_note_();
   return broken(x, GLIA_FAIL(GLIA_E_MPI,
                              "rank %d on %s waited %.1f s in exchange bucket %d for rank %s",
                              glia_comm_rank(x->comm), host, waited_s, bucket, missing));

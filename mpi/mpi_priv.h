@@ -31,6 +31,9 @@ GLIA_NODISCARD glia_status glia_comm_same_call_(struct glia_comm *comm, const ch
 #define GLIA_STALL_WARN_S_  5.0
 #define GLIA_STALL_ABORT_S_ 300.0
 
+/** A wait of this process went past its limit: see glia_stalled. */
+void glia_stall_note_(void);
+
 /** A number of seconds from the environment. */
 double glia_stall_seconds_(const char *name, double otherwise_s);
 

@@ -142,6 +142,7 @@ static glia_status lose_patience(struct glia_comm *c, const char *op, double wai
   *warned = true;
   if (!give_up) return GLIA_OK;
   c->parted = true;
+  glia_stall_note_();
   return GLIA_FAIL(GLIA_E_MPI,
                    "rank %d on %s waited %.1f s in %s for rank %s: cut off, or hangs "
                    "(GLIA_STALL_ABORT_S sets the limit)",

@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* With which all ranks end when one of them gave up waiting for another; sysexits.h ends at 78. */
+enum { GLIA_EXIT_STALLED = 79 };
+
 /* All commands in their order, NULL-terminated; the program defines it (main.c, from commands.def). */
 extern const struct glia_command *const cli_commands[];
 

@@ -1,6 +1,7 @@
 /* Commands that run on all ranks: how MPI starts, and how all ranks end with one exit code. */
 #include "cli_priv.h"
 
+#include "glia_clock.h"
 #include "glia_log.h"
 #include "glia_text.h"
 
@@ -11,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MEET_S = 5 }; /* how long a failed rank waits for the others before it ends them all */
+/* How long a failed rank waits for the others before it ends them all; when it has waited for them in vain already: for those that
+ * live to tell what they know. */
+static const double meet_s = 5.0, stalled_meet_s = 1.0;
 
 static MPI_Comm ending =
     MPI_COMM_NULL; /* for the last meeting alone: no message of the run can meet its own */
@@ -149,7 +152,7 @@ static void wait_for_all(const struct glia_args *args, glia_status st, int code,
   for (;;) {
     MPI_Test(request, &done, MPI_STATUS_IGNORE);
     if (done) return;
-    if (st != GLIA_OK && glia_time_s() - start_s > MEET_S) {
+    if (st != GLIA_OK && glia_time_s() - start_s > (glia_stalled() ? stalled_meet_s : meet_s)) {
       cli_print_failure(args->command, st);
       fprintf(stderr, "glia %s: rank %d failed alone; the others are ended\n", args->command->name,
               args->rank);

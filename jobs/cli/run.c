@@ -1,5 +1,7 @@
 /* From the words of a command line to the exit code of the command that they name. */
 #include "cli_priv.h"
+#include "glia_clock.h"
+#include "timeline.h"
 
 #include "glia_text.h"
 
@@ -80,6 +82,10 @@ static int run(const struct glia_command *command, int argc, char **argv)
   if (st == GLIA_OK) st = command->run(&args);
   st = cli_finish_output(&args, st);
   code = st != GLIA_OK ? glia_status_exit_code(st) : args.exit_code;
+  if (st != GLIA_OK && glia_stalled()) {
+    code = GLIA_EXIT_STALLED;
+    timeline_dump(args.rank);
+  }
   if (command->parallel)
     code = cli_parallel_end(&args, st, code);
   else if (st != GLIA_OK)

@@ -1,5 +1,6 @@
 /* A run put together: see session.h. What may fail on one rank alone is agreed on before the next step. */
 #include "session.h"
+#include "identity.h"
 
 #include "glia_agree.h"
 #include "glia_augment.h"
@@ -240,10 +241,23 @@ static glia_status build_engine(struct session *s)
   return GLIA_OK;
 }
 
+/* A rank with another program or other rows would train along, and nobody would know why bits differ. */
+static glia_status agree_on_identity(const struct session *s)
+{
+  char text[4096];
+
+  if (glia_comm_size(s->comm) == 1) return GLIA_OK;
+  identity_build(text, sizeof text);
+  GLIA_TRY(glia_agree_same(s->comm, "the build of glia", text));
+  GLIA_TRY(glia_agree(s->comm, identity_data(s->train, text, sizeof text)));
+  return glia_agree_same(s->comm, "the training data", text);
+}
+
 glia_status session_build(struct session *s)
 {
   s->meeting = (struct glia_meeting){s->comm, agree, sum};
   GLIA_TRY(glia_agree(s->comm, open_data(s)));
+  GLIA_TRY(agree_on_identity(s));
   GLIA_TRY(glia_agree(s->comm, build_model(s)));
   GLIA_TRY(glia_agree_same(s->comm, "the model", s->model_hash));
   const glia_status same = glia_agree_same(s->comm, "the kernel level", glia_kernels_level());

@@ -10,6 +10,7 @@
 #include "recorder.h"
 #include "stop.h"
 #include "theory_stop.h"
+#include "timeline.h"
 #include "watch.h"
 
 #include <math.h>
@@ -357,6 +358,8 @@ static glia_status run_all(struct run *r)
   struct glia_args *a = r->args;
 
   GLIA_TRY(glia_comm_world(&r->s.comm));
+  if (glia_args_has(a, "trace"))
+    GLIA_TRY(timeline_open(r->s.comm, glia_args_text(a, "trace", NULL)));
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
   GLIA_TRY(session_build(&r->s));
   if (glia_args_has(a, "plan")) return print_plan(r);
@@ -372,6 +375,8 @@ static glia_status run_all(struct run *r)
   GLIA_TRY(recorder_open(&r->recorder, &r->s, r->first_step, n_more, name, value));
   GLIA_TRY(open_curves(r));
   GLIA_TRY(train(r));
+  if (glia_args_has(a, "trace"))
+    GLIA_TRY(timeline_write(r->s.comm, glia_args_text(a, "trace", NULL)));
   if (r->result.reason == GLIA_REASON_SIGNAL) a->exit_code = GLIA_EXIT_REQUEUE;
   return report(r);
 }
@@ -413,6 +418,10 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "FOLDER",
      .help = "also events for TensorBoard"},
+    {.name = "trace",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "FILE.json",
+     .help = "write what each thread of each rank did, for chrome://tracing or ui.perfetto.dev"},
     {.name = "plan",
      .kind = GLIA_OPTION_FLAG,
      .help = "show layers, memory and schedule, and stop before the first step"},
@@ -430,7 +439,12 @@ const struct glia_command glia_command_train_ = {
         "threads. SIGTERM, SIGINT and SIGUSR1 finish the step, "
         "write a checkpoint and end with exit code 75: submit again with --resume. So does a "
         "file named halt in checkpoint.dir, which is removed, and a time limit that comes "
-        "near. A second signal ends the process at once.",
+        "near. A second signal ends the process at once.\n\nA rank that others wait for is named "
+        "in the log "
+        "after GLIA_STALL_WARN_S (5) seconds; after GLIA_STALL_ABORT_S (300) all ranks end with "
+        "exit "
+        "code 79, and the living write their last events to glia-stall-rank-N.txt (in "
+        "GLIA_STALL_DIR, or here).",
     .example = "glia train fashion.yaml epochs=2 optimizer.adam.lr=5e-4\nmpirun -n 2 glia train "
                "fashion.yaml --resume",
     .run = run,

@@ -446,8 +446,7 @@ glia_status glia_engine_create(const struct glia_program *p, int threads,
   pthread_mutex_init(&e->mutex, NULL);
   pthread_cond_init(&e->go, NULL);
   pthread_cond_init(&e->done, NULL);
-  st = glia_drive_init_(e);
-  GLIA_TRY_TO(fail, st, st);
+  GLIA_TRY_TO(fail, st, glia_drive_init_(e));
   GLIA_TRY_TO(fail, st, allocate(e));
   for (int i = 0; i < p->n_entries; i++) {
     e->c = &p->entry[i];
