@@ -181,7 +181,7 @@ static const char cnn_text[] =
     "10]\n"
     "loss: cross_entropy\n"
     "optimizer: {adam: {lr: 1e-3}}\n"
-    "max_steps: 60\n";
+    "max_steps: 120\n";
 
 struct cnn {
   struct glia_yaml_doc *doc;

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH = 4 }; /* steps: the one that runs and three ahead */
+/* Steps held: the one that runs and those ahead. A set shuffled by chunks needs several chunks at once where a window begins, and few
+ * in between: what is read ahead must last that long. */
+enum { DEPTH_MIN = 4, DEPTH_MAX = 64 };
+static const size_t AHEAD_BYTES = (size_t)32 << 20;
 
 struct slot {
   int64_t step;  /* -1: none */
@@ -24,7 +27,8 @@ struct glia_prefetch {
   int *field;
   int64_t *row, *position;
   float *weight;
-  struct slot slot[DEPTH];
+  int depth;
+  struct slot slot[DEPTH_MAX];
   int64_t current; /* the step begun last */
   pthread_t thread;
   bool started, quit;
@@ -70,9 +74,9 @@ static void *read_ahead(void *self)
   struct glia_prefetch *p = self;
 
   for (int64_t step = p->first; step < p->last; step++) {
-    struct slot *s = &p->slot[step % DEPTH];
+    struct slot *s = &p->slot[step % p->depth];
     pthread_mutex_lock(&p->mutex);
-    while (!p->quit && step >= p->current + DEPTH) pthread_cond_wait(&p->emptied, &p->mutex);
+    while (!p->quit && step >= p->current + p->depth) pthread_cond_wait(&p->emptied, &p->mutex);
     const bool quit = p->quit;
     s->step = step;
     s->ready = 0;
@@ -87,6 +91,7 @@ static void *read_ahead(void *self)
 static glia_status allocate(struct glia_prefetch *p, const int *field)
 {
   const size_t rows = (size_t)p->order.micro_batch, n = (size_t)(p->hi - p->lo);
+  size_t step_bytes = 1;
 
   p->field = malloc(((size_t)p->n_fields + 1) * sizeof *p->field);
   p->row = malloc(rows * sizeof *p->row);
@@ -95,7 +100,10 @@ static glia_status allocate(struct glia_prefetch *p, const int *field)
   GLIA_CHECK(p->field != NULL && p->row != NULL && p->position != NULL && p->weight != NULL,
              GLIA_E_MEMORY, "rows of a micro-batch");
   memcpy(p->field, field, (size_t)p->n_fields * sizeof *field);
-  for (int d = 0; d < DEPTH; d++) {
+  for (int k = 0; k < p->n_fields; k++) step_bytes += n * micro_bytes(p, k);
+  const size_t depth = AHEAD_BYTES / step_bytes;
+  p->depth = depth < DEPTH_MIN ? DEPTH_MIN : depth > DEPTH_MAX ? DEPTH_MAX : (int)depth;
+  for (int d = 0; d < p->depth; d++) {
     p->slot[d].step = -1;
     p->slot[d].data = calloc((size_t)p->n_fields + 1, sizeof *p->slot[d].data);
     GLIA_CHECK(p->slot[d].data != NULL, GLIA_E_MEMORY, "rows read ahead");
@@ -154,7 +162,7 @@ glia_status glia_prefetch_take_(struct glia_prefetch *p, int64_t index, int k, v
   GLIA_CHECK(wanted >= 0 && index < p->hi, GLIA_E_INTERNAL, "micro-batch %lld was not read ahead",
              (long long)index);
   pthread_mutex_lock(&p->mutex);
-  const struct slot *s = &p->slot[p->current % DEPTH];
+  const struct slot *s = &p->slot[p->current % p->depth];
   while (!(s->step == p->current && (s->ready > wanted || s->status != GLIA_OK)))
     pthread_cond_wait(&p->filled, &p->mutex);
   const bool have = s->ready > wanted;
@@ -173,7 +181,7 @@ void glia_prefetch_destroy_(struct glia_prefetch **pp)
   pthread_cond_signal(&p->emptied);
   pthread_mutex_unlock(&p->mutex);
   if (p->started) pthread_join(p->thread, NULL);
-  for (int d = 0; d < DEPTH; d++) {
+  for (int d = 0; d < p->depth; d++) {
     for (int k = 0; k < p->n_fields && p->slot[d].data != NULL; k++) free(p->slot[d].data[k]);
     free(p->slot[d].data);
   }

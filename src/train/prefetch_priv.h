@@ -7,7 +7,7 @@
 
 struct glia_prefetch;
 
-/** Read ahead of `first` to `last` - 1 (0-based steps).
+/** Read ahead, by three steps or, of small ones, up to 63, of `first` to `last` - 1 (0-based steps).
  *  lo, hi    micro-batches of each step that this process runs
  *  field     fields to read [n_fields], borrowed until this returns
  *  Errors: GLIA_E_MEMORY. */
