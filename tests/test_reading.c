@@ -1,4 +1,5 @@
 /* Reading: orders are permutations in small memory, chunks are read without HDF5, rows read ahead are the same rows. */
+#include "block_cache_priv.h"
 #include "glia_dataset.h"
 #include "glia_order.h"
 #include "glia_random.h"
@@ -238,8 +239,56 @@ static void a_failure_ahead_is_told_to_who_waits(void)
   glia_prefetch_destroy_(&p);
 }
 
+/* Hand out all rows of all blocks, one block after the other in a keyed order; every byte is that of its block. Returns loads. */
+static int64_t loads_of_an_epoch(struct glia_block_cache *c, uint64_t key)
+{
+  const int64_t blocks = (c->n + c->rows - 1) / c->rows;
+  int64_t loads = 0, wrong = 0;
+
+  for (int64_t i = 0; i < blocks; i++) {
+    const int64_t b = glia_random_permute(key, blocks, i);
+    const int64_t end = (b + 1) * c->rows < c->n ? (b + 1) * c->rows : c->n;
+    if (glia_block_cache_look_(c, b * c->rows) == NULL) {
+      char *room = NULL;
+      int slot = -1;
+      CU_ASSERT_EQUAL_FATAL(glia_block_cache_room_(c, &room, &slot), GLIA_OK);
+      memset(room, (int)b, (size_t)c->rows * c->row_bytes);
+      glia_block_cache_put_(c, b, slot);
+      loads++;
+    }
+    for (int64_t row = b * c->rows; row < end; row++) {
+      const char *data = glia_block_cache_look_(c, row);
+      wrong += data == NULL || data[0] != (char)b || data[c->row_bytes - 1] != (char)b;
+      glia_block_cache_used_(c, b);
+    }
+  }
+  CU_ASSERT_EQUAL(wrong, 0);
+  return loads;
+}
+
+/* A cache of half the blocks spares half of the next epoch's loads, whatever its order; a thrifty one takes memory for one block. */
+static void blocks_stay_for_the_next_epoch(void)
+{
+  enum { BLOCKS = 40, ROWS = 5, ROW = 64 };
+  struct glia_block_cache c;
+
+  for (int thrifty = 0; thrifty < 2; thrifty++) {
+    CU_ASSERT_EQUAL_FATAL(glia_block_cache_init_(&c, BLOCKS * ROWS - 2, ROWS, ROW,
+                                                 (size_t)BLOCKS / 2 * ROWS * ROW, thrifty == 1),
+                          GLIA_OK);
+    CU_ASSERT_EQUAL(loads_of_an_epoch(&c, 1), BLOCKS);
+    CU_ASSERT_EQUAL(c.n_taken, thrifty ? 1 : BLOCKS / 2);
+    for (uint64_t key = 2; key < 6; key++) {
+      const int64_t loads = loads_of_an_epoch(&c, key);
+      CU_ASSERT(thrifty ? loads >= BLOCKS - 1 : loads <= BLOCKS / 2 + 1);
+    }
+    glia_block_cache_fini_(&c);
+  }
+}
+
 TAP_MAIN("reading", TAP(a_permutation_has_its_inverse),
          TAP(an_order_by_chunks_is_local_and_complete),
          TAP(the_last_rows_of_a_file_are_no_special_ones),
          TAP(packed_chunks_are_read_in_every_dress), TAP(damaged_chunks_are_refused),
-         TAP(rows_read_ahead_are_the_same_rows), TAP(a_failure_ahead_is_told_to_who_waits))
+         TAP(rows_read_ahead_are_the_same_rows), TAP(a_failure_ahead_is_told_to_who_waits),
+         TAP(blocks_stay_for_the_next_epoch))
