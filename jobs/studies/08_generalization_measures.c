@@ -5,7 +5,12 @@
  * invertible on V, both worlds show the same samples and the same answers while the error is 0 in one and 1 - 1/q in
  * the other: a trained estimator, the method, must be at chance like the coin, its baseline. Control: n = 14 samples, more than
  * dim V, where a map of V that fits by chance is rare and the worlds come apart.
- * All arithmetic is exact, modulo q.  Source: gastpar2023 (arXiv:2309.13658), theorem 4. */
+ * All arithmetic is exact, modulo q.  Source: gastpar2023 (arXiv:2309.13658), theorem 4.
+ *
+ * Shattered set: any labelling of 40 points is possible, 20 of them are the sample. In world 0 the learner answers with the true
+ * labels, in world 1 with a random labelling that fits the sample: the same training error, 0, while on unseen points one errs never and
+ * the other half the time. Sample and answer have one law in both worlds. Control: the estimator is shown the population.
+ * Source: gastpar2023, theorem 2. */
 #include "study.h"
 
 #include "glia_random.h"
@@ -20,7 +25,9 @@ enum {
   N_MAX = 14,
   ROWS = 20000,
   TEST_ROWS = 40000,
-  FEATURES = N_MAX * D + N_MAX + 2 * D
+  FEATURES = N_MAX * D + N_MAX + 2 * D,
+  POINTS = 40, /* of the shattered set */
+  SEEN = 20
 };
 
 /* A stream of draws modulo q. */
@@ -91,7 +98,8 @@ static void describe(int q, int n, int x[N_MAX][D], const int *y, const int *h, 
 
 struct counts {
   int64_t draws, kept, right[2],
-      of[2]; /* kept: samples of full rank on V; right: answers that are the true map */
+      of[2];    /* kept: samples of full rank on V; right: answers that are the true map */
+  double wrong; /* share of unseen points with wrong labels, summed over all draws */
 };
 
 /* One sample of full rank on V, its answer, and its row. */
@@ -124,8 +132,36 @@ static void sample(struct draw *d, int n, int world, float *row, struct counts *
   describe(d->q, n, x, y, h, row);
 }
 
-static glia_status make(const char *name, int64_t rows, struct draw *d, int n, float *x, int32_t *y,
-                        struct counts *count, struct glia_source **out)
+/* Sample and answer on a shattered set; where the answer errs, if the population is shown. */
+static void shattered(struct draw *d, int world, bool shown, float *row, struct counts *count)
+{
+  int order[POINTS], truth[POINTS], wrong = 0;
+
+  memset(row, 0, FEATURES * sizeof *row);
+  for (int i = 0; i < POINTS; i++) {
+    order[i] = i;
+    truth[i] = next(d);
+  }
+  for (int i = 0; i < POINTS; i++) { /* the first SEEN of a random order are the sample */
+    const int j =
+        i + (int)(glia_random_unit(glia_random_bits(d->key, 0, d->index++)) * (POINTS - i));
+    const int p = order[j];
+    order[j] = order[i];
+    order[i] = p;
+    const int h = world == 1 && i >= SEEN ? next(d) : truth[p];
+    if (i < SEEN) row[p] = truth[p] != 0 ? 1.0F : -1.0F;
+    row[POINTS + p] = h != 0 ? 1.0F : -1.0F;
+    if (shown && h != truth[p]) row[2 * POINTS + p] = 1.0F;
+    wrong += h != truth[p];
+  }
+  count->of[world]++;
+  count->right[world] += wrong == 0;
+  count->wrong += wrong / (double)(POINTS - SEEN);
+}
+
+/* Rows of both worlds by turns; n = 0: of the shattered set. */
+static glia_status make(const char *name, int64_t rows, struct draw *d, int n, bool shown, float *x,
+                        int32_t *y, struct counts *count, struct glia_source **out)
 {
   const struct glia_field field[] = {
       {"x", glia_type_make(GLIA_F32, 1, (int64_t[]){FEATURES}), 1.0, 0.0},
@@ -135,7 +171,10 @@ static glia_status make(const char *name, int64_t rows, struct draw *d, int n, f
 
   for (int64_t i = 0; i < rows; i++) {
     y[i] = (int32_t)(i % 2);
-    sample(d, n, (int)y[i], x + i * FEATURES, count);
+    if (n > 0)
+      sample(d, n, (int)y[i], x + i * FEATURES, count);
+    else
+      shattered(d, (int)y[i], shown, x + i * FEATURES, count);
   }
   return glia_source_from_memory(name, rows, (int)GLIA_COUNT(field), field, data, out);
 }
@@ -156,38 +195,43 @@ static double full_rank(int q, int n)
   return p;
 }
 
-static glia_status estimate(struct study_cell *c, int n, float *x, int32_t *y)
+static glia_status estimate(struct study_cell *c, int n, bool shown, float *x, int32_t *y)
 {
+  const bool set = strcmp(c->setting->name, "shattered") == 0;
   const int q = (int)c->setting->value;
   struct draw d = {glia_random_stream((uint64_t)c->seed, "study/field"), 0, q};
   struct counts count = {0};
   struct glia_source *train = NULL, *test = NULL;
 
-  glia_status st = make("train", ROWS, &d, n, x, y, &count, &train);
+  glia_status st = make("train", ROWS, &d, set ? 0 : n, shown, x, y, &count, &train);
   if (st == GLIA_OK)
-    st = make("test", TEST_ROWS, &d, n, x + (size_t)ROWS * FEATURES, y + ROWS, &count, &test);
+    st = make("test", TEST_ROWS, &d, set ? 0 : n, shown, x + (size_t)ROWS * FEATURES, y + ROWS,
+              &count, &test);
   if (st == GLIA_OK) st = study_train(c, &train, &test);
   glia_source_close(&train);
   glia_source_close(&test);
   GLIA_TRY(st);
   if (c->stopped) return GLIA_OK;
-  const double loss = (1.0 - (double)count.right[1] / (double)count.of[1]) * (1.0 - 1.0 / q);
+  /* of world 1; that of world 0 is 0 where V holds the true map, or on the set always */
+  const double loss = set ? 2.0 * count.wrong / (double)(ROWS + TEST_ROWS)
+                          : (1.0 - (double)count.right[1] / (double)count.of[1]) * (1.0 - 1.0 / q);
   study_put(c, "chance_off", fabs(of_measure(c, "accuracy") - 0.5));
   study_put(c, "worst_error", (1.0 - of_measure(c, "accuracy")) * loss);
-  study_put(c, "rank_off", fabs((double)count.kept / (double)count.draws - full_rank(q, V)));
+  if (!set)
+    study_put(c, "rank_off", fabs((double)count.kept / (double)count.draws - full_rank(q, V)));
   study_put(c, "right_inside", (double)count.right[0] / (double)count.of[0]);
   return GLIA_OK;
 }
 
 static glia_status cell(struct study_cell *c)
 {
-  const int n = strcmp(c->variant->name, "n-14") == 0 ? N_MAX : V;
+  const bool control = strcmp(c->variant->name, "n-14") == 0;
   float *x = calloc((size_t)(ROWS + TEST_ROWS) * FEATURES, sizeof *x);
   int32_t *y = calloc(ROWS + TEST_ROWS, sizeof *y);
   glia_status st = GLIA_OK;
 
   if (x == NULL || y == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d samples", ROWS + TEST_ROWS);
-  if (st == GLIA_OK) st = estimate(c, n, x, y);
+  if (st == GLIA_OK) st = estimate(c, control ? N_MAX : V, control, x, y);
   free(x);
   free(y);
   return st;
@@ -202,14 +246,17 @@ static const char config[] = "data: {file: made-up, batch: 100, micro_batch: 100
 static const struct study_variant variants[] = {
     {"coin", "an estimator that learns nothing: its rate is 0",
      (const char *const[]){"optimizer={sgd: {lr: 0}}", NULL}},
-    {"n-10", "as many samples as V has dimensions", NULL},
-    {"n-14", "more samples than V has dimensions (control)", NULL},
+    {"n-10", "an estimator that sees sample and answer; as many samples as V has dimensions", NULL},
+    {"n-14",
+     "more samples than V has dimensions; of the shattered set, all labels are shown (control)",
+     NULL},
     {0},
 };
 
 static const struct study_setting settings[] = {
     {"q2", "the field of 2 elements", 2.0, NULL},
     {"q7", "the field of 7 elements", 7.0, NULL},
+    {"shattered", "any labelling of 40 points, half of them seen", 2.0, NULL},
     {0},
 };
 
@@ -250,6 +297,19 @@ static const struct study_gate gates[] = {
      .direction = STUDY_AT_LEAST,
      .limit = 0.424,
      .why = "(1 - 1/q) / 2 = 0.4286, less two sampling errors"},
+    {.name = "cannot-tell-shattered",
+     .setting = "shattered",
+     .kind = STUDY_MEAN,
+     .direction = STUDY_AT_MOST,
+     .limit = 0.01,
+     .why = "as for q = 2; shown the population the estimator must exceed 0.98"},
+    {.name = "no-certificate-shattered",
+     .setting = "shattered",
+     .measure = "worst_error",
+     .kind = STUDY_MEAN,
+     .direction = STUDY_AT_LEAST,
+     .limit = 0.245,
+     .why = "errors of 0 and 1/2 on unseen points: half their distance, less two sampling errors"},
     {.name = "full-rank-q2",
      .setting = "q2",
      .measure = "rank_off",
