@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 64, MICRO_BATCH = 16, BUCKETS = 2 };
+enum { BATCH = 64, MICRO_BATCH = 16, BUCKETS = 64 };
 
 static const char head[] = "seed: %llu\n"
                            "data: {file: memory, batch: %d, micro_batch: %d}\n"
@@ -71,13 +71,26 @@ static glia_status build(struct glia_net *net, const char *config, int n, int64_
   return GLIA_OK;
 }
 
+/* With its memory, for the steps of training alone: a network predicts on one rank. */
+static glia_status open_exchange(struct glia_net *net, struct glia_comm *comm)
+{
+  struct glia_exchange_need need[BUCKETS];
+  struct glia_bucket bucket[BUCKETS];
+  const int n = glia_program_buckets(net->program, "train", BUCKETS, bucket);
+
+  GLIA_CHECK(n <= BUCKETS, GLIA_E_UNSUPPORTED, "%d buckets of sums, at most %d are supported", n,
+             BUCKETS);
+  for (int b = 0; b < n; b++)
+    need[b] = (struct glia_exchange_need){bucket[b], net->config.batch / net->config.micro_batch};
+  return glia_exchange_mpi_open(comm, 1, n, need, &net->exchange);
+}
+
 glia_status glia_net_open_(struct glia_net *net, struct glia_comm *comm, const char *config, int n,
                            int64_t micro_batch)
 {
   *net = (struct glia_net){0};
   GLIA_TRY(glia_agree(comm, build(net, config, n, micro_batch)));
-  if (glia_comm_size(comm) > 1)
-    GLIA_TRY(glia_exchange_mpi_create(comm, GLIA_EXCHANGE_NODE, 1, BUCKETS, &net->exchange));
+  if (glia_comm_size(comm) > 1) GLIA_TRY(open_exchange(net, comm));
   return glia_agree(comm,
                     glia_engine_create(net->program, 1, net->exchange,
                                        net->config.batch / net->config.micro_batch, &net->engine));
