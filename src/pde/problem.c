@@ -314,9 +314,13 @@ static glia_status read_periodic(struct glia_problem *p, const struct glia_yaml 
 
 /* Equations and conditions. */
 
-static glia_status weight_of(const struct glia_yaml *node, double *out)
+/* What is said of the solution itself weighs more than its equation, whose residual is of second derivatives: 100 takes the error
+ * of Poisson's equation after 250 steps from 3e-8 to 2e-9, that of heat conduction after 200 from 8e-6 to 2e-6. */
+static const double CONDITION_WEIGHT = 100.0;
+
+static glia_status weight_of(const struct glia_yaml *node, double otherwise, double *out)
 {
-  *out = 1.0;
+  *out = otherwise;
   return glia_yaml_get_real(node, "weight", 1e-12, 1e12, out);
 }
 
@@ -331,7 +335,7 @@ static glia_status read_equation(struct glia_problem *p, const struct glia_yaml 
   p->equation_weight[i] = 1.0;
   if (node->kind == GLIA_YAML_MAP) {
     GLIA_TRY(glia_yaml_check_keys(node, keys));
-    GLIA_TRY(weight_of(node, &p->equation_weight[i]));
+    GLIA_TRY(weight_of(node, 1.0, &p->equation_weight[i]));
     at = glia_yaml_get(node, "equation");
     if (at == NULL) return glia_yaml_error(node, "expected {equation: \"...\", weight: 1}");
   }
@@ -407,7 +411,7 @@ static glia_status add_condition(struct glia_problem *p, const struct glia_yaml 
   else if (strcmp(at->text, "boundary") != 0)
     return glia_yaml_error(at, "found '%.40s', expected boundary, or coordinates with values",
                            at->text);
-  GLIA_TRY(weight_of(node, &c->weight));
+  GLIA_TRY(weight_of(node, CONDITION_WEIGHT, &c->weight));
   GLIA_TRY(glia_yaml_get_int(node, "points", 1, 10000000, &c->points));
   GLIA_TRY(text_of(equation, &c->text));
   c->text = glia_arena_text(&p->arena, c->text);
@@ -473,14 +477,14 @@ static glia_status read_data(struct glia_problem *p, const struct glia_yaml *roo
   const struct glia_yaml *node = glia_yaml_get(root, key);
   const char *file = NULL;
 
-  *out = (struct glia_pde_data){.weight = 1.0};
+  *out = (struct glia_pde_data){.weight = CONDITION_WEIGHT};
   if (node == NULL) return GLIA_OK;
   GLIA_TRY(glia_yaml_check_keys(node, keys));
   GLIA_TRY(glia_yaml_get_text(node, "file", &file));
   if (file == NULL) return glia_yaml_error(node, "expected {file: F.h5}, or a .csv");
   GLIA_TRY(glia_yaml_get_real(node, "noise", 0.0, 100.0, &out->noise));
   GLIA_TRY(glia_yaml_get_int(node, "points", 1, 100000000, &out->points));
-  GLIA_TRY(weight_of(node, &out->weight));
+  GLIA_TRY(weight_of(node, CONDITION_WEIGHT, &out->weight));
   out->file = glia_arena_text(&p->arena, file);
   GLIA_CHECK(out->file != NULL, GLIA_E_MEMORY, "a file name");
   return GLIA_OK;
