@@ -108,7 +108,8 @@ struct glia_telemetry_score {
   float *score;     /* [n] */
 };
 
-/** Open a telemetry file: lists its nodes and reads its events.
+/** Open a telemetry file, or the store of a collector (its full rows, docs/formats/store.md): lists its nodes and reads its events.
+ *  Nodes of a store are read whole, over all its files; what is still in a journal is not there yet.
  *
  *  Collective: no; any rank may read any node.
  *  Ownership:  glia_telemetry_close(out).

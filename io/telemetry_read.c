@@ -1,18 +1,12 @@
 /* Reading telemetry. */
 #include "glia_telemetry.h"
 #include "h5_priv.h"
+#include "telemetry_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct glia_telemetry {
-  char *path;
-  hid_t file;
-  struct glia_h5_names nodes;
-  int64_t n_events;
-  struct glia_telemetry_event *event;
-};
+#include <sys/stat.h>
 
 /* Read array `path` whole into fresh memory; its type must be `dtype` with the given rank, and dim0, dim1 when >= 0. */
 static glia_status read_whole(const struct glia_telemetry *t, const char *path, glia_dtype dtype,
@@ -117,6 +111,7 @@ static glia_status load(struct glia_telemetry *t)
 glia_status glia_telemetry_open(const char *path, struct glia_telemetry **out)
 {
   struct glia_telemetry *t = calloc(1, sizeof *t);
+  struct stat info;
 
   *out = NULL;
   GLIA_CHECK(t != NULL, GLIA_E_MEMORY, "%s", path);
@@ -126,9 +121,14 @@ glia_status glia_telemetry_open(const char *path, struct glia_telemetry **out)
     free(t);
     return GLIA_FAIL(GLIA_E_MEMORY, "%s", path);
   }
-  glia_h5_lock_();
-  const glia_status st = load(t);
-  glia_h5_unlock_();
+  glia_status st;
+  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+    st = glia_telemetry_open_folder_(t);
+  } else {
+    glia_h5_lock_();
+    st = load(t);
+    glia_h5_unlock_();
+  }
   if (st != GLIA_OK) {
     glia_telemetry_close(&t);
     return st;
@@ -143,6 +143,8 @@ void glia_telemetry_close(struct glia_telemetry **t)
   glia_h5_lock_();
   glia_h5_close_(&(*t)->file);
   glia_h5_unlock_();
+  for (int i = 0; i < (*t)->n_parts; i++) glia_telemetry_close(&(*t)->part[i]);
+  free((*t)->part);
   glia_h5_free_names_(&(*t)->nodes);
   for (int64_t i = 0; i < (*t)->n_events; i++) {
     free((*t)->event[i].node);
@@ -256,9 +258,14 @@ glia_status glia_telemetry_read_node(struct glia_telemetry *t, const char *name,
   *out = (struct glia_telemetry_node){0};
   GLIA_CHECK(strlen(name) < 256 && strchr(name, '/') == NULL, GLIA_E_ARGUMENT,
              "'%s' cannot name a node", name);
-  glia_h5_lock_();
-  const glia_status st = read_node(t, name, out);
-  glia_h5_unlock_();
+  glia_status st;
+  if (t->file < 0) {
+    st = glia_telemetry_read_parts_(t, name, out);
+  } else {
+    glia_h5_lock_();
+    st = read_node(t, name, out);
+    glia_h5_unlock_();
+  }
   if (st != GLIA_OK) glia_telemetry_node_free(out);
   return st;
 }
