@@ -30,6 +30,9 @@ GLIA_API GLIA_NODISCARD glia_status
 glia_sample_set_open_with(const struct glia_sampler *const *samplers, int n, const char *root,
                           struct glia_sample_set **out);
 
+/** From now on samplers with a period are not read with a sample: they are missing until glia_sample_set_start. */
+GLIA_API void glia_sample_set_leave_slow(struct glia_sample_set *set);
+
 /** From now on samplers with a period are read by threads of their own, and glia_sample_take never waits for them: it gives
  *  their last values, or none when those are older than three periods and two seconds. Without this call they are read
  *  with every sample. Errors: GLIA_E_MEMORY. */

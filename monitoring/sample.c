@@ -39,6 +39,7 @@ struct glia_sample_set {
   struct glia_metric *metric; /* [n_metrics] */
   int64_t n_metrics;
   char *root;
+  bool threads; /* what has a period is read by threads, or will be */
 };
 
 /* Append n metrics to the list of columns. */
@@ -131,8 +132,11 @@ glia_status glia_sample_set_open_detailed(const char *root, struct glia_sample_s
   return open_all(root, true, out);
 }
 
+void glia_sample_set_leave_slow(struct glia_sample_set *set) { set->threads = true; }
+
 glia_status glia_sample_set_start(struct glia_sample_set *set)
 {
+  set->threads = true;
   for (int i = 0; i < set->n_opened; i++) {
     struct opened *o = &set->opened[i];
     if (o->sampler->period_s > 0.0 && o->lane == NULL)
@@ -184,7 +188,7 @@ void glia_sample_take(struct glia_sample_set *set, double *out, struct glia_samp
     struct opened *o = &set->opened[i];
     if (o->lane != NULL)
       (void)glia_lane_copy_(o->lane, out + o->first, &out[o->clock]);
-    else
+    else if (!set->threads || o->sampler->period_s <= 0.0)
       read_inline(o, set->root, out + o->first);
   }
 }

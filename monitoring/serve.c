@@ -2,6 +2,7 @@
  * is never held over anything that waits: slow sources have threads of their own (lane.c). */
 #include "glia_serve.h"
 
+#include "glia_log.h"
 #include "glia_rows.h"
 #include "thread_priv.h"
 #include "topology_priv.h"
@@ -90,6 +91,10 @@ static void *sample_steadily(void *self)
   int64_t due_ns = now_ns - now_ns % period_ns + period_ns + (int64_t)(1e9 * phase(s));
 
   pthread_mutex_lock(&s->mutex);
+  if (glia_sample_set_start(s->set) != GLIA_OK) { /* slow sources stay missing */
+    glia_log(GLIA_LOG_WARN, "agent", "no-threads", "reason=\"%s\"", glia_trace_message());
+    glia_trace_clear();
+  }
   while (!s->stop) {
     const struct timespec wake = {.tv_sec = due_ns / 1000000000, .tv_nsec = due_ns % 1000000000};
     const int64_t before_ns = clock_ns(CLOCK_MONOTONIC);
@@ -270,7 +275,7 @@ static glia_status prepare(struct glia_serve *s, const struct glia_serve_options
   s->head.schema = glia_rows_schema(s->n, s->metric, s->clock);
   s->head.run =
       (uint64_t)clock_ns(CLOCK_REALTIME) * 2654435761u ^ (uint64_t)getpid() << 48 ^ s->head.boot;
-  GLIA_TRY(glia_sample_set_start(s->set));
+  glia_sample_set_leave_slow(s->set); /* their threads start behind the first answer */
   glia_sample_take(s->set, s->row, &s->when);
   glia_ring_add(s->ring, &s->when, s->row);
   return GLIA_OK;

@@ -140,16 +140,47 @@ double glia_fold_get_(const struct glia_fold *f, glia_fold_kind kind)
   return (double)GLIA_MISSING;
 }
 
+/* Which of names [n] line l begins with, -1: none. Lines keep their places while the node is up, so what was there the last time is
+ * tried first; where a name is not at its place any more all are looked up, and learnt anew with the next reading. */
+static int name_of_line(struct glia_procfile *f, int l, struct glia_span word,
+                        const char *const *names, int n)
+{
+  if (l < f->n_index) {
+    const int i = f->index[l];
+    if (i >= 0 && glia_span_is_(word, names[i])) return i;
+    if (i < 0) return -1;
+    f->n_index = 0; /* the file changed: learn it anew */
+  }
+  return glia_span_find_(word, names, n);
+}
+
+/* Note which name each line has. */
+static void learn(struct glia_procfile *f, struct glia_span rest, const char *const *names, int n)
+{
+  struct glia_span line, count = rest;
+  int lines = 0;
+
+  while (glia_span_line_(&count, &line)) lines++;
+  int *index = realloc(f->index, ((size_t)lines + 1) * sizeof *index);
+  if (index == NULL) return; /* it goes without */
+  f->index = index;
+  for (f->n_index = 0; glia_span_line_(&rest, &line); f->n_index++)
+    f->index[f->n_index] = glia_span_find_(glia_span_word_(&line), names, n);
+}
+
 void glia_named_read_(struct glia_procfile *f, const char *const *names, int n, const char *unit,
                       double scale, double *out)
 {
   struct glia_span rest = glia_procfile_read_(f);
   struct glia_span line;
+  int l = 0;
 
-  while (glia_span_line_(&rest, &line)) { /* "MemFree:   81920 kB", "pgfault 7977701" */
-    const int i = glia_span_find_(glia_span_word_(&line), names, n);
+  if (f->n_index == 0) learn(f, rest, names, n);
+  for (; glia_span_line_(&rest, &line); l++) { /* "MemFree:   81920 kB", "pgfault 7977701" */
+    const int i = name_of_line(f, l, glia_span_word_(&line), names, n);
     if (i < 0) continue;
     const double amount = glia_span_number_(&line);
     if (unit == NULL || glia_span_is_(glia_span_word_(&line), unit)) out[i] = amount * scale;
   }
+  if (l != f->n_index) f->n_index = 0;
 }

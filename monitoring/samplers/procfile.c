@@ -16,8 +16,11 @@ enum { FIRST_BYTES = 4096, MOST_BYTES = 4 << 20, PATH_BYTES = 4096 };
 
 static const char nothing[] = "";
 
-/* Fill text[0 .. capacity) from the start of the file; how much came. The kernel hands out a list (disks, interfaces) a
- * page at a time, always whole records, and ends with a read of nothing. */
+/* A list (disks, interfaces) comes a page of the kernel's at a time, always whole records, and ends with a read of nothing. None of
+ * its records is as long as half of the smallest page, so less than this in one read is all there is. */
+enum { SURELY_ALL = 2048 };
+
+/* Fill text[0 .. capacity) from the start of the file; how much came. */
 static size_t fill(struct glia_procfile *f)
 {
   size_t n = 0;
@@ -30,6 +33,10 @@ static size_t fill(struct glia_procfile *f)
       break;
     }
     n += (size_t)got;
+    if (n == (size_t)got && n < SURELY_ALL && n < f->capacity) { /* half of the reads are saved */
+      f->whole = f->text[n - 1] == '\n';
+      break;
+    }
   }
   return n;
 }
@@ -67,6 +74,7 @@ void glia_procfile_close_(struct glia_procfile *f)
 {
   if (f->there) close(f->fd);
   free(f->text);
+  free(f->index);
   *f = (struct glia_procfile){0};
 }
 

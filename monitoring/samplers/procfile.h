@@ -17,6 +17,8 @@ struct glia_procfile {
   char *text;
   size_t capacity;
   bool whole; /* the last read reached the end of the file, and that was the end of a line */
+  int *index; /* [n_index] glia_named_read_: which name each line had the last time, -1: none */
+  int n_index;
 };
 
 /** Open root/path and make a buffer with room for twice what the file holds now. A file that is not there reads as empty.
