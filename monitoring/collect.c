@@ -65,6 +65,7 @@ glia_status glia_collect_node(struct glia_collect *c, const char *name, const ch
   GLIA_CHECK(t->name != NULL && t->url != NULL && t->easy != NULL, GLIA_E_MEMORY, "node %s", name);
   GLIA_TRY(glia_intake_create(&t->intake));
   GLIA_TRY(glia_store_node(c->store, name, &t->node));
+  GLIA_TRY(glia_collect_watch_node_(c, t));
   const struct glia_store_mark mark = glia_store_mark(c->store, t->node);
   t->run = mark.run;
   t->number = mark.number;
@@ -228,6 +229,7 @@ static glia_status step(struct glia_collect *c)
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
     GLIA_TRY(finish(c, t, code));
   }
+  glia_collect_watch_tick_(c);
   return glia_store_tick(c->store);
 }
 
@@ -271,6 +273,7 @@ glia_status glia_collect_run(struct glia_collect *c, double duration_s,
   c->result.cpu_s = cpu_s() - cpu_before_s;
   glia_store_facts(c->store, &c->result.store);
   c->result.latency_max_s = c->result.store.latency_max_s;
+  glia_collect_watch_facts_(c, &c->result);
   *result = c->result;
   pthread_mutex_unlock(&c->mutex);
   return st;
@@ -322,6 +325,7 @@ glia_status glia_collect_open(const struct glia_collect_options *options, struct
   curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)AT_ONCE);
   GLIA_TRY_TO(fail, st, add_headers(c));
   GLIA_TRY_TO(fail, st, glia_store_open(&options->store, &c->store));
+  GLIA_TRY_TO(fail, st, glia_collect_watch_open_(c));
   if (options->http.listen != NULL)
     GLIA_TRY_TO(fail, st, glia_server_start(&options->http, glia_collect_answer_, c, &c->server));
   *out = c;
@@ -350,6 +354,7 @@ glia_status glia_collect_close(struct glia_collect **collect)
   if (c->multi != NULL) curl_multi_cleanup(c->multi);
   curl_slist_free_all(c->headers);
   const glia_status st = glia_store_close(&c->store);
+  glia_collect_watch_close_(c);
   glia_buffer_free(&c->answer);
   pthread_mutex_destroy(&c->mutex);
   free(c->target);

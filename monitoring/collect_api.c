@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_text(struct glia_buffer *b, const char *text)
+void glia_json_add_text_(struct glia_buffer *b, const char *text)
 {
   glia_buffer_add(b, "\"", 1);
   for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
@@ -22,8 +22,7 @@ static void add_text(struct glia_buffer *b, const char *text)
   glia_buffer_add(b, "\"", 1);
 }
 
-/* JSON knows no NaN. */
-static void add_number(struct glia_buffer *b, double v)
+void glia_json_add_number_(struct glia_buffer *b, double v)
 {
   if (isfinite(v))
     glia_buffer_number(b, v);
@@ -31,20 +30,19 @@ static void add_number(struct glia_buffer *b, double v)
     glia_buffer_add(b, "null", 4);
 }
 
-static void add_node(const struct glia_collect *c, const struct glia_target *t,
-                     struct glia_buffer *b)
+static void add_node(struct glia_collect *c, struct glia_target *t, struct glia_buffer *b)
 {
   const double age_s = t->seen_s > 0.0 ? glia_time_s() - t->seen_s : (double)NAN;
 
   glia_buffer_print(b, "{\"name\":");
-  add_text(b, t->name);
+  glia_json_add_text_(b, t->name);
   glia_buffer_print(b, ",\"url\":");
-  add_text(b, t->url);
+  glia_json_add_text_(b, t->url);
   glia_buffer_print(b, ",\"kind\":\"%s\",\"state\":\"%s\",\"age_s\":",
                     t->kind == GLIA_TARGET_AGENT ? "agent" : "exporter", glia_target_state_(c, t));
-  add_number(b, age_s);
+  glia_json_add_number_(b, age_s);
   glia_buffer_print(b, ",\"skew_s\":");
-  add_number(b, t->skew_s);
+  glia_json_add_number_(b, t->skew_s);
   glia_buffer_print(b,
                     ",\"last_ns\":%lld,\"rows\":%lld,\"metrics\":%lld,\"scrapes\":%lld,"
                     "\"failures\":%lld,\"late\":%lld,\"restarts\":%lld,\"lost_rows\":%lld,"
@@ -53,7 +51,8 @@ static void add_node(const struct glia_collect *c, const struct glia_target *t,
                     (long long)glia_intake_columns(t->intake), (long long)t->scrapes,
                     (long long)t->failures, (long long)t->late, (long long)t->restarts,
                     (long long)t->lost_rows, (long long)t->malformed);
-  add_text(b, t->problem);
+  glia_json_add_text_(b, t->problem);
+  glia_collect_add_watch_(c, t, b);
   glia_buffer_print(b, "}");
 }
 
@@ -84,9 +83,9 @@ static void answer_columns(struct glia_collect *c, const struct glia_target *t)
   glia_buffer_print(b, "{\"metrics\":[");
   for (int64_t i = 0; i < glia_intake_columns(t->intake); i++) {
     glia_buffer_print(b, "%s{\"name\":", i > 0 ? "," : "");
-    add_text(b, glia_intake_name(t->intake, i));
+    glia_json_add_text_(b, glia_intake_name(t->intake, i));
     glia_buffer_print(b, ",\"unit\":");
-    add_text(b, glia_intake_unit(t->intake, i));
+    glia_json_add_text_(b, glia_intake_unit(t->intake, i));
     glia_buffer_print(b, "}");
   }
   glia_buffer_print(b, "]}\n");
@@ -115,7 +114,7 @@ static void answer_series(struct glia_collect *c, const struct glia_target *t,
     glia_buffer_print(b, "],\"value\":[");
     for (int64_t i = 0; i < n; i++) {
       if (i > 0) glia_buffer_add(b, ",", 1);
-      add_number(b, (double)value[i]);
+      glia_json_add_number_(b, (double)value[i]);
     }
     glia_buffer_print(b, "]}\n");
   }
@@ -125,7 +124,7 @@ static void answer_series(struct glia_collect *c, const struct glia_target *t,
 
 /* ---- /metrics */
 
-static void head(struct glia_buffer *b, const char *name, const char *type, const char *help)
+void glia_metric_head_(struct glia_buffer *b, const char *name, const char *type, const char *help)
 {
   glia_buffer_print(b, "# HELP %s %s.\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -133,7 +132,7 @@ static void head(struct glia_buffer *b, const char *name, const char *type, cons
 static void one(struct glia_buffer *b, const char *name, const char *type, const char *help,
                 double v)
 {
-  head(b, name, type, help);
+  glia_metric_head_(b, name, type, help);
   glia_buffer_print(b, "%s ", name);
   glia_buffer_number(b, v);
   glia_buffer_add(b, "\n", 1);
@@ -145,20 +144,21 @@ static void answer_states(struct glia_collect *c)
   int64_t count[GLIA_COUNT(state)] = {0};
   struct glia_buffer *b = &c->answer;
 
-  head(b, "glia_collect_node_up", "gauge", "1 while rows of the node arrive in time");
+  glia_metric_head_(b, "glia_collect_node_up", "gauge", "1 while rows of the node arrive in time");
   for (int64_t i = 0; i < c->n; i++) {
     const struct glia_target *t = c->target[i];
     const char *now = glia_target_state_(c, t);
     for (size_t k = 0; k < GLIA_COUNT(state); k++) count[k] += strcmp(now, state[k]) == 0;
     glia_buffer_print(b, "glia_collect_node_up{node=\"%s\"} %d\n", t->name, strcmp(now, "up") == 0);
   }
-  head(b, "glia_collect_node_clock_skew_seconds", "gauge", "Clock of the node less ours");
+  glia_metric_head_(b, "glia_collect_node_clock_skew_seconds", "gauge",
+                    "Clock of the node less ours");
   for (int64_t i = 0; i < c->n; i++) {
     glia_buffer_print(b, "glia_collect_node_clock_skew_seconds{node=\"%s\"} ", c->target[i]->name);
     glia_buffer_number(b, c->target[i]->skew_s);
     glia_buffer_add(b, "\n", 1);
   }
-  head(b, "glia_collect_nodes", "gauge", "Nodes by state");
+  glia_metric_head_(b, "glia_collect_nodes", "gauge", "Nodes by state");
   for (size_t k = 0; k < GLIA_COUNT(state); k++)
     glia_buffer_print(b, "glia_collect_nodes{state=\"%s\"} %lld\n", state[k], (long long)count[k]);
 }
@@ -192,11 +192,12 @@ static void answer_metrics(struct glia_collect *c)
       "From a sample on its node to the disk, worst since last asked", f.latency_max_s);
   one(b, "glia_collect_latency_mean_seconds", "gauge",
       "From a sample on its node to the disk, mean since last asked", f.latency_mean_s);
+  glia_collect_add_watch_metrics_(c, b);
 }
 
 void glia_collect_answer_(void *self, const struct glia_request *request, struct glia_answer *out)
 {
-  static const char index[] = "/metrics\n/api/v1/nodes\n/api/v1/metrics?node=\n"
+  static const char index[] = "/metrics\n/api/v1/nodes\n/api/v1/alarms\n/api/v1/metrics?node=\n"
                               "/api/v1/series?node=&metric=&since=\n";
   struct glia_collect *c = self;
   const struct glia_target *t = NULL;
@@ -212,6 +213,8 @@ void glia_collect_answer_(void *self, const struct glia_request *request, struct
     answer_metrics(c);
   } else if (strcmp(request->path, "/api/v1/nodes") == 0) {
     answer_nodes(c);
+  } else if (strcmp(request->path, "/api/v1/alarms") == 0) {
+    glia_collect_add_alarms_(c, &c->answer);
   } else if (t != NULL && strcmp(request->path, "/api/v1/metrics") == 0) {
     answer_columns(c, t);
   } else if (t != NULL && strcmp(request->path, "/api/v1/series") == 0) {

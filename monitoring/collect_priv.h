@@ -16,7 +16,8 @@ struct glia_target {
   char *name;
   char *url; /* without a slash at its end */
   glia_target_kind kind;
-  int node; /* in the store */
+  int node;    /* in the store */
+  int watched; /* in the watch */
   struct glia_intake *intake;
   int64_t *column; /* [columns of the intake] in the store */
   int64_t n_mapped;
@@ -43,6 +44,9 @@ struct glia_collect {
   struct glia_collect_options options;
   struct glia_store *store;
   struct glia_server *server;
+  struct glia_watch *watch;   /* NULL: nobody wants alarms */
+  struct glia_notify *notify; /* NULL: nobody is told */
+  double compared_s;          /* when peers were last compared */
   CURLM *multi;
   struct curl_slist *headers;
   int64_t n, n_room;
@@ -61,6 +65,23 @@ void glia_target_fail_(struct glia_collect *c, struct glia_target *t, const char
 void glia_target_free_(struct glia_target *t);
 /* "up", "late", "lost", "never" */
 const char *glia_target_state_(const struct glia_collect *c, const struct glia_target *t);
+
+/* Alarms (collect_watch.c). Nothing without a watch. */
+glia_status glia_collect_watch_open_(struct glia_collect *c);
+void glia_collect_watch_close_(struct glia_collect *c);
+glia_status glia_collect_watch_node_(struct glia_collect *c, struct glia_target *t);
+glia_status glia_collect_watch_columns_(struct glia_collect *c, struct glia_target *t);
+void glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns);
+void glia_collect_watch_tick_(struct glia_collect *c); /* call it often */
+void glia_collect_watch_facts_(struct glia_collect *c, struct glia_collect_result *r);
+void glia_collect_add_watch_(struct glia_collect *c, struct glia_target *t, struct glia_buffer *b);
+void glia_collect_add_alarms_(struct glia_collect *c, struct glia_buffer *b);
+void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer *b);
+
+/* Words of the API. */
+void glia_json_add_text_(struct glia_buffer *b, const char *text);
+void glia_json_add_number_(struct glia_buffer *b, double v); /* NaN: null */
+void glia_metric_head_(struct glia_buffer *b, const char *name, const char *type, const char *help);
 
 void glia_collect_answer_(void *self, const struct glia_request *request, struct glia_answer *out);
 

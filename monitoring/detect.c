@@ -347,6 +347,11 @@ static glia_status prepare(struct glia_detector *d, const struct glia_telemetry_
   GLIA_CHECK(d->config != NULL, GLIA_E_MEMORY, "node %s", node->name);
   d->rows_train = rows->n_train;
   d->rows_valid = rows->n_valid;
+  const int64_t last = rows->n_train - 1, last_valid = rows->n_valid - 1;
+  d->train_begin_ns = node->time_ns[rows->train[0]];
+  d->train_end_ns =
+      node->time_ns[rows->train[last] > rows->valid[last_valid] ? rows->train[last]
+                                                                : rows->valid[last_valid]];
   return scale_rows(d, node, *level, rows->n_train, rows->train, GLIA_DETECT_CLIP_TRAIN, train);
 }
 
@@ -404,6 +409,8 @@ static glia_status train_combined(struct glia_detector *d, const struct glia_tel
   GLIA_CHECK(d->spread != NULL, GLIA_E_MEMORY, "node %s", node->name);
   for (int j = 0; j < d->columns.n; j++) d->spread[j] = 1.0;
   d->rows_train = n;
+  d->train_begin_ns = node->time_ns[rows->all[0]];
+  d->train_end_ns = node->time_ns[rows->all[n - 1]];
   return glia_combined_train_(d, node, n, rows->all, last + 1);
 }
 
@@ -485,6 +492,8 @@ void glia_detector_info(const struct glia_detector *d, struct glia_detector_info
                                      .threshold = d->threshold,
                                      .flag = d->flag,
                                      .max_error_p95 = d->max_error_p95,
+                                     .train_begin_ns = d->train_begin_ns,
+                                     .train_end_ns = d->train_end_ns,
                                      .config = d->config,
                                      .parameters_sha256 = d->sha256};
 }

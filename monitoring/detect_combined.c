@@ -9,7 +9,6 @@
 static const double FLAG = 0.99; /* quantile of training scores above which a sample is flagged */
 static const double TAIL = 0.98; /* the tail that is fitted begins here */
 static const double WEEK_S = 604800.0;
-static const double CLEAR = 0.8;
 
 enum { SEASON, CENTRE, SCALE, SLOW, RESIDUAL, WEIGHT, MEMBERS, FACTS, ARRAYS };
 static const char *const path[ARRAYS] = {"params/season",     "params/centre",   "params/scale",
@@ -130,27 +129,50 @@ static int scale_row(const struct glia_detector *d, const struct glia_telemetry_
   return n;
 }
 
-/* Score at which a sample is so rare that the budget is met: a generalised Pareto tail, by moments, of the logarithms
- * above a high quantile. Source: hosking1987. */
-static double tail_threshold(int64_t n, double *log_score, double rate)
+/* The tail of the logarithms of scores [n], by moments; sorts them. Source: hosking1987. */
+static struct glia_tail fit_tail(int64_t n, double *log_score)
 {
-  const double u = glia_quantile_(n, log_score, TAIL); /* sorts */
-  const double share = 1.0 - TAIL;
+  struct glia_tail t = {glia_quantile_(n, log_score, TAIL), 1.0 - TAIL, 0.0, 0.0};
   double sum = 0.0, squares = 0.0;
   int64_t above = 0;
 
-  for (int64_t i = n; i > 0 && log_score[i - 1] > u; i--, above++) {
-    sum += log_score[i - 1] - u;
-    squares += (log_score[i - 1] - u) * (log_score[i - 1] - u);
+  for (int64_t i = n; i > 0 && log_score[i - 1] > t.from; i--, above++) {
+    sum += log_score[i - 1] - t.from;
+    squares += (log_score[i - 1] - t.from) * (log_score[i - 1] - t.from);
   }
-  if (above < 5 || rate >= share) return u;
+  if (above < 5) return t;
   const double mean = sum / (double)above;
   const double variance = fmax(squares / (double)above - mean * mean, 1e-12);
   /* a heavier tail than this is not learnt from some hundred scores */
-  const double shape = fmin(fmax(0.5 * (1.0 - mean * mean / variance), -0.2), 0.2);
-  const double scale = mean * (1.0 - shape);
-  const double ratio = share / rate;
-  return u + (fabs(shape) < 1e-6 ? scale * log(ratio) : scale / shape * (pow(ratio, shape) - 1.0));
+  t.shape = fmin(fmax(0.5 * (1.0 - mean * mean / variance), -0.2), 0.2);
+  t.scale = mean * (1.0 - t.shape);
+  return t;
+}
+
+/* Score at which a sample is so rare that the budget is met, at least `flag`. */
+double glia_detector_threshold(const struct glia_detector *d, double budget_per_week)
+{
+  const struct glia_tail *t = &d->tail;
+
+  if (d->mix == NULL || t->share <= 0.0) return (double)NAN;
+  const double rate = budget_per_week * d->mix->period_s / WEEK_S;
+  double v = t->from;
+  if (t->scale > 0.0 && rate < t->share) {
+    const double ratio = t->share / rate;
+    v += fabs(t->shape) < 1e-6 ? t->scale * log(ratio)
+                               : t->scale / t->shape * (pow(ratio, t->shape) - 1.0);
+  }
+  return fmax(exp(v), d->flag);
+}
+
+glia_status glia_detector_set_budget(struct glia_detector *d, double budget_per_week)
+{
+  const double threshold = glia_detector_threshold(d, budget_per_week);
+
+  GLIA_CHECK(!isnan(threshold), GLIA_E_UNSUPPORTED, "the model of node %s has no budget", d->node);
+  d->options.budget_per_week = budget_per_week;
+  d->threshold = threshold;
+  return GLIA_OK;
 }
 
 static glia_status place_thresholds(struct glia_detector *d, int64_t rows, const double *x,
@@ -168,9 +190,9 @@ static glia_status place_thresholds(struct glia_detector *d, int64_t rows, const
         log(glia_mix_stream_push_(&s, time_ns[i], x + i * d->columns.n, false, d->options.window));
   }
   if (st == GLIA_OK) {
-    const double rate = d->options.budget_per_week * d->mix->period_s / WEEK_S;
     d->flag = exp(glia_quantile_(n, v, FLAG));
-    d->threshold = fmax(exp(tail_threshold(n, v, rate)), d->flag);
+    d->tail = fit_tail(n, v);
+    d->threshold = glia_detector_threshold(d, d->options.budget_per_week);
   }
   glia_mix_stream_close_(&s);
   free(v);
@@ -215,55 +237,140 @@ out:
 }
 
 /* What one sample leaves in the result. */
-static void put_row(const struct glia_detector *d, const struct glia_mix_stream *s, int64_t i,
-                    struct glia_detect_result *r)
+static void put_row(const struct glia_detect_stream *s, int64_t i, struct glia_detect_result *r)
 {
   const int n = r->n_columns;
   double most = 0.0;
 
   for (int j = 0; j < n; j++) {
-    r->error[i * n + j] = (float)s->recent[j];
-    r->expected[i * n + j] =
-        (float)glia_columns_invert_(&d->columns, j, 0.0, glia_mix_stream_usual_(s, j));
-    most = fmax(most, fabs(s->recent[j])); /* drops NaN */
+    const double e = isnan(s->score) ? (double)NAN : s->mix.recent[j];
+    r->error[i * n + j] = (float)e;
+    r->expected[i * n + j] = isnan(s->score) ? NAN : (float)glia_detect_stream_usual_(s, j);
+    most = fmax(most, fabs(e)); /* drops NaN */
   }
-  r->max_error[i] = (float)most;
+  r->max_error[i] = isnan(s->score) ? NAN : (float)most;
 }
 
 glia_status glia_combined_score_(struct glia_detector *d, const struct glia_telemetry_node *node,
-                                 const int *map, struct glia_detect_result *r)
+                                 struct glia_detect_result *r)
 {
-  const size_t n = (size_t)r->n_columns;
-  struct glia_mix_stream s;
-  float *scaled = malloc((n + 1) * sizeof *scaled);
-  uint8_t *missing = malloc(n + 1);
-  double *x = malloc((n + 1) * sizeof *x);
-  int above = 0;
-  glia_status st = glia_mix_stream_open_(&s, d->mix);
+  struct glia_detect_stream *s;
 
-  if (st == GLIA_OK && (scaled == NULL || missing == NULL || x == NULL))
-    st = GLIA_FAIL(GLIA_E_MEMORY, "%zu columns", n);
-  for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
-    const int n_missing = scale_row(d, node, map, i, scaled, missing, x);
-    const bool on = above >= d->options.persistence;
-    r->n_imputed += n_missing;
-    r->score[i] = r->max_error[i] = NAN;
-    if (2 * n_missing > r->n_columns) {
-      for (size_t j = 0; j < n; j++)
-        r->error[(size_t)i * n + j] = r->expected[(size_t)i * n + j] = NAN;
-      continue;
-    }
-    r->score[i] = (float)glia_mix_stream_push_(&s, node->time_ns[i], x, on, d->options.window);
-    put_row(d, &s, i, r);
-    r->n_scored++;
-    /* as alarms are found afterwards, from the same float32 scores */
-    const double score = (double)r->score[i];
-    const bool high = score > d->threshold || (on && score >= CLEAR * d->threshold);
-    above = !high ? 0 : on ? above : above + 1;
+  GLIA_TRY(glia_detect_stream_open(d, node->n_metrics, (const char *const *)node->metric, &s));
+  for (int64_t i = 0; i < r->n; i++) {
+    (void)glia_detect_stream_push(s, node->time_ns[i], node->values + i * node->n_metrics);
+    r->score[i] = (float)s->score;
+    r->n_imputed += s->n_missing;
+    r->n_scored += !isnan(s->score);
+    put_row(s, i, r);
   }
-  glia_mix_stream_close_(&s);
-  free(scaled);
-  free(missing);
-  free(x);
+  glia_detect_stream_close(&s);
+  return GLIA_OK;
+}
+
+/* ---- one sample after the other */
+
+glia_status glia_detect_stream_open(struct glia_detector *d, int n_metrics,
+                                    const char *const *metric, struct glia_detect_stream **out)
+{
+  const struct glia_telemetry_node like = {
+      .name = d->node, .n_metrics = n_metrics, .metric = (char **)(uintptr_t)metric};
+  const size_t n = (size_t)d->columns.n + 1;
+  struct glia_detect_stream *s = NULL;
+  glia_status st = GLIA_OK;
+
+  *out = NULL;
+  GLIA_CHECK(d->mix != NULL, GLIA_E_UNSUPPORTED,
+             "node %s: models of the kind %s score files, not one sample after the other", d->node,
+             glia_detect_kind_name(d->options.kind));
+  s = calloc(1, sizeof *s);
+  GLIA_CHECK(s != NULL, GLIA_E_MEMORY, "node %s", d->node);
+  s->detector = d;
+  s->n_metrics = n_metrics;
+  s->map = calloc(n, sizeof *s->map);
+  s->scaled = malloc(n * sizeof *s->scaled);
+  s->missing = malloc(n);
+  s->x = malloc(n * sizeof *s->x);
+  s->part = calloc(n, sizeof *s->part);
+  s->ranked = calloc(n, sizeof *s->ranked);
+  GLIA_CHECK_TO(fail, st,
+                s->map != NULL && s->scaled != NULL && s->missing != NULL && s->x != NULL &&
+                    s->part != NULL && s->ranked != NULL,
+                GLIA_E_MEMORY, "node %s", d->node);
+  GLIA_TRY_TO(fail, st, glia_columns_match_(&d->columns, &like, s->map));
+  GLIA_TRY_TO(fail, st, glia_mix_stream_open_(&s->mix, d->mix));
+  *out = s;
+  return GLIA_OK;
+
+fail:
+  glia_detect_stream_close(&s);
   return st;
+}
+
+void glia_detect_stream_close(struct glia_detect_stream **stream)
+{
+  struct glia_detect_stream *s = *stream;
+
+  if (s == NULL) return;
+  glia_mix_stream_close_(&s->mix);
+  free(s->map);
+  free(s->scaled);
+  free(s->missing);
+  free(s->x);
+  free(s->part);
+  free(s->ranked);
+  free(s);
+  *stream = NULL;
+}
+
+double glia_detect_stream_usual_(const struct glia_detect_stream *s, int j)
+{
+  return glia_columns_invert_(&s->detector->columns, j, 0.0, glia_mix_stream_usual_(&s->mix, j));
+}
+
+/* The alarm grows by this sample. */
+static void note(struct glia_detect_stream *s, int64_t time_ns, const float *values)
+{
+  const int n = s->detector->columns.n;
+
+  if (s->alarming.above == 0) return;
+  if (s->begins) {
+    glia_blames_clear_(n, s->part);
+    s->alarm = (struct glia_detect_alarm){.start_ns = time_ns};
+    s->begins = false;
+  }
+  s->alarm.end_ns = time_ns;
+  s->alarm.peak = fmax(s->alarm.peak, s->score);
+  for (int j = 0; j < n; j++)
+    glia_blame_add_(s->detector, &s->part[j], (double)(float)s->mix.recent[j],
+                    (double)values[s->map[j]], glia_detect_stream_usual_(s, j));
+}
+
+bool glia_detect_stream_push(struct glia_detect_stream *s, int64_t time_ns, const float *values)
+{
+  const struct glia_detector *d = s->detector;
+  const struct glia_telemetry_node row = {
+      .n = 1, .n_metrics = s->n_metrics, .values = (float *)(uintptr_t)values};
+  const bool on = s->alarming.above >= d->options.persistence;
+
+  s->n_missing = scale_row(d, &row, s->map, 0, s->scaled, s->missing, s->x);
+  s->score = (double)NAN;
+  if (2 * s->n_missing > d->columns.n) return on;
+  /* as files keep it */
+  s->score = (double)(float)glia_mix_stream_push_(&s->mix, time_ns, s->x, on, d->options.window);
+  s->begins = s->alarming.above == 0;
+  const bool now_on = glia_alarming_push_(&s->alarming, d, s->score);
+  note(s, time_ns, values);
+  return now_on;
+}
+
+double glia_detect_stream_score(const struct glia_detect_stream *s) { return s->score; }
+
+const struct glia_detect_alarm *glia_detect_stream_alarm(struct glia_detect_stream *s)
+{
+  const size_t n = (size_t)s->detector->columns.n;
+
+  memcpy(s->ranked, s->part, n * sizeof *s->part);
+  glia_blames_rank_(s->detector, (int)n, s->ranked, &s->alarm);
+  return &s->alarm;
 }

@@ -85,6 +85,12 @@ static glia_status put_facts(struct glia_archive_writer *w, const struct glia_de
       glia_attribute_real("budget_per_week", d->options.budget_per_week),
       glia_attribute_real("max_error_p95", d->max_error_p95),
       glia_attribute_real("train_loss", d->train_loss),
+      glia_attribute_int("train_begin_ns", d->train_begin_ns),
+      glia_attribute_int("train_end_ns", d->train_end_ns),
+      glia_attribute_real("tail_from", d->tail.from),
+      glia_attribute_real("tail_share", d->tail.share),
+      glia_attribute_real("tail_scale", d->tail.scale),
+      glia_attribute_real("tail_shape", d->tail.shape),
   };
   char path[PATH_BYTES];
 
@@ -128,6 +134,22 @@ static glia_status get_int(struct glia_archive *a, const char *node, const char 
   return GLIA_OK;
 }
 
+/* Files of earlier versions do not have these. */
+static void get_later_facts(struct glia_archive *a, const char *path, struct glia_detector *d)
+{
+  struct glia_tail *t = &d->tail;
+
+  if (glia_archive_get_int(a, path, "train_begin_ns", &d->train_begin_ns) == GLIA_OK &&
+      glia_archive_get_int(a, path, "train_end_ns", &d->train_end_ns) == GLIA_OK &&
+      glia_archive_get_real(a, path, "tail_from", &t->from) == GLIA_OK &&
+      glia_archive_get_real(a, path, "tail_share", &t->share) == GLIA_OK &&
+      glia_archive_get_real(a, path, "tail_scale", &t->scale) == GLIA_OK &&
+      glia_archive_get_real(a, path, "tail_shape", &t->shape) == GLIA_OK)
+    return;
+  glia_trace_clear();
+  *t = (struct glia_tail){0};
+}
+
 static glia_status get_facts(struct glia_archive *a, struct glia_detector *d)
 {
   char path[PATH_BYTES];
@@ -160,6 +182,7 @@ static glia_status get_facts(struct glia_archive *a, struct glia_detector *d)
   GLIA_TRY(glia_archive_get_real(a, path, "flag", &d->flag));
   GLIA_TRY(glia_archive_get_real(a, path, "budget_per_week", &d->options.budget_per_week));
   GLIA_TRY(glia_archive_get_real(a, path, "max_error_p95", &d->max_error_p95));
+  get_later_facts(a, path, d);
   return glia_archive_get_real(a, path, "train_loss", &d->train_loss);
 }
 

@@ -2,6 +2,7 @@
 #ifndef GLIA_DETECT_PRIV_H
 #define GLIA_DETECT_PRIV_H
 
+#include "detect_mix.h"
 #include "glia_checkpoint.h"
 #include "glia_detect.h"
 #include "glia_train.h"
@@ -77,7 +78,10 @@ glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,
 /* y [rows, n] for x [rows, n]; they may be one array. */
 glia_status glia_net_predict_(struct glia_net *net, int64_t rows, int n, const float *x, float *y);
 
-struct glia_mix;
+/* Above `from`, a generalised Pareto tail that holds `share` of all; scale 0: not fitted. */
+struct glia_tail {
+  double from, share, scale, shape;
+};
 
 struct glia_detector {
   struct glia_detect_options options;
@@ -87,6 +91,8 @@ struct glia_detector {
   double *spread; /* [n] of the error of each scaled metric */
   double threshold, flag, max_error_p95, train_loss;
   int64_t rows_train, rows_valid;
+  int64_t train_begin_ns, train_end_ns;
+  struct glia_tail tail; /* combined: of log scores on training rows */
   char sha256[65];
   int n_parameters;
   struct glia_array *parameter; /* paths "params/...", own memory */
@@ -104,7 +110,7 @@ glia_status glia_detector_take_(struct glia_detector *d, struct glia_net *net);
 glia_status glia_combined_train_(struct glia_detector *d, const struct glia_telemetry_node *node,
                                  int64_t n, const int64_t *row, int64_t rows);
 glia_status glia_combined_score_(struct glia_detector *d, const struct glia_telemetry_node *node,
-                                 const int *map, struct glia_detect_result *r);
+                                 struct glia_detect_result *r);
 /* get: fills an array of path and type given. */
 glia_status glia_combined_read_(struct glia_detector *d,
                                 glia_status (*get)(void *self, struct glia_array *a), void *self);
@@ -122,6 +128,46 @@ double glia_row_max_(const struct glia_detector *d, const float *e);
 
 /* Quantile q of x [n] by linear interpolation; sorts x. NaN for none. */
 double glia_quantile_(int64_t n, double *x, double q);
+
+/* Above the threshold `persistence` times in a row makes an alarm; it lasts until the score is below 0.8 of it. */
+struct glia_alarming {
+  int above; /* samples in a row, `persistence` at most */
+};
+/* The next score, NaN = none; is there an alarm now? */
+bool glia_alarming_push_(struct glia_alarming *a, const struct glia_detector *d, double score);
+
+/* One column's part in an alarm, summed over its samples. */
+struct glia_blame {
+  int column;
+  int64_t n;
+  double size, observed, expected;
+};
+void glia_blames_clear_(int n, struct glia_blame *part);
+/* e: error as in struct glia_detect_result; NaN where missing. */
+void glia_blame_add_(const struct glia_detector *d, struct glia_blame *part, double e,
+                     double observed, double expected);
+/* The greatest into a->cause; sorts part [n]. */
+void glia_blames_rank_(const struct glia_detector *d, int n, struct glia_blame *part,
+                       struct glia_detect_alarm *a);
+
+/* A node that is watched live. */
+struct glia_detect_stream {
+  const struct glia_detector *detector;
+  int n_metrics;
+  int *map; /* [columns] metric of each */
+  float *scaled;
+  uint8_t *missing;
+  double *x; /* [columns], NaN where missing */
+  int n_missing;
+  struct glia_mix_stream mix;
+  double score; /* NaN: not scored */
+  struct glia_alarming alarming;
+  bool begins;                      /* the next sample above the threshold is the first one */
+  struct glia_blame *part, *ranked; /* [columns] */
+  struct glia_detect_alarm alarm;
+};
+/* What column j usually is, in its unit. */
+double glia_detect_stream_usual_(const struct glia_detect_stream *s, int j);
 
 /* Fill alarms and n_alarmed of a result that has scores. values, map: what was observed. */
 glia_status glia_alarms_find_(const struct glia_detector *d, const struct glia_telemetry_node *node,

@@ -131,7 +131,7 @@ glia_status glia_detector_score(struct glia_detector *d, const struct glia_telem
   GLIA_TRY_TO(out, st, glia_columns_match_(&d->columns, node, map));
   GLIA_TRY_TO(out, st, allocate(out, node->n, d->columns.n));
   GLIA_TRY_TO(out, st,
-              d->options.kind == GLIA_DETECT_COMBINED ? glia_combined_score_(d, node, map, out)
+              d->options.kind == GLIA_DETECT_COMBINED ? glia_combined_score_(d, node, out)
                                                       : score_rows(d, node, map, out));
   GLIA_TRY_TO(out, st, glia_alarms_find_(d, node, map, out));
 out:
@@ -140,65 +140,75 @@ out:
   return st;
 }
 
-struct part {
-  int column;
-  double squares;
-};
+/* ---- alarms */
 
-static int by_squares(const void *a, const void *b)
+bool glia_alarming_push_(struct glia_alarming *a, const struct glia_detector *d, double score)
 {
-  const struct part *x = a;
-  const struct part *y = b;
+  const bool on = a->above >= d->options.persistence;
 
-  if (x->squares != y->squares) return x->squares < y->squares ? 1 : -1;
+  if (isnan(score)) return on;
+  if (!(score > d->threshold || (on && score >= CLEAR * d->threshold)))
+    a->above = 0;
+  else if (!on)
+    a->above++;
+  return a->above >= d->options.persistence;
+}
+
+static int by_size(const void *a, const void *b)
+{
+  const struct glia_blame *x = a;
+  const struct glia_blame *y = b;
+
+  if (x->size != y->size) return x->size < y->size ? 1 : -1;
   return (x->column > y->column) - (x->column < y->column);
 }
 
-/* Means over the alarm of what a metric was and of what the model made of it. */
-static void describe(const struct glia_detector *d, const struct glia_telemetry_node *node,
-                     const int *map, const struct glia_detect_result *r,
-                     const struct glia_detect_alarm *a, struct glia_detect_cause *c)
+void glia_blames_clear_(int n, struct glia_blame *part)
 {
-  double observed = 0.0;
-  double expected = 0.0;
-  int64_t n = 0;
-
-  for (int64_t i = a->first; i <= a->last; i++) {
-    const float v = node->values[i * node->n_metrics + map[c->column]];
-    const double y = (double)r->expected[i * r->n_columns + c->column];
-    if (!isfinite(v) || !isfinite(y)) continue;
-    observed += (double)v;
-    expected += y;
-    n++;
-  }
-  c->observed = observed / (double)n;
-  c->expected = expected / (double)n;
-  c->metric = d->columns.column[c->column].name;
-  c->unit = d->columns.column[c->column].unit;
+  for (int j = 0; j < n; j++) part[j] = (struct glia_blame){.column = j};
 }
 
-static void find_causes(const struct glia_detector *d, const struct glia_telemetry_node *node,
-                        const int *map, const struct glia_detect_result *r, struct part *part,
-                        struct glia_detect_alarm *a)
+void glia_blame_add_(const struct glia_detector *d, struct glia_blame *part, double e,
+                     double observed, double expected)
+{
+  if (!isnan(e)) part->size += d->options.kind == GLIA_DETECT_COMBINED ? fabs(e) : fmin(e * e, 1e4);
+  if (!isfinite(observed) || !isfinite(expected)) return;
+  part->observed += observed;
+  part->expected += expected;
+  part->n++;
+}
+
+void glia_blames_rank_(const struct glia_detector *d, int n, struct glia_blame *part,
+                       struct glia_detect_alarm *a)
 {
   double total = 0.0;
 
-  for (int j = 0; j < r->n_columns; j++) {
-    part[j] = (struct part){.column = j};
-    for (int64_t i = a->first; i <= a->last; i++) {
-      const double e = (double)r->error[i * r->n_columns + j];
-      if (!isnan(e))
-        part[j].squares += d->options.kind == GLIA_DETECT_COMBINED ? fabs(e) : fmin(e * e, 1e4);
-    }
-    total += part[j].squares;
+  for (int j = 0; j < n; j++) total += part[j].size;
+  qsort(part, (size_t)n, sizeof *part, by_size);
+  a->n_causes = 0;
+  for (int k = 0; k < n && k < GLIA_DETECT_CAUSES && part[k].size > 0.0; k++) {
+    const struct glia_detect_column *column = &d->columns.column[part[k].column];
+    a->cause[a->n_causes++] =
+        (struct glia_detect_cause){.column = part[k].column,
+                                   .metric = column->name,
+                                   .unit = column->unit,
+                                   .observed = part[k].observed / (double)part[k].n,
+                                   .expected = part[k].expected / (double)part[k].n,
+                                   .share = part[k].size / total};
   }
-  qsort(part, (size_t)r->n_columns, sizeof *part, by_squares);
-  for (int k = 0; k < r->n_columns && k < GLIA_DETECT_CAUSES && part[k].squares > 0.0; k++) {
-    struct glia_detect_cause *c = &a->cause[a->n_causes++];
-    c->column = part[k].column;
-    c->share = part[k].squares / total;
-    describe(d, node, map, r, a, c);
-  }
+}
+
+static void find_causes(const struct glia_detector *d, const struct glia_telemetry_node *node,
+                        const int *map, const struct glia_detect_result *r, struct glia_blame *part,
+                        struct glia_detect_alarm *a)
+{
+  glia_blames_clear_(r->n_columns, part);
+  for (int64_t i = a->first; i <= a->last; i++)
+    for (int j = 0; j < r->n_columns; j++)
+      glia_blame_add_(d, &part[j], (double)r->error[i * r->n_columns + j],
+                      (double)node->values[i * node->n_metrics + map[j]],
+                      (double)r->expected[i * r->n_columns + j]);
+  glia_blames_rank_(d, r->n_columns, part, a);
 }
 
 static glia_status add_alarm(struct glia_detect_result *r, const struct glia_telemetry_node *node,
@@ -219,33 +229,27 @@ static glia_status add_alarm(struct glia_detect_result *r, const struct glia_tel
   return GLIA_OK;
 }
 
-/* Above the threshold `persistence` times in a row; then until the score is below CLEAR of it. A sample without a score says
- * nothing either way. */
+/* A sample without a score says nothing either way. */
 glia_status glia_alarms_find_(const struct glia_detector *d, const struct glia_telemetry_node *node,
                               const int *map, struct glia_detect_result *r)
 {
-  struct part *part = malloc((size_t)(r->n_columns + 1) * sizeof *part);
-  int64_t first = -1;
-  int64_t last = -1;
-  int64_t raised = -1;
-  int above = 0;
+  struct glia_blame *part = malloc((size_t)(r->n_columns + 1) * sizeof *part);
+  struct glia_alarming alarming = {0};
+  int64_t first = -1, last = -1, raised = -1;
   glia_status st = GLIA_OK;
 
   GLIA_CHECK(part != NULL, GLIA_E_MEMORY, "%d columns", r->n_columns);
   for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
-    const double s = (double)r->score[i];
-    if (isnan(s)) continue;
-    const bool on = above >= d->options.persistence;
-    if (s > d->threshold || (on && s >= CLEAR * d->threshold)) {
-      if (above == 0) first = i;
-      if (above < d->options.persistence && ++above == d->options.persistence) raised = i;
-      last = i;
-      continue;
-    }
-    if (on) st = add_alarm(r, node, first, raised, last);
-    above = 0;
+    const bool was_on = alarming.above >= d->options.persistence;
+    const int before = alarming.above;
+    if (isnan(r->score[i])) continue;
+    const bool on = glia_alarming_push_(&alarming, d, (double)r->score[i]);
+    if (before == 0 && alarming.above > 0) first = i;
+    if (on && !was_on) raised = i;
+    if (alarming.above > 0) last = i;
+    if (was_on && !on) st = add_alarm(r, node, first, raised, last);
   }
-  if (st == GLIA_OK && above >= d->options.persistence)
+  if (st == GLIA_OK && alarming.above >= d->options.persistence)
     st = add_alarm(r, node, first, raised, last);
   for (int64_t k = 0; k < r->n_alarms && st == GLIA_OK; k++)
     find_causes(d, node, map, r, part, &r->alarm[k]);

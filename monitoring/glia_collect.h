@@ -2,6 +2,7 @@
 #ifndef GLIA_COLLECT_H
 #define GLIA_COLLECT_H
 
+#include "glia_notify.h"
 #include "glia_server.h"
 #include "glia_store.h"
 
@@ -13,8 +14,11 @@ struct glia_collect_options {
   const char *token;   /* sent to agents; NULL: none */
   const char *ca_file; /* who signs the agents' certificates; NULL: the system's */
   struct glia_store_options store;
-  struct glia_server_options http; /* listen NULL: no server */
-  int (*stop)(void);               /* asked now and then; NULL: never */
+  struct glia_server_options http;   /* listen NULL: no server */
+  const char *models;                /* of nodes, to watch them; NULL: none */
+  bool watch;                        /* raise alarms, with models or by peers alone */
+  struct glia_notify_options notify; /* who is told */
+  int (*stop)(void);                 /* asked now and then; NULL: never */
 };
 
 /** Facts of a run. */
@@ -23,6 +27,7 @@ struct glia_collect_result {
   int64_t scrapes, failures, rows, values, gap_rows;
   int64_t lost_rows; /* that an agent no longer had when it was asked */
   int64_t restarts, late;
+  int64_t watched, alarms; /* nodes with a model that fits at the end; alarms raised */
   struct glia_store_facts store;
   double latency_max_s; /* from a sample's time on the node to its sync, over the run */
   double wall_s, cpu_s;

@@ -90,10 +90,18 @@ struct glia_detector_info {
       flag; /* 99th percentile of scores on training (combined) or validation rows: a sample above is unusual */
   double
       max_error_p95; /* 95th percentile of max_error on validation rows: the threshold of borghesi2018 */
-  const char *config; /* YAML of the network */
+  int64_t train_begin_ns, train_end_ns; /* times of the first and last row of the training */
+  const char *config;                   /* YAML of the network */
   const char *parameters_sha256;
 };
 GLIA_API void glia_detector_info(const struct glia_detector *d, struct glia_detector_info *out);
+
+/** The threshold that another budget of false alarms a week would give this node; NaN where the kind has no budget. */
+GLIA_API double glia_detector_threshold(const struct glia_detector *d, double budget_per_week);
+
+/** Take that threshold from now on. Errors: GLIA_E_UNSUPPORTED where the kind has no budget. */
+GLIA_API GLIA_NODISCARD glia_status glia_detector_set_budget(struct glia_detector *d,
+                                                             double budget_per_week);
 
 /** One metric's part in an alarm. */
 struct glia_detect_cause {
@@ -135,6 +143,27 @@ GLIA_API GLIA_NODISCARD glia_status glia_detector_score(struct glia_detector *d,
                                                         const struct glia_telemetry_node *node,
                                                         struct glia_detect_result *out);
 GLIA_API void glia_detect_result_free(struct glia_detect_result *r);
+
+struct glia_detect_stream;
+
+/** Score one sample after the other as it comes, by the code that scores files: the same scores and alarms.
+ *
+ *  metric  names [n_metrics] of the columns that samples will have
+ *
+ *  Ownership: glia_detect_stream_close(out); d must outlive it.
+ *  Errors:    GLIA_E_DATA, naming the metrics that the model knows and the samples lack; GLIA_E_UNSUPPORTED (a network: those score
+ *             files); GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_detect_stream_open(struct glia_detector *d, int n_metrics,
+                                                            const char *const *metric,
+                                                            struct glia_detect_stream **out);
+/** The next sample [n_metrics], NaN = missing. Is there an alarm now? Allocates nothing. */
+GLIA_API bool glia_detect_stream_push(struct glia_detect_stream *s, int64_t time_ns,
+                                      const float *values);
+/** Of the last sample; NaN where it was not scored. */
+GLIA_API double glia_detect_stream_score(const struct glia_detect_stream *s);
+/** The alarm that is on, or the last one, with its causes so far; `first`, `last` and `raised` are not told. Borrowed until the next call. */
+GLIA_API const struct glia_detect_alarm *glia_detect_stream_alarm(struct glia_detect_stream *s);
+GLIA_API void glia_detect_stream_close(struct glia_detect_stream **s);
 
 /** Write detectors to one file of kind "models" (docs/formats/models.md). Collective: no. Errors: GLIA_E_EXISTS, GLIA_E_IO. */
 GLIA_API GLIA_NODISCARD glia_status glia_detectors_write(const char *path, bool force, int n,

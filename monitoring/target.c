@@ -65,10 +65,11 @@ static glia_status make_room(struct glia_collect *c, struct glia_target *t)
                (long long)need);
     t->room = need;
   }
+  if (t->n_mapped == columns) return GLIA_OK;
   for (; t->n_mapped < columns; t->n_mapped++)
     GLIA_TRY(glia_store_column(c->store, t->node, glia_intake_name(t->intake, t->n_mapped),
                                glia_intake_unit(t->intake, t->n_mapped), &t->column[t->n_mapped]));
-  return GLIA_OK;
+  return glia_collect_watch_columns_(c, t);
 }
 
 static glia_status put_row(struct glia_collect *c, struct glia_target *t, int64_t time_ns,
@@ -85,6 +86,7 @@ static glia_status put_row(struct glia_collect *c, struct glia_target *t, int64_
   t->last_ns = mark.time_ns;
   c->result.rows++;
   for (int64_t i = 0; i < t->n_mapped; i++) c->result.values += !isnan(t->value[i]);
+  glia_collect_watch_row_(c, t, mark.time_ns);
   return GLIA_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "glia_progress.h"
 #include "glia_rates.h"
 #include "glia_record.h"
+#include "replay.h"
 
 #include <errno.h>
 #include <math.h>
@@ -52,6 +53,17 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "DIR",
      .help = "read DIR/proc instead of /proc: a recorded node"},
+    {.name = "replay",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "STORE",
+     .help = "serve the nodes of a telemetry file or a collector's store as live agents, "
+             "ADDR:PORT/NODE"},
+    {.name = "speed",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "X",
+     .lo = 1e-3,
+     .hi = 1e6,
+     .help = "replaying: so many times as fast as it was recorded (1)"},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace the file if there is one"},
     {0},
 };
@@ -203,6 +215,12 @@ static glia_status run(struct glia_args *args)
   char host[GLIA_HOST_BYTES];
   const bool show = glia_args_has(args, "once");
 
+  if (glia_args_has(args, "replay")) {
+    GLIA_CHECK(!show && !glia_args_has(args, "record"), GLIA_E_USAGE,
+               "--replay serves: --record and --once have no meaning with it");
+    return replay_run(args);
+  }
+  GLIA_CHECK(!glia_args_has(args, "speed"), GLIA_E_USAGE, "--speed is for --replay");
   GLIA_CHECK(show + glia_args_has(args, "record") + glia_args_has(args, "listen") == 1,
              GLIA_E_USAGE, "one of --record F.h5, --listen ADDR:PORT and --once says what to do");
   if (glia_args_has(args, "listen")) return serve(args);
@@ -222,7 +240,8 @@ static glia_status run(struct glia_args *args)
 const struct glia_command glia_command_agent_ = {
     .name = "agent",
     .summary = "sample this node: print what it measures, record it, or serve it over HTTP",
-    .usage = "--record F.h5 [--for T] [--period P] | --listen ADDR:PORT | --once",
+    .usage = "--record F.h5 [--for T] [--period P] | --listen ADDR:PORT | --once | "
+             "--replay STORE [--speed X]",
     .options = options,
     .details = "Reads processors, load, memory, pressure, network and disks from /proc at a steady "
                "pace. Counters become rates by "
@@ -230,7 +249,10 @@ const struct glia_command glia_command_agent_ = {
                "Samples that come more than a "
                "tenth of a period after their time are counted as late.\n\n"
                "A recording that is killed leaves F.h5.tmp, readable but for its last seconds. "
-               "Ctrl-C and SIGTERM end it in order.",
+               "Ctrl-C and SIGTERM end it in order.\n\n"
+               "--replay serves a recorded incident as if it happened now, for drills: a collector "
+               "asks http://ADDR:PORT/NODE. Times of day are those of the replay, which matters to "
+               "models that know the day.",
     .example = "glia agent --record node.h5 --for 1m --period 0.5\nglia agent --once\n"
                "glia agent --listen 127.0.0.1:9777",
     .run = run,

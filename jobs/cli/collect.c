@@ -50,6 +50,23 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "F",
      .help = "PEM of the CA that signed the agents' certificates"},
+    {.name = "models",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "M.h5",
+     .help = "watch the nodes with models of glia detect train: alarms rise and clear"},
+    {.name = "watch",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "watch nodes without models: silent ones, and those unlike the nodes of their job"},
+    {.name = "alertmanager",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "URL",
+     .help = "tell alarms to this Alertmanager, http://HOST:9093; implies --watch"},
+    {.name = "on-alarm",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "COMMAND",
+     .help =
+         "run it when alarms begin or end, one JSON object a line on its standard input; killed "
+         "after 10 s; implies --watch"},
     {.name = "for",
      .kind = GLIA_OPTION_DURATION,
      .argument = "T",
@@ -188,14 +205,16 @@ static glia_status report(struct glia_args *args, const struct glia_collect_resu
       (long long)r->restarts, r->latency_max_s);
   return glia_cli_json(
       args,
-      json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}",
-                "nodes", (json_int_t)r->nodes, "rows", (json_int_t)r->rows, "values",
-                (json_int_t)r->values, "replayed", (json_int_t)r->store.replayed, "lost_rows",
-                (json_int_t)r->lost_rows, "gap_rows", (json_int_t)r->gap_rows, "scrapes",
-                (json_int_t)r->scrapes, "failures", (json_int_t)r->failures, "late",
-                (json_int_t)r->late, "restarts", (json_int_t)r->restarts, "files",
-                (json_int_t)r->store.sealed, "latency_max_s", r->latency_max_s, "latency_mean_s",
-                r->store.latency_mean_s, "wall_s", r->wall_s, "cpu_s", r->cpu_s));
+      json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, "
+                "s:f}",
+                "watched", (json_int_t)r->watched, "alarms", (json_int_t)r->alarms, "nodes",
+                (json_int_t)r->nodes, "rows", (json_int_t)r->rows, "values", (json_int_t)r->values,
+                "replayed", (json_int_t)r->store.replayed, "lost_rows", (json_int_t)r->lost_rows,
+                "gap_rows", (json_int_t)r->gap_rows, "scrapes", (json_int_t)r->scrapes, "failures",
+                (json_int_t)r->failures, "late", (json_int_t)r->late, "restarts",
+                (json_int_t)r->restarts, "files", (json_int_t)r->store.sealed, "latency_max_s",
+                r->latency_max_s, "latency_mean_s", r->store.latency_mean_s, "wall_s", r->wall_s,
+                "cpu_s", r->cpu_s));
 }
 
 static glia_status collect(struct glia_args *args, struct glia_collect_options *o)
@@ -253,7 +272,12 @@ static glia_status run(struct glia_args *args)
       .ca_file = glia_args_text(args, "ca", NULL),
       .store = {.path = glia_args_text(args, "store", NULL), .segment_s = plan.segment_s},
       .http = {.listen = glia_args_text(args, "listen", NULL), .token_file = token_file},
+      .models = glia_args_text(args, "models", NULL),
+      .notify = {.alertmanager = glia_args_text(args, "alertmanager", NULL),
+                 .command = glia_args_text(args, "on-alarm", NULL)},
       .stop = glia_stop_requested};
+  o.watch = glia_args_has(args, "watch") || o.models != NULL || o.notify.alertmanager != NULL ||
+            o.notify.command != NULL;
   memcpy(o.store.keep_s, plan.keep_s, sizeof o.store.keep_s);
   return collect(args, &o);
 }

@@ -1,0 +1,197 @@
+/* glia detect budget: which alarms each setting would have raised. */
+#include "detect.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const struct glia_option options[] = {
+    {.name = "models",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "M.h5",
+     .help = "models made by glia detect train; required"},
+    {.name = "since",
+     .kind = GLIA_OPTION_DURATION,
+     .argument = "T",
+     .help = "how far back from the last row (30d)"},
+    {.name = "list",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "N",
+     .lo = 1e-6,
+     .hi = 1e6,
+     .help = "list the alarms that a budget of N a week would have raised"},
+    {0},
+};
+
+static const double budgets[] = {0.3, 1.0, 3.0, 10.0, 30.0, 100.0};
+static const double week_s = 604800.0;
+
+/* Chance of k events or fewer where m are expected. */
+static double poisson_at_most(int64_t k, double m)
+{
+  double term = exp(-m), sum = term;
+
+  for (int64_t i = 1; i <= k; i++) sum += term *= m / (double)i;
+  return fmin(sum, 1.0);
+}
+
+/* The mean at which k events or fewer have this chance: end of an exact interval. Source: garwood1936. */
+static double mean_of_chance(int64_t k, double chance)
+{
+  double lo = 0.0, hi = 2.0 * (double)k + 20.0;
+
+  for (int i = 0; i < 100; i++) {
+    const double m = 0.5 * (lo + hi);
+    if (poisson_at_most(k, m) > chance)
+      lo = m;
+    else
+      hi = m;
+  }
+  return lo;
+}
+
+struct tally {
+  int64_t alarms, labelled;
+  double watched_s; /* of all nodes together */
+  double span_s;    /* from the first to the last row */
+};
+
+static bool is_labelled(const struct glia_telemetry_node *node, const struct glia_detect_alarm *a)
+{
+  for (int64_t i = a->first; node->label != NULL && i <= a->last; i++)
+    if (node->label[i] == GLIA_LABEL_ANOMALY) return true;
+  return false;
+}
+
+/* Rows that the model was not trained on, where there are such; not before `since`. */
+static int64_t first_row(const struct scored *s, int64_t since_ns)
+{
+  struct glia_detector_info info;
+  int64_t i = 0;
+
+  glia_detector_info(s->detector, &info);
+  const int64_t last_ns = s->node.time_ns[s->node.n - 1];
+  const int64_t from_ns = info.train_end_ns < last_ns && info.train_end_ns > since_ns
+                              ? info.train_end_ns
+                              : since_ns - 1;
+  while (i < s->node.n - 1 && s->node.time_ns[i] <= from_ns) i++;
+  return i;
+}
+
+static void count(struct glia_args *args, const struct scored *s, int64_t since_ns, bool listed,
+                  struct tally *t, json_t *alarms)
+{
+  const struct glia_detect_result *r = &s->result;
+  const int64_t from = first_row(s, since_ns);
+  const double span_s = 1e-9 * (double)(s->node.time_ns[s->node.n - 1] - s->node.time_ns[from]);
+  char utc[48], text[256];
+
+  t->watched_s += span_s;
+  t->span_s = fmax(t->span_s, span_s);
+  for (int64_t k = 0; k < r->n_alarms; k++) {
+    const struct glia_detect_alarm *a = &r->alarm[k];
+    if (a->first < from) continue;
+    const bool labelled = is_labelled(&s->node, a);
+    t->alarms++;
+    t->labelled += labelled;
+    if (!listed) continue;
+    utc_text(a->start_ns, utc, sizeof utc);
+    const char *why = a->n_causes > 0 ? cause_text(&a->cause[0], text, sizeof text) : "";
+    glia_cli_print(args, "  %s %s, %.0f s%s: %s\n", s->node.name, utc,
+                   1e-9 * (double)(a->end_ns - a->start_ns), labelled ? " (labelled)" : "", why);
+    json_array_append_new(alarms,
+                          json_pack("{s:s, s:s, s:f, s:b, s:s}", "node", s->node.name, "start_utc",
+                                    utc, "peak", a->peak, "labelled", labelled, "cause", why));
+  }
+}
+
+/* Score all nodes under the budget, which the nodes share, and count. */
+static glia_status judge(struct glia_args *args, struct scoring *s, double budget, double since_s,
+                         bool listed, json_t *rows)
+{
+  struct tally t = {0};
+  json_t *alarms = json_array();
+  glia_status st = GLIA_OK;
+
+  for (int i = 0; i < s->n && st == GLIA_OK; i++) {
+    struct scored *k = &s->scored[i];
+    glia_detect_result_free(&k->result);
+    st = glia_detector_set_budget(k->detector, budget / s->n);
+    if (st == GLIA_OK) st = glia_detector_score(k->detector, &k->node, &k->result);
+    if (st == GLIA_OK)
+      count(args, k, k->node.time_ns[k->node.n - 1] - (int64_t)(1e9 * since_s), listed, &t, alarms);
+  }
+  if (st != GLIA_OK) {
+    json_decref(alarms);
+    return st;
+  }
+  /* what all nodes raise in a week of the site */
+  const double weeks = t.watched_s / week_s / s->n;
+  const int64_t wrong = t.alarms - t.labelled;
+  const double lo = wrong > 0 ? mean_of_chance(wrong - 1, 0.975) / weeks : 0.0;
+  const double hi = mean_of_chance(wrong, 0.025) / weeks;
+  glia_cli_print(args, "%10g  %8lld  %8lld  %10.3g  [%.3g, %.3g]\n", budget, (long long)t.alarms,
+                 (long long)t.labelled, (double)wrong / weeks, lo, hi);
+  json_array_append_new(rows,
+                        json_pack("{s:f, s:I, s:I, s:f, s:f, s:f, s:f, s:o}", "budget_per_week",
+                                  budget, "alarms", (json_int_t)t.alarms, "labelled_alarms",
+                                  (json_int_t)t.labelled, "weeks", weeks, "unlabelled_per_week",
+                                  (double)wrong / weeks, "lo", lo, "hi", hi, "list", alarms));
+  return GLIA_OK;
+}
+
+static glia_status judge_all(struct glia_args *args, struct scoring *s)
+{
+  const double since_s = glia_args_duration(args, "since", 30.0 * 86400.0);
+  json_t *rows = json_array();
+  glia_status st = GLIA_OK;
+
+  for (int i = 0; i < s->n && st == GLIA_OK; i++)
+    if (isnan(glia_detector_threshold(s->scored[i].detector, 1.0)))
+      st = GLIA_FAIL(GLIA_E_UNSUPPORTED,
+                     "node %s: its model has no budget; train it again as kind combined",
+                     s->scored[i].node.name);
+    else if (s->scored[i].node.n < 2)
+      st = GLIA_FAIL(GLIA_E_DATA, "node %s has %lld rows", s->scored[i].node.name,
+                     (long long)s->scored[i].node.n);
+  glia_cli_print(args, "%10s  %8s  %8s  %10s  %s\n", "budget", "alarms", "labelled", "per week",
+                 "95 % interval, without the labelled ones");
+  if (glia_args_has(args, "list") && st == GLIA_OK)
+    st = judge(args, s, glia_args_real(args, "list", 3.0), since_s, true, rows);
+  else
+    for (size_t i = 0; i < GLIA_COUNT(budgets) && st == GLIA_OK; i++)
+      st = judge(args, s, budgets[i], since_s, false, rows);
+  if (st != GLIA_OK) {
+    json_decref(rows);
+    return st;
+  }
+  return glia_cli_json(args, json_pack("{s:o, s:i}", "settings", rows, "nodes", s->n));
+}
+
+static glia_status run(struct glia_args *args)
+{
+  struct scoring s = {0};
+
+  GLIA_CHECK(glia_args_has(args, "models"), GLIA_E_USAGE,
+             "--models M.h5 is missing: which models?");
+  glia_status st = scoring_open(&s, args->word[0], glia_args_text(args, "models", NULL));
+  if (st == GLIA_OK) st = judge_all(args, &s);
+  scoring_close(&s);
+  return st;
+}
+
+const struct glia_command glia_command_detect_budget_ = {
+    .name = "detect budget",
+    .summary = "how many alarms each budget would have raised, with the rate that it kept",
+    .usage = "F.h5|STORE --models M.h5 [--since T] [--list N]",
+    .options = options,
+    .details =
+        "A budget is how many false alarms a site bears in a week, all nodes together; each "
+        "node's threshold is where the tail of its training scores meets its share. The rate that "
+        "was kept is that of alarms which meet no label (all, where there are none), over rows "
+        "that were not trained on where there are such, with its exact Poisson interval.",
+    .example = "glia detect budget /var/lib/glia --models models.h5 --since 30d\n"
+               "glia detect budget /var/lib/glia --models models.h5 --list 3",
+    .run = run,
+    .min_words = 1,
+    .max_words = 1,
+};

@@ -1,0 +1,417 @@
+/* Alarms to others; see glia_notify.h. */
+#include "glia_notify.h"
+
+#include "glia_exposition.h"
+#include "glia_log.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { WAITING_MAX = 4096, NAME_BYTES = 256, TIME_BYTES = 40 };
+
+/* One alarm, copied. */
+struct told {
+  char node[NAME_BYTES];
+  char text[GLIA_WATCH_TEXT_BYTES];
+  glia_watch_kind kind;
+  bool active;
+  int64_t start_ns, end_ns, job;
+  double score, threshold;
+};
+
+struct glia_notify {
+  char *alertmanager, *command;
+  double limit_s, repeat_s;
+  pthread_t thread;
+  bool running;
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  bool stop;            /* from here on under the mutex */
+  struct told *waiting; /* [WAITING_MAX] a ring */
+  int64_t first, next;
+  struct glia_notify_facts facts;
+  struct told *active; /* of the thread alone [n_active] */
+  int n_active, active_room;
+};
+
+static double now_s(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- the words */
+
+static void add_text(struct glia_buffer *b, const char *text)
+{
+  glia_buffer_add(b, "\"", 1);
+  for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
+    if (*p == '"' || *p == '\\' || *p < 0x20 || *p >= 0x7f)
+      glia_buffer_print(b, "\\u%04x", *p);
+    else
+      glia_buffer_add(b, (const char *)p, 1);
+  glia_buffer_add(b, "\"", 1);
+}
+
+static void add_time(struct glia_buffer *b, int64_t ns)
+{
+  const time_t t = (time_t)(ns / 1000000000);
+  char text[TIME_BYTES] = "";
+  struct tm tm;
+
+  if (gmtime_r(&t, &tm) != NULL) strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+  add_text(b, text);
+}
+
+static void add_number(struct glia_buffer *b, double v)
+{
+  if (isfinite(v))
+    glia_buffer_number(b, v);
+  else
+    glia_buffer_add(b, "null", 4);
+}
+
+/* What an Alertmanager takes: /api/v2/alerts. */
+static void add_alert(struct glia_buffer *b, const struct told *a)
+{
+  static const char *const name[] = {"GliaNodeAbnormal", "GliaNodeUnlikePeers", "GliaNodeSilent"};
+
+  glia_buffer_print(
+      b, "{\"labels\":{\"alertname\":\"%s\",\"severity\":\"warning\",\"node\":", name[a->kind]);
+  add_text(b, a->node);
+  if (a->job > 0) glia_buffer_print(b, ",\"job_id\":\"%lld\"", (long long)a->job);
+  glia_buffer_print(b, "},\"annotations\":{\"summary\":");
+  add_text(b, a->text);
+  glia_buffer_print(b, "},\"startsAt\":");
+  add_time(b, a->start_ns);
+  if (!a->active) {
+    glia_buffer_print(b, ",\"endsAt\":");
+    add_time(b, a->end_ns);
+  }
+  glia_buffer_print(b, "}");
+}
+
+/* What a command reads. */
+static void add_line(struct glia_buffer *b, const struct told *a)
+{
+  glia_buffer_print(b, "{\"node\":");
+  add_text(b, a->node);
+  glia_buffer_print(b, ",\"kind\":\"%s\",\"active\":%s,\"start_ns\":%lld,\"job\":%lld,\"score\":",
+                    glia_watch_kind_name(a->kind), a->active ? "true" : "false",
+                    (long long)a->start_ns, (long long)a->job);
+  add_number(b, a->score);
+  glia_buffer_print(b, ",\"threshold\":");
+  add_number(b, a->threshold);
+  glia_buffer_print(b, ",\"text\":");
+  add_text(b, a->text);
+  glia_buffer_print(b, "}\n");
+}
+
+/* ---- the ways */
+
+static size_t ignore(char *data, size_t size, size_t n, void *self)
+{
+  (void)data;
+  (void)self;
+  return size * n;
+}
+
+static bool post(const struct glia_notify *n, const struct glia_buffer *body)
+{
+  CURL *e = curl_easy_init();
+  struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+  char url[1200];
+  long status = 0;
+  CURLcode code = CURLE_OUT_OF_MEMORY;
+
+  snprintf(url, sizeof url, "%.1100s/api/v2/alerts", n->alertmanager);
+  if (e != NULL && headers != NULL) {
+    curl_easy_setopt(e, CURLOPT_URL, url);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDS, body->text);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)body->n);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(1e3 * n->limit_s));
+    code = curl_easy_perform(e);
+    curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
+  }
+  if (code != CURLE_OK || status != 200)
+    glia_log(GLIA_LOG_WARN, "notify", "alertmanager", "url=%s status=%ld reason=\"%s\"", url,
+             status, code != CURLE_OK ? curl_easy_strerror(code) : "refused");
+  curl_slist_free_all(headers);
+  if (e != NULL) curl_easy_cleanup(e);
+  return code == CURLE_OK && status == 200;
+}
+
+/* /bin/sh -c command in a process group of its own, its standard input from us. -1: not started. */
+static pid_t spawn(const char *command, int *input)
+{
+  char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, strdup(command), NULL};
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none;
+  int ends[2];
+  pid_t pid = -1;
+
+  *input = -1;
+  if (argv[2] == NULL || pipe2(ends, O_CLOEXEC) != 0) {
+    free(argv[2]);
+    return -1;
+  }
+  sigemptyset(&none);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  if (posix_spawn(&pid, "/bin/sh", &actions, &attributes, argv, environ) != 0) pid = -1;
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  free(argv[2]);
+  close(ends[0]);
+  if (pid < 0)
+    close(ends[1]);
+  else
+    *input = ends[1];
+  return pid;
+}
+
+/* All of text to fd, as far as it goes until then. */
+static void feed(int fd, const char *text, size_t size, double until_s)
+{
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  while (size > 0 && now_s() < until_s) {
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    if (poll(&p, 1, 100) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0) return;
+    const ssize_t done = write(fd, text, size);
+    if (done < 0 && errno != EAGAIN && errno != EINTR) return;
+    if (done <= 0) continue;
+    text += done;
+    size -= (size_t)done;
+  }
+}
+
+static bool run_command(const struct glia_notify *n, const struct glia_buffer *lines)
+{
+  const double until_s = now_s() + n->limit_s;
+  const struct timespec nap = {.tv_nsec = 20000000};
+  int input, status = 0;
+  const pid_t pid = spawn(n->command, &input);
+  bool ended = false;
+
+  if (pid < 0) {
+    glia_log(GLIA_LOG_WARN, "notify", "command", "reason=\"not started\"");
+    return false;
+  }
+  feed(input, lines->text, lines->n, until_s);
+  close(input);
+  while (!(ended = waitpid(pid, &status, WNOHANG) == pid) && now_s() < until_s)
+    nanosleep(&nap, NULL);
+  if (!ended) {
+    kill(-pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    glia_log(GLIA_LOG_WARN, "notify", "command", "reason=\"killed after %g s\"", n->limit_s);
+    return false;
+  }
+  if (status != 0) glia_log(GLIA_LOG_WARN, "notify", "command", "wait_status=%d", status);
+  return status == 0;
+}
+
+/* ---- the thread */
+
+static void keep_active(struct glia_notify *n, const struct told *a)
+{
+  int i = 0;
+
+  while (i < n->n_active &&
+         (n->active[i].kind != a->kind || strcmp(n->active[i].node, a->node) != 0))
+    i++;
+  if (!a->active) {
+    if (i < n->n_active) n->active[i] = n->active[--n->n_active];
+    return;
+  }
+  if (i == n->active_room) {
+    const int room = n->active_room > 0 ? 2 * n->active_room : 16;
+    struct told *more = realloc(n->active, (size_t)room * sizeof *more);
+    if (more == NULL) return; /* it was told once */
+    n->active = more;
+    n->active_room = room;
+  }
+  n->active[i] = *a;
+  if (i == n->n_active) n->n_active++;
+}
+
+static void deliver(struct glia_notify *n, int count, const struct told *told, bool command)
+{
+  struct glia_buffer alerts = {0}, lines = {0};
+  int sent = 0, failed = 0;
+
+  glia_buffer_add(&alerts, "[", 1);
+  for (int i = 0; i < count; i++) {
+    if (i > 0) glia_buffer_add(&alerts, ",", 1);
+    add_alert(&alerts, &told[i]);
+    add_line(&lines, &told[i]);
+  }
+  glia_buffer_add(&alerts, "]", 1);
+  if (alerts.failed || lines.failed) {
+    failed++;
+  } else {
+    if (n->alertmanager != NULL) post(n, &alerts) ? sent++ : failed++;
+    if (n->command != NULL && command) run_command(n, &lines) ? sent++ : failed++;
+  }
+  glia_buffer_free(&alerts);
+  glia_buffer_free(&lines);
+  pthread_mutex_lock(&n->mutex);
+  n->facts.sent += sent;
+  n->facts.failed += failed;
+  pthread_mutex_unlock(&n->mutex);
+}
+
+/* Copies what waits, at most room; called under the mutex. */
+static int take_waiting(struct glia_notify *n, int room, struct told *out)
+{
+  int count = 0;
+
+  while (n->first < n->next && count < room) out[count++] = n->waiting[n->first++ % WAITING_MAX];
+  return count;
+}
+
+static void *work(void *self)
+{
+  enum { AT_ONCE = 64 };
+  struct glia_notify *n = self;
+  struct told *batch = calloc(AT_ONCE, sizeof *batch);
+  double repeat_s = now_s() + n->repeat_s;
+
+  pthread_mutex_lock(&n->mutex);
+  while (batch != NULL) {
+    while (!n->stop && n->first == n->next && now_s() < repeat_s) {
+      const struct timespec wake = {.tv_sec = (time_t)ceil(repeat_s)};
+      pthread_cond_timedwait(&n->changed, &n->mutex, &wake);
+    }
+    const int count = take_waiting(n, AT_ONCE, batch);
+    if (count == 0 && n->stop) break;
+    pthread_mutex_unlock(&n->mutex);
+    for (int i = 0; i < count; i++) keep_active(n, &batch[i]);
+    if (count > 0) deliver(n, count, batch, true);
+    if (now_s() >= repeat_s) {
+      repeat_s = now_s() + n->repeat_s;
+      /* it forgets alarms that nobody repeats */
+      if (n->n_active > 0 && n->alertmanager != NULL) deliver(n, n->n_active, n->active, false);
+    }
+    pthread_mutex_lock(&n->mutex);
+  }
+  pthread_mutex_unlock(&n->mutex);
+  free(batch);
+  return NULL;
+}
+
+/* ---- outside */
+
+static void destroy(struct glia_notify *n)
+{
+  pthread_cond_destroy(&n->changed);
+  pthread_mutex_destroy(&n->mutex);
+  free(n->alertmanager);
+  free(n->command);
+  free(n->waiting);
+  free(n->active);
+  free(n);
+}
+
+glia_status glia_notify_start(const struct glia_notify_options *o, struct glia_notify **out)
+{
+  struct glia_notify *n = calloc(1, sizeof *n);
+  pthread_condattr_t clock;
+  glia_status st = GLIA_OK;
+
+  *out = NULL;
+  GLIA_CHECK(n != NULL, GLIA_E_MEMORY, "no memory to tell of alarms");
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_mutex_init(&n->mutex, NULL);
+  pthread_cond_init(&n->changed, &clock);
+  pthread_condattr_destroy(&clock);
+  n->limit_s = o->limit_s > 0.0 ? o->limit_s : 10.0;
+  n->repeat_s = o->repeat_s > 0.0 ? o->repeat_s : 60.0;
+  GLIA_CHECK_TO(fail, st,
+                o->alertmanager == NULL || strncmp(o->alertmanager, "http://", 7) == 0 ||
+                    strncmp(o->alertmanager, "https://", 8) == 0,
+                GLIA_E_ARGUMENT, "%s: expected http://HOST:PORT of an Alertmanager",
+                o->alertmanager);
+  n->alertmanager = o->alertmanager != NULL ? strdup(o->alertmanager) : NULL;
+  n->command = o->command != NULL ? strdup(o->command) : NULL;
+  n->waiting = calloc(WAITING_MAX, sizeof *n->waiting);
+  GLIA_CHECK_TO(fail, st,
+                n->waiting != NULL && (n->alertmanager != NULL || o->alertmanager == NULL) &&
+                    (n->command != NULL || o->command == NULL),
+                GLIA_E_MEMORY, "no memory to tell of alarms");
+  n->running = pthread_create(&n->thread, NULL, work, n) == 0;
+  GLIA_CHECK_TO(fail, st, n->running, GLIA_E_MEMORY, "no thread to tell of alarms");
+  *out = n;
+  return GLIA_OK;
+
+fail:
+  destroy(n);
+  return st;
+}
+
+void glia_notify_alarm(struct glia_notify *n, const struct glia_watch_alarm *alarm)
+{
+  pthread_mutex_lock(&n->mutex);
+  if (n->next - n->first == WAITING_MAX) {
+    n->first++;
+    n->facts.dropped++;
+  }
+  struct told *t = &n->waiting[n->next++ % WAITING_MAX];
+  *t = (struct told){.kind = alarm->kind,
+                     .active = alarm->active,
+                     .start_ns = alarm->start_ns,
+                     .end_ns = alarm->end_ns,
+                     .job = alarm->job,
+                     .score = alarm->score,
+                     .threshold = alarm->threshold};
+  snprintf(t->node, sizeof t->node, "%s", alarm->node);
+  snprintf(t->text, sizeof t->text, "%s", alarm->text);
+  pthread_cond_broadcast(&n->changed);
+  pthread_mutex_unlock(&n->mutex);
+}
+
+void glia_notify_facts(struct glia_notify *n, struct glia_notify_facts *out)
+{
+  pthread_mutex_lock(&n->mutex);
+  *out = n->facts;
+  pthread_mutex_unlock(&n->mutex);
+}
+
+void glia_notify_stop(struct glia_notify **notify)
+{
+  struct glia_notify *n = *notify;
+
+  if (n == NULL) return;
+  pthread_mutex_lock(&n->mutex);
+  n->stop = true;
+  pthread_cond_broadcast(&n->changed);
+  pthread_mutex_unlock(&n->mutex);
+  if (n->running) pthread_join(n->thread, NULL);
+  destroy(n);
+  *notify = NULL;
+}

@@ -1,0 +1,302 @@
+/* Nodes watched live: the same scores as in files, alarms told once, peers, and who is told. */
+#include "detect_node.h"
+#include "glia_notify.h"
+#include "glia_watch.h"
+#include "scratch.h"
+#include "tap.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { METRICS = 12, TRAIN = 1500, LATER = 300, FAULT = 200, ROWS = TRAIN + LATER + FAULT };
+
+/* A node with a fault at its end, and its model in a file. */
+struct trial {
+  struct glia_telemetry_node node;
+  bool *loads;
+  struct glia_detector *d;
+};
+
+static void trial_begin(struct trial *t)
+{
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_COMBINED);
+
+  *t = (struct trial){0};
+  detect_node_make(&t->node, 3, METRICS, TRAIN + LATER, FAULT, GOVERNOR_POWERSAVE, &t->loads);
+  t->node.train_rows = TRAIN;
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &t->node, &t->d), GLIA_OK);
+}
+
+static void trial_end(struct trial *t)
+{
+  glia_detector_destroy(&t->d);
+  glia_telemetry_node_free(&t->node);
+  free(t->loads);
+}
+
+static void a_stream_scores_as_a_file_does(void)
+{
+  struct trial t;
+  struct glia_detect_result r;
+  struct glia_detect_stream *s;
+  int64_t differ = 0, alarmed = 0, raised = 0;
+  bool was = false;
+
+  trial_begin(&t);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_score(t.d, &t.node, &r), GLIA_OK);
+  CU_ASSERT(r.n_alarms >= 1);
+  CU_ASSERT_EQUAL_FATAL(
+      glia_detect_stream_open(t.d, METRICS, (const char *const *)t.node.metric, &s), GLIA_OK);
+  for (int64_t i = 0; i < ROWS; i++) {
+    const bool on = glia_detect_stream_push(s, t.node.time_ns[i], t.node.values + i * METRICS);
+    differ += (float)glia_detect_stream_score(s) != r.score[i];
+    alarmed += on;
+    if (on && !was) {
+      CU_ASSERT_EQUAL(r.alarm[raised].raised, i);
+      CU_ASSERT_EQUAL(glia_detect_stream_alarm(s)->start_ns, r.alarm[raised].start_ns);
+      raised++;
+    }
+    was = on;
+  }
+  CU_ASSERT_EQUAL(differ, 0);
+  CU_ASSERT_EQUAL(raised, r.n_alarms);
+  /* the last alarm is still on: all of it is told the same */
+  const struct glia_detect_alarm *a = glia_detect_stream_alarm(s);
+  const struct glia_detect_alarm *b = &r.alarm[r.n_alarms - 1];
+  CU_ASSERT_EQUAL(a->n_causes, b->n_causes);
+  for (int i = 0; i < a->n_causes && i < b->n_causes; i++) {
+    CU_ASSERT_EQUAL(a->cause[i].column, b->cause[i].column);
+    CU_ASSERT(fabs(a->cause[i].share - b->cause[i].share) < 1e-6); /* float32 in the file's way */
+  }
+  CU_ASSERT_EQUAL(a->peak, b->peak);
+  glia_detect_stream_close(&s);
+  glia_detect_result_free(&r);
+  trial_end(&t);
+}
+
+/* What was told. */
+struct heard {
+  int begun[GLIA_WATCH_KINDS], ended[GLIA_WATCH_KINDS];
+  char node[64], text[GLIA_WATCH_TEXT_BYTES];
+};
+
+static void hear(void *self, const struct glia_watch_alarm *a)
+{
+  struct heard *h = self;
+
+  (a->active ? h->begun : h->ended)[a->kind]++;
+  snprintf(h->node, sizeof h->node, "%s", a->node);
+  snprintf(h->text, sizeof h->text, "%s", a->text);
+}
+
+static void an_alarm_is_told_once_and_ends(void)
+{
+  struct trial t;
+  struct heard h = {0};
+  struct glia_watch *w;
+  struct glia_watch_state state;
+  const char *path = scratch("m.h5");
+  int node;
+
+  trial_begin(&t);
+  CU_ASSERT_EQUAL_FATAL(glia_detectors_write(path, true, 1, &t.d), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_open(path, &w), GLIA_OK);
+  glia_watch_tell(w, hear, &h);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, t.node.name, &node), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_columns(w, node, METRICS, (const char *const *)t.node.metric),
+                        GLIA_OK);
+  for (int64_t i = TRAIN; i < ROWS; i++)
+    glia_watch_row(w, node, t.node.time_ns[i], t.node.values + i * METRICS);
+  CU_ASSERT_EQUAL(h.begun[GLIA_WATCH_MODEL], h.ended[GLIA_WATCH_MODEL] + 1);
+  CU_ASSERT(strstr(h.text, "expected") != NULL);
+  CU_ASSERT_STRING_EQUAL(h.node, t.node.name);
+  glia_watch_state(w, node, &state);
+  CU_ASSERT(state.watched && state.active[GLIA_WATCH_MODEL] && state.score > state.threshold);
+  /* well again */
+  for (int64_t i = 0; i < LATER; i++)
+    glia_watch_row(w, node, t.node.time_ns[ROWS - 1] + (i + 1) * 300 * INT64_C(1000000000),
+                   t.node.values + (TRAIN + i) * METRICS);
+  CU_ASSERT_EQUAL(h.begun[GLIA_WATCH_MODEL], h.ended[GLIA_WATCH_MODEL]);
+  glia_watch_silent(w, node, true, 5);
+  glia_watch_silent(w, node, true, 6);
+  CU_ASSERT_EQUAL(h.begun[GLIA_WATCH_SILENT], 1);
+  glia_watch_silent(w, node, false, 7);
+  CU_ASSERT_EQUAL(h.ended[GLIA_WATCH_SILENT], 1);
+  glia_watch_close(&w);
+  trial_end(&t);
+}
+
+static void other_columns_are_never_scored_silently(void)
+{
+  struct trial t;
+  struct glia_watch *w;
+  struct glia_watch_state s;
+  const char *path = scratch("m.h5");
+  const char *name[METRICS + 1];
+  float row[METRICS + 1] = {0};
+  int node, other;
+
+  trial_begin(&t);
+  CU_ASSERT_EQUAL_FATAL(glia_detectors_write(path, true, 1, &t.d), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_open(path, &w), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, t.node.name, &node), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, "stranger", &other), GLIA_OK);
+  for (int i = 0; i < METRICS; i++) name[i] = t.node.metric[i];
+  CU_ASSERT_EQUAL(glia_watch_columns(w, node, METRICS - 1, name), GLIA_OK); /* one is lacking */
+  glia_watch_row(w, node, 1, row);
+  glia_watch_state(w, node, &s);
+  CU_ASSERT(!s.watched && isnan(s.score));
+  CU_ASSERT(strstr(s.reason, "lacks 1 of the 12") != NULL &&
+            strstr(s.reason, t.node.metric[METRICS - 1]) != NULL);
+  /* it comes later, and with it one that the model does not know */
+  name[METRICS] = "brand_new";
+  CU_ASSERT_EQUAL(glia_watch_columns(w, node, METRICS + 1, name), GLIA_OK);
+  glia_watch_row(w, node, 2, row);
+  glia_watch_state(w, node, &s);
+  CU_ASSERT(s.watched && !isnan(s.score));
+  CU_ASSERT_EQUAL(s.unknown_metrics, 1);
+  glia_watch_state(w, other, &s);
+  CU_ASSERT(!s.watched);
+  CU_ASSERT_STRING_EQUAL(s.reason, "it has no model");
+  glia_watch_close(&w);
+  trial_end(&t);
+}
+
+/* By hand: 5 nodes, medians 10, 0 and 3. */
+static void peers_are_scored_by_their_second_largest_distance(void)
+{
+  static const float rows[5][3] = {{9.0F, 0.0F, 3.0F},
+                                   {10.0F, 0.1F, 3.0F},
+                                   {11.0F, -0.1F, NAN},
+                                   {10.0F, 0.0F, 3.0F},
+                                   {40.0F, 1.0F, 3.0F}};
+  const float *row[5];
+  double work[10], score[5];
+  int worst[5];
+
+  for (int i = 0; i < 5; i++) row[i] = rows[i];
+  glia_peers_score(5, 3, row, work, score, worst);
+  /* distances 1 0 1 0 30, their median 1; 0 .1 .1 0 1, median .1 */
+  CU_ASSERT(fabs(score[4] - 1.0 / (1.4826 * 0.1)) < 1e-5); /* float32 rows */
+  CU_ASSERT_EQUAL(worst[4], 0);
+  CU_ASSERT_EQUAL(score[3], 0.0);
+  CU_ASSERT(fabs(score[2] - 1.0 / 1.4826) < 1e-5 || fabs(score[2] - 0.1 / 0.14826) < 1e-5);
+}
+
+/* Six nodes of a job, of which one differs in two metrics; others of another job differ as they like. */
+static void a_node_unlike_its_job_is_named_without_a_model(void)
+{
+  static const char *const name[] = {"glia_job_id{slot=\"0\"}", "power", "temperature", "traffic"};
+  struct glia_watch *w;
+  struct heard h = {0};
+  struct glia_watch_state s;
+  int node[10];
+
+  CU_ASSERT_EQUAL_FATAL(glia_watch_open(NULL, &w), GLIA_OK);
+  glia_watch_tell(w, hear, &h);
+  for (int i = 0; i < 10; i++) {
+    char text[8];
+    snprintf(text, sizeof text, "n%d", i);
+    CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, text, &node[i]), GLIA_OK);
+    CU_ASSERT_EQUAL_FATAL(glia_watch_columns(w, node[i], 4, name), GLIA_OK);
+  }
+  for (int step = 1; step <= 30; step++) {
+    const int64_t now_ns = step * INT64_C(1000000000);
+    const bool sick = step > 10;
+    for (int i = 0; i < 10; i++) {
+      const float jitter = (float)((7 * i + 3 * step) % 5) * 0.01F;
+      const bool odd = sick && i == 2;
+      const float row[] = {i < 6 ? 11.0F : 12.0F,
+                           i < 6 ? (odd ? 90.0F : 200.0F + jitter) : 50.0F * (float)i,
+                           odd ? 30.0F : 60.0F + jitter, 5.0F + jitter};
+      glia_watch_row(w, node[i], now_ns, row);
+    }
+    glia_watch_compare(w, now_ns);
+    if (step == 19) CU_ASSERT_EQUAL(h.begun[GLIA_WATCH_PEERS], 0); /* nine in a row */
+  }
+  CU_ASSERT_EQUAL(h.begun[GLIA_WATCH_PEERS], 1);
+  CU_ASSERT_STRING_EQUAL(h.node, "n2");
+  CU_ASSERT(strstr(h.text, "job 11") != NULL && strstr(h.text, "power") != NULL);
+  glia_watch_state(w, node[2], &s);
+  CU_ASSERT_EQUAL(s.peers, 6);
+  CU_ASSERT(s.active[GLIA_WATCH_PEERS]);
+  glia_watch_state(w, node[0], &s);
+  CU_ASSERT(!s.active[GLIA_WATCH_PEERS]);
+  /* rows that are old are compared with nobody's */
+  glia_watch_compare(w, 100 * INT64_C(1000000000));
+  glia_watch_state(w, node[0], &s);
+  CU_ASSERT_EQUAL(s.peers, 0);
+  glia_watch_close(&w);
+}
+
+static double now_s(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void a_command_reads_alarms_and_cannot_hang(void)
+{
+  const struct glia_watch_alarm alarm = {.node = "n\"1",
+                                         .kind = GLIA_WATCH_PEERS,
+                                         .active = true,
+                                         .start_ns = 12,
+                                         .score = 7.5,
+                                         .threshold = NAN,
+                                         .job = 4,
+                                         .text = "too hot"};
+  struct glia_notify *n;
+  struct glia_notify_facts f;
+  const char *path = scratch("told");
+  char command[600], *text;
+  size_t size;
+
+  snprintf(command, sizeof command, "cat >>'%s'", path);
+  CU_ASSERT_EQUAL_FATAL(glia_notify_start(&(struct glia_notify_options){.command = command}, &n),
+                        GLIA_OK);
+  glia_notify_alarm(n, &alarm);
+  glia_notify_stop(&n); /* delivers what waits */
+  text = scratch_slurp(path, &size);
+  CU_ASSERT_STRING_EQUAL(text, "{\"node\":\"n\\u00221\",\"kind\":\"peers\",\"active\":true,"
+                               "\"start_ns\":12,\"job\":4,\"score\":7.5,\"threshold\":null,"
+                               "\"text\":\"too hot\"}\n");
+  free(text);
+  /* one that sleeps, and has a child, is killed when its time is over */
+  CU_ASSERT_EQUAL_FATAL(
+      glia_notify_start(
+          &(struct glia_notify_options){.command = "sleep 60 & sleep 60", .limit_s = 0.3}, &n),
+      GLIA_OK);
+  const double begin_s = now_s();
+  glia_notify_alarm(n, &alarm);
+  do {
+    glia_notify_facts(n, &f);
+  } while (f.failed == 0 && now_s() - begin_s < 20.0);
+  CU_ASSERT_EQUAL(f.failed, 1);
+  CU_ASSERT(now_s() - begin_s >= 0.3);
+  glia_notify_stop(&n);
+  /* nobody listens there */
+  CU_ASSERT_EQUAL_FATAL(
+      glia_notify_start(&(struct glia_notify_options){.alertmanager = "http://127.0.0.1:1"}, &n),
+      GLIA_OK);
+  glia_notify_alarm(n, &alarm);
+  do {
+    glia_notify_facts(n, &f);
+  } while (f.failed == 0 && now_s() - begin_s < 40.0);
+  CU_ASSERT_EQUAL(f.failed, 1);
+  CU_ASSERT_EQUAL(f.sent, 0);
+  glia_notify_stop(&n);
+  CU_ASSERT_EQUAL(glia_notify_start(&(struct glia_notify_options){.alertmanager = "nonsense"}, &n),
+                  GLIA_E_ARGUMENT);
+  glia_trace_clear();
+}
+
+TAP_MAIN("watch", TAP(a_stream_scores_as_a_file_does), TAP(an_alarm_is_told_once_and_ends),
+         TAP(other_columns_are_never_scored_silently),
+         TAP(peers_are_scored_by_their_second_largest_distance),
+         TAP(a_node_unlike_its_job_is_named_without_a_model),
+         TAP(a_command_reads_alarms_and_cannot_hang))
