@@ -90,26 +90,24 @@ else
   skip "TLS" "no openssl"
 fi
 
-# The promise: 1 Hz, scraped once a second. CPU time is counted by the kernel, so other load disturbs it little.
+# The promise: 0.05 % of a core at 1 Hz, started in 20 ms. Both are held in CPU time, which the kernel counts: who else runs makes
+# the wall clock wait for a core, and CPU time only as far as caches are shared.
 serve paced "$agent" --listen 127.0.0.1:0
 port=$(port_of paced)
-sleep 1; from=$(curl -s -m 5 "http://127.0.0.1:$port/metrics" | awk '/^process_cpu_seconds_total/ { print $2 }')
-for i in 1 2 3 4 5 6 7 8 9 10; do
-  sleep 1; curl -s -m 5 -o "$out" "http://127.0.0.1:$port/metrics"
+used() { curl -s -m 5 "http://127.0.0.1:$port/metrics" | awk '/^process_cpu_seconds_total/ { print $2 }'; }
+sleep 2; used >"$out"; share=100
+for i in 1 2 3; do
+  from=$(used); sleep 5; to=$(used)
+  share=$(awk -v a="$from" -v b="$to" -v s="$share" 'BEGIN { x = 100 * (b - a) / 5; printf "%.4f", x < s ? x : s }')
 done
-to=$(awk '/^process_cpu_seconds_total/ { print $2 }' "$out")
-share=$(awk -v a="$from" -v b="$to" 'BEGIN { printf "%.4f", 100 * (b - a) / 10 }')
-echo "# sampled and scraped at 1 Hz: $share % of a core"
 if [ "$sanitized" = 0 ]; then
-  # 0.05 % is promised for sampling on a quiet machine (glia bench agent); here with the scrapes and whatever else runs.
-  about "$share" 0 0.5; point "costs little ($share % of a core)"
+  # The least of three times 5 s, a scrape in each. Twice the promise: 0.09 % were measured with eight busy processes a core, which
+  # evict its caches.
+  about "$share" 0.001 0.1; point "sampling at 1 Hz takes $share % of a core"
+  python3 "$srcdir/tests/interop/start_time.py" "$agent" 7 >"$out" 2>"$err"; read -r wall cpu <"$out"
+  # 21 ms there, where loading libmicrohttpd and its TLS alone takes two thirds.
+  about "$cpu" 1 30; point "starts in $cpu ms of CPU time ($wall ms by the clock, best of 7)"
 fi
-[ "$sanitized" = 1 ] || {
-  best=$(python3 "$srcdir/tests/interop/start_time.py" "$agent" 7 2>"$err")
-  echo "# started in $best ms (best of 7)"
-  # 20 ms is promised where the machine is free; two processes a core may double what the scheduler gives.
-  about "$best" 0 40; point "starts in $best ms"
-}
 
 # A real Prometheus.
 if command -v prometheus >/dev/null 2>&1; then

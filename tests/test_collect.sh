@@ -37,13 +37,12 @@ own=$(port_of agent)
 serve collect "$glia" collect --store "$dir/store" --nodes "$dir/nodes.txt" --period 0.5 --timeout 2 --segment 1h --listen 127.0.0.1:0
 collect_pid=$pid
 port=$(port_of collect); api=http://127.0.0.1:$port
-# field NODE KEY: of /api/v1/nodes
-field() { curl -s -m 10 "$api/api/v1/nodes" | python3 -c 'import json, sys
-for n in json.load(sys.stdin)["nodes"]:
-    if n["name"] == sys.argv[1]: print(n[sys.argv[2]])' "$1" "$2" 2>/dev/null; }
+# look: asks for /api/v1/nodes, one node a line; field NODE KEY: of what was seen then
+look() { curl -s -m 10 "$api/api/v1/nodes" | tr '{' '\n' >"$dir/seen"; }
+field() { sed -n "/^\"name\":\"$1\",/s/.*\"$2\":\"\{0,1\}\([^\",}]*\).*/\1/p" "$dir/seen"; }
 wait_for 30 sh -c "[ \$(curl -s -m 5 $api/metrics | sed -n 's/^glia_collect_synced_rows_total //p' | cut -d. -f1) -ge 300 ]"
 point "rows reach the disk"
-sleep 4
+sleep 4; look
 [ "$(field sim0 state)" = up ] && [ "$(field sim19 state)" = up ] && [ "$(field own state)" = up ]; point "agents are up beside those that hang"
 about "$(field sim7 lost_rows)" 0 0; point "none of their rows is lost"
 for what in silent slow endless garbage truncated redirect error nobody; do
