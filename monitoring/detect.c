@@ -421,7 +421,7 @@ static glia_status train(struct glia_comm *comm, struct glia_detector *d, const 
   glia_status st = glia_net_open_(&net, comm, d->config, d->columns.n, 0);
 
   if (st == GLIA_OK)
-    st = glia_net_train_(&net, comm, &d->options, name, x->n, d->columns.n, x->x, &d->train_loss);
+    st = glia_net_train_(&net, comm, &d->options, name, &d->columns, x->n, x->x, &d->train_loss);
   if (st == GLIA_OK) st = glia_detector_take_(d, &net);
   glia_net_close_(&net);
   return st;

@@ -178,6 +178,9 @@ static const char *look(const struct glia_telemetry_node *node, const float *lev
   return constant ? "constant" : NULL;
 }
 
+/* Which job runs is no quantity. */
+static bool is_number_of(const char *name) { return strncmp(name, "glia_job_id{", 12) == 0; }
+
 static glia_status allocate(struct glia_columns *c, int n_all)
 {
   const size_t n = (size_t)n_all + 1;
@@ -223,6 +226,7 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
     const char *dropped = look(node, relative ? level : NULL, m, n, row, v, &seen);
     if (kind == GLIA_DETECT_COMBINED && dropped != NULL && seen * 2 >= n && seen > 0)
       dropped = NULL; /* what never moved may move one day */
+    if (is_number_of(node->metric[m])) dropped = "identifier";
     const int at = dropped == NULL ? c->n : --last;
     GLIA_TRY_TO(out, st, name_column(&c->column[at], node->metric[m], node->unit[m], dropped));
     if (dropped != NULL) continue;

@@ -70,10 +70,11 @@ glia_status glia_net_open_(struct glia_net *net, struct glia_comm *comm, const c
                            int64_t micro_batch);
 void glia_net_close_(struct glia_net *net); /* collective when it has an exchange */
 
-/* Train on x [rows, n] from the initial state. Collective: yes. */
+/* Train on x [rows, columns] from the initial state, or from the weights of options->warm. Collective: yes. */
 glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,
                             const struct glia_detect_options *options, const char *name,
-                            int64_t rows, int n, const float *x, double *train_loss);
+                            const struct glia_columns *columns, int64_t rows, const float *x,
+                            double *train_loss);
 
 /* y [rows, n] for x [rows, n]; they may be one array. */
 glia_status glia_net_predict_(struct glia_net *net, int64_t rows, int n, const float *x, float *y);

@@ -140,6 +140,20 @@ out:
   return st;
 }
 
+glia_status glia_detector_mask_alarms(struct glia_detector *d, struct glia_telemetry_node *node,
+                                      int64_t *masked)
+{
+  struct glia_detect_result r;
+
+  *masked = 0;
+  GLIA_TRY(glia_detector_score(d, node, &r));
+  for (int64_t k = 0; k < r.n_alarms; k++)
+    for (int64_t i = r.alarm[k].first; i <= r.alarm[k].last; i++, ++*masked)
+      for (int j = 0; j < node->n_metrics; j++) node->values[i * node->n_metrics + j] = NAN;
+  glia_detect_result_free(&r);
+  return GLIA_OK;
+}
+
 /* ---- alarms */
 
 bool glia_alarming_push_(struct glia_alarming *a, const struct glia_detector *d, double score)

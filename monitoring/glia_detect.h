@@ -37,6 +37,8 @@ struct glia_detect_options {
   double quantile; /* ... but at least this quantile of them */
   int window;      /* a score is the mean over this many samples, the last one included */
   int persistence; /* so many samples in a row above the threshold make an alarm */
+  const struct glia_detector
+      *warm; /* networks begin at its weights, by column name, instead of at random; NULL: none */
   void (*progress)(void *self, const char *node,
                    double done); /* share of the training done; may be NULL */
   void *self;                    /* of progress */
@@ -65,6 +67,13 @@ GLIA_API GLIA_NODISCARD glia_status glia_detector_train(struct glia_comm *comm,
                                                         const struct glia_telemetry_node *node,
                                                         struct glia_detector **out);
 
+/** Take what `d` would raise an alarm for out of the rows that train the next model: their values become missing. Returns how many rows.
+ *  For models that are trained again on what came since: what is sick must not become usual.
+ *  Errors: those of glia_detector_score. */
+GLIA_API GLIA_NODISCARD glia_status glia_detector_mask_alarms(struct glia_detector *d,
+                                                              struct glia_telemetry_node *node,
+                                                              int64_t *masked);
+
 /** Free *d and set it to NULL; NULL is welcome. */
 GLIA_API void glia_detector_destroy(struct glia_detector **d);
 
@@ -72,7 +81,7 @@ GLIA_API void glia_detector_destroy(struct glia_detector **d);
 struct glia_detect_column {
   const char *name;
   const char *unit;
-  const char *dropped; /* NULL: used; else "constant", "missing" */
+  const char *dropped; /* NULL: used; else "constant", "missing", "identifier" */
 };
 
 /** Facts about a detector; all texts borrowed from it. */

@@ -356,6 +356,37 @@ static void shuffle_metrics(const struct glia_telemetry_node *from, struct glia_
   }
 }
 
+/* One epoch from the weights of a trained model, whose metrics stood elsewhere, against one from random weights. */
+static void weights_are_carried_by_name(void)
+{
+  struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_BOTTLENECK);
+  struct glia_telemetry_node node, other;
+  struct glia_detector *old, *cold, *warm;
+  struct glia_detector_info trained, fresh, carried;
+
+  make_small(&node);
+  shuffle_metrics(&node, &other); /* its "another" is constant, and left out */
+  o.epochs = 60;
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &old), GLIA_OK);
+  o.epochs = 1;
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &other, &cold), GLIA_OK);
+  o.warm = old;
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &other, &warm), GLIA_OK);
+  glia_detector_info(old, &trained);
+  glia_detector_info(cold, &fresh);
+  glia_detector_info(warm, &carried);
+  tap_note("loss %.4f trained, after an epoch %.4f cold and %.4f warm", trained.train_loss,
+           fresh.train_loss, carried.train_loss);
+  /* much nearer to where the old one came than to where a new one begins */
+  CU_ASSERT(carried.train_loss - trained.train_loss <
+            0.25 * (fresh.train_loss - trained.train_loss));
+  glia_detector_destroy(&old);
+  glia_detector_destroy(&cold);
+  glia_detector_destroy(&warm);
+  glia_telemetry_node_free(&node);
+  glia_telemetry_node_free(&other);
+}
+
 static void metrics_are_found_by_name(void)
 {
   struct glia_telemetry_node node, other;
@@ -529,5 +560,6 @@ TAP_MAIN("detect", TAP(sparse_finds_and_names_both_governors), TAP(alarms_need_n
          TAP(a_level_that_wanders_is_no_alarm_but_a_jump_is),
          TAP(rows_not_trained_on_change_nothing), TAP(validation_rows_do_not_reach_the_scaler),
          TAP(constant_and_missing_columns_are_left_out), TAP(metrics_are_found_by_name),
-         TAP(a_file_keeps_everything), TAP(the_combined_score_knows_only_the_past),
+         TAP(weights_are_carried_by_name), TAP(a_file_keeps_everything),
+         TAP(the_combined_score_knows_only_the_past),
          TAP(the_combined_kind_tells_two_metrics_from_one), TAP(too_little_is_refused))

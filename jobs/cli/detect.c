@@ -46,6 +46,11 @@ static const struct glia_option train_options[] = {
      .hi = 1e6,
      .help = "false alarms that the site bears in a week, all nodes together (default: 3); "
              "combined only"},
+    {.name = "update",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "OLD.h5",
+     .help = "train again on what came since: rows in alarms of the old models are left out, "
+             "networks begin at their weights by column name, nodes without rows keep their model"},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace the file if there is one"},
     {0},
 };
@@ -60,6 +65,9 @@ struct training {
   const char **name;
   int done;
   struct glia_detector **detector;
+  int n_old; /* models that are updated */
+  struct glia_detector **old;
+  int64_t masked; /* rows left out, since the old models alarm there */
   struct glia_progress progress;
 };
 
@@ -91,7 +99,7 @@ static glia_status choose_nodes(struct training *t)
   const int n = glia_telemetry_nodes(t->file, &name);
 
   t->name = calloc((size_t)n + 1, sizeof *t->name);
-  t->detector = calloc((size_t)n + 1, sizeof *t->detector);
+  t->detector = calloc((size_t)n + (size_t)t->n_old + 1, sizeof *t->detector);
   GLIA_CHECK(t->name != NULL && t->detector != NULL, GLIA_E_MEMORY, "%d nodes", n);
   for (int i = 0; i < n; i++)
     if (chosen(t->args, name[i])) t->name[t->n++] = name[i];
@@ -108,12 +116,61 @@ static glia_status choose_nodes(struct training *t)
   return GLIA_OK;
 }
 
+static struct glia_detector *old_of(const struct training *t, const char *name)
+{
+  struct glia_detector_info info;
+
+  for (int i = 0; i < t->n_old; i++) {
+    glia_detector_info(t->old[i], &info);
+    if (strcmp(info.node, name) == 0) return t->old[i];
+  }
+  return NULL;
+}
+
+/* What the old model alarms at does not train the new one. Where its columns are not all there, it cannot tell. */
+static glia_status mask(struct training *t, struct glia_detector *old,
+                        struct glia_telemetry_node *node)
+{
+  int64_t masked = 0;
+  const glia_status st = glia_detector_mask_alarms(old, node, &masked);
+
+  if (st == GLIA_E_DATA) {
+    if (t->args->rank == 0)
+      glia_log(GLIA_LOG_WARN, "detect", "no-mask", "node=%s reason=\"%s\"", node->name,
+               glia_trace_message());
+    glia_trace_clear();
+    return GLIA_OK;
+  }
+  t->masked += masked;
+  return st;
+}
+
+/* Old models of nodes that were not trained now go to the new file as they are. */
+static void keep_the_others(struct training *t)
+{
+  for (int i = 0; i < t->n_old; i++) {
+    struct glia_detector_info old, now;
+    bool replaced = false;
+    glia_detector_info(t->old[i], &old);
+    for (int k = 0; k < t->n && !replaced; k++) {
+      glia_detector_info(t->detector[k], &now);
+      replaced = strcmp(now.node, old.node) == 0;
+    }
+    if (replaced) continue;
+    t->detector[t->n++] = t->old[i];
+    t->old[i] = NULL;
+  }
+}
+
 static glia_status train_node(struct training *t, const char *name)
 {
   struct glia_telemetry_node node = {0};
 
   GLIA_TRY(glia_agree(t->comm, glia_telemetry_read_node(t->file, name, &node)));
-  const glia_status st = glia_detector_train(t->comm, &t->options, &node, &t->detector[t->done]);
+  struct glia_detector *old = old_of(t, name);
+  glia_status st = old != NULL ? glia_agree(t->comm, mask(t, old, &node)) : GLIA_OK;
+  t->options.warm = old;
+  if (st == GLIA_OK) st = glia_detector_train(t->comm, &t->options, &node, &t->detector[t->done]);
   glia_telemetry_node_free(&node);
   return st;
 }
@@ -150,16 +207,22 @@ static glia_status report_training(struct training *t, const char *path, double 
   }
   glia_cli_print(t->args, "%s: %d model%s, trained by %d rank%s in %.1f s\n", path, t->n,
                  t->n == 1 ? "" : "s", t->args->size, t->args->size == 1 ? "" : "s", wall_s);
-  return glia_cli_json(t->args, json_pack("{s:o, s:s, s:i, s:f}", "nodes", nodes, "models", path,
-                                          "ranks", t->args->size, "wall_s", wall_s));
+  if (t->n_old > 0)
+    glia_cli_print(t->args, "%lld rows left out: the old models alarm there\n",
+                   (long long)t->masked);
+  return glia_cli_json(t->args, json_pack("{s:o, s:s, s:i, s:f, s:I}", "nodes", nodes, "models",
+                                          path, "ranks", t->args->size, "wall_s", wall_s,
+                                          "alarmed_rows_left_out", (json_int_t)t->masked));
 }
 
 static glia_status train_all(struct training *t)
 {
   const char *path = glia_args_text(t->args, "output", NULL);
   const double start_s = glia_time_s();
+  const char *update = glia_args_text(t->args, "update", NULL);
   glia_status st = glia_telemetry_open(t->args->word[0], &t->file);
 
+  if (st == GLIA_OK && update != NULL) st = glia_detectors_read(update, &t->n_old, &t->old);
   if (st == GLIA_OK) st = choose_nodes(t);
   GLIA_TRY(glia_agree(t->comm, st));
   t->options.budget_per_week /= t->n; /* the fleet shares it */
@@ -168,6 +231,7 @@ static glia_status train_all(struct training *t)
   for (; t->done < t->n && st == GLIA_OK; t->done++) st = train_node(t, t->name[t->done]);
   glia_progress_end(&t->progress);
   GLIA_TRY(st);
+  keep_the_others(t);
   if (t->args->rank == 0)
     st = glia_detectors_write(path, glia_args_has(t->args, "force"), t->n, t->detector);
   GLIA_TRY(glia_agree(t->comm, st));
@@ -195,6 +259,7 @@ static glia_status run_train(struct glia_args *args)
   const glia_status st = train_all(&t);
   for (int i = 0; i < t.n; i++) glia_detector_destroy(&t.detector[i]);
   free(t.detector);
+  glia_detectors_free(t.n_old, &t.old);
   free(t.name);
   glia_telemetry_close(&t.file);
   glia_comm_destroy(&t.comm);
