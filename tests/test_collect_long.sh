@@ -20,6 +20,7 @@ get "http://127.0.0.1:$port/metrics"; grep -E '^glia_collect_(latency|lost|late|
 # From a sample on its node to the disk. Nodes are asked within a third of the period after they sample; the rest is for half a second
 # between two syncs, and for the sync.
 worst=$(sed -n 's/^glia_collect_latency_max_seconds //p' "$out")
+grep '^glia_collect_latency' "$out" >"$err"; : >"$out" # what a failure shows
 about "$worst" 0 "$(awk -v p="$period" 'BEGIN { print p > 1 ? 1 + p / 3 : 2 }')"; point "steady, a sample is on the disk within 2 s (worst $worst s)"
 kill -9 "$first_pid"; wait "$first_pid" 2>/dev/null
 within_s=$((each + 120))
