@@ -62,7 +62,7 @@ fi
 serve replay "$glia" agent --replay "$dir/late.h5" --speed 10 --listen 127.0.0.1:0
 replay=$(port_of replay); [ -n "$replay" ]; point "a recording is served as agents"
 for who in sick well other; do echo "$who http://127.0.0.1:$replay/$who"; done >"$dir/nodes"
-serve collect "$glia" collect --store "$dir/store" --nodes "$dir/nodes" --models "$dir/m.h5" $alertmanager --on-alarm "cat >>'$dir/told'" --period 0.5 --segment 10 --listen 127.0.0.1:0
+serve collect "$glia" collect --store "$dir/store" --nodes "$dir/nodes" --models "$dir/m.h5" $alertmanager --on-alarm "cat >>'$dir/told'" --period 0.5 --segment 5 --listen 127.0.0.1:0
 collect_pid=$pid; port=$(port_of collect); api=http://127.0.0.1:$port
 wait_for 60 sh -c "curl -s -m 5 $api/api/v1/alarms | grep -q '\"kind\":\"model\"'"; point "the incident raises an alarm"
 get "$api/api/v1/alarms"; grep -q '"node":"sick"' "$out" && grep -q '"text":"m[12] [0-9.]*, expected' "$out" && ! grep -q '"node":"well"' "$out"

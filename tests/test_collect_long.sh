@@ -21,7 +21,7 @@ get "http://127.0.0.1:$port/metrics"; grep -E '^glia_collect_(latency|lost|late|
 # between two syncs, and for the sync.
 worst=$(sed -n 's/^glia_collect_latency_max_seconds //p' "$out")
 grep '^glia_collect_latency' "$out" >"$err"; : >"$out" # what a failure shows
-about "$worst" 0 "$(awk -v p="$period" 'BEGIN { print p > 1 ? 1 + p / 3 : 2 }')"; point "steady, a sample is on the disk within 2 s (worst $worst s)"
+about "$worst" 0 "$(awk -v p="$period" 'BEGIN { print (p > 1 ? 1 + p / 3 : 2) }')"; point "steady, a sample is on the disk within 2 s (worst $worst s)"
 kill -9 "$first_pid"; wait "$first_pid" 2>/dev/null
 within_s=$((each + 120))
 exits 0 "$glia" collect --store "$dir/store" --nodes "$dir/nodes.txt" --period "$period" --for "$each" --json; status=$?
