@@ -261,6 +261,10 @@ static inline size_t glia_round_up_(size_t n)
 /* Bytes that a group of this many registers and steps needs to run. */
 size_t glia_group_scratch_(int n_regs, int n_steps);
 
+/* Elements start .. start + n - 1 of a broadcast step's result, from its source. */
+void glia_tile_load_(const struct tile_step *s, const void *from, void *to, int64_t start,
+                     int64_t n);
+
 /* Where a value lives in memory, with its type. */
 struct ref glia_ref_(const struct compiler *k, glia_value v);
 

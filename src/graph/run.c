@@ -37,63 +37,6 @@ static void run_external(const struct unit *u, char *const *bases, char *scratch
   e->run(e->self, u->n_in, in, e->n_out, out);
 }
 
-/* n elements of a broadcast from element `start`: runs along the innermost axis are copied or filled. */
-#define LOAD(T, suffix)                                                                            \
-  static void load_##suffix(const struct tile_step *s, const T *from, T *to, int64_t start,        \
-                            int64_t n)                                                             \
-  {                                                                                                \
-    int64_t index[GLIA_MAX_RANK] = {0};                                                            \
-    int64_t rest = start, at = 0;                                                                  \
-    const int inner = s->rank - 1;                                                                 \
-    if (s->rank == 0) {                                                                            \
-      for (int64_t i = 0; i < n; i++) to[i] = from[0];                                             \
-      return;                                                                                      \
-    }                                                                                              \
-    for (int a = inner; a >= 0; a--) {                                                             \
-      index[a] = rest % s->dim[a];                                                                 \
-      rest /= s->dim[a];                                                                           \
-      at += index[a] * s->stride[a];                                                               \
-    }                                                                                              \
-    while (n > 0) {                                                                                \
-      int64_t run = s->dim[inner] - index[inner];                                                  \
-      if (run > n) run = n;                                                                        \
-      const int64_t stride = s->stride[inner];                                                     \
-      if (stride == 1)                                                                             \
-        memcpy(to, from + at, (size_t)run * sizeof(T));                                            \
-      else                                                                                         \
-        for (int64_t i = 0; i < run; i++) to[i] = from[at + i * stride];                           \
-      to += run;                                                                                   \
-      n -= run;                                                                                    \
-      at -= index[inner] * stride;                                                                 \
-      index[inner] = 0;                                                                            \
-      for (int a = inner - 1; a >= 0; a--) {                                                       \
-        at += s->stride[a];                                                                        \
-        if (++index[a] < s->dim[a]) break;                                                         \
-        at -= index[a] * s->stride[a];                                                             \
-        index[a] = 0;                                                                              \
-      }                                                                                            \
-    }                                                                                              \
-  }
-LOAD(uint8_t, 1)
-LOAD(uint32_t, 4)
-LOAD(uint64_t, 8)
-#undef LOAD
-
-static void load(const struct tile_step *s, const void *from, void *to, int64_t start, int64_t n)
-{
-  switch (glia_dtype_size(s->out.type->dtype)) {
-  case 1:
-    load_1(s, from, to, start, n);
-    break;
-  case 4:
-    load_4(s, from, to, start, n);
-    break;
-  default:
-    load_8(s, from, to, start, n);
-    break;
-  }
-}
-
 /* A step of a tile program with its addresses: made once per run of a group, moved on from tile to tile. */
 struct prepared {
   const struct tile_step *step;
@@ -142,7 +85,7 @@ static void run_step(struct prepared *p, int64_t start)
     p->step->run(&p->call);
     break;
   case TILE_BROADCAST:
-    load(p->step, p->in[0].data, p->call.out.data, start, p->call.out.n);
+    glia_tile_load_(p->step, p->in[0].data, p->call.out.data, start, p->call.out.n);
     break;
   case TILE_STORE:
     memcpy(p->call.out.data, p->in[0].data,
