@@ -61,8 +61,13 @@ void glia_vjp(struct glia_graph *g, int n_y, const glia_value *y, const glia_val
   }
   for (int j = 0; j < n_y; j++)
     if (y[j] != GLIA_NONE && dy[j] != GLIA_NONE && reach[y[j]]) d[y[j]] = sum(g, d[y[j]], dy[j]);
-  for (int32_t v = n - 1; v >= 0 && g->status == GLIA_OK; v--)
-    if (reach[v] && g->node[v]->n_in > 0) pull_back(g, g->node[v], reach, d);
+  const char *own = g->building;
+  for (int32_t v = n - 1; v >= 0 && g->status == GLIA_OK; v--) {
+    if (!reach[v] || g->node[v]->n_in == 0) continue;
+    g->building = g->scope[v] != NULL ? g->scope[v] : own;
+    pull_back(g, g->node[v], reach, d);
+  }
+  g->building = own;
   for (int i = 0; i < n_x && g->status == GLIA_OK; i++)
     dx[i] = x[i] == GLIA_NONE ? GLIA_NONE : d[x[i]];
 out:

@@ -1,4 +1,5 @@
 /* Nodes: made once, found again when equal, simplified at birth. */
+#include "glia_profile.h"
 #include "glia_sha256.h"
 #include "graph_priv.h"
 
@@ -54,6 +55,7 @@ void glia_graph_destroy(struct glia_graph **g)
   free((*g)->body);
   free((*g)->bucket);
   free((*g)->node);
+  free((*g)->scope);
   glia_arena_fini(&(*g)->arena);
   free(*g);
   *g = NULL;
@@ -177,13 +179,15 @@ static glia_value append_one(struct glia_graph *g, const struct glia_node *n, gl
   glia_value *in = glia_arena_take(&g->arena, (size_t)n->n_in, sizeof *in);
 
   if (copy == NULL || in == NULL ||
-      !glia_grow_((void **)&g->node, g->n, &g->capacity, sizeof *g->node))
+      !glia_grow_((void **)&g->node, g->n, &g->capacity, sizeof *g->node) ||
+      !glia_grow_((void **)&g->scope, g->n, &g->scopes_capacity, sizeof *g->scope))
     return glia_graph_fail(g, GLIA_E_MEMORY, "graph of %d nodes", g->n);
   if (n->n_in > 0) memcpy(in, n->in, (size_t)n->n_in * sizeof *in);
   *copy = *n;
   copy->id = g->n;
   copy->in = in;
   g->node[g->n] = copy;
+  g->scope[g->n] = g->building;
   *slot = g->n++;
   if (2 * g->n > g->n_buckets && !rehash(g))
     return glia_graph_fail(g, GLIA_E_MEMORY, "graph of %d nodes", g->n);
@@ -228,6 +232,16 @@ glia_value glia_node_add(struct glia_graph *g, const struct glia_op *op, int n_i
     if (simpler != GLIA_NONE || g->status != GLIA_OK) return simpler;
   }
   return append(g, &n, find(g, op, n_in, in, attr)); /* simplify may have moved the table */
+}
+
+void glia_graph_scope(struct glia_graph *g, const char *name)
+{
+  g->building = name != NULL ? glia_arena_text(&g->arena, name) : NULL;
+}
+
+const char *glia_scope_of(const struct glia_graph *g, glia_value v)
+{
+  return v >= 0 && v < g->n ? g->scope[v] : NULL;
 }
 
 bool *glia_reach_(const struct glia_graph *g, int n_x, const glia_value *x)

@@ -10,6 +10,9 @@ struct glia_graph {
   struct glia_arena arena; /* nodes, names: freed together */
   struct glia_node **node;
   int32_t n, capacity;
+  const char **scope; /* of each node: see glia_profile.h */
+  int scopes_capacity;
+  const char *building; /* the scope now */
   glia_value *bucket; /* open addressing; GLIA_NONE = empty */
   int32_t n_buckets;  /* a power of two */
   struct glia_state *state;

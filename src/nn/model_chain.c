@@ -1,4 +1,5 @@
 /* The list `model:` of a run as layers, each appended to the graph for training and for evaluation. */
+#include "glia_profile.h"
 #include "nn_priv.h"
 
 #include "glia_text.h"
@@ -186,7 +187,10 @@ static glia_status read_layer(struct glia_model *m, const struct glia_yaml *item
 static glia_status append(struct glia_model *m, struct nn_layer *l, const glia_value *x,
                           bool training, glia_value *y)
 {
-  GLIA_TRY(l->kind->build(m, l, x, training, y));
+  glia_graph_scope(m->g, l->name);
+  const glia_status built = l->kind->build(m, l, x, training, y);
+  glia_graph_scope(m->g, NULL);
+  GLIA_TRY(built);
   const glia_status st = glia_graph_status(m->g);
   if (st == GLIA_E_MEMORY) return st;
   if (st != GLIA_OK) return glia_layer_error_(l, "%s", glia_trace_message());

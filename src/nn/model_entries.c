@@ -1,4 +1,5 @@
 /* Entry points of a model: train, eval, predict, over one table of states. */
+#include "glia_profile.h"
 #include "nn_priv.h"
 
 #include <float.h>
@@ -112,7 +113,9 @@ static glia_status build_train(struct glia_model *m)
   const glia_value zero = glia_constant(g, 0.0), one = glia_constant(g, 1.0);
 
   GLIA_CHECK(dp != NULL, GLIA_E_MEMORY, "gradients");
+  glia_graph_scope(g, "loss");
   GLIA_TRY(glia_losses_build_(m, true, &sum, &correct));
+  glia_graph_scope(g, NULL);
   const glia_value weight =
       glia_batch_sum(g, glia_reduce_sum(g, glia_cast(g, m->weight, GLIA_F64), -1, NULL, false));
   const glia_value loss = glia_div(g, glia_batch_sum(g, sum), weight);
@@ -134,8 +137,11 @@ static glia_status build_train(struct glia_model *m)
   }
   for (int i = 0; i < m->n_parameters; i++) {
     next[i] = m->parameter[i].value;
-    if (dp[i] != GLIA_NONE) GLIA_TRY(update(m, e, &m->parameter[i], rate, dp[i], ok, &next[i]));
+    if (dp[i] == GLIA_NONE) continue;
+    glia_graph_scope(g, m->parameter[i].path);
+    GLIA_TRY(update(m, e, &m->parameter[i], rate, dp[i], ok, &next[i]));
   }
+  glia_graph_scope(g, NULL);
   glia_ema_build_(m, next);
   for (int i = 0; i < m->n_kept; i++)
     if (m->kept[i].next != GLIA_NONE)

@@ -1,0 +1,74 @@
+/* See glia_profile.h. */
+#include "glia_profile.h"
+#include "program_priv.h"
+
+#include <string.h>
+
+static const char *const region_name[REGIONS] = {"prologue", "micro-batch", "epilogue",
+                                                 "constants"};
+
+enum { TIMED_REGIONS = 3 }; /* constants run before anybody could ask */
+
+/* Arrays that a unit has counted already. */
+struct seen {
+  int n;
+  struct place at[GLIA_MAX_IN + 1];
+};
+
+static double once(struct seen *s, struct place at, const struct glia_type *type)
+{
+  if (type == NULL || s->n > GLIA_MAX_IN) return 0.0;
+  for (int i = 0; i < s->n; i++)
+    if (s->at[i].base == at.base && s->at[i].offset == at.offset) return 0.0;
+  s->at[s->n++] = at;
+  return (double)glia_type_bytes(type);
+}
+
+static double bytes_of(const struct unit *u)
+{
+  struct seen in = {0}, out = {0};
+  double bytes = 0.0;
+
+  for (int i = 0; i < u->n_steps; i++) {
+    const struct tile_step *s = &u->step[i];
+    for (int k = 0; k < s->n_in; k++)
+      if (s->in[k].reg < 0) bytes += once(&in, s->in[k].at, s->in[k].type);
+    if (s->out.reg < 0) bytes += once(&out, s->out.at, s->out.type);
+  }
+  for (int i = 0; i < u->n_in; i++) bytes += once(&in, u->in[i].at, u->in[i].type);
+  return u->step == NULL && u->out.type != NULL ? bytes + (double)glia_type_bytes(u->out.type)
+                                                : bytes;
+}
+
+static struct glia_unit_info info_of(const struct glia_program *p, const struct compiled *c,
+                                     const struct unit *u, region r)
+{
+  struct glia_unit_info info = {.entry = c->entry->name,
+                                .region = region_name[r],
+                                .kernel = u->name,
+                                .scope = u->node != NULL ? glia_scope_of(p->g, u->node->id) : NULL,
+                                .node = u->node,
+                                .members = u->step != NULL || u->run != NULL || u->loop != NULL ||
+                                           u->external != NULL,
+                                .bytes = bytes_of(u)};
+
+  if (u->step == NULL) return info;
+  info.members = 0;
+  for (int i = 0; i < u->n_steps; i++) info.members += u->step[i].kind == TILE_OP;
+  return info;
+}
+
+int glia_program_units(const struct glia_program *p, const char *entry, int most,
+                       struct glia_unit_info *out)
+{
+  int n = 0;
+
+  for (int i = 0; i < p->n_entries; i++) {
+    const struct compiled *c = &p->entry[i];
+    if (strcmp(c->entry->name, entry) != 0) continue;
+    for (int r = 0; r < TIMED_REGIONS; r++)
+      for (int u = 0; u < c->list[r].n; u++, n++)
+        if (n < most) out[n] = info_of(p, c, &c->list[r].unit[u], (region)r);
+  }
+  return n;
+}
