@@ -10,7 +10,7 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   dx[0] = glia_mul(g, dy, slope);
 }
 
-GLIA_UNARY(erf(x))
+GLIA_UNARY(GLIA_ERF(x))
 
 static glia_value sample(struct glia_sample *s, int k)
 {

@@ -49,12 +49,13 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   {                                                                                                \
     const T *x = call->in[0].data;                                                                 \
     T *y = call->out.data;                                                                         \
-    const T c = (T)c0, d = (T)d0, r = (T)r0, half = (T)0.5;                                        \
+    const T c = (T)c0, d = (T)d0, half = (T)0.5;                                                   \
     if (call->attr->i[0] != 0)                                                                     \
       for (int64_t i = 0; i < call->out.n; i++)                                                    \
         y[i] = (T)((double)(half * x[i]) * (1 + GLIA_TANH(c * x[i] * (1 + d * x[i] * x[i]))));     \
     else                                                                                           \
-      for (int64_t i = 0; i < call->out.n; i++) y[i] = half * x[i] * erfc(-r * x[i]);              \
+      for (int64_t i = 0; i < call->out.n; i++)                                                    \
+        y[i] = (T)(0.5 * (double)x[i] * GLIA_ERFC(x[i], -r0 * (double)x[i]));                      \
   }
 GLIA_EACH_FLOAT(KERNEL)
 
