@@ -1,4 +1,4 @@
-/* Products by OpenBLAS, one thread each. */
+/* The table of kernels, and products by OpenBLAS, one thread each. */
 #include "kernels_priv.h"
 
 #include <cblas.h>
@@ -12,8 +12,8 @@ static char level[64];
 static void set_up(void)
 {
   openblas_set_num_threads(1);
-  snprintf(level, sizeof level, "openblas:%s%s", openblas_get_corename(),
-           glia_conv_direct_here_() ? " conv:avx512" : "");
+  snprintf(level, sizeof level, "openblas:%s%s%s", openblas_get_corename(),
+           glia_conv_direct_here_() ? " conv:avx512" : "", glia_gemm_here_() ? " gemm:avx512" : "");
 }
 
 const char *glia_kernels_level(void)
@@ -76,7 +76,8 @@ static bool pick(const struct glia_graph *g, const struct glia_node *n,
 
   if (strcmp(n->op->name, "conv") == 0) return glia_conv_pick_(g, n, out);
   if (strcmp(n->op->name, "fft") == 0) return glia_fft_pick_(g, n, out);
-  if (glia_dense_pick_(g, n, out) || glia_int8_pick_(g, n, out)) return true;
+  if (glia_dense_pick_(g, n, out) || glia_int8_pick_(g, n, out))
+    return true;
   if (strcmp(n->op->name, "matmul") != 0 || (t != GLIA_F32 && t != GLIA_F64)) return false;
   for (int i = 0; i < n->n_in; i++) {
     const struct glia_type *in = &glia_graph_node(g, n->in[i])->type;
@@ -86,6 +87,7 @@ static bool pick(const struct glia_graph *g, const struct glia_node *n,
   }
   if (glia_type_count(&n->type) == 0) return false;
   pthread_once(&once, set_up);
+  if (glia_gemm_pick_(t, out)) return true;
   out->name = t == GLIA_F32 ? "sgemm" : "dgemm";
   out->run = t == GLIA_F32 ? run_f32 : run_f64;
   out->scratch_bytes = 0;

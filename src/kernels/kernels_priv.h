@@ -13,6 +13,17 @@ bool glia_conv_pick_(const struct glia_graph *g, const struct glia_node *n,
 bool glia_conv_direct_pick_(const struct glia_conv *c, glia_dtype dtype,
                             struct glia_kernel_choice *out);
 bool glia_conv_direct_here_(void);
+/* The adjoint by weights, channels last. */
+bool glia_conv_weight_pick_(const struct glia_conv *c, glia_dtype dtype,
+                            struct glia_kernel_choice *out);
+
+/* Products of floats on CPUs with AVX-512; and whether this is one. */
+bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out);
+bool glia_gemm_here_(void);
+
+/* Parts of max pooling. */
+bool glia_pool_pick_(const struct glia_graph *g, const struct glia_node *n,
+                     struct glia_kernel_choice *out);
 
 /* FFTW, for a node `fft`; LAPACK, for the operators of dense linear algebra: false for any other node. */
 bool glia_fft_pick_(const struct glia_graph *g, const struct glia_node *n,

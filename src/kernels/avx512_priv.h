@@ -1,0 +1,70 @@
+/* What kernels for AVX-512 share. */
+#ifndef AVX512_PRIV_H
+#define AVX512_PRIV_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define GLIA_AVX512 __attribute__((target("avx512f,avx512dq")))
+
+/** Whether this CPU runs them. */
+static inline bool glia_avx512_here_(void)
+{
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+}
+
+/** 16 rows of 16 floats, ld apart, as columns: rows to_ld apart. */
+GLIA_AVX512 static inline void glia_turn_f32_(const float *from, int64_t ld, float *to,
+                                              int64_t to_ld)
+{
+  __m512 r[16], s[16];
+
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(from + i * ld);
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    s[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    s[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    const __m512d a = _mm512_castps_pd(s[i]), b = _mm512_castps_pd(s[i + 1]),
+                  c = _mm512_castps_pd(s[i + 2]), d = _mm512_castps_pd(s[i + 3]);
+    r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+    r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+    r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+    r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4;
+       i++) { /* r[4 g + i]: columns i, 4 + i, 8 + i, 12 + i of rows 4 g .. 4 g + 3 */
+    const __m512 a = _mm512_shuffle_f32x4(r[i], r[4 + i], 0x88),
+                 b = _mm512_shuffle_f32x4(r[i], r[4 + i], 0xdd),
+                 c = _mm512_shuffle_f32x4(r[8 + i], r[12 + i], 0x88),
+                 d = _mm512_shuffle_f32x4(r[8 + i], r[12 + i], 0xdd);
+    _mm512_storeu_ps(to + i * to_ld, _mm512_shuffle_f32x4(a, c, 0x88));
+    _mm512_storeu_ps(to + (8 + i) * to_ld, _mm512_shuffle_f32x4(a, c, 0xdd));
+    _mm512_storeu_ps(to + (4 + i) * to_ld, _mm512_shuffle_f32x4(b, d, 0x88));
+    _mm512_storeu_ps(to + (12 + i) * to_ld, _mm512_shuffle_f32x4(b, d, 0xdd));
+  }
+}
+
+/** The lanes' halves added, down to one. */
+GLIA_AVX512 static inline float glia_lanes_f32_(__m512 x)
+{
+  const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+  const __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  const __m128 e = _mm_add_ps(q, _mm_movehl_ps(q, q));
+
+  return _mm_cvtss_f32(_mm_add_ss(e, _mm_shuffle_ps(e, e, 1)));
+}
+
+GLIA_AVX512 static inline double glia_lanes_f64_(__m512d x)
+{
+  const __m256d h = _mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd(x, 1));
+  const __m128d q = _mm_add_pd(_mm256_castpd256_pd128(h), _mm256_extractf128_pd(h, 1));
+
+  return _mm_cvtsd_f64(_mm_add_sd(q, _mm_unpackhi_pd(q, q)));
+}
+
+#endif

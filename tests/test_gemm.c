@@ -1,0 +1,144 @@
+/* Products by the kernels that are picked, past the edges of every tile, panel and block, against sums over their definition.
+ *
+ * Tolerances: k products of numbers below 1 in float64, added in another order: k 1e-16 of at most k; float32: k 6e-8 of the same, the
+ * classical bound.
+ */
+#include "glia_kernels.h"
+#include "glia_random.h"
+#include "ref/interpret.h"
+#include "run_graph.h"
+#include "tap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CASES = 70 };
+
+struct shape {
+  int64_t batches, m, n, k;
+  bool ta, tb;
+};
+
+static uint64_t draws;
+
+static int64_t draw(int64_t lo, int64_t hi)
+{
+  const double u = glia_random_uniform(glia_random_stream(5, "gemm"), 0, draws++);
+
+  return lo + (int64_t)(u * (double)(hi - lo + 1));
+}
+
+static struct glia_type matrices(const struct shape *s, glia_dtype dtype, int64_t rows,
+                                 int64_t columns, bool turned)
+{
+  const int64_t dim[3] = {s->batches, turned ? columns : rows, turned ? rows : columns};
+
+  return s->batches > 0 ? glia_type_make(dtype, 3, dim) : glia_type_make(dtype, 2, dim + 1);
+}
+
+static void *numbers(const struct glia_type *t)
+{
+  void *to = array_of(t);
+
+  for (int64_t i = 0; i < glia_type_count(t); i++)
+    set_element(t, to, i, (double)draw(-1000, 1000) / 1000.0);
+  return to;
+}
+
+/* The product by what is picked. The caller frees. */
+static void *product(const struct shape *s, glia_dtype dtype, void *a, void *b)
+{
+  const struct glia_type ta = matrices(s, dtype, s->m, s->k, s->ta),
+                         tb = matrices(s, dtype, s->k, s->n, s->tb);
+  struct glia_graph *g;
+  void *in[2] = {a, b}, *out = NULL;
+
+  if (glia_graph_new(&g) != GLIA_OK) abort();
+  const glia_value x = glia_input(g, "a", GLIA_PER_STEP, ta);
+  const glia_value y = glia_matmul(g, x, glia_input(g, "b", GLIA_PER_STEP, tb), s->ta, s->tb);
+  CU_ASSERT_FATAL(run_graph(g, glia_kernels_default(), in, 1, &y, &out));
+  glia_graph_destroy(&g);
+  return out;
+}
+
+/* Largest distance of y from the sums in long double. */
+static double distance(const struct shape *s, const struct glia_type *ta,
+                       const struct glia_type *tb, const struct glia_type *ty, const void *a,
+                       const void *b, const void *y)
+{
+  double worst = 0.0;
+
+  for (int64_t q = 0; q < (s->batches > 0 ? s->batches : 1); q++)
+    for (int64_t i = 0; i < s->m; i++)
+      for (int64_t j = 0; j < s->n; j++) {
+        long double sum = 0.0L;
+        for (int64_t p = 0; p < s->k; p++)
+          sum +=
+              (long double)element(ta, a, q * s->m * s->k + (s->ta ? p * s->m + i : i * s->k + p)) *
+              (long double)element(tb, b, q * s->k * s->n + (s->tb ? j * s->k + p : p * s->n + j));
+        const double found = element(ty, y, (q * s->m + i) * s->n + j);
+        worst = fmax(worst, fabs(found - (double)sum));
+      }
+  return worst;
+}
+
+static void check(struct shape s, glia_dtype dtype)
+{
+  const struct glia_type ta = matrices(&s, dtype, s.m, s.k, s.ta),
+                         tb = matrices(&s, dtype, s.k, s.n, s.tb),
+                         ty = matrices(&s, dtype, s.m, s.n, false);
+  void *a = numbers(&ta), *b = numbers(&tb), *y = product(&s, dtype, a, b);
+  const double bound = (dtype == GLIA_F32 ? 6e-8 : 1e-16) * (double)s.k * (double)s.k,
+               worst = distance(&s, &ta, &tb, &ty, a, b, y);
+
+  if (worst > bound)
+    tap_note("%lld x %lld x %lld x %lld %d%d %s: %.3e > %.3e", (long long)s.batches, (long long)s.m,
+             (long long)s.n, (long long)s.k, s.ta, s.tb, glia_dtype_name(dtype), worst, bound);
+  CU_ASSERT(worst <= bound);
+  free(a);
+  free(b);
+  free(y);
+}
+
+static struct shape random_shape(int i)
+{
+  struct shape s = {.batches = i % 5 == 0 ? draw(1, 3) : 0,
+                    .m = i % 3 == 0 ? draw(1, 6) : draw(5, 60),
+                    .n = i % 4 == 0 ? draw(1, 17) : draw(15, 80),
+                    .k = i % 7 == 0 ? draw(250, 530) : draw(1, 70),
+                    .ta = draw(0, 1) != 0,
+                    .tb = draw(0, 1) != 0};
+
+  return s;
+}
+
+static void products_are_their_definition(void)
+{
+  for (int i = 0; i < CASES; i++) check(random_shape(i), i % 2 == 0 ? GLIA_F32 : GLIA_F64);
+  check((struct shape){0, 500, 33, 3, false, true}, GLIA_F32); /* more rows than stay in a cache */
+}
+
+/* Above four rows a product's row is the same whatever stands beside it. */
+static void rows_do_not_depend_on_their_number(void)
+{
+  const struct shape many = {0, 61, 45, 300, false, true};
+  const struct glia_type ta = matrices(&many, GLIA_F32, many.m, many.k, false),
+                         tb = matrices(&many, GLIA_F32, many.k, many.n, true);
+  void *a = numbers(&ta), *b = numbers(&tb), *all = product(&many, GLIA_F32, a, b);
+
+  if (strstr(glia_kernels_level(), "gemm:") == NULL) tap_note("BLAS makes no such promise");
+  for (int64_t rows = 5; rows < many.m && strstr(glia_kernels_level(), "gemm:") != NULL;
+       rows += 9) {
+    struct shape few = many;
+    few.m = rows;
+    void *y = product(&few, GLIA_F32, a, b);
+    CU_ASSERT(memcmp(y, all, (size_t)(rows * many.n) * sizeof(float)) == 0);
+    free(y);
+  }
+  free(a);
+  free(b);
+  free(all);
+}
+
+TAP_MAIN("gemm", TAP(products_are_their_definition), TAP(rows_do_not_depend_on_their_number))
