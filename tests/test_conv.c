@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CASES = 60, MAX_ARRAY = 20000 };
+enum { CASES = 60, MAX_ARRAY = 80000 };
 
 static struct glia_graph *g;
 static void *data[8];
@@ -119,6 +119,21 @@ static struct shape plain_shape(void)
   return s;
 }
 
+/* Channels enough for their adjoint by weights to run channels last; past the edges of its tiles of 12 by 32. */
+static struct shape deep_shape(void)
+{
+  struct shape s = {.rank = 2, .n = draw(1, 2), .groups = 1, .in = draw(8, 50), .out = draw(1, 27)};
+
+  s.w = glia_window_make(2, (int64_t[]){draw(1, 3), draw(2, 3)});
+  for (int k = 0; k < 2; k++) {
+    s.w.low[k] = draw(0, s.w.size[k] - 1);
+    s.w.high[k] = draw(0, s.w.size[k]);
+    s.x[k] = draw(1, 20) + s.w.size[k] - 1;
+    s.o[k] = glia_window_extent(&s.w, k, s.x[k]);
+  }
+  return s;
+}
+
 static int64_t count(int rank, const int64_t *dim)
 {
   int64_t n = 1;
@@ -206,6 +221,11 @@ static void convolutions_are_their_definition(void)
 static void convolutions_without_columns_are_their_definition(void)
 {
   for (int i = 0; i < CASES; i++) convolve(GLIA_F32, plain_shape());
+}
+
+static void convolutions_of_many_channels_are_their_definition(void)
+{
+  for (int i = 0; i < CASES / 4; i++) convolve(GLIA_F32, deep_shape());
 }
 
 /* Larger than a strip of columns. */
@@ -345,7 +365,8 @@ static void misfits_are_refused(void)
 }
 
 TAP_MAIN("conv", TAP(convolutions_are_their_definition),
-         TAP(convolutions_without_columns_are_their_definition), TAP(strips_of_a_large_image_join),
+         TAP(convolutions_without_columns_are_their_definition),
+         TAP(convolutions_of_many_channels_are_their_definition), TAP(strips_of_a_large_image_join),
          TAP(pools_are_their_definition), TAP(max_pool_sends_the_derivative_to_the_first_of_ties),
          TAP(borders_are_padded_as_named), TAP(resizing_follows_its_formulas),
          TAP(misfits_are_refused))

@@ -76,7 +76,7 @@ static bool pick(const struct glia_graph *g, const struct glia_node *n,
 
   if (strcmp(n->op->name, "conv") == 0) return glia_conv_pick_(g, n, out);
   if (strcmp(n->op->name, "fft") == 0) return glia_fft_pick_(g, n, out);
-  if (glia_dense_pick_(g, n, out) || glia_int8_pick_(g, n, out))
+  if (glia_dense_pick_(g, n, out) || glia_int8_pick_(g, n, out) || glia_pool_pick_(g, n, out))
     return true;
   if (strcmp(n->op->name, "matmul") != 0 || (t != GLIA_F32 && t != GLIA_F64)) return false;
   for (int i = 0; i < n->n_in; i++) {

@@ -166,7 +166,9 @@ bool glia_conv_pick_(const struct glia_graph *g, const struct glia_node *n,
   if (glia_type_count(a) == 0 || glia_type_count(b) == 0 || glia_type_count(&n->type) == 0)
     return false;
   const struct glia_conv c = glia_conv_of(&n->attr, a, b, &n->type);
-  if (glia_conv_direct_pick_(&c, n->type.dtype, out)) return true;
+  if (glia_conv_weight_pick_(&c, n->type.dtype, out) ||
+      glia_conv_direct_pick_(&c, n->type.dtype, out))
+    return true;
   const size_t size = glia_dtype_size(n->type.dtype);
   const struct strips s = strips_of(&c, size);
   if (s.rows > INT32_MAX || s.windows > INT32_MAX || s.out > INT32_MAX) return false;

@@ -82,3 +82,8 @@ struct glia_window glia_window_load_(const struct glia_attr *attr, int rank)
   }
   return w;
 }
+
+struct glia_window glia_window_of(const struct glia_attr *attr)
+{
+  return glia_window_load_(attr, (int)attr->i[GLIA_CONV_MODE_]);
+}

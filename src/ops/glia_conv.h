@@ -2,7 +2,7 @@
 #ifndef GLIA_CONV_H
 #define GLIA_CONV_H
 
-#include "glia_op.h"
+#include "glia_ops.h"
 
 /* The family: T(x, w, y) = sum y[n, co, o] x[n, ci, o stride + k dilation - low] w[co, ci, k] is linear in each, and each
  * member is its derivative by one of the three, given the two others. */
@@ -24,5 +24,8 @@ struct glia_conv {
 /** Geometry of a node `conv`: its attributes, and the types of its two inputs and of its result. */
 GLIA_API struct glia_conv glia_conv_of(const struct glia_attr *attr, const struct glia_type *a,
                                        const struct glia_type *b, const struct glia_type *result);
+
+/** The window of a node `window_argmax`. */
+GLIA_API struct glia_window glia_window_of(const struct glia_attr *attr);
 
 #endif
