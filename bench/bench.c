@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define X(name) extern const struct bench bench_##name##_;
 #include "benches.def"
@@ -55,6 +56,37 @@ double bench_median(double *x, int n)
 {
   qsort(x, (size_t)n, sizeof *x, rising);
   return n % 2 != 0 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
+}
+
+double bench_spread(const double *x, int n) { return 0.5 * (x[3 * n / 4] - x[n / 4]) / x[n / 2]; }
+
+/* Lines of 64 bytes. */
+typedef uint64_t line __attribute__((vector_size(64)));
+
+GLIA_CLONES static uint64_t sum_lines(const line *a, size_t n)
+{
+  line sum[4] = {{0}};
+
+  for (size_t i = 0; i + 4 <= n; i += 4)
+    for (size_t k = 0; k < 4; k++) sum[k] += a[i + k];
+  sum[0] += sum[1] + (sum[2] + sum[3]);
+  return sum[0][0] + sum[0][1] + sum[0][2] + sum[0][3] + sum[0][4] + sum[0][5] + sum[0][6] +
+         sum[0][7];
+}
+
+double bench_read(size_t bytes)
+{
+  static line *a; /* kept for the next call */
+  static size_t held;
+
+  if (held < bytes) {
+    free(a);
+    a = aligned_alloc(64, (bytes / 64 + 1) * 64);
+    held = a != NULL ? bytes : 0;
+    if (a == NULL) return NAN;
+    memset(a, 1, (bytes / 64 + 1) * 64); /* pages of its own */
+  }
+  return (double)sum_lines(a, bytes / sizeof *a);
 }
 
 double bench_large_product(void)

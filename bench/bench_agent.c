@@ -169,5 +169,8 @@ static glia_status run(struct bench_report *r, double seconds)
   return st;
 }
 
-const struct bench bench_agent_ = {"agent",
-                                   "CPU time of a scrape of glia-agent, beside node_exporter", run};
+const struct bench bench_agent_ = {
+    .name = "agent",
+    .what = "CPU time of a scrape of glia-agent, beside node_exporter",
+    .run = run,
+};

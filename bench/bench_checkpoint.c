@@ -227,5 +227,8 @@ out:
   return st;
 }
 
-const struct bench bench_checkpoint_ = {"checkpoint",
-                                        "checkpoints in the background beside training", run};
+const struct bench bench_checkpoint_ = {
+    .name = "checkpoint",
+    .what = "checkpoints in the background beside training",
+    .run = run,
+};

@@ -118,4 +118,7 @@ static glia_status run(struct bench_report *r, double seconds)
 }
 
 const struct bench bench_exchange_ = {
-    "exchange", "sums over ranks, beside MPI_Allreduce and a plain copy (under mpirun)", run};
+    .name = "exchange",
+    .what = "sums over ranks, beside MPI_Allreduce and a plain copy (under mpirun)",
+    .run = run,
+};

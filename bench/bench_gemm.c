@@ -106,4 +106,7 @@ static glia_status run(struct bench_report *r, double seconds)
 }
 
 const struct bench bench_gemm_ = {
-    "gemm", "float32 products of training's shapes, one thread, beside BLAS alone", run};
+    .name = "gemm",
+    .what = "float32 products of training's shapes, one thread, beside BLAS alone",
+    .run = run,
+};

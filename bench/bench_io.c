@@ -278,5 +278,7 @@ static glia_status run(struct bench_report *r, double seconds)
 }
 
 const struct bench bench_io_ = {
-    "io", "rows of a data set (--size) as training reads them, against a plain read of the file",
-    run};
+    .name = "io",
+    .what = "rows of a data set (--size) as training reads them, against a plain read of the file",
+    .run = run,
+};

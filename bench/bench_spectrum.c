@@ -144,4 +144,7 @@ static glia_status run(struct bench_report *r, double seconds)
 }
 
 const struct bench bench_spectrum_ = {
-    "spectrum", "all singular values of 20,000 x 1,000 over 12 decades, beside SLEPc", run};
+    .name = "spectrum",
+    .what = "all singular values of 20,000 x 1,000 over 12 decades, beside SLEPc",
+    .run = run,
+};

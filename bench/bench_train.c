@@ -1,136 +1,257 @@
-/* bench train: whole training steps of an MLP (784-512-512-10, batch 128, Adam) on one worker, beside its products alone,
- * as a fraction of one large single-threaded product. */
+/* bench train: whole training steps of six workloads on one worker, beside PyTorch's, alternating block by block with the same
+ * weights and data; the memory plan beside the largest sum of live values; two workers beside one; evaluation of one row
+ * beside reading the weights. */
 #include "bench.h"
+#include "limit.h"
+#include "peer.h"
 
-#include "glia_kernels.h"
 #include "glia_log.h"
-#include "glia_random.h"
-#include "glia_train.h"
 
-#include <cblas.h>
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { ROWS = 2048, IN = 784, BATCH = 128, ROUNDS = 15, STEPS = 10 };
+enum { ROUNDS = 11, WARM = 3 };
+static const double block_s = 0.12; /* of one block of steps, at least */
 
-static const char config_text[] = "seed: 1\n"
-                                  "data: {file: none, batch: 128, micro_batch: 128}\n"
-                                  "model: [linear: 512, relu, linear: 512, relu, linear: 10]\n"
-                                  "loss: cross_entropy\n"
-                                  "optimizer: {adam: {lr: 1e-3}}\n"
-                                  "max_steps: 10\n";
-
-struct workload {
-  struct glia_yaml_doc *doc;
-  struct glia_train_config config;
-  struct glia_source *source;
-  struct glia_model *model;
-  struct glia_program *program;
-  struct glia_engine *engine;
-  float *x;
-  uint8_t *y;
+/* What a workload's rounds came to, seconds per step. */
+struct times {
+  double ours[ROUNDS], theirs[ROUNDS];
+  int n_ours, n_theirs; /* steps in a block */
 };
 
-static void close_workload(struct workload *w)
+static glia_status time_ours(struct workload *w, int n, double *took_s)
 {
-  glia_engine_destroy(&w->engine);
-  glia_program_destroy(&w->program);
-  glia_model_destroy(&w->model);
-  glia_source_close(&w->source);
-  glia_yaml_destroy(&w->doc);
-  free(w->x);
-  free(w->y);
-}
+  const double t0 = glia_time_s();
 
-static glia_status open_workload(struct workload *w)
-{
-  const struct glia_field field[2] = {{"x", glia_type_make(GLIA_F32, 1, (int64_t[]){IN}), 1.0, 0.0},
-                                      {"y", glia_type_make(GLIA_U8, 0, NULL), 1.0, 0.0}};
-  const struct glia_model_field seen[2] = {{"x", field[0].row, 1.0, 0.0},
-                                           {"y", field[1].row, 1.0, 0.0}};
-  const struct glia_state *state;
-
-  w->x = malloc(sizeof *w->x * ROWS * IN);
-  w->y = malloc(ROWS);
-  GLIA_CHECK(w->x != NULL && w->y != NULL, GLIA_E_MEMORY, "%d rows", ROWS);
-  for (size_t i = 0; i < (size_t)ROWS * IN; i++) w->x[i] = (float)glia_random_uniform(7, 0, i);
-  for (size_t i = 0; i < ROWS; i++) w->y[i] = (uint8_t)(glia_random_bits(7, 1, i) % 10);
-  GLIA_TRY(glia_yaml_parse_text("bench", config_text, strlen(config_text), &w->doc));
-  GLIA_TRY(glia_train_config_read(glia_yaml_root(w->doc), &w->config));
-  GLIA_TRY(glia_source_from_memory("bench", ROWS, 2, field, (const void *const[]){w->x, w->y},
-                                   &w->source));
-  GLIA_TRY(glia_model_build(glia_yaml_root(w->doc), 2, seen, BATCH, 10, &w->model));
-  GLIA_TRY(glia_program_compile(glia_model_graph(w->model), glia_kernels_default(), &w->program));
-  GLIA_TRY(glia_engine_create(w->program, 1, NULL, 1, &w->engine));
-  const int n = glia_graph_states(glia_model_graph(w->model), &state);
-  for (int i = 0; i < n; i++)
-    glia_model_initialize(w->model, 1, i, glia_engine_state(w->engine, i));
+  GLIA_TRY(workload_run(w, n, NULL));
+  *took_s = glia_time_s() - t0;
   return GLIA_OK;
 }
 
-/* The products of one step and nothing else: forward, weight gradients, input gradients but for the first layer's. */
-static double products_alone(const float *x, float *space)
+static int steps_of_block(double step_s)
 {
-  static const int width[] = {IN, 512, 512, 10};
+  const double n = block_s / step_s;
+
+  return n < 1.0 ? 1 : n > 1e4 ? 10000 : (int)n + 1;
+}
+
+/* The first steps of both, from the same weights: losses agree, or something is not the same model. The first tells the
+ * forward pass, the others gradient and update; in float32 they part by rounding. */
+static glia_status compare(struct workload *w, struct peer *p)
+{
+  const double tolerance = w->kind->x.dtype == GLIA_F64 ? 1e-9 : 1e-3;
+
+  for (int i = 0; i < WARM; i++) {
+    double ours, theirs, took_s;
+    GLIA_TRY(workload_run(w, 1, &ours));
+    GLIA_TRY(peer_run(p, 1, &took_s, &theirs));
+    GLIA_CHECK(fabs(ours - theirs) <= tolerance * fabs(theirs), GLIA_E_INTERNAL,
+               "%s: the loss of step %d is %.9g, PyTorch's %.9g: not the same model", w->kind->name,
+               i + 1, ours, theirs);
+  }
+  return GLIA_OK;
+}
+
+static glia_status alternate(struct workload *w, struct peer *p, struct times *t)
+{
+  double loss, took_s;
+
+  GLIA_TRY(workload_run(w, WARM, NULL));
+  GLIA_TRY(time_ours(w, WARM, &took_s));
+  t->n_ours = steps_of_block(took_s / WARM);
+  if (p->pid > 0) {
+    GLIA_TRY(peer_run(p, WARM, &took_s, &loss));
+    t->n_theirs = steps_of_block(took_s / WARM);
+  }
+  for (int i = 0; i < ROUNDS; i++) {
+    /* afresh each round: after thousands of steps on one batch moments of dead units are denormal, which no training sees */
+    workload_reset(w);
+    GLIA_TRY(time_ours(w, t->n_ours, &took_s));
+    t->ours[i] = took_s / t->n_ours;
+    if (p->pid == 0) continue;
+    GLIA_TRY(peer_reset(p));
+    GLIA_TRY(peer_run(p, t->n_theirs, &took_s, &loss));
+    t->theirs[i] = took_s / t->n_theirs;
+  }
+  return GLIA_OK;
+}
+
+static glia_status measure(struct bench_report *r, struct workload *w, struct peer *p)
+{
+  struct times t = {0};
+  double theirs = NAN, their_spread = NAN;
+
+  if (p->pid > 0) {
+    GLIA_TRY(peer_build(p, w, 1));
+    GLIA_TRY(compare(w, p));
+  }
+  GLIA_TRY(alternate(w, p, &t));
+  const double ours = bench_median(t.ours, ROUNDS), spread = bench_spread(t.ours, ROUNDS);
+  if (p->pid > 0) {
+    theirs = bench_median(t.theirs, ROUNDS);
+    their_spread = bench_spread(t.theirs, ROUNDS);
+  }
+  const double rows = (double)w->kind->batch;
+  struct limit limit;
+
+  GLIA_TRY(limit_measure(w, &limit));
+  struct bench_row *row = bench_add(r, "samples/s", rows / ours, NULL, NAN, limit.limit_s / ours,
+                                    "%s %s", w->kind->name, w->kind->what);
+  if (row == NULL) return GLIA_OK;
+  row->spread = spread;
+  if (p->pid == 0) return GLIA_OK;
+  snprintf(row->peer_text, sizeof row->peer_text, "PyTorch %.40s %.40s", p->version, p->variant);
+  row->peer = row->peer_text;
+  row->peer_value = rows / theirs;
+  row->peer_spread = their_spread;
+  row->ratio = theirs / ours;
+  return GLIA_OK;
+}
+
+/* The plan of a worker's memory: the limit is what is alive at once. */
+static void plan(struct bench_report *r, const struct workload *w)
+{
+  struct glia_program_info info;
+
+  if (!glia_program_info(w->program, "train", &info)) return;
+  bench_add(r, "MB", (double)info.micro_bytes / 1e6, NULL, NAN,
+            (double)info.micro_lower_bound / (double)info.micro_bytes, "%s arena of a worker",
+            w->kind->name);
+}
+
+/* Two workers on two halves of the batch, beside one worker on the same two: the limit is twice its speed. */
+static glia_status two_workers(struct bench_report *r, const struct workload_kind *kind)
+{
+  struct workload w[2] = {0};
+  double took[2][ROUNDS];
+  glia_status st = GLIA_OK;
+
+  for (int k = 0; k < 2 && st == GLIA_OK; k++) {
+    st = workload_open(&w[k], kind, kind->batch / 2, k + 1);
+    if (st == GLIA_OK) st = workload_run(&w[k], WARM, NULL);
+  }
   const double t0 = glia_time_s();
-
-  for (int l = 0; l < 3; l++) {
-    const int in = width[l], out = width[l + 1];
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, BATCH, out, in, 1.0F, x, in, x, in, 0.0F,
-                space, out);
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, in, BATCH, 1.0F, x, out, x, in, 0.0F,
-                space, in);
-    if (l > 0)
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, BATCH, in, out, 1.0F, x, out, x, in,
-                  0.0F, space, in);
-  }
-  return glia_time_s() - t0;
-}
-
-static double flops_of_step(void)
-{
-  return 2.0 * BATCH * (2.0 * IN * 512 + 3.0 * 512 * 512 + 3.0 * 512 * 10);
-}
-
-static glia_status measure(struct workload *w, struct bench_report *r)
-{
-  double step_s[ROUNDS], alone_s[ROUNDS], large[ROUNDS];
-  struct glia_train_job job = {
-      .config = &w->config, .model = w->model, .engine = w->engine, .source = w->source};
-  struct glia_train_result result;
-  float *space = malloc(sizeof *space * IN * 512);
-
-  GLIA_CHECK(space != NULL, GLIA_E_MEMORY, "work space");
-  glia_status st = glia_train(&job, &result); /* warm */
-  for (int i = 0; i < ROUNDS && st == GLIA_OK; i++) {
-    st = glia_train(&job, &result);
-    step_s[i] = result.wall_s / STEPS;
-    alone_s[i] = 0.0;
-    for (int k = 0; k < STEPS; k++) alone_s[i] += products_alone(w->x, space) / STEPS;
-    large[i] = bench_large_product();
-  }
-  free(space);
+  if (st == GLIA_OK) st = workload_run(&w[0], WARM, NULL);
+  const int n = steps_of_block((glia_time_s() - t0) / WARM);
+  for (int i = 0; i < ROUNDS; i++)
+    for (int k = 0; k < 2 && st == GLIA_OK; k++) {
+      workload_reset(&w[k]);
+      st = time_ours(&w[k], n, &took[k][i]);
+      took[k][i] /= n;
+    }
+  for (int k = 0; k < 2; k++) workload_close(&w[k]);
   GLIA_TRY(st);
-  const double s = bench_median(step_s, ROUNDS), limit = bench_median(large, ROUNDS);
-  bench_add(r, "samples/s", BATCH / s, "its products alone", BATCH / bench_median(alone_s, ROUNDS),
-            flops_of_step() / s / limit, "mlp 784-512-512-10 Adam batch 128");
-  bench_add(r, "GFLOP/s", flops_of_step() / s / 1e9, "one large product", limit / 1e9,
-            flops_of_step() / s / limit, "mlp rate of a step");
+  const double one = bench_median(took[0], ROUNDS), two = bench_median(took[1], ROUNDS);
+  struct bench_row *row = bench_add(r, "samples/s", (double)kind->batch / two, NULL, NAN,
+                                    one / two / 2.0, "%s two workers", kind->name);
+  if (row != NULL) row->spread = bench_spread(took[1], ROUNDS);
+  return GLIA_OK;
+}
+
+/* One row through the model: the limit is reading its weights once, at the rate at which as many bytes are summed up here. */
+static glia_status one_row(struct bench_report *r, const struct workload_kind *kind)
+{
+  enum { CALLS = 50 };
+  const struct glia_model_parameter *p;
+  const struct glia_state *state = NULL;
+  struct workload w;
+  double ours[ROUNDS], reading[ROUNDS], checksum = 0.0;
+  size_t bytes = 0;
+
+  glia_status st = workload_open(&w, kind, 1, 1);
+  const int n = st == GLIA_OK ? glia_model_parameters(w.model, &p) : 0;
+  if (st == GLIA_OK) glia_graph_states(w.graph, &state);
+  for (int i = 0; i < n; i++) bytes += glia_type_bytes(&state[p[i].state].type);
+  if (st == GLIA_OK) st = workload_predict(&w, CALLS);
+  for (int i = 0; i < ROUNDS && st == GLIA_OK; i++) {
+    const double t0 = glia_time_s();
+    st = workload_predict(&w, CALLS);
+    const double t1 = glia_time_s();
+    for (int k = 0; k < CALLS; k++) checksum += bench_read(bytes);
+    ours[i] = (t1 - t0) / CALLS;
+    reading[i] = (glia_time_s() - t1) / CALLS;
+  }
+  workload_close(&w);
+  GLIA_TRY(st);
+  GLIA_CHECK(isfinite(checksum), GLIA_E_MEMORY, "%zu bytes", bytes);
+  const double took = bench_median(ours, ROUNDS);
+  bench_add(r, "samples/s", 1.0 / took, NULL, NAN, bench_median(reading, ROUNDS) / took,
+            "%s evaluation of one row", kind->name);
+  return GLIA_OK;
+}
+
+/* Where a step goes: an engine of its own, whose kernels are timed one by one. */
+static glia_status look(struct bench_report *r, const struct workload_kind *kind)
+{
+  enum { STEPS = 10 };
+  struct workload w;
+
+  if (r->look == NULL) return GLIA_OK;
+  r->time_kernels(true);
+  glia_status st = workload_open(&w, kind, kind->batch, 1);
+  if (st == GLIA_OK) st = workload_run(&w, STEPS, NULL);
+  if (st == GLIA_OK) r->look(r->self, kind->name, w.program, STEPS);
+  workload_close(&w);
+  r->time_kernels(false);
+  return st;
+}
+
+static glia_status run_one(struct bench_report *r, const struct workload_kind *kind, struct peer *p)
+{
+  struct workload w;
+
+  r->progress(r->self, kind->name);
+  glia_status st = workload_open(&w, kind, kind->batch, 1);
+  if (st == GLIA_OK) st = measure(r, &w, p);
+  if (st == GLIA_OK) plan(r, &w);
+  workload_close(&w);
+  if (st == GLIA_OK) st = two_workers(r, kind);
+  if (st == GLIA_OK && strcmp(kind->name, "autoencoder") == 0) st = one_row(r, kind);
+  if (st == GLIA_OK) st = look(r, kind);
+  return st;
+}
+
+static bool is_wanted(const struct bench_report *r, const char *name)
+{
+  bool wanted = r->n_words == 0;
+
+  for (int i = 0; i < r->n_words; i++) wanted = wanted || strcmp(r->word[i], name) == 0;
+  return wanted;
+}
+
+static glia_status check_words(const struct bench_report *r)
+{
+  for (int i = 0; i < r->n_words; i++) {
+    const struct workload_kind *k = workload_table();
+    while (k->name != NULL && strcmp(k->name, r->word[i]) != 0) k++;
+    GLIA_CHECK(k->name != NULL, GLIA_E_USAGE,
+               "no workload named %s: there are mlp, autoencoder, cnn, resnet, gpt, pinn",
+               r->word[i]);
+  }
   return GLIA_OK;
 }
 
 static glia_status run(struct bench_report *r, double seconds)
 {
-  struct workload w = {0};
+  struct peer p;
+  glia_status st = GLIA_OK;
 
   (void)seconds;
-  r->progress(r->self, "mlp");
-  glia_status st = open_workload(&w);
-  if (st == GLIA_OK) st = measure(&w, r);
-  close_workload(&w);
+  GLIA_TRY(check_words(r));
+  GLIA_TRY(peer_open(&p));
+  if (p.pid == 0)
+    r->progress(r->self, "no Python with PyTorch and NumPy: only our own speeds (apt-get install "
+                         "python3-torch, or set PYTHON3)");
+  for (const struct workload_kind *k = workload_table(); k->name != NULL && st == GLIA_OK; k++)
+    if (is_wanted(r, k->name)) st = run_one(r, k, &p);
+  peer_close(&p);
   return st;
 }
 
 const struct bench bench_train_ = {
-    "train", "training steps of an MLP on one worker, against one large product", run};
+    .name = "train",
+    .what = "training steps of six workloads on one worker, beside PyTorch's",
+    .run = run,
+    .parts = true,
+};

@@ -3,34 +3,57 @@
 #include "cli.h"
 #include "glia_log.h"
 #include "glia_text.h"
+#include "profile.h"
 
 #include <math.h>
 #include <string.h>
 
+struct teller {
+  const char *name;
+  struct glia_args *args;
+  json_t *profiles;
+};
+
 static void say(void *self, const char *what)
 {
-  const char *name = self;
+  const struct teller *t = self;
 
-  if (glia_log_rank() == 0) fprintf(stderr, "bench %s: %s\n", name, what);
+  if (glia_log_rank() == 0) fprintf(stderr, "bench %s: %s\n", t->name, what);
+}
+
+static void look(void *self, const char *what, const struct glia_program *p, int64_t steps)
+{
+  struct teller *t = self;
+
+  glia_cli_print(t->args, "%s\n", what);
+  json_object_set_new(t->profiles, what, profile_report(t->args, p, "train", steps));
 }
 
 static void print_row(const struct glia_args *a, const struct bench_row *r)
 {
-  char peer[96] = "", limit[48] = "";
+  char peer[160] = "", limit[48] = "", spread[16] = "", peer_spread[16] = "";
 
+  if (r->spread > 0.0) snprintf(spread, sizeof spread, " +-%.0f %%", 100.0 * r->spread);
+  if (r->peer_spread > 0.0)
+    snprintf(peer_spread, sizeof peer_spread, " +-%.0f %%", 100.0 * r->peer_spread);
   if (r->peer != NULL)
-    snprintf(peer, sizeof peer, "  %s %.4g, ratio %.2f", r->peer, r->peer_value, r->ratio);
+    snprintf(peer, sizeof peer, "  %s %.4g%s, ratio %.2f", r->peer, r->peer_value, peer_spread,
+             r->ratio);
   if (!isnan(r->limit_fraction))
     snprintf(limit, sizeof limit, "  %.2f of the limit", r->limit_fraction);
-  glia_cli_print(a, "%-36s %9.4g %-9s%s%s\n", r->name, r->value, r->unit, peer, limit);
+  glia_cli_print(a, "%-36s %9.4g %-9s%s%s%s\n", r->name, r->value, r->unit, spread, peer, limit);
 }
 
 static json_t *row_json(const struct bench_row *r)
 {
-  return json_pack("{s:s, s:o, s:s, s:s?, s:o, s:o, s:o}", "name", r->name, "value",
+  const double none = NAN;
+
+  return json_pack("{s:s, s:o, s:s, s:s?, s:o, s:o, s:o, s:o, s:o}", "name", r->name, "value",
                    glia_json_real(r->value), "unit", r->unit, "peer", r->peer, "peer_value",
                    glia_json_real(r->peer_value), "ratio", glia_json_real(r->ratio),
-                   "limit_fraction", glia_json_real(r->limit_fraction));
+                   "limit_fraction", glia_json_real(r->limit_fraction), "spread",
+                   glia_json_real(r->spread > 0.0 ? r->spread : none), "peer_spread",
+                   glia_json_real(r->peer_spread > 0.0 ? r->peer_spread : none));
 }
 
 static glia_status list(struct glia_args *a)
@@ -62,9 +85,18 @@ static glia_status run(struct glia_args *a)
   const char *near = glia_nearest(a->word[0], known);
   GLIA_CHECK(bench != NULL, GLIA_E_USAGE, "no bench named %s%s%s: 'glia bench' lists them",
              a->word[0], near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+  struct teller teller = {bench->name, a, json_object()};
   report.progress = say;
-  report.self = (void *)(uintptr_t)bench->name;
+  report.self = &teller;
+  if (glia_args_has(a, "profile")) {
+    report.time_kernels = profile_time;
+    report.look = look;
+  }
   report.size_bytes = glia_args_size(a, "size", 0);
+  report.n_words = a->n_words - 1;
+  report.word = (const char *const *)a->word + 1;
+  GLIA_CHECK(a->n_words == 1 || bench->parts, GLIA_E_USAGE, "bench %s has no parts to name",
+             bench->name);
   GLIA_TRY(bench->run(&report, 0.0));
   json_t *rows = json_array();
   for (int i = 0; i < report.n; i++) {
@@ -76,26 +108,31 @@ static glia_status run(struct glia_args *a)
     }
   }
   return glia_cli_json(a,
-                       json_pack("{s:o, s:o}", "rows", rows, "geometric_mean_ratio",
-                                 glia_json_real(ratios > 0 ? exp(log_sum / ratios) : (double)NAN)));
+                       json_pack("{s:o, s:o, s:o}", "rows", rows, "geometric_mean_ratio",
+                                 glia_json_real(ratios > 0 ? exp(log_sum / ratios) : (double)NAN),
+                                 "profiles", teller.profiles));
 }
 
 static const struct glia_option options[] = {{.name = "size",
                                               .kind = GLIA_OPTION_SIZE,
                                               .argument = "BYTES",
                                               .help = "io: size of the data set (256MiB)"},
+                                             {.name = "profile",
+                                              .kind = GLIA_OPTION_FLAG,
+                                              .help = "train: where the steps of each workload go"},
                                              {0}};
 
 const struct glia_command glia_command_bench_ = {
     .name = "bench",
     .summary = "speeds of this build on this machine, beside a peer or a measured limit",
-    .usage = "[NAME]",
+    .usage = "[NAME [PART...]]",
     .options = options,
     .details = "Without NAME, lists the benches. A ratio above 1 means that Glia is faster than "
                "what stands beside it.",
-    .example = "glia bench train\nTMPDIR=/scratch glia bench io --size 8GiB\nmpirun -n 2 glia "
+    .example = "glia bench train\nglia bench train mlp gpt\nTMPDIR=/scratch glia bench io --size "
+               "8GiB\nmpirun -n 2 glia "
                "bench exchange --json",
     .run = run,
-    .max_words = 1,
+    .max_words = 8,
     .parallel = true,
 };

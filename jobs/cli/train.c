@@ -7,6 +7,7 @@
 #include "glia_progress.h"
 #include "glia_text.h"
 #include "keeper.h"
+#include "profile.h"
 #include "recorder.h"
 #include "stop.h"
 #include "theory_stop.h"
@@ -255,6 +256,15 @@ static json_t *test_json(const struct run *r)
   return j;
 }
 
+/* Where the steps went, of rank 0's workers: NULL where nobody asked. */
+static json_t *profile_json(struct run *r)
+{
+  const int64_t steps = r->result.steps - r->first_step;
+
+  if (!glia_args_has(r->args, "profile") || r->args->rank != 0) return json_null();
+  return profile_report(r->args, r->s.program, "train", steps);
+}
+
 static glia_status report(struct run *r)
 {
   const struct glia_train_result *t = &r->result;
@@ -285,7 +295,7 @@ static glia_status report(struct run *r)
 
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
-      "s:o, s:o}",
+      "s:o, s:o, s:o}",
       "reason", glia_reason_name(reason), "steps", (json_int_t)t->steps, "resumed_from_step",
       (json_int_t)r->first_step, "train_loss", glia_json_real(t->train_loss), "test", test_json(r),
       "parameters_sha256", parameters, "state_sha256", state, "kernel_level", glia_kernels_level(),
@@ -294,7 +304,8 @@ static glia_status report(struct run *r)
       json_incref(r->workers), "wall_s", glia_json_real(t->wall_s), "samples_per_s",
       glia_json_real(t->samples_per_s), "communication_s",
       glia_json_real(alone ? 0.0 : r->communication_s), "hidden_fraction", glia_json_real(hidden),
-      "input_wait_s", glia_json_real(r->input_wait_s), "theory", theory_json(r));
+      "input_wait_s", glia_json_real(r->input_wait_s), "theory", theory_json(r), "profile",
+      profile_json(r));
   free(path);
   return glia_cli_json(r->args, j);
 }
@@ -361,6 +372,7 @@ static glia_status run_all(struct run *r)
   if (glia_args_has(a, "trace"))
     GLIA_TRY(timeline_open(r->s.comm, glia_args_text(a, "trace", NULL)));
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
+  if (glia_args_has(a, "profile")) profile_time(true);
   GLIA_TRY(session_build(&r->s));
   if (glia_args_has(a, "plan")) return print_plan(r);
   GLIA_TRY(keeper_open(&r->keeper, &r->s, glia_args_has(a, "resume"), &r->first_step));
@@ -425,6 +437,9 @@ static const struct glia_option options[] = {
     {.name = "plan",
      .kind = GLIA_OPTION_FLAG,
      .help = "show layers, memory and schedule, and stop before the first step"},
+    {.name = "profile",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "show where the steps went, by kernel and by layer: rank 0's workers"},
     {0}};
 
 const struct glia_command glia_command_train_ = {

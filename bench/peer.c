@@ -1,0 +1,160 @@
+/* See peer.h. The program that the child runs is bench/train_torch.py, carried along as bytes. */
+#include "peer.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char script[] = {
+#include "bench/train_torch.inc"
+    0};
+
+enum { ANSWER = 256 };
+
+/* One line of the child's. */
+static bool hear(struct peer *p, char *answer)
+{
+  if (fgets(answer, ANSWER, p->from) == NULL) return false;
+  answer[strcspn(answer, "\n")] = '\0';
+  return true;
+}
+
+static void run_python(const char *python, const int *in, const int *out)
+{
+  dup2(in[0], STDIN_FILENO);
+  dup2(out[1], STDOUT_FILENO);
+  for (int i = 0; i < 2; i++) {
+    close(in[i]);
+    close(out[i]);
+  }
+  setenv("OPENBLAS_NUM_THREADS", "1",
+         1); /* products of one thread unless told otherwise, as ours */
+  execlp(python, python, "-c", script, (char *)NULL);
+  _exit(127);
+}
+
+/* Whether this Python came up and has PyTorch. */
+static bool start(struct peer *p, const char *python)
+{
+  int in[2], out[2];
+  char answer[ANSWER];
+
+  if (pipe(in) != 0) return false;
+  if (pipe(out) != 0) {
+    close(in[0]);
+    close(in[1]);
+    return false;
+  }
+  p->pid = fork();
+  if (p->pid == 0) run_python(python, in, out);
+  close(in[0]);
+  close(out[1]);
+  p->to = fdopen(in[1], "w");
+  p->from = fdopen(out[0], "r");
+  if (p->pid > 0 && p->to != NULL && p->from != NULL && hear(p, answer) &&
+      sscanf(answer, "ready %63s", p->version) == 1)
+    return true;
+  peer_close(p);
+  return false;
+}
+
+/* Python's complaint about a missing module is no news to who reads the bench. */
+static bool has_torch(const char *python)
+{
+  const pid_t pid = fork();
+  int status = 0;
+
+  if (pid == 0) {
+    if (freopen("/dev/null", "w", stderr) == NULL) _exit(127);
+    execlp(python, python, "-c", "import torch, numpy", (char *)NULL);
+    _exit(127);
+  }
+  return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+         WEXITSTATUS(status) == 0;
+}
+
+glia_status peer_open(struct peer *p)
+{
+  const char *const python[] = {getenv("PYTHON3"), "python3", "/usr/bin/python3"};
+
+  *p = (struct peer){0};
+  signal(SIGPIPE, SIG_IGN); /* a child that died shows at the next answer */
+  for (size_t i = 0; i < GLIA_COUNT(python); i++)
+    if (python[i] != NULL && has_torch(python[i]) && start(p, python[i])) return GLIA_OK;
+  return GLIA_OK;
+}
+
+void peer_close(struct peer *p)
+{
+  if (p->to != NULL) fclose(p->to); /* the child reads its end and leaves */
+  if (p->from != NULL) fclose(p->from);
+  if (p->pid > 0) waitpid(p->pid, NULL, 0);
+  *p = (struct peer){0};
+}
+
+/* Ask and get an answer that begins with ok. */
+static glia_status ask(struct peer *p, char *answer)
+{
+  fflush(p->to);
+  GLIA_CHECK(hear(p, answer), GLIA_E_IO, "the PyTorch process ended: its message is above");
+  GLIA_CHECK(strncmp(answer, "ok", 2) == 0, GLIA_E_IO, "PyTorch answers '%s'", answer);
+  return GLIA_OK;
+}
+
+static glia_status send(struct peer *p, const char *name, const struct glia_type *type,
+                        int64_t rows, const void *data)
+{
+  char answer[ANSWER];
+  size_t bytes = glia_type_bytes(type);
+
+  fprintf(p->to, "array %s %s", name,
+          type->dtype == GLIA_F32   ? "float32"
+          : type->dtype == GLIA_F64 ? "float64"
+                                    : "uint8");
+  if (rows > 0) {
+    fprintf(p->to, " %lld", (long long)rows);
+    bytes *= (size_t)rows;
+  }
+  for (int k = 0; k < type->rank; k++) fprintf(p->to, " %lld", (long long)type->dim[k]);
+  fputc('\n', p->to);
+  fwrite(data, 1, bytes, p->to);
+  return ask(p, answer);
+}
+
+glia_status peer_build(struct peer *p, struct workload *w, int threads)
+{
+  const struct glia_state *state;
+  const int n = glia_graph_states(w->graph, &state);
+  char answer[ANSWER];
+
+  GLIA_TRY(send(p, "x", &w->kind->x, w->kind->batch, w->x));
+  if (w->kind->y.dtype != GLIA_BOOL) GLIA_TRY(send(p, "y", &w->kind->y, w->kind->batch, w->y));
+  for (int i = 0; i < n; i++)
+    if (strncmp(state[i].path, "params/", strlen("params/")) == 0)
+      GLIA_TRY(send(p, state[i].path, &state[i].type, 0, glia_engine_state(w->engine, i)));
+  fprintf(p->to, "build %s %d\n", w->kind->name, threads);
+  GLIA_TRY(ask(p, answer));
+  snprintf(p->variant, sizeof p->variant, "%.60s", answer + strlen("ok "));
+  return GLIA_OK;
+}
+
+glia_status peer_run(struct peer *p, int n, double *took_s, double *loss)
+{
+  char answer[ANSWER];
+
+  fprintf(p->to, "run %d\n", n);
+  fflush(p->to);
+  GLIA_CHECK(hear(p, answer) && sscanf(answer, "%lf %lf", took_s, loss) == 2, GLIA_E_IO,
+             "the PyTorch process ended: its message is above");
+  return GLIA_OK;
+}
+
+glia_status peer_reset(struct peer *p)
+{
+  char answer[ANSWER];
+
+  fprintf(p->to, "reset\n");
+  return ask(p, answer);
+}

@@ -1,0 +1,29 @@
+/* PyTorch as a peer: a child process that repeats a workload's steps, kept alive and asked block by block. */
+#ifndef PEER_H
+#define PEER_H
+
+#include "workload.h"
+
+#include <sys/types.h>
+
+struct peer {
+  pid_t pid; /* 0: there is none */
+  FILE *to, *from;
+  char version[64];
+  char variant[64]; /* of the last workload: the quickest of those tried */
+};
+
+/** Start Python with PyTorch: $PYTHON3, python3 of the path, or /usr/bin/python3. No such thing is no error: pid stays 0. */
+GLIA_NODISCARD glia_status peer_open(struct peer *p);
+void peer_close(struct peer *p);
+
+/** Hand over data and weights as they are now, and build the same model. */
+GLIA_NODISCARD glia_status peer_build(struct peer *p, struct workload *w, int threads);
+
+/** n steps: how long they took (s), and the loss of the last one before its update. */
+GLIA_NODISCARD glia_status peer_run(struct peer *p, int n, double *took_s, double *loss);
+
+/** Back to the weights that were handed over. */
+GLIA_NODISCARD glia_status peer_reset(struct peer *p);
+
+#endif
