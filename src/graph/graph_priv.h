@@ -13,8 +13,8 @@ struct glia_graph {
   const char **scope; /* of each node: see glia_profile.h */
   int scopes_capacity;
   const char *building; /* the scope now */
-  glia_value *bucket; /* open addressing; GLIA_NONE = empty */
-  int32_t n_buckets;  /* a power of two */
+  glia_value *bucket;   /* open addressing; GLIA_NONE = empty */
+  int32_t n_buckets;    /* a power of two */
   struct glia_state *state;
   int n_states, states_capacity;
   struct glia_input *input;
