@@ -1,5 +1,5 @@
-/* Third stage: where every value lives. Greedy by size: largest first, each at the lowest offset that no value alive at the
- * same time occupies. Times are positions in the schedule; in the shared arena the micro-batch region is one instant. */
+/* Third stage: where every value lives. Greedy: each at the lowest offset that no value alive at the same time
+ * occupies, in the best of a few orders. Times are positions in the schedule; in the shared arena the micro-batch region is one instant. */
 #include "program_priv.h"
 
 #include <stdlib.h>
@@ -219,6 +219,23 @@ static int by_size(const void *a, const void *b)
   return x->v < y->v ? -1 : x->v > y->v;
 }
 
+static int by_life(const void *a, const void *b)
+{
+  const struct value_place *x = *(struct value_place *const *)a;
+  const struct value_place *y = *(struct value_place *const *)b;
+  const int32_t p = x->last - x->first, q = y->last - y->first;
+
+  return p != q ? (p > q ? -1 : 1) : by_size(a, b);
+}
+
+static int by_birth(const void *a, const void *b)
+{
+  const struct value_place *x = *(struct value_place *const *)a;
+  const struct value_place *y = *(struct value_place *const *)b;
+
+  return x->first != y->first ? (x->first < y->first ? -1 : 1) : by_size(a, b);
+}
+
 static bool meet_in_time(const struct value_place *a, const struct value_place *b)
 {
   return a->base == BASE_CONSTANT || (a->first <= b->last && b->first <= a->last);
@@ -263,8 +280,26 @@ static size_t largest_live(struct value_place *const *list, int n)
   return most;
 }
 
+/* list [n] at lowest offsets in this order; returns the bytes that it takes. near [n] is scratch. */
+static size_t place_in_order(struct value_place **list, int n, struct value_place **near,
+                             int (*order)(const void *, const void *))
+{
+  size_t bytes = 0;
+
+  qsort(list, (size_t)n, sizeof(struct value_place *), order);
+  for (int i = 0; i < n; i++) {
+    list[i]->offset = lowest_offset(list[i], list, i, near);
+    if (list[i]->offset + list[i]->bytes > bytes) bytes = list[i]->offset + list[i]->bytes;
+  }
+  return bytes;
+}
+
+/* The best of a few orders, largest first for a start: none is best for all models. */
 static glia_status plan_arena(struct compiler *k, base b, size_t *bytes, size_t *bound)
 {
+  static int (*const order[])(const void *, const void *) = {by_size, by_life, by_birth};
+  int best = 0;
+
   const size_t most = (size_t)k->c->n_values + 1;
   struct value_place **list = malloc(2 * most * sizeof(struct value_place *));
   int n = 0;
@@ -273,12 +308,13 @@ static glia_status plan_arena(struct compiler *k, base b, size_t *bytes, size_t 
   for (int i = 0; i < k->c->n_values; i++)
     if (k->c->value[i].base == b) list[n++] = &k->c->value[i];
   if (bound != NULL) *bound = largest_live(list, n);
-  qsort(list, (size_t)n, sizeof(struct value_place *), by_size);
-  *bytes = 0;
-  for (int i = 0; i < n; i++) {
-    list[i]->offset = lowest_offset(list[i], list, i, list + most);
-    if (list[i]->offset + list[i]->bytes > *bytes) *bytes = list[i]->offset + list[i]->bytes;
+  *bytes = SIZE_MAX;
+  for (int i = 0; i < (int)GLIA_COUNT(order); i++) {
+    const size_t taken = place_in_order(list, n, list + most, order[i]);
+    if (taken < *bytes) best = i;
+    if (taken < *bytes) *bytes = taken;
   }
+  place_in_order(list, n, list + most, order[best]);
   free(list);
   return GLIA_OK;
 }
