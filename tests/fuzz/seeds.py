@@ -29,6 +29,7 @@ put("idx", "f64", struct.pack(">BBBBII2d", 0, 0, 14, 2, 1, 2, 0.5, 2.5))
 put("csv", "header", b"\x01kind,a,b\ncat,1,2\n\"do\"\"g\",3,?\ncat,1e5,-0\n")
 put("csv", "tabs", b"\x061\t2\t3\n4\t5\t6\n7\t8\t9\n")
 put("csv", "missing", b"\x10a;b\n1;\n2;3\n")
+put("csv", "categories", b"\x61a,b,c\n1,2,x\n1,,y\n2,3,\n")
 put("csv", "blanks", b"\x00 1  2\r\n3 4 \n")
 for name, a in {"f4": np.arange(6, dtype="<f4").reshape(2, 3), "be": np.arange(4, dtype=">i2"), "b1": np.ones((2, 2), bool),
                 "i8": np.arange(3)}.items():
