@@ -29,13 +29,13 @@ static int add(const char **override, int n, const char *const *set)
   return n;
 }
 
-static glia_status configure(struct session *s, const struct study_cell *c)
+glia_status study_configure(const struct study_cell *c, int64_t of_seed, struct session *s)
 {
   const char *override[OVERRIDES_MAX];
   char seed[48];
   int n = 0;
 
-  snprintf(seed, sizeof seed, "seed=%lld", (long long)c->seed);
+  snprintf(seed, sizeof seed, "seed=%lld", (long long)of_seed);
   override[n++] = seed;
   override[n++] = "sweep=null";
   n = add(override, n, c->setting != NULL ? c->setting->set : NULL);
@@ -84,7 +84,7 @@ glia_status study_train(struct study_cell *c, struct glia_source **from, struct 
 
   *from = NULL;
   if (test != NULL) *test = NULL;
-  glia_status st = configure(&s, c);
+  glia_status st = study_configure(c, c->seed, &s);
   if (st == GLIA_OK) st = train(&s, c);
   s.comm = NULL; /* the cell's, not the session's to destroy */
   session_close(&s);

@@ -11,7 +11,7 @@
 #include "glia_comm.h"
 #include "glia_source.h"
 
-enum { STUDY_MEASURES_MAX = 16, STUDY_SEEDS_MAX = 1000, STUDY_ROWS_MAX = 1000 };
+enum { STUDY_MEASURES_MAX = 48, STUDY_SEEDS_MAX = 1000, STUDY_ROWS_MAX = 1000 };
 
 /* What is compared. Lists of variants, settings, measures and gates end with a NULL name. */
 struct study_variant {
@@ -113,6 +113,13 @@ void study_put(struct study_cell *c, const char *measure, double value);
  *  Collective: yes.  Errors: those of configuration, data and training, agreed on by the cell's ranks. */
 GLIA_NODISCARD glia_status study_train(struct study_cell *c, struct glia_source **train,
                                        struct glia_source **test);
+
+struct session;
+
+/** The configuration of a cell's training run, for cells that train in a way of their own: the study's config with the keys of variant and
+ *  setting and this seed. s->comm is set by the caller. Errors: GLIA_E_CONFIG. */
+GLIA_NODISCARD glia_status study_configure(const struct study_cell *c, int64_t seed,
+                                           struct session *s);
 
 /* The finished table: value [variants, settings, seeds, measures]. */
 struct study_table {
