@@ -36,6 +36,7 @@ struct run {
   struct glia_engine_stat engine;
   double communication_s, hidden_s; /* with sums under way; of it, while workers computed */
   json_t *workers;                  /* on rank 0 all of them */
+  json_t *profile;                  /* NULL: none yet */
   double input_wait_s;
 };
 
@@ -182,6 +183,15 @@ static glia_status average_exchange(struct run *r)
   return GLIA_OK;
 }
 
+/* Where the steps went, of rank 0's workers; before the evaluation, which shares kernels with them. */
+static json_t *profile_json(struct run *r)
+{
+  const int64_t steps = r->result.steps - r->first_step;
+
+  if (!glia_args_has(r->args, "profile") || r->args->rank != 0) return json_null();
+  return profile_report(r->args, r->s.program, "train", steps);
+}
+
 static glia_status train(struct run *r)
 {
   const struct glia_observer observer = {r, after_step, checkpoint, stop_requested};
@@ -208,6 +218,7 @@ static glia_status train(struct run *r)
   if (at_its_end) r->result.reason = GLIA_REASON_STOPPED;
   GLIA_TRY(keeper_finish(&r->keeper, r->result.steps));
   r->engine = glia_engine_stat(r->s.engine);
+  r->profile = profile_json(r);
   GLIA_TRY(average_exchange(r));
   GLIA_TRY(gather_workers(r));
   /* who asked to stop waits, and not for long: the state is safe, the test can be made up by glia eval */
@@ -256,15 +267,6 @@ static json_t *test_json(const struct run *r)
   return j;
 }
 
-/* Where the steps went, of rank 0's workers: NULL where nobody asked. */
-static json_t *profile_json(struct run *r)
-{
-  const int64_t steps = r->result.steps - r->first_step;
-
-  if (!glia_args_has(r->args, "profile") || r->args->rank != 0) return json_null();
-  return profile_report(r->args, r->s.program, "train", steps);
-}
-
 static glia_status report(struct run *r)
 {
   const struct glia_train_result *t = &r->result;
@@ -305,7 +307,7 @@ static glia_status report(struct run *r)
       glia_json_real(t->samples_per_s), "communication_s",
       glia_json_real(alone ? 0.0 : r->communication_s), "hidden_fraction", glia_json_real(hidden),
       "input_wait_s", glia_json_real(r->input_wait_s), "theory", theory_json(r), "profile",
-      profile_json(r));
+      r->profile != NULL ? json_incref(r->profile) : json_null());
   free(path);
   return glia_cli_json(r->args, j);
 }
@@ -402,6 +404,7 @@ static glia_status run(struct glia_args *args)
   close_record(&r, st);
   curves_close(&r.curves, r.result.steps, r.tested ? &r.test : NULL);
   json_decref(r.workers);
+  json_decref(r.profile);
   stopper_end(&r.stopper);
   watch_close(&r.watch);
   keeper_close(&r.keeper);

@@ -3,6 +3,7 @@
 #define AVX512_PRIV_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GLIA_AVX512 __attribute__((target("avx512f,avx512dq")))
