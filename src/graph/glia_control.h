@@ -97,6 +97,21 @@ GLIA_API glia_value glia_scan(struct glia_graph *g, struct glia_body **b,
 GLIA_API glia_value glia_linear_recurrence(struct glia_graph *g, glia_value a, glia_value b,
                                            glia_value h0, bool reverse);
 
+/* What an associative scan combines tuples with: c = a o b, element by element of the tuple or all together. (a o b) o c must be
+ * a o (b o c): pairs of a recurrence, products of matrices, maxima, sums in logarithms. Called once, in a body's graph. */
+struct glia_associative {
+  void *self;
+  void (*combine)(struct glia_graph *g, void *self, const glia_value *a, const glia_value *b,
+                  glia_value *c);
+};
+
+/** All prefixes: row t of y [n] is x_0 o x_1 o ... o x_t (reverse: x_last o ... o x_t).
+ *  x, y  [n] of [steps, ...] each, steps at least 1; combine sees rows [...] and keeps their types
+ *  Time, memory and the derivatives' time are linear in steps.
+ *  Errors: GLIA_E_SHAPE (numbers of steps differ, or combine changes a type), GLIA_E_ARGUMENT.  Source: blelloch1990. */
+GLIA_API void glia_associative_scan(struct glia_graph *g, int n, const glia_value *x,
+                                    const struct glia_associative *op, bool reverse, glia_value *y);
+
 /** Repeat a body of carries z (floats) and captured values k until z no longer changes: z* = f(z*, k).
  *  max_steps  at most so many steps
  *  tolerance  the loop ends when the norm of the change of all carries together is below it (in float64), unless the body has a
