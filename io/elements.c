@@ -1,6 +1,8 @@
 /* Elements of other programs: byte order, 16-bit numbers. */
 #include "elements_priv.h"
 
+#include "glia_bf16.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -54,14 +56,6 @@ uint16_t glia_half_from_(float v)
   return (uint16_t)(sign | (a - 0x38000000U + 0xfff + odd) >> 13);
 }
 
-uint16_t glia_bfloat_from_(float v)
-{
-  const uint32_t u = bits_of(v);
-
-  if ((u & 0x7fffffff) > 0x7f800000U) return (uint16_t)(u >> 16 | 0x40);
-  return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
 /* From the last to the first: what is kept is longer. */
 static void widen(glia_widen how, size_t n, unsigned char *p)
 {
@@ -72,8 +66,7 @@ static void widen(glia_widen how, size_t n, unsigned char *p)
       const int32_t v = how == GLIA_WIDEN_I16 ? (int16_t)u : (int32_t)u;
       memcpy(p + 4 * i, &v, 4);
     } else {
-      const float v =
-          how == GLIA_WIDEN_F16 ? glia_float_from_half_(u) : from_bits((uint32_t)u << 16);
+      const float v = how == GLIA_WIDEN_F16 ? glia_float_from_half_(u) : glia_bf16_wide(u);
       memcpy(p + 4 * i, &v, 4);
     }
   }
@@ -93,6 +86,8 @@ double glia_element_get_(glia_dtype t, const void *data, int64_t i)
     return (double)((const ctype *)data)[i];
     GLIA_DTYPE_LIST(X)
 #undef X
+  case GLIA_BF16:
+    return (double)glia_bf16_wide(((const uint16_t *)data)[i]);
   default:
     return NAN;
   }
@@ -107,6 +102,9 @@ void glia_element_set_(glia_dtype t, void *data, int64_t i, double v)
     break;
     GLIA_DTYPE_LIST(X)
 #undef X
+  case GLIA_BF16:
+    ((uint16_t *)data)[i] = glia_bf16_round_f64(v);
+    break;
   default:
     break;
   }

@@ -22,9 +22,8 @@ struct glia_stored {
 /* n elements at the start of `data`, which has room for them as kept, from stored to kept. */
 void glia_elements_keep_(const struct glia_stored *s, size_t n, void *data);
 
-/* f32 to 16 bits, to nearest, ties to even; what is too large becomes infinite. */
+/* f32 to f16, to nearest, ties to even; what is too large becomes infinite. For bf16 see glia_bf16.h. */
 uint16_t glia_half_from_(float v);
-uint16_t glia_bfloat_from_(float v);
 float glia_float_from_half_(uint16_t h);
 
 /* Element i of kept data as a number, and a number into it (rounded to nearest for integers). */

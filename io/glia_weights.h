@@ -15,9 +15,10 @@ struct glia_weights;
 
 /* One array. */
 struct glia_weight {
-  const char *name;      /* "fc1.weight"; in a checkpoint "params/01-linear/weight" */
-  const char *stored;    /* element type as the file calls it: "BF16", "f2" */
-  struct glia_type type; /* as read: 16-bit floats become f32, 16-bit integers i32 */
+  const char *name;   /* "fc1.weight"; in a checkpoint "params/01-linear/weight" */
+  const char *stored; /* element type as the file calls it: "BF16", "f2" */
+  struct glia_type
+      type; /* as read: 16-bit floats of other programs become f32, 16-bit integers i32 */
 };
 
 /** Open a file, known by its content: .safetensors, .safetensors.index.json (split files beside it), .npz, .npy, checkpoint.

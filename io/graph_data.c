@@ -98,6 +98,9 @@ static glia_status read_field(hid_t nodes, const char *path, const char *name,
   GLIA_CHECK_TO(out, st, info.type.rank >= 1 && info.type.dim[0] == g->n_nodes, GLIA_E_SHAPE,
                 "%s: nodes/%s has %lld rows, the graph has %lld nodes", path, name,
                 (long long)(info.type.rank > 0 ? info.type.dim[0] : 1), (long long)g->n_nodes);
+  GLIA_CHECK_TO(out, st, info.type.dtype != GLIA_BF16, GLIA_E_UNSUPPORTED,
+                "%s: nodes/%s holds bf16, in which parameters are stored: write it as f32", path,
+                name);
   out->type = info.type;
   out->data = malloc(glia_type_bytes(&info.type) + 8);
   GLIA_CHECK_TO(out, st, out->data != NULL, GLIA_E_MEMORY, "%s: nodes/%s", path, name);

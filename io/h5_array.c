@@ -1,6 +1,7 @@
 /* Arrays in HDF5 files: the allow-list that foreign files must pass, reading, writing, lists of names and texts. */
 #include "h5_priv.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,18 @@
 enum { NAME_MAX_BYTES = 1024, TEXTS_MAX = 1 << 20 };
 static const size_t CHUNK_MAX_BYTES = (size_t)1 << 30;
 static const int64_t COUNT_MAX = (int64_t)1 << 48;
+
+/* HDF5 has no name for bf16, but can say what it is. */
+static hid_t bf16_type;
+static pthread_once_t bf16_once = PTHREAD_ONCE_INIT;
+
+static void make_bf16(void)
+{
+  bf16_type = H5Tcopy(H5T_IEEE_F32LE);
+  H5Tset_fields(bf16_type, 15, 7, 8, 0, 7);
+  H5Tset_size(bf16_type, 2);
+  H5Tset_ebias(bf16_type, 127);
+}
 
 hid_t glia_h5_type_(glia_dtype t)
 {
@@ -26,6 +39,9 @@ hid_t glia_h5_type_(glia_dtype t)
     return H5T_STD_I64LE;
   case GLIA_I8:
     return H5T_STD_I8LE;
+  case GLIA_BF16:
+    pthread_once(&bf16_once, make_bf16);
+    return bf16_type;
   default:
     return H5T_STD_U8LE; /* u8, bool */
   }
@@ -124,6 +140,8 @@ static bool element_type(hid_t type, glia_dtype *out, bool *as_stored)
   *as_stored = false;
   if (class == H5T_FLOAT && (size == 4 || size == 8)) {
     *out = size == 4 ? GLIA_F32 : GLIA_F64;
+  } else if (class == H5T_FLOAT && H5Tequal(type, glia_h5_type_(GLIA_BF16)) > 0) {
+    *out = GLIA_BF16;
   } else if (class == H5T_INTEGER && (size == 4 || size == 8) && H5Tget_sign(type) == H5T_SGN_2) {
     *out = size == 4 ? GLIA_I32 : GLIA_I64;
   } else if (class == H5T_INTEGER && size == 1) {
@@ -158,8 +176,9 @@ static glia_status check_type(hid_t array, const char *file, const char *path,
 
   GLIA_TRY_H5_TO(out, st, type, GLIA_E_DATA, "%s: %s", file, path);
   GLIA_CHECK_TO(out, st, element_type(type, &info->type.dtype, &info->as_stored),
-                GLIA_E_UNSUPPORTED, "%s: %s holds %s, expected one of u8, i8, i32, i64, f32, f64",
-                file, path, describe_type(type, text, sizeof text));
+                GLIA_E_UNSUPPORTED,
+                "%s: %s holds %s, expected one of u8, i8, i32, i64, f32, f64, bf16", file, path,
+                describe_type(type, text, sizeof text));
 out:
   glia_h5_close_(&type);
   return st;

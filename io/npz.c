@@ -135,10 +135,12 @@ static glia_status put_array(zip_t *zip, const struct glia_array *a, glia_weight
   struct glia_array out = *a;
   char header[GLIA_NPY_HEADER_MAX];
   char name[1024];
-  const size_t bytes = glia_weights_bytes_as_(a, as);
-
+  if (a->type.dtype == GLIA_BF16 && as == GLIA_WEIGHTS_KEEP)
+    as = GLIA_WEIGHTS_F32; /* NumPy has no bf16 */
   const bool half = as == GLIA_WEIGHTS_F16 && glia_dtype_is_float(a->type.dtype);
   if (as == GLIA_WEIGHTS_F32 && glia_dtype_is_float(a->type.dtype)) out.type.dtype = GLIA_F32;
+  if (half) out.type.dtype = GLIA_F32;
+  const size_t bytes = glia_weights_bytes_as_(a, as);
   const size_t n = glia_npy_make_header_(&out.type, header);
   char *descr = strstr(header + 10, "<f"); /* the only place where a byte differs */
   if (half && descr != NULL) descr[2] = '2';

@@ -236,8 +236,8 @@ glia_status glia_safetensors_index_(struct glia_weights *w, const char *path)
 static const char *type_as(const struct glia_array *a, glia_weights_as as)
 {
   static const char *const kept[] = {
-      [GLIA_F32] = "F32", [GLIA_F64] = "F64", [GLIA_I32] = "I32",  [GLIA_I64] = "I64",
-      [GLIA_I8] = "I8",   [GLIA_U8] = "U8",   [GLIA_BOOL] = "BOOL"};
+      [GLIA_F32] = "F32", [GLIA_F64] = "F64", [GLIA_I32] = "I32",   [GLIA_I64] = "I64",
+      [GLIA_I8] = "I8",   [GLIA_U8] = "U8",   [GLIA_BOOL] = "BOOL", [GLIA_BF16] = "BF16"};
   static const char *const floats[] = {"", "F32", "F16", "BF16"};
 
   return as == GLIA_WEIGHTS_KEEP || !glia_dtype_is_float(a->type.dtype) ? kept[a->type.dtype]

@@ -1,6 +1,7 @@
 /* Weights of other programs: opening by content, names, reading. */
 #include "weights_priv.h"
 
+#include "glia_bf16.h"
 #include "npy_priv.h"
 
 #include <errno.h>
@@ -283,7 +284,7 @@ void glia_weights_convert_(const struct glia_array *a, glia_weights_as as, void 
     if (as == GLIA_WEIGHTS_F32) {
       memcpy((char *)out + 4 * i, &v, 4);
     } else {
-      const uint16_t h = as == GLIA_WEIGHTS_F16 ? glia_half_from_(v) : glia_bfloat_from_(v);
+      const uint16_t h = as == GLIA_WEIGHTS_F16 ? glia_half_from_(v) : glia_bf16_round(v);
       memcpy((char *)out + 2 * i, &h, 2);
     }
   }

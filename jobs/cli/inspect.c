@@ -3,6 +3,7 @@
 
 #include "glia_agree.h"
 #include "glia_augment.h"
+#include "glia_bf16.h"
 #include "glia_dataset.h"
 #include "glia_weights.h"
 
@@ -40,21 +41,24 @@ static const struct glia_array *find(const struct glia_checkpoint *c, const char
   return NULL;
 }
 
-/* One array of the file into one of the model's, float32 widened to float64. */
+/* One array of the file into one of the model's, float32 and bf16 widened to float64. */
 static glia_status load(struct inspection *i, const struct glia_array *to)
 {
   const struct glia_array *from = find(i->c, to->path);
   struct glia_array in = *to;
-  float *narrow = NULL;
+  void *narrow = NULL;
 
-  if (from != NULL && from->type.dtype == GLIA_F32 && to->type.dtype == GLIA_F64) {
-    in.type.dtype = GLIA_F32;
+  if (from != NULL && to->type.dtype == GLIA_F64 &&
+      (from->type.dtype == GLIA_F32 || from->type.dtype == GLIA_BF16)) {
+    in.type.dtype = from->type.dtype;
     in.data = narrow = malloc(glia_type_bytes(&in.type) + 1);
     GLIA_CHECK(narrow != NULL, GLIA_E_MEMORY, "array %s", to->path);
   }
   const glia_status st = glia_checkpoint_read(i->c, 1, &in, false);
   for (int64_t k = 0; st == GLIA_OK && narrow != NULL && k < glia_type_count(&in.type); k++)
-    ((double *)to->data)[k] = (double)narrow[k];
+    ((double *)to->data)[k] = in.type.dtype == GLIA_F32
+                                  ? (double)((const float *)narrow)[k]
+                                  : (double)glia_bf16_wide(((const uint16_t *)narrow)[k]);
   free(narrow);
   return st;
 }

@@ -3,6 +3,7 @@
 
 #include "glia_agree.h"
 #include "glia_archive.h"
+#include "glia_bf16.h"
 #include "glia_dataset.h"
 #include "glia_file.h"
 #include "glia_ops.h"
@@ -54,12 +55,17 @@ static double number(const void *data, glia_dtype dtype, int64_t i)
     return (double)((const ctype *)data)[i];
     GLIA_DTYPE_LIST(X)
 #undef X
+  case GLIA_BF16:
+    return (double)glia_bf16_wide(((const uint16_t *)data)[i]);
   default:
     return (double)NAN;
   }
 }
 
-static double unit_of(glia_dtype dtype) { return dtype == GLIA_F32 ? 0x1p-24 : 0.0; }
+static double unit_of(glia_dtype dtype)
+{
+  return dtype == GLIA_F32 ? 0x1p-24 : dtype == GLIA_BF16 ? 0x1p-9 : 0.0;
+}
 
 /* Arrays of a file: one at a time is in memory. */
 

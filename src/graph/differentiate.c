@@ -25,11 +25,43 @@ static int n_results(const struct glia_graph *g, const struct glia_node *y)
   return y->op->many != NULL ? y->op->many->count(g, y) : 0;
 }
 
+/* What was stored in bf16 (glia_through_bf16) is widened again for reverse mode instead of being kept wide in between: v as it
+ * is once `then` is there. copy [values]: those made. */
+static glia_value widen_again(struct glia_graph *g, glia_value v, glia_value then, glia_value *copy)
+{
+  const struct glia_node *n = g->node[v];
+  glia_value in[GLIA_MAX_IN];
+
+  if (n->op != &glia_op_custom_) return v;
+  const struct glia_node *wide = g->node[n->in[0]];
+  if (wide->n_in != 1 || !wide->op->elementwise || g->node[wide->in[0]]->type.dtype != GLIA_BF16)
+    return v;
+  if (copy[v] != GLIA_NONE) return copy[v];
+  const glia_value late =
+      glia_node_add(g, &glia_op_after_, 2, (glia_value[]){wide->in[0], then}, NULL);
+  in[0] = glia_node_add(g, wide->op, 1, &late, &wide->attr);
+  for (int i = 1; i < n->n_in; i++) in[i] = n->in[i];
+  copy[v] = glia_node_add(g, n->op, n->n_in, in, &n->attr);
+  return copy[v];
+}
+
+/* y as its reverse rule sees it. in [inputs]: of it. */
+static struct glia_node seen_again(struct glia_graph *g, const struct glia_node *y,
+                                   const glia_value *dy, glia_value *copy, glia_value *in)
+{
+  struct glia_node seen = *y;
+
+  while (*dy == GLIA_NONE) dy++; /* one of them is there */
+  for (int i = 0; i < y->n_in; i++) in[i] = widen_again(g, y->in[i], *dy, copy);
+  seen.in = in;
+  return seen;
+}
+
 /* Cotangents of y's inputs, added to what others brought. d [y's id]: y's own, or those of its results behind it. */
 static void pull_back(struct glia_graph *g, const struct glia_node *y, const bool *reach,
-                      glia_value *d)
+                      glia_value *d, glia_value *copy)
 {
-  glia_value dx[GLIA_MAX_IN];
+  glia_value dx[GLIA_MAX_IN], in[GLIA_MAX_IN];
   const glia_value *dy = y->op->many != NULL ? &d[result_of(y, 0)] : &d[y->id];
 
   if (y->op == &glia_op_result_ || y->op->derivative == GLIA_DERIVATIVE_NONE) return;
@@ -39,10 +71,12 @@ static void pull_back(struct glia_graph *g, const struct glia_node *y, const boo
     return;
   }
   for (int i = 0; i < y->n_in; i++) dx[i] = GLIA_NONE;
+  const struct glia_node seen = seen_again(g, y, dy, copy, in);
+  if (g->status != GLIA_OK) return;
   if (y->op->many != NULL)
-    y->op->many->vjp(g, y, dy, dx);
+    y->op->many->vjp(g, &seen, dy, dx);
   else
-    y->op->vjp(g, y, *dy, dx);
+    y->op->vjp(g, &seen, *dy, dx);
   for (int i = 0; i < y->n_in; i++)
     if (dx[i] != GLIA_NONE && reach[y->in[i]]) d[y->in[i]] = sum(g, d[y->in[i]], dx[i]);
 }
@@ -52,10 +86,10 @@ void glia_vjp(struct glia_graph *g, int n_y, const glia_value *y, const glia_val
 {
   const int32_t n = g->n;
   bool *reach = glia_reach_(g, n_x, x);
-  glia_value *d = glia_values_(n);
+  glia_value *d = glia_values_(n), *copy = glia_values_(n);
 
   for (int i = 0; i < n_x; i++) dx[i] = GLIA_NONE;
-  if (g->status != GLIA_OK || reach == NULL || d == NULL) {
+  if (g->status != GLIA_OK || reach == NULL || d == NULL || copy == NULL) {
     if (g->status == GLIA_OK) glia_graph_fail(g, GLIA_E_MEMORY, "reverse mode over %d nodes", n);
     goto out;
   }
@@ -65,7 +99,7 @@ void glia_vjp(struct glia_graph *g, int n_y, const glia_value *y, const glia_val
   for (int32_t v = n - 1; v >= 0 && g->status == GLIA_OK; v--) {
     if (!reach[v] || g->node[v]->n_in == 0) continue;
     g->building = g->scope[v] != NULL ? g->scope[v] : own;
-    pull_back(g, g->node[v], reach, d);
+    pull_back(g, g->node[v], reach, d, copy);
   }
   g->building = own;
   for (int i = 0; i < n_x && g->status == GLIA_OK; i++)
@@ -73,6 +107,7 @@ void glia_vjp(struct glia_graph *g, int n_y, const glia_value *y, const glia_val
 out:
   free(reach);
   free(d);
+  free(copy);
 }
 
 void glia_grad(struct glia_graph *g, glia_value y, int n_x, const glia_value *x, glia_value *dx)

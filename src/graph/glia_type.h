@@ -16,9 +16,13 @@ enum { GLIA_MAX_RANK = 8 };
   X(U8, u8, uint8_t, 1, false)                                                                     \
   X(BOOL, bool, uint8_t, 1, false)
 
+/* Types to store in, behind those: operators that move elements take them, glia_cast widens and narrows, and what computes is
+ * float32. See glia_bf16.h. */
+#define GLIA_STORAGE_LIST(X) X(BF16, bf16, uint16_t, 2, true)
+
 typedef enum {
 #define X(NAME, name, ctype, bytes, is_float) GLIA_##NAME,
-  GLIA_DTYPE_LIST(X)
+  GLIA_DTYPE_LIST(X) GLIA_STORAGE_LIST(X)
 #undef X
       GLIA_DTYPE_COUNT_
 } glia_dtype;

@@ -1,4 +1,5 @@
 /* Leaves of the graph (input, state, full) and batch_sum, the door from the micro-batch region to the epilogue. */
+#include "glia_bf16.h"
 #include "glia_engine.h"
 #include "graph_priv.h"
 
@@ -28,8 +29,8 @@ static glia_status infer_full(const struct glia_graph *g, struct glia_node *n)
 static glia_status infer_batch_sum(const struct glia_graph *g, struct glia_node *n)
 {
   n->type = g->node[n->in[0]]->type;
-  GLIA_CHECK(glia_dtype_is_float(n->type.dtype), GLIA_E_SHAPE, "batch_sum of %s: floats only",
-             glia_dtype_name(n->type.dtype));
+  GLIA_CHECK(n->type.dtype == GLIA_F32 || n->type.dtype == GLIA_F64, GLIA_E_SHAPE,
+             "batch_sum of %s: f32 and f64 only", glia_dtype_name(n->type.dtype));
   return GLIA_OK;
 }
 
@@ -81,6 +82,14 @@ static glia_value vmap_batch_sum(struct glia_graph *g, const struct glia_node *y
 GLIA_DTYPE_LIST(FILL)
 #undef FILL
 
+static void fill_bf16(const struct glia_call *c)
+{
+  uint16_t *y = c->out.data;
+  const uint16_t v = glia_bf16_round_f64(c->attr->f[0]);
+
+  for (int64_t i = 0; i < c->out.n; i++) y[i] = v;
+}
+
 /* attr.i: dtype, rank, extents, number; attr.f: none */
 static glia_status infer_hole(const struct glia_graph *g, struct glia_node *n)
 {
@@ -98,7 +107,7 @@ const struct glia_op glia_op_full_ = {
     .reference =
         {
 #define X(NAME, name, ctype, bytes, is_float) [GLIA_##NAME] = fill_##name,
-            GLIA_DTYPE_LIST(X)
+            GLIA_DTYPE_LIST(X) GLIA_STORAGE_LIST(X)
 #undef X
         },
 };

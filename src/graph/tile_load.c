@@ -47,6 +47,7 @@
     }                                                                                              \
   }
 LOAD(uint8_t, 1)
+LOAD(uint16_t, 2)
 LOAD(uint32_t, 4)
 LOAD(uint64_t, 8)
 #undef LOAD
@@ -57,6 +58,9 @@ void glia_tile_load_(const struct tile_step *s, const void *from, void *to, int6
   switch (glia_dtype_size(s->out.type->dtype)) {
   case 1:
     load_1(s, from, to, start, n);
+    break;
+  case 2:
+    load_2(s, from, to, start, n);
     break;
   case 4:
     load_4(s, from, to, start, n);

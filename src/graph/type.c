@@ -10,7 +10,7 @@ static const struct {
   bool is_float;
 } dtypes[] = {
 #define X(NAME, name, ctype, bytes, is_float) {#name, bytes, is_float},
-    GLIA_DTYPE_LIST(X)
+    GLIA_DTYPE_LIST(X) GLIA_STORAGE_LIST(X)
 #undef X
 };
 

@@ -1,6 +1,7 @@
 /* A model's life: inputs, parameters and their initial values, what others may read. */
 #include "nn_priv.h"
 
+#include "glia_bf16.h"
 #include "glia_random.h"
 
 #include <math.h>
@@ -53,6 +54,7 @@ static glia_value own_parameter(struct glia_model *m, struct nn_layer *l, const 
                                 int rank, const int64_t *dim, struct nn_init init)
 {
   const struct glia_type type = glia_type_make(m->dtype, rank, dim);
+  const struct glia_type stored = glia_type_make(m->storage, rank, dim);
   const struct glia_state *state;
   char path[320];
 
@@ -71,10 +73,11 @@ static glia_value own_parameter(struct glia_model *m, struct nn_layer *l, const 
   *p = (struct nn_parameter){
       .path = glia_arena_text(&m->arena, path),
       .state = glia_graph_states(m->g, &state),
-      .value = glia_state(m->g, path, type),
+      .stored = glia_state(m->g, path, stored),
       .init = init,
       .average = GLIA_NONE,
   };
+  p->value = glia_cast(m->g, p->stored, m->dtype);
   if (p->path == NULL) return glia_graph_fail(m->g, GLIA_E_MEMORY, "parameter %s", path);
   if (m->ema > 0.0) {
     snprintf(path, sizeof path, "state/ema/%s/%s", l->name, name);
@@ -212,11 +215,12 @@ static glia_status list_parameters(struct glia_model *m)
 static glia_status build(struct glia_model *m, const struct glia_yaml *config, int n_fields,
                          const struct glia_model_field *field)
 {
-  static const char *const dtypes[] = {"f32", "f64", NULL};
+  static const char *const dtypes[] = {"f32", "f64", "bf16", NULL};
   int dtype = 0;
 
   GLIA_TRY(glia_yaml_get_choice(config, "dtype", dtypes, &dtype));
-  m->dtype = dtype == 0 ? GLIA_F32 : GLIA_F64;
+  m->dtype = dtype == 1 ? GLIA_F64 : GLIA_F32;
+  m->storage = dtype == 2 ? GLIA_BF16 : m->dtype;
   GLIA_TRY(glia_graph_new(&m->g));
   GLIA_TRY(declare_inputs(m, n_fields, field));
   GLIA_TRY(glia_ema_read_(m, config));
@@ -316,14 +320,17 @@ struct nn_init glia_lengths_of_(const struct glia_model *m, const struct nn_laye
   return init;
 }
 
-static double drawn(const struct nn_init *init, uint64_t key, int64_t i)
+/* As a parameter holds it. */
+static double drawn(const struct glia_model *m, const struct nn_init *init, uint64_t key, int64_t i)
 {
   double v = init->offset;
 
   if (init->spread != 0.0)
     v += init->spread * (2.0 * glia_random_uniform(key, 0, (uint64_t)i) - 1.0);
   if (init->normal != 0.0) v += init->normal * glia_random_normal(key, 0, (uint64_t)i);
-  return v;
+  return m->storage == GLIA_F64   ? v
+         : m->storage == GLIA_F32 ? (double)(float)v
+                                  : (double)glia_bf16_wide(glia_bf16_round_f64(v));
 }
 
 /* Length of row i of a parameter as it begins. */
@@ -335,8 +342,7 @@ static double length(const struct glia_model *m, const struct nn_init *init, uin
   double squares = 0.0;
 
   for (int64_t k = 0; p != NULL && k < init->row; k++) {
-    double v = drawn(&p->init, key, i * init->row + k);
-    if (m->dtype == GLIA_F32) v = (double)(float)v;
+    const double v = drawn(m, &p->init, key, i * init->row + k);
     squares += v * v;
   }
   return sqrt(squares);
@@ -357,8 +363,10 @@ void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
   const uint64_t key = glia_random_stream(seed, path);
   const int64_t n = glia_type_count(&states[state].type);
   for (int64_t i = 0; i < n; i++) {
-    const double v = init.lengths_of != NULL ? length(m, &init, seed, i) : drawn(&init, key, i);
-    if (states[state].type.dtype == GLIA_F32)
+    const double v = init.lengths_of != NULL ? length(m, &init, seed, i) : drawn(m, &init, key, i);
+    if (states[state].type.dtype == GLIA_BF16)
+      ((uint16_t *)out)[i] = glia_bf16_round_f64(v);
+    else if (states[state].type.dtype == GLIA_F32)
       ((float *)out)[i] = (float)v;
     else
       ((double *)out)[i] = v;

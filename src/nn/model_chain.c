@@ -199,12 +199,21 @@ static glia_status append(struct glia_model *m, struct nn_layer *l, const glia_v
   return GLIA_OK;
 }
 
+/* What one layer hands to the next is stored as `dtype` says. */
+static void hand_on(struct glia_model *m, glia_value *y)
+{
+  if (m->storage == GLIA_BF16 && glia_value_type_(m, *y)->dtype == m->dtype)
+    *y = glia_through_bf16(m->g, *y);
+}
+
 static glia_status build_layer(struct glia_model *m, struct nn_layer *l, bool training)
 {
   glia_value x[GLIA_MAX_IN];
 
   for (int i = 0; i < l->n_in; i++) x[i] = glia_ref_value_(m, l->in[i], training);
-  return append(m, l, x, training, &l->out[training]);
+  GLIA_TRY(append(m, l, x, training, &l->out[training]));
+  if (l != &m->layer[m->n_layers - 1]) hand_on(m, &l->out[training]);
+  return GLIA_OK;
 }
 
 static glia_status read_inner(struct glia_model *m, const struct nn_layer *parent,
@@ -253,6 +262,7 @@ glia_status glia_chain_build_(struct glia_model *m, const struct nn_chain *c, gl
   for (int i = 0; i < c->n; i++) {
     const glia_value in = *y;
     GLIA_TRY(append(m, &c->layer[i], &in, training, y));
+    if (i < c->n - 1) hand_on(m, y);
   }
   return GLIA_OK;
 }

@@ -73,6 +73,21 @@ static void clip(struct glia_model *m, glia_value norm, glia_value *dp)
     if (dp[i] != GLIA_NONE) dp[i] = glia_scaled_(g, dp[i], scale);
 }
 
+/* A parameter as it is stored: where its type is shorter than that of computation, rounded at random, so that steps below its
+ * resolution are not lost. The draw is keyed by path, seed, step and element. */
+static glia_value stored(struct glia_model *m, const struct nn_parameter *p, glia_value next)
+{
+  struct glia_graph *g = m->g;
+  const struct glia_type *type = glia_value_type_(m, p->value);
+  char stream[400];
+
+  if (m->storage == m->dtype) return next;
+  snprintf(stream, sizeof stream, "%s/round", p->path);
+  const glia_value all = glia_full(g, glia_type_make(GLIA_I64, 0, NULL), 0.0);
+  return glia_stochastic_round(
+      g, next, glia_random(g, m->dtype, stream, m->seed, m->step, all, type->rank, type->dim));
+}
+
 /* One parameter and its slots: each becomes new where `ok`, else stays. */
 static glia_status update(struct glia_model *m, struct glia_entry *e, const struct nn_parameter *p,
                           glia_value rate, glia_value dp, glia_value ok, glia_value *next)
@@ -97,8 +112,9 @@ static glia_status update(struct glia_model *m, struct glia_entry *e, const stru
     snprintf(path, sizeof path, "optimizer/%s/%s", name[s], p->path + strlen("params/"));
     u.slot[s] = slot[s] = glia_state(g, path, *glia_value_type_(m, p->value));
   }
-  *next = o->kind->update(g, &u);
-  glia_entry_write(g, e, p->value, glia_select(g, ok, *next, p->value));
+  const glia_value own = stored(m, p, o->kind->update(g, &u));
+  *next = glia_cast(g, own, m->dtype);
+  glia_entry_write(g, e, p->stored, glia_select(g, ok, own, p->stored));
   for (int s = 0; s < n; s++)
     glia_entry_write(g, e, slot[s], glia_select(g, ok, u.slot[s], slot[s]));
   return glia_graph_status(g);

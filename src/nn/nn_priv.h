@@ -329,7 +329,7 @@ struct nn_field {
 struct nn_parameter {
   const char *path;
   int state;
-  glia_value value;
+  glia_value stored, value; /* the state; what is computed with, where that is of another type */
   struct nn_init init;
   bool frozen;
   struct nn_optimizer optimizer;
@@ -348,8 +348,8 @@ struct nn_kept {
 struct glia_model {
   struct glia_arena arena;
   struct glia_graph *g;
-  glia_dtype dtype;
-  bool evaluating; /* the layers are being built for evaluation */
+  glia_dtype dtype, storage; /* of computation; of parameters, and of what layers hand on */
+  bool evaluating;           /* the layers are being built for evaluation */
   int64_t micro_batch, n_classes;
   int n_fields;
   struct nn_field *field;

@@ -1,4 +1,5 @@
 /* Constructors of a few nodes: their derivatives are those of their parts. */
+#include "glia_control.h"
 #include "op_priv.h"
 
 glia_value glia_reduce_mean(struct glia_graph *g, glia_value x, int n_axes, const int *axes,
@@ -53,4 +54,36 @@ glia_value glia_or(struct glia_graph *g, glia_value a, glia_value b)
 glia_value glia_not(struct glia_graph *g, glia_value a)
 {
   return glia_compare(g, GLIA_EQ, a, glia_constant(g, 0.0));
+}
+
+static void vjp_through(struct glia_graph *g, void *self, const glia_value *x, glia_value y,
+                        glia_value dy, glia_value *dx)
+{
+  (void)g;
+  (void)self;
+  (void)x;
+  (void)y;
+  dx[0] = dy;
+}
+
+static glia_value jvp_through(struct glia_graph *g, void *self, const glia_value *x, glia_value y,
+                              const glia_value *t)
+{
+  (void)g;
+  (void)self;
+  (void)x;
+  (void)y;
+  return t[0];
+}
+
+glia_value glia_through_bf16(struct glia_graph *g, glia_value x)
+{
+  static const struct glia_custom rule = {NULL, vjp_through, jvp_through};
+
+  if (x == GLIA_NONE) return GLIA_NONE;
+  const glia_dtype dtype = glia_type_of_(g, x)->dtype;
+  if (dtype != GLIA_F32)
+    return glia_graph_fail(g, GLIA_E_SHAPE, "%s through bf16, expected f32",
+                           glia_dtype_name(dtype));
+  return glia_custom(g, glia_cast(g, glia_cast(g, x, GLIA_BF16), GLIA_F32), 1, &x, &rule);
 }

@@ -37,6 +37,8 @@ static void copy_run(char *y, int64_t to, const char *x, int64_t from, int64_t n
   switch (size) {
   case 1:
     STRIDED(uint8_t);
+  case 2:
+    STRIDED(uint16_t);
   case 4:
     STRIDED(uint32_t);
   case 8:

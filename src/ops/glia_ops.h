@@ -49,9 +49,15 @@ GLIA_API glia_value glia_abs(struct glia_graph *g, glia_value x);  /* derivative
 GLIA_API glia_value glia_sign(struct glia_graph *g, glia_value x); /* -1, 0, 1; NaN stays */
 /** min(max(x, lo), hi); derivative 1 inside and on the edges, 0 outside. */
 GLIA_API glia_value glia_clamp(struct glia_graph *g, glia_value x, double lo, double hi);
-/** x as another element type: floats round to nearest; float to integer truncates and saturates, NaN gives 0; integers
+/** x as another element type: floats round to nearest; bf16 is for storage, cast it to compute; float to integer truncates and saturates, NaN gives 0; integers
  *  wrap; to bool is x != 0. The derivative passes between floats. */
 GLIA_API glia_value glia_cast(struct glia_graph *g, glia_value x, glia_dtype dtype);
+/** x (f32) as one of the two bf16 around it, by draws u in (0, 1) of the same shape: x on average. No derivative.
+ *  Source: gupta2015. */
+GLIA_API glia_value glia_stochastic_round(struct glia_graph *g, glia_value x, glia_value u);
+/** x (f32), once it has been stored as bf16. The derivative is x's own, in float32; reverse mode widens the stored value again, so
+ *  that between the two passes only 2 bytes an element are kept. */
+GLIA_API glia_value glia_through_bf16(struct glia_graph *g, glia_value x);
 /** value, with the derivative of surrogate: glia_stand_in(g, glia_round(g, x), x) passes gradients through a rounding.
  *  Source: bengio2013. */
 GLIA_API glia_value glia_stand_in(struct glia_graph *g, glia_value value, glia_value surrogate);

@@ -1,4 +1,4 @@
-/* add: y = a + b. Floats and integers. */
+/* add: y = a + b. Floats and integers; of bf16 the float32 sum, rounded: so cotangents of stored values add up. */
 #include "op_priv.h"
 
 static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, glia_value *dx)
@@ -33,6 +33,7 @@ static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
 GLIA_BINARY(a + b)
 GLIA_BINARY_ONE(int32_t, i32, a + b)
 GLIA_BINARY_ONE(int64_t, i64, a + b)
+GLIA_BINARY_ONE(uint16_t, bf16, glia_bf16_round(glia_bf16_wide(a) + glia_bf16_wide(b)))
 
 static glia_value sample(struct glia_sample *s, int k)
 {
@@ -53,7 +54,8 @@ const struct glia_op glia_op_add_ = {
     .reference = {[GLIA_F32] = reference_f32,
                   [GLIA_F64] = reference_f64,
                   [GLIA_I32] = reference_i32,
-                  [GLIA_I64] = reference_i64},
+                  [GLIA_I64] = reference_i64,
+                  [GLIA_BF16] = reference_bf16},
     .flops_per_element = 1.0,
     .sample = sample,
 };

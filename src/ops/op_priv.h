@@ -2,6 +2,7 @@
 #ifndef OP_PRIV_H
 #define OP_PRIV_H
 
+#include "glia_bf16.h"
 #include "glia_ops.h"
 #include "real_priv.h"
 
@@ -54,7 +55,7 @@ bool glia_together_(struct glia_graph *g, const char *name, int n, int first, gl
 /* Row-major strides of a type, in elements. */
 void glia_strides_(const struct glia_type *t, int64_t *stride);
 
-/* Copy an array of extents dim [rank] between strides (in elements, 0 = repeat) of elements of 1, 4 or 8 bytes. */
+/* Copy an array of extents dim [rank] between strides (in elements, 0 = repeat) of elements of 1, 2, 4 or 8 bytes. */
 void glia_copy_(int rank, const int64_t *dim, size_t size, void *y, const int64_t *to,
                 const void *x, const int64_t *from);
 
@@ -112,7 +113,7 @@ glia_value glia_stacked_index_(struct glia_graph *g, glia_value index, int64_t n
 #define GLIA_ANY_TYPE(name)                                                                        \
   {                                                                                                \
     [GLIA_F32] = name, [GLIA_F64] = name, [GLIA_I32] = name, [GLIA_I64] = name, [GLIA_I8] = name,  \
-    [GLIA_U8] = name, [GLIA_BOOL] = name                                                           \
+    [GLIA_U8] = name, [GLIA_BOOL] = name, [GLIA_BF16] = name                                       \
   }
 
 /* Any other kernel for both float types: GLIA_EACH_FLOAT(KERNEL) with #define KERNEL(T, suffix) ... */

@@ -55,6 +55,7 @@ static bool copies_one_side(const struct glia_call *c, size_t bytes)
     for (int64_t i = 0; i < n; i++) y[i] = cond[i] != 0 ? a[i] : b[i];                             \
   }
 GLIA_DTYPE_LIST(KERNEL)
+GLIA_STORAGE_LIST(KERNEL)
 
 static glia_value sample(struct glia_sample *s, int k)
 {
@@ -76,7 +77,12 @@ const struct glia_op glia_op_select_ = {
     .simplify = simplify,
     .vjp = vjp,
     .vmap = glia_vmap_elementwise_,
-    .reference = GLIA_EVERY_TYPE(reference),
+    .reference =
+        {
+#define X(NAME, name, T, bytes, is_float) [GLIA_##NAME] = reference_##name,
+            GLIA_DTYPE_LIST(X) GLIA_STORAGE_LIST(X)
+#undef X
+        },
     .flops_per_element = 1.0,
     .sample = sample,
 };

@@ -2,6 +2,7 @@
 #include "interpret.h"
 
 #include "control_priv.h"
+#include "glia_bf16.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ double element(const struct glia_type *t, const void *data, int64_t i)
     return (double)((const T *)data)[i];
     GLIA_DTYPE_LIST(X)
 #undef X
+  case GLIA_BF16:
+    return (double)glia_bf16_wide(((const uint16_t *)data)[i]);
   default:
     abort();
   }
@@ -36,6 +39,9 @@ void set_element(const struct glia_type *t, void *data, int64_t i, double v)
     break;
     GLIA_DTYPE_LIST(X)
 #undef X
+  case GLIA_BF16:
+    ((uint16_t *)data)[i] = glia_bf16_round_f64(v);
+    break;
   default:
     abort();
   }
