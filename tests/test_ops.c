@@ -1,11 +1,13 @@
-/* The table test: every operator on its own samples, by value and by its rules.
+/* The table test: every operator, and control flow, on samples of its own, by value and by its rules.
  *
  * Tolerances. Derivatives against central differences with step 1e-5: the truncation error is 1e-5^2 / 6 times a third
  * derivative, the rounding error 1e-16 / 1e-5 times the value, so 1e-7 of the largest element leaves two digits.
  * A surrogate's first derivative is compared with differences of its stated stand-in; all other statements hold for it as they are.
  * Identities between rules hold up to the order of additions: 1e-12. float32 against float64 on the same inputs: a few ulp of a
- * few operations, 2e-6.
+ * few operations, 2e-6. bf16 has 8 bits: one rounding is 2^-9 of an element at most, and what only moves elements adds none.
  */
+#include "control_samples.h"
+#include "glia_bf16.h"
 #include "glia_kernels.h"
 #include "glia_random.h"
 #include "ref/interpret.h"
@@ -19,7 +21,7 @@
 enum { MAX_INPUTS = 64, MAX_CASES = 32, BATCH = 3 };
 
 static const double difference_step = 1e-5, difference_tolerance = 1e-7, identity_tolerance = 1e-12,
-                    float_tolerance = 2e-6;
+                    float_tolerance = 2e-6, stored_tolerance = 0x1p-9;
 
 /* One sample case of one operator, with data for every input of its graph. */
 struct trial {
@@ -90,6 +92,8 @@ static glia_value fresh(struct trial *t, const char *kind, int i, struct glia_ty
   return glia_input(t->g, name, GLIA_PER_STEP, type);
 }
 
+static bool exact_in_bf16; /* inputs are drawn so */
+
 static double number(const struct glia_sample *s, int sample, uint64_t input, int64_t e)
 {
   double u = glia_random_uniform(glia_random_stream(7, "test"), input, (uint64_t)e);
@@ -100,6 +104,7 @@ static double number(const struct glia_sample *s, int sample, uint64_t input, in
   double x = lo + u * (hi - lo);
   if (fabs(x - s->in[sample].avoid) < s->in[sample].gap)
     x = s->in[sample].avoid + s->in[sample].gap;
+  if (exact_in_bf16) return (double)glia_bf16_wide(glia_bf16_round_f64(x));
   return (double)(float)x; /* exact in both float types */
 }
 
@@ -134,10 +139,10 @@ static int index_of(const struct trial *t, glia_value input)
   return (int)glia_graph_node(t->g, input)->attr.i[0];
 }
 
-/* Visit every sample case of every operator. */
-static void each(glia_dtype dtype, void (*visit)(struct trial *t))
+static void each_of(const struct glia_op *const *op, glia_dtype dtype,
+                    void (*visit)(struct trial *t))
 {
-  for (const struct glia_op *const *op = glia_ops(); *op != NULL; op++) {
+  for (; *op != NULL; op++) {
     struct trial t;
     for (int k = 0; (*op)->sample != NULL && k < MAX_CASES; k++) {
       const bool more = begin(&t, *op, k, dtype);
@@ -146,6 +151,13 @@ static void each(glia_dtype dtype, void (*visit)(struct trial *t))
       if (!more) break;
     }
   }
+}
+
+/* Visit every sample case of every operator, and of control flow. */
+static void each(glia_dtype dtype, void (*visit)(struct trial *t))
+{
+  each_of(glia_ops(), dtype, visit);
+  each_of(control_samples(), dtype, visit);
 }
 
 /* (a) */
@@ -243,6 +255,50 @@ static void compare_single(struct trial *t)
 
 static void float32_is_float64_rounded(void) { each(GLIA_F32, compare_single); }
 
+/* Every operator that takes bf16, on the same numbers in float64; compiled, and by its definition. */
+static int n_stored;
+
+static void compare_stored(struct trial *t)
+{
+  struct trial d;
+  void *compiled = NULL;
+
+  if (glia_graph_status(t->g) != GLIA_OK) return;
+  if (!begin(&d, t->op, t->k, GLIA_F64)) abort();
+  exact_in_bf16 = true;
+  fill(t);
+  fill(&d);
+  exact_in_bf16 = false;
+  n_stored++;
+  struct interpretation p = interpret(t->g, t->data, NULL, 1, &t->y);
+  struct interpretation q = interpret(d.g, d.data, NULL, 1, &d.y);
+  const struct glia_type type = *type_of(t, t->y);
+  const double far = distance(&type, p.at[t->y], type_of(&d, d.y), q.at[d.y]);
+  check(far <= (t->op->elementwise ? stored_tolerance : 0.0), t, "bf16 against float64", far, 0);
+  if (run_graph(t->g, glia_kernels_default(), t->data, 1, &t->y, &compiled))
+    check(memcmp(compiled, p.at[t->y], glia_type_bytes(&type)) == 0, t, "compiled bf16", 0, 1);
+  else
+    check(false, t, "runs", 0, 1);
+  free(compiled);
+  interpretation_free(&p);
+  interpretation_free(&q);
+  end(&d);
+}
+
+static void bf16_is_float64_rounded_once(void)
+{
+  for (const struct glia_op *const *op = glia_ops(); *op != NULL; op++) {
+    struct trial t;
+    if ((*op)->reference[GLIA_BF16] == NULL || (*op)->sample == NULL) continue;
+    for (int k = 0; begin(&t, *op, k, GLIA_BF16); k++) {
+      compare_stored(&t);
+      end(&t);
+    }
+    end(&t);
+  }
+  CU_ASSERT(n_stored >= 10); /* moving, choosing, adding, casting, drawing */
+}
+
 /* (c), (d) */
 
 /* <w, y> with a fresh w, and its gradient: what the derivative tests differentiate. */
@@ -321,11 +377,11 @@ static void differences(struct trial *t, glia_value y, glia_value x, glia_value 
   interpretation_free(&p);
 }
 
-/* float32 somewhere: differences would see its rounding. */
+/* float32 or shorter somewhere: differences would see its rounding. */
 static bool has_float32(const struct trial *t)
 {
   for (int32_t v = 0; v < glia_graph_size(t->g); v++)
-    if (type_of(t, v)->dtype == GLIA_F32) return true;
+    if (type_of(t, v)->dtype == GLIA_F32 || type_of(t, v)->dtype == GLIA_BF16) return true;
   return false;
 }
 
@@ -334,8 +390,9 @@ static bool is_differentiable(const struct trial *t)
   bool any = false;
 
   for (int i = 0; i < t->s.n; i++) any = any || t->s.in[i].differentiable;
+  /* what is stored as bf16 cannot be multiplied: test_bf16.c */
   return any && glia_dtype_is_float(type_of(t, t->y)->dtype) &&
-         t->op->derivative != GLIA_DERIVATIVE_NONE;
+         type_of(t, t->y)->dtype != GLIA_BF16 && t->op->derivative != GLIA_DERIVATIVE_NONE;
 }
 
 static void compare_differences(struct trial *t)
@@ -515,11 +572,12 @@ static void batching_is_a_loop(void) { each(GLIA_F64, compare_batches); }
 static bool keeps_nan_apart(const struct glia_op *op)
 {
   static const char *const names[] = {
-      "argmax",      "compare",  "select", /* the result is an index, a truth value, or a choice */
-      "concat",      "gather",   "pad",    /* other elements stand beside it */
-      "stand_in",                          /* of two operands the value is one's */
-      "conv",        "resample",           /* windows may meet zeros alone; rows may be left out */
-      "scatter_add", "random",   "iota",   "spmm", "sddmm", /* rows that are not there */
+      "argmax",      "compare",          "select", /* the result is an index, a truth value, or a choice */
+      "concat",      "gather",           "pad", /* other elements stand beside it */
+      "stand_in",                               /* of two operands the value is one's */
+      "conv",        "resample", /* windows may meet zeros alone; rows may be left out */
+      "scan",        "associative_scan", /* steps that are not run; the first row of what scales the one before */
+      "scatter_add", "random",           "iota",   "spmm", "sddmm", /* rows that are not there */
   };
 
   for (size_t i = 0; i < GLIA_COUNT(names); i++)
@@ -555,6 +613,7 @@ static void nan_goes_through(void)
 
 TAP_MAIN("ops", TAP(every_operator_is_sampled_and_has_its_rules),
          TAP(compiled_values_are_those_of_the_reference_kernels), TAP(float32_is_float64_rounded),
-         TAP(reverse_rules_agree_with_differences), TAP(forward_rules_are_adjoint_to_reverse_rules),
+         TAP(bf16_is_float64_rounded_once), TAP(reverse_rules_agree_with_differences),
+         TAP(forward_rules_are_adjoint_to_reverse_rules),
          TAP(no_derivative_passes_where_there_is_none), TAP(batching_is_a_loop),
          TAP(nan_goes_through))
