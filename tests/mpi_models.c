@@ -1,5 +1,5 @@
-/* Models over sequences and graphs on several ranks and threads: the states of one process, bit for bit, with dropout, tied weights,
- * clipping and moving averages; a micro-batch is partly padding. */
+/* Models over sequences and graphs on several ranks and threads: the states of one process, bit for bit, with dropout, batch norm over
+ * micro-batches and over the batch, tied weights, clipping, moving averages and parameters in bf16; a micro-batch is partly padding. */
 #include "glia_exchange_mpi.h"
 #include "glia_kernels.h"
 #include "nn_rig.h"
@@ -18,9 +18,11 @@ static const char gpt[] =
     "model:\n"
     "  - {embedding: {count: 5, size: 8}, from: token, name: e}\n"
     "  - {positional: }\n"
+    "  - batch_norm\n"
     "  - dropout: 0.1\n"
     "  - transformer_block: {heads: 2, causal: true, dropout: 0.2}\n"
     "  - residual: [rms_norm, {linear: {units: 8, last_axis: true}}, gelu, {dropout: 0.3}]\n"
+    "  - batch_norm: {over: batch}\n"
     "  - layer_norm\n"
     "  - unembedding: e\n"
     "loss: cross_entropy\n"
@@ -38,6 +40,19 @@ static const char graph[] = "model:\n"
                             "0.1}]\n"
                             "optimizer: {adamw: {lr: 0.02}}\n"
                             "clip_norm: 0.5\n";
+
+/* The same, stored in bf16. */
+static const char stored[] = "dtype: bf16\n"
+                             "model:\n"
+                             "  - {linear: {units: 6, last_axis: true}}\n"
+                             "  - batch_norm: {over: batch, norm: l1}\n"
+                             "  - gelu\n"
+                             "  - dropout: 0.2\n"
+                             "  - {linear: {units: 3, last_axis: true}}\n"
+                             "loss: cross_entropy\n"
+                             "optimizer: {adamw: {lr: 0.002}}\n"
+                             "clip_norm: 0.5\n"
+                             "ema: {decay: 0.9}\n";
 
 static const char recurrent[] = "model:\n"
                                 "  - gru: {units: 5, gradient: recomputed}\n"
@@ -135,7 +150,8 @@ static void on_any_ranks_and_threads(const char *yaml)
 
 static void a_gpt_has_the_same_bits(void) { on_any_ranks_and_threads(gpt); }
 static void a_graph_network_has_the_same_bits(void) { on_any_ranks_and_threads(graph); }
+static void a_model_in_bf16_has_the_same_bits(void) { on_any_ranks_and_threads(stored); }
 static void recurrent_layers_have_the_same_bits(void) { on_any_ranks_and_threads(recurrent); }
 
 TAP_MPI_MAIN("models", TAP(recurrent_layers_have_the_same_bits), TAP(a_gpt_has_the_same_bits),
-             TAP(a_graph_network_has_the_same_bits))
+             TAP(a_graph_network_has_the_same_bits), TAP(a_model_in_bf16_has_the_same_bits))

@@ -49,6 +49,46 @@ static void batch_norm_keeps_averages_of_what_is_no_padding(void)
   rig_end(&r);
 }
 
+/* over: batch in micro-batches of two is plain batch norm of one micro-batch that has all rows, up to the order of sums: outputs,
+ * gradients (by the parameters after steps), running statistics and evaluation, with rows of padding. */
+static void over_the_batch_is_one_large_micro_batch(void)
+{
+  enum { ROWS = 7, SIZE = 3 };
+  static const char *const chain[] = {
+      "dtype: f64\nmodel: [{linear: 4}, {batch_norm: {over: batch}}, tanh, {linear: 2}, "
+      "{batch_norm: "
+      "{over: batch, norm: l1}}]\nloss: {name: l1}\noptimizer: {sgd: {lr: 0.05, momentum: "
+      "0.9}}\nclip_norm: "
+      "0.3\n",
+      "dtype: f64\nmodel: [{linear: 4}, batch_norm, tanh, {linear: 2}, {batch_norm: {norm: l1}}]\n"
+      "loss: {name: l1}\noptimizer: {sgd: {lr: 0.05, momentum: 0.9}}\nclip_norm: 0.3\n"};
+  struct rig r[2];
+  double x[ROWS][SIZE];
+  const struct glia_state *state;
+
+  for (int i = 0; i < ROWS; i++)
+    for (int k = 0; k < SIZE; k++) x[i][k] = sin(1.0 + 2.3 * i + 0.7 * k * i);
+  for (int k = 0; k < 2; k++)
+    CU_ASSERT_EQUAL_FATAL(
+        begin(&r[k], chain[k], x[0], 1, (int64_t[]){SIZE}, ROWS, k == 0 ? 2 : ROWS), GLIA_OK);
+  for (int step = 1; step <= 5; step++)
+    for (int k = 0; k < 2; k++) CU_ASSERT_EQUAL(rig_step(&r[k], "train", 0.05, step), GLIA_OK);
+  CU_ASSERT_DOUBLE_EQUAL(rig_output(&r[0], "train", "loss"), rig_output(&r[1], "train", "loss"),
+                         1e-11);
+  const int n = glia_graph_states(r[0].g, &state);
+  for (int i = 0; i < n; i++) {
+    int64_t count;
+    const double *a = rig_state(&r[0], state[i].path, &count),
+                 *b = rig_state(&r[1], state[i].path, NULL);
+    CU_ASSERT_FATAL(a != NULL && b != NULL);
+    for (int64_t e = 0; e < count; e++) CU_ASSERT_DOUBLE_EQUAL(a[e], b[e], 1e-10);
+  }
+  for (int k = 0; k < 2; k++) CU_ASSERT_EQUAL(rig_step(&r[k], "eval", 0.0, 6), GLIA_OK);
+  CU_ASSERT_DOUBLE_EQUAL(rig_output(&r[0], "eval", "loss_sum"),
+                         rig_output(&r[1], "eval", "loss_sum"), 1e-10);
+  for (int k = 0; k < 2; k++) rig_end(&r[k]);
+}
+
 static void a_micro_batch_of_padding_alone_harms_nothing(void)
 {
   const double x[] = {1, 5, 0, 0};
@@ -210,6 +250,7 @@ static void what_does_not_fit_is_refused_with_its_line(void)
 }
 
 TAP_MAIN("norm", TAP(batch_norm_keeps_averages_of_what_is_no_padding),
+         TAP(over_the_batch_is_one_large_micro_batch),
          TAP(a_micro_batch_of_padding_alone_harms_nothing),
          TAP(a_step_that_is_not_finite_keeps_the_statistics),
          TAP(conv_has_pytorchs_shapes_and_bounds), TAP(embedding_takes_rows_and_learns_them),

@@ -9,8 +9,10 @@ seed: 3
 data: {file: moons.h5, batch: 64, micro_batch: 8}
 model:
   - linear: 16
+  - batch_norm
   - tanh
   - dropout: 0.2
+  - batch_norm: {over: batch}
   - layer_norm
   - linear: 2
 loss: cross_entropy
@@ -46,7 +48,7 @@ trains 3 data.micro_batch="$cure" && ! said idle-workers; point "the cure that t
 
 trains 2 seed=4 && [ "$(key parameters_sha256)" != "${reference% *}" ]; point "another seed has other parameters"
 trains 2 data.shuffle=false && [ "$(key parameters_sha256)" != "${reference% *}" ]; point "another order has other parameters"
-trains 2 model.2.dropout=0.3 && [ "$(key parameters_sha256)" != "${reference% *}" ]; point "another dropout has other parameters"
+trains 2 model.3.dropout=0.3 && [ "$(key parameters_sha256)" != "${reference% *}" ]; point "another dropout has other parameters"
 trains 2 clip_norm=0.4 && [ "$(key parameters_sha256)" != "${reference% *}" ]; point "another clip has other parameters"
 
 # Wide enough for a BLAS that likes threads.

@@ -2,23 +2,33 @@
  *
  * In training mean and biased variance are those of the micro-batch, over its rows that are no padding: so the result does not
  * depend on ranks and threads. After a step the states mean and var move by `momentum` towards the average over the step's
- * micro-batches of the mean and the unbiased variance; evaluation uses them. norm: l1 divides by the mean deviation
- * |x - mean| + eps instead.  Source: ioffe2015 (arXiv:1502.03167).
- * Departs: with several micro-batches in a step, the running variance leaves out the spread of their means. */
+ * micro-batches of the mean and the unbiased variance; evaluation uses them. over: batch takes both over all rows of the
+ * step instead, whatever the micro-batches: two batch sums, and two in the reverse pass, on which micro-batches wait. norm: l1
+ * divides by the mean deviation |x - mean| + eps instead.  Source: ioffe2015 (arXiv:1502.03167).
+ * Departs: with several micro-batches in a step, the running variance leaves out the spread of their means; over: batch does not. */
 #include "nn_priv.h"
 
 #include <math.h>
 
-enum { EPS, MOMENTUM, AFFINE, NORM };
+enum { EPS, MOMENTUM, AFFINE, NORM, OVER };
 
-/* Statistics of a micro-batch: keep-shaped [1, c, 1...]. */
+static const char *const overs[] = {"micro_batch", "batch", NULL};
+
+/* Statistics of a micro-batch, or of all of the step: keep-shaped [1, c, 1...]. */
 struct statistics {
   glia_value mean, spread; /* spread: variance, or mean deviation */
   glia_value rows;         /* scalar: rows that are no padding */
   int64_t each;            /* elements of a channel in a row */
 };
 
-static struct statistics measure(struct glia_model *m, glia_value x, bool l1)
+/* A sum over rows of the micro-batch, over all that are normalised together. */
+static glia_value together(struct glia_model *m, const struct nn_layer *l, glia_value sum)
+{
+  return l->v[OVER] != 0.0 ? glia_batch_sum(m->g, sum) : sum;
+}
+
+static struct statistics measure(struct glia_model *m, const struct nn_layer *l, glia_value x,
+                                 bool l1)
 {
   struct glia_graph *g = m->g;
   const struct glia_type type = *glia_value_type_(m, x);
@@ -34,31 +44,34 @@ static struct statistics measure(struct glia_model *m, glia_value x, bool l1)
   const glia_value counts =
       glia_cast(g, glia_compare(g, GLIA_GT, m->weight, glia_constant(g, 0.0)), m->dtype);
   const glia_value mask = glia_reshape(g, counts, type.rank, dim);
-  s.rows = glia_reduce_sum(g, counts, -1, NULL, false);
+  s.rows = together(m, l, glia_reduce_sum(g, counts, -1, NULL, false));
   const glia_value some = glia_max(g, s.rows, glia_constant(g, 1.0));
   const glia_value total = glia_mul(g, some, glia_constant(g, (double)s.each));
-  s.mean = glia_div(g, glia_reduce_sum(g, glia_mul(g, x, mask), n, axes, true), total);
+  s.mean =
+      glia_div(g, together(m, l, glia_reduce_sum(g, glia_mul(g, x, mask), n, axes, true)), total);
   const glia_value d = glia_sub(g, x, s.mean);
-  s.spread = glia_div(
-      g, glia_reduce_sum(g, glia_mul(g, glia_spread_(g, d, l1), mask), n, axes, true), total);
+  const glia_value sum =
+      glia_reduce_sum(g, glia_mul(g, glia_spread_(g, d, l1), mask), n, axes, true);
+  s.spread = glia_div(g, together(m, l, sum), total);
   return s;
 }
 
-/* Average over the micro-batches that have rows; the state moves towards it. */
+/* Average over the micro-batches that have rows, or what all have in common; the state moves towards it. */
 static void keep(struct glia_model *m, const struct nn_layer *l, glia_value state, glia_value now,
                  glia_value rows)
 {
   struct glia_graph *g = m->g;
   const struct glia_type *type = glia_value_type_(m, state);
   const glia_value one = glia_constant(g, 1.0), zero = glia_constant(g, 0.0);
-  const glia_value any =
-      glia_cast(g, glia_compare(g, GLIA_GT, rows, zero), glia_value_type_(m, rows)->dtype);
-  const glia_value sum =
-      glia_batch_sum(g, glia_mul(g, glia_reshape(g, now, type->rank, type->dim), any));
-  const glia_value n = glia_max(g, glia_batch_sum(g, any), one);
-  const glia_value step =
-      glia_mul(g, glia_sub(g, glia_div(g, sum, n), state), glia_constant(g, l->v[MOMENTUM]));
+  glia_value mean = glia_reshape(g, now, type->rank, type->dim);
 
+  if (l->v[OVER] == 0.0) {
+    const glia_value any =
+        glia_cast(g, glia_compare(g, GLIA_GT, rows, zero), glia_value_type_(m, rows)->dtype);
+    const glia_value n = glia_max(g, glia_batch_sum(g, any), one);
+    mean = glia_div(g, glia_batch_sum(g, glia_mul(g, mean, any)), n);
+  }
+  const glia_value step = glia_mul(g, glia_sub(g, mean, state), glia_constant(g, l->v[MOMENTUM]));
   glia_layer_keep_(m, state, glia_add(g, state, step));
 }
 
@@ -78,7 +91,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
   struct statistics s = {.mean = glia_reshape(g, mean, type.rank, dim),
                          .spread = glia_reshape(g, spread, type.rank, dim)};
   if (training) {
-    s = measure(m, x[0], l1);
+    s = measure(m, l, x[0], l1);
     const glia_value total = glia_mul(g, s.rows, glia_constant(g, (double)s.each));
     const glia_value one = glia_constant(g, 1.0);
     const glia_value unbiased =
@@ -102,6 +115,7 @@ const struct nn_layer_kind glia_layer_batch_norm_ = {
             {.name = "momentum", .type = NN_REAL, .lo = 0.0, .hi = 1.0, .value = 0.1},
             {.name = "affine", .type = NN_FLAG, .value = 1},
             {.name = "norm", .type = NN_CHOICE, .words = glia_norms_, .value = 0},
+            {.name = "over", .type = NN_CHOICE, .words = overs, .value = 0},
             {.name = NULL},
         },
     .build = build,
