@@ -7,19 +7,38 @@ seed: 3
 data: {file: moons.h5, batch: 30, micro_batch: 10}
 model: [linear: 12, tanh, linear: 2]
 loss: cross_entropy
-metrics: [accuracy, f1, auroc, auc_pr, ece]
+metrics: [accuracy, f1, auroc, auc_pr, ece, recall: 1, ndcg: 2]
 optimizer: {adam: {lr: 1e-2}}
 epochs: 8
 checkpoint: {dir: run}
 END
-measured() { echo "$(key f1) $(key auroc) $(key auc_pr) $(key ece)"; }
+measured() { echo "$(key f1) $(key auroc) $(key auc_pr) $(key ece) $(key ndcg_at_2)"; }
 trains 1 && first=$(measured) && about "$(key auroc)" 0.8 1 && about "$(key ece)" 0 0.5
 point "a run measures its test split"
-echo "# f1, auroc, auc_pr, ece: $first"
+echo "# f1, auroc, auc_pr, ece, ndcg: $first"
+# of two classes the label comes first or second: ndcg = right + wrong / log2(3)
+[ "$(key recall_at_1)" = "$(key accuracy)" ] && awk -v a="$(key accuracy)" -v g="$(key ndcg_at_2)" \
+  'BEGIN { exit !((a + (1 - a) * log(2) / log(3) - g) ^ 2 < 1e-24) }'
+point "recall at 1 is the accuracy, and the discount of a second place 1 / log2(3)"
 exits 0 $(on 3) "$glia" eval run --json && [ "$(measured)" = "$first" ] && [ "${#first}" -gt 20 ]
 point "eval on three ranks measures the same"
 ends 78 1 metrics='[auroc, r2]' checkpoint.dir=other && grep -q 'r2 compares numbers, the target of cross_entropy is a class' "$err"
 point "a metric that means nothing for the target is refused"
+ends 78 1 metrics='[recall: 3]' checkpoint.dir=other && grep -q 'recall: the first 3 of 2' "$err" && ends 78 1 metrics='[ndcg]' checkpoint.dir=other && grep -q 'ndcg needs k' "$err"
+point "recall and ndcg want a number that fits"
+# rows whose places are ordered: three marks each, some rows without any; counted again from what predict says
+awk 'BEGIN { print "u,v,a,b,c"; for (i = 0; i < 60; i++) { u = sin(3 * i); v = cos(5 * i);
+  print u "," v "," (u > 0.3) "," (v > 0.5) "," (u * v > 0.2) } }' >marks.csv
+exits 0 "$glia" data import csv marks.csv --target a --target b --target c --test-share 0.4 -o marks.h5 --json &&
+  trains 2 data.file=marks.h5 'model=[linear: 3]' loss=bce 'metrics=[recall: 1, ndcg: 3]' checkpoint.dir=marks max_steps=6 && recall=$(key recall_at_1) ndcg=$(key ndcg_at_3) &&
+  exits 0 "$glia" predict marks --data marks.h5 -o p.csv && exits 0 "$glia" data export marks.h5 --split test -o t.csv && paste -d, p.csv t.csv | awk -F, -v r="$recall" -v g="$ndcg" '
+  NR > 1 { rows++; n = $6 + $7 + $8; if (n == 0) next; some++; gain = 0; best = 0
+    for (i = 1; i <= 3; i++) { place = 1; for (j = 1; j <= 3; j++) place += $j > $i
+      if (place == 1) recall += $(5 + i) / n
+      gain += $(5 + i) * log(2) / log(1 + place); if (i <= n) best += log(2) / log(1 + i) }
+    ndcg += gain / best }
+  END { print "# recall", recall / some, "ndcg", ndcg / some, "of", some, "of", rows, "rows"; exit !(some > 5 && some < rows && (recall / some - r) ^ 2 < 1e-12 && (ndcg / some - g) ^ 2 < 1e-12) }'
+point "recall and ndcg of rows are those counted by hand"
 if find_python h5py,numpy; then
   trains 1 checkpoint.dir=again
   "$python" "$srcdir/tests/interop/metrics.py" moons.h5 again/step-0000000080.h5 >hand.txt

@@ -289,6 +289,8 @@ static glia_status report(struct run *r)
                    r->test.loss, (long long)r->test.n);
   else if (r->tested)
     glia_cli_print(r->args, "test: loss %.6g on %lld rows\n", r->test.loss, (long long)r->test.n);
+  for (int i = 0; r->tested && i < r->test.n_metrics; i++)
+    glia_cli_print(r->args, "test: %s %.4f\n", r->test.metric[i].name, r->test.metric[i].value);
   glia_cli_print(r->args, "parameters sha256 %.16s..., %s\n", parameters,
                  path != NULL ? path : "no checkpoint.dir is set: nothing was kept");
   if (!alone)

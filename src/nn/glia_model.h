@@ -106,21 +106,26 @@ GLIA_API double glia_model_rate(const struct glia_model *m, int64_t step, int64_
   X(AUC_PR, auc_pr)                                                                                \
   X(ECE, ece)                                                                                      \
   X(R2, r2)                                                                                        \
-  X(SPEARMAN, spearman)
+  X(SPEARMAN, spearman)                                                                            \
+  X(RECALL, recall)                                                                                \
+  X(NDCG, ndcg)
 typedef enum {
 #define X(NAME, name) GLIA_MODEL_##NAME,
   GLIA_MODEL_METRIC_LIST(X)
 #undef X
 } glia_model_metric;
-GLIA_API const char *glia_model_metric_name(glia_model_metric metric);
 
-enum { GLIA_MODEL_MAX_METRICS = 8 };
+enum { GLIA_MODEL_MAX_METRICS = 16 };
 
 /* The metrics of a run, and what eval hands out of each micro-batch for them, all f64: "of" [b, places x classes] (logits), or
  * [b, places] where there are no classes; "target" and "counts" [b, places]: a place counts where that is above 0. */
 struct glia_model_rows {
   int n_metrics;
-  glia_model_metric metric[GLIA_MODEL_MAX_METRICS];
+  struct {
+    glia_model_metric kind;
+    int64_t k;        /* recall, ndcg: of the first so many */
+    const char *name; /* "auroc", "recall_at_10" */
+  } metric[GLIA_MODEL_MAX_METRICS];
   int64_t places, classes; /* classes 0: the target is a number */
   double edge;             /* without classes: above it the answer is yes */
 };

@@ -1,7 +1,8 @@
 /* `metrics:` of a run: what the entry point eval hands out for each micro-batch, for those who measure whole data sets. */
 #include "nn_priv.h"
 
-#include <string.h>
+#include <math.h>
+#include <stdio.h>
 
 static const char *const names[] = {
 #define X(NAME, name) #name,
@@ -9,10 +10,9 @@ static const char *const names[] = {
 #undef X
         NULL};
 
-const char *glia_model_metric_name(glia_model_metric metric)
-{
-  return (unsigned)metric < GLIA_COUNT(names) - 1 ? names[metric] : "?";
-}
+/* recall and ndcg count among the first k of an order. */
+static const struct nn_option of_first[] = {
+    {.name = "k", .type = NN_COUNT, .lo = 1.0, .hi = 0x1p31, .value = NAN}, {.name = NULL}};
 
 const struct glia_model_rows *glia_model_rows(const struct glia_model *m) { return &m->rows; }
 
@@ -26,26 +26,51 @@ static struct nn_loss *compared(struct glia_model *m)
 
 static bool is_real(glia_model_metric k) { return k == GLIA_MODEL_R2 || k == GLIA_MODEL_SPEARMAN; }
 
-static glia_status read_one(struct glia_model *m, const struct glia_yaml *node,
-                            const struct nn_loss *t)
-{
-  struct glia_model_rows *r = &m->rows;
-  int k = -1;
+static bool is_order(glia_model_metric k) { return k == GLIA_MODEL_RECALL || k == GLIA_MODEL_NDCG; }
 
-  GLIA_TRY(glia_yaml_get_choice(node, "", names, &k));
-  if (k < 0) return glia_yaml_error(node, "no name of a metric here, as in %s", names[0]);
-  if (r->n_metrics == GLIA_MODEL_MAX_METRICS)
-    return glia_yaml_error(node, "more than %d metrics", GLIA_MODEL_MAX_METRICS);
+/* Whether the metric means something for what the loss compares. */
+static glia_status check_kind(const struct glia_yaml *node, glia_model_metric k,
+                              const struct nn_loss *t)
+{
   const bool labels = t->kind->target == NN_TARGET_LABEL;
   const bool decides =
       labels || t->kind->correct != NULL; /* a share of right answers has a meaning */
-  if (is_real((glia_model_metric)k) && labels)
+
+  if (is_order(k)) return GLIA_OK;
+  if (is_real(k) && labels)
     return glia_yaml_error(node, "%s compares numbers, the target of %s is a class", names[k],
                            t->kind->name);
-  if ((!is_real((glia_model_metric)k) && !decides) || (k == GLIA_MODEL_ECE && !labels))
+  if ((!is_real(k) && !decides) || (k == GLIA_MODEL_ECE && !labels))
     return glia_yaml_error(node, "%s wants %s, the target of %s is a number", names[k],
                            k == GLIA_MODEL_ECE ? "classes" : "classes or bce", t->kind->name);
-  r->metric[r->n_metrics++] = (glia_model_metric)k;
+  return GLIA_OK;
+}
+
+static glia_status read_one(struct glia_model *m, const struct glia_yaml *node,
+                            const struct nn_loss *t, int64_t items)
+{
+  struct glia_model_rows *r = &m->rows;
+  const struct glia_yaml *options, *at;
+  double v[NN_MAX_OPTIONS] = {0};
+  char name[64];
+  int kind = -1;
+
+  GLIA_TRY(glia_kind_read_(node, "metric", names, NULL, &kind, &options, &at));
+  if (r->n_metrics == GLIA_MODEL_MAX_METRICS)
+    return glia_yaml_error(node, "more than %d metrics", GLIA_MODEL_MAX_METRICS);
+  const glia_model_metric k = (glia_model_metric)kind;
+  GLIA_TRY(check_kind(node, k, t));
+  GLIA_TRY(glia_options_read_(options, at, names[kind], is_order(k) ? of_first : NULL, true, v));
+  if (is_order(k) && v[0] > (double)items)
+    return glia_yaml_error(node, "%s: the first %.0f of %lld", names[kind], v[0], (long long)items);
+  if (is_order(k))
+    snprintf(name, sizeof name, "%s_at_%.0f", names[kind], v[0]);
+  else
+    snprintf(name, sizeof name, "%s", names[kind]);
+  r->metric[r->n_metrics].kind = k;
+  r->metric[r->n_metrics].k = (int64_t)v[0];
+  r->metric[r->n_metrics].name = glia_arena_text(&m->arena, name);
+  GLIA_CHECK(r->metric[r->n_metrics++].name != NULL, GLIA_E_MEMORY, "metrics");
   return GLIA_OK;
 }
 
@@ -58,11 +83,13 @@ glia_status glia_metrics_read_(struct glia_model *m, const struct glia_yaml *con
   if (node->kind != GLIA_YAML_LIST)
     return glia_yaml_error(node, "expected a list, as in metrics: [%s, %s]", names[0], names[1]);
   if (t == NULL) return glia_yaml_error(node, "no loss has a target: there is nothing to compare");
-  for (const struct glia_yaml *c = node->child; c != NULL; c = c->next) GLIA_TRY(read_one(m, c, t));
   const struct glia_type *type = glia_value_type_(m, glia_ref_value_(m, t->of, true));
   const int64_t n = glia_type_count(type) / m->micro_batch;
   if (t->kind->target == NN_TARGET_LABEL) m->rows.classes = type->dim[type->rank - 1];
   m->rows.places = m->rows.classes > 0 ? n / m->rows.classes : n;
+  const int64_t items = m->rows.classes > 0 ? m->rows.classes : m->rows.places;
+  for (const struct glia_yaml *c = node->child; c != NULL; c = c->next)
+    GLIA_TRY(read_one(m, c, t, items));
   m->rows.edge = t->kind == &glia_loss_bce_ && t->v[0] == 0.0 ? 0.5 : 0.0;
   return GLIA_OK;
 }

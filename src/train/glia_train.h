@@ -134,8 +134,8 @@ struct glia_eval_result {
   double accuracy; /* NaN where it has no meaning */
   int n_metrics;   /* those that the configuration names */
   struct {
-    const char *name;
-    double value; /* NaN where it has no meaning */
+    const char *name; /* borrowed from the model */
+    double value;     /* NaN where it has no meaning */
   } metric[GLIA_MODEL_MAX_METRICS];
 };
 

@@ -168,6 +168,28 @@ static glia_status f1(const struct seen *s, double *out)
   return GLIA_OK;
 }
 
+/* Queries are the places, their items the classes; or the rows, and the places are items. What does not count comes last, and
+ * is worth nothing. */
+static glia_status in_order(const struct measure *m, glia_model_metric which, int64_t k,
+                            double *out)
+{
+  const bool labels = m->rows->classes > 0;
+  const int64_t items = labels ? m->rows->classes : m->rows->places, all = m->n * m->width;
+  double *score = calloc(2 * (size_t)all + 1, sizeof *score), *gain = score + all;
+
+  GLIA_CHECK(score != NULL, GLIA_E_MEMORY, "%lld predictions for metrics", (long long)all);
+  for (int64_t i = 0; i < all; i++) {
+    const int64_t place = labels ? i / items : i;
+    const bool counts = m->counts[place] > 0.0;
+    score[i] = counts ? m->of[i] : (double)-INFINITY;
+    if (counts) gain[i] = labels ? m->target[place] == (double)(i % items) : m->target[i];
+  }
+  const glia_status st = (which == GLIA_MODEL_NDCG ? glia_metric_ndcg_at : glia_metric_recall_at)(
+      all / items, items, score, gain, k, out);
+  free(score);
+  return st;
+}
+
 static glia_status measure(struct seen *s, int64_t all, glia_model_metric which, double *out)
 {
   switch (which) {
@@ -186,6 +208,9 @@ static glia_status measure(struct seen *s, int64_t all, glia_model_metric which,
     return glia_metric_r2(s->n, s->score, s->target, out);
   case GLIA_MODEL_SPEARMAN:
     return glia_metric_spearman(s->n, s->score, s->target, out);
+  case GLIA_MODEL_RECALL:
+  case GLIA_MODEL_NDCG:
+    break; /* in_order */
   }
   return GLIA_OK;
 }
@@ -202,8 +227,11 @@ glia_status glia_measure_(const struct measure *m, struct glia_eval_result *out)
   s.classes = m->rows->classes;
   collect(m, &s);
   for (int i = 0; i < out->n_metrics && st == GLIA_OK; i++) {
-    out->metric[i].name = glia_model_metric_name(m->rows->metric[i]);
-    st = measure(&s, all, m->rows->metric[i], &out->metric[i].value);
+    const glia_model_metric kind = m->rows->metric[i].kind;
+    out->metric[i].name = m->rows->metric[i].name;
+    st = kind == GLIA_MODEL_RECALL || kind == GLIA_MODEL_NDCG
+             ? in_order(m, kind, m->rows->metric[i].k, &out->metric[i].value)
+             : measure(&s, all, kind, &out->metric[i].value);
   }
   fini(&s);
   return st;
