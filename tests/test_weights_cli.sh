@@ -39,6 +39,25 @@ exits 66 "$glia" train run.yaml checkpoint=null max_steps=0 init=n.npz && said "
 exits 65 "$glia" train run.yaml checkpoint=null max_steps=0 model.0.linear=8 init=w.npz && said 'w.npz: 00-linear.weight is f32 \[16, 2\]'; a=$?
 point "other extents are refused" $a
 
+# a run with moving averages and a schedule that remembers, from a file that knows of neither: averages start as the parameters
+exits 0 "$glia" train run.yaml checkpoint.dir=ema max_steps=0 init=run 'ema={decay: 0.9}' 'lr_schedule={plateau: {every: 1}}' --json &&
+  [ "$(key parameters_sha256)" = "$trained" ] && loss=$(key loss) && exits 0 "$glia" eval run --json && [ "$(key loss)" = "$loss" ]
+point "init into a run with averages and a plateau: it begins as the parameters"
+exits 0 "$glia" train run.yaml checkpoint=null max_steps=5 init=ema 'lr_schedule={plateau: {every: 1}}' --json && with=$(key parameters_sha256) &&
+  exits 0 "$glia" train run.yaml checkpoint=null max_steps=5 init=run 'lr_schedule={plateau: {every: 1}}' --json && [ "$(key parameters_sha256)" = "$with" ]
+point "what a schedule has seen is not taken along"
+
+trains 1 dtype=bf16 checkpoint.dir=short && short=$(key parameters_sha256) && about "$(key accuracy)" 0.7 1 && exits 0 "$glia" eval short --json && about "$(key accuracy)" 0.7 1
+point "a run in bf16 learns"
+exits 0 "$glia" export short -o short.safetensors && exits 0 "$glia" export short -o short.npz && grep -q '"dtype":"BF16"' short.safetensors &&
+  [ "$(wc -c <short.safetensors)" -lt "$(wc -c <w.safetensors)" ]
+point "its export is bf16"
+for f in short.safetensors short.npz short; do
+  exits 0 "$glia" train run.yaml dtype=bf16 checkpoint=null max_steps=0 init=$f --json && [ "$(key parameters_sha256)" = "$short" ] || break
+done
+point "init from each gives the same 16 bits"
+exits 0 "$glia" hessian short --json && exits 0 "$glia" spectrum short --json; point "analyses widen it"
+
 exits 0 "$glia" data export moons.h5 --split test -o x.npy && exits 0 "$glia" data export moons.h5 --split test -o t.csv &&
   head -1 t.csv | grep -q '^x_0,x_1,y$' && [ "$(wc -l <t.csv)" = 91 ]
 point "data export to .npy and a table"
@@ -79,6 +98,14 @@ for layer in ("00-linear", "02-linear"):
         # bf16 keeps 8 bits: half a unit in the last place
         assert e["dtype"] == "BF16" and (abs(bits.view("<f4").reshape(e["shape"]) - ours) <= abs(ours) * 2.0 ** -8).all()
 x = np.load("x.npy")
+b = h5py.File(sys.argv[2])
+s = open("short.safetensors", "rb").read()
+sn = struct.unpack("<Q", s[:8])[0]
+for name, e in json.loads(s[8:8 + sn]).items():
+    lo, hi = e["data_offsets"]
+    bits = np.frombuffer(s[8 + sn + lo:8 + sn + hi], "<u2").astype("<u4") << 16
+    ours = b["params/" + name.replace(".", "/")][()]
+    assert ours.dtype == np.float32 and (bits.view("<f4").reshape(e["shape"]) == ours).all() and (np.load("short.npz")[name] == ours).all()
 p = f["params"]
 h = np.tanh(x.astype("f8") @ p["00-linear/weight"][()].T.astype("f8") + p["00-linear/bias"][()])
 y = h @ p["02-linear/weight"][()].T.astype("f8") + p["02-linear/bias"][()]
@@ -89,7 +116,7 @@ table = np.loadtxt("t.csv", delimiter=",", skiprows=1, dtype="f4")
 assert (table[:, :2] == x).all()
 np.savez_compressed("packed.npz", **{k: v for k, v in z.items()})
 PY
-  exits 0 "$python" check.py "$(ls run/*.h5 | tail -1)"; point "NumPy reads the same numbers and computes the same outputs"
+  exits 0 "$python" check.py "$(ls run/*.h5 | tail -1)" "$(ls short/*.h5 | tail -1)"; point "NumPy reads the same numbers and computes the same outputs"
   exits 0 "$glia" train run.yaml checkpoint=null max_steps=0 init=packed.npz --json && [ "$(key parameters_sha256)" = "$trained" ]
   point "init from NumPy's packed .npz"
 else

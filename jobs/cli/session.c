@@ -304,12 +304,15 @@ glia_status session_initialize(struct session *s)
   struct glia_array *wanted = calloc((size_t)s->n_arrays + 1, sizeof *wanted);
   if (wanted == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
   for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
-    if (is_of_model(s->array[i].path)) wanted[n++] = s->array[i];
+    if (glia_model_begins(s->model, i) == GLIA_MODEL_FROM_FILE) wanted[n++] = s->array[i];
   if (st == GLIA_OK && glia_comm_rank(s->comm) == 0)
     st = glia_weights_take(s->config.init, s->config.init_names, n, wanted);
   st = glia_agree(s->comm, st);
   for (int i = 0; st == GLIA_OK && i < n; i++)
     st = glia_comm_bcast(s->comm, wanted[i].data, glia_type_bytes(&wanted[i].type), 0);
+  for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
+    if (glia_model_begins(s->model, i) == GLIA_MODEL_FROM_COPY)
+      glia_model_copy(s->model, i, s->array[glia_model_copied(s->model, i)].data, s->array[i].data);
   free(wanted);
   return st;
 }

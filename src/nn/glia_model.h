@@ -70,6 +70,20 @@ GLIA_API int64_t glia_model_size(const struct glia_model *m);
 GLIA_API void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
                                     void *out);
 
+/* Where a state slot begins when parameters come from a file (`init`). */
+typedef enum {
+  GLIA_MODEL_FROM_FILE, /* a parameter, or what layers keep beside them */
+  GLIA_MODEL_FROM_COPY, /* a moving average: as its parameter */
+  GLIA_MODEL_FROM_START /* of this run alone: slots of optimizers, what a schedule has seen */
+} glia_model_begin;
+GLIA_API glia_model_begin glia_model_begins(const struct glia_model *m, int state);
+
+/** Slot of the parameter that a state copies, which GLIA_MODEL_FROM_COPY tells. */
+GLIA_API int glia_model_copied(const struct glia_model *m, int state);
+/** The copy: parameter [of its own type] -> out [of the state's]. */
+GLIA_API void glia_model_copy(const struct glia_model *m, int state, const void *parameter,
+                              void *out);
+
 /* For analyses, which add entry points of their own before the graph is compiled (model_inspect.c). */
 
 struct glia_model_layer {

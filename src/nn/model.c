@@ -372,3 +372,48 @@ void glia_model_initialize(const struct glia_model *m, uint64_t seed, int state,
       ((double *)out)[i] = v;
   }
 }
+
+/* The entry of a state that layers, averages or a schedule keep; NULL: it is none of them. */
+static const struct nn_kept *kept_at(const struct glia_model *m, int state)
+{
+  for (int i = 0; i < m->n_kept; i++)
+    if (m->kept[i].state == state) return &m->kept[i];
+  return NULL;
+}
+
+glia_model_begin glia_model_begins(const struct glia_model *m, int state)
+{
+  const struct nn_kept *k = kept_at(m, state);
+
+  if (k == NULL) {
+    for (int i = 0; i < m->n_parameters; i++)
+      if (m->parameter[i].state == state) return GLIA_MODEL_FROM_FILE;
+    return GLIA_MODEL_FROM_START;
+  }
+  if (k->of != NULL) return GLIA_MODEL_FROM_COPY;
+  return strncmp(k->path, NN_SCHEDULE, strlen(NN_SCHEDULE)) == 0 ? GLIA_MODEL_FROM_START
+                                                                 : GLIA_MODEL_FROM_FILE;
+}
+
+int glia_model_copied(const struct glia_model *m, int state)
+{
+  const struct nn_kept *k = kept_at(m, state);
+  const struct nn_parameter *p = k != NULL && k->of != NULL ? parameter_at(m, k->of) : NULL;
+
+  return p != NULL ? p->state : -1;
+}
+
+void glia_model_copy(const struct glia_model *m, int state, const void *parameter, void *out)
+{
+  const struct glia_state *states;
+  const int from = glia_model_copied(m, state);
+
+  if (from < 0) return;
+  glia_graph_states(m->g, &states);
+  if (states[from].type.dtype == states[state].type.dtype) {
+    memcpy(out, parameter, glia_type_bytes(&states[state].type));
+    return;
+  }
+  for (int64_t i = 0; i < glia_type_count(&states[state].type); i++)
+    ((float *)out)[i] = glia_bf16_wide(((const uint16_t *)parameter)[i]);
+}

@@ -301,6 +301,8 @@ glia_value glia_scaled_(struct glia_graph *g, glia_value x, glia_value s);
 
 /* Rates. */
 
+#define NN_SCHEDULE "state/lr_schedule/" /* what a rate's factor keeps, of its own run alone */
+
 struct nn_rate_kind {
   const char *name;
   const struct nn_option *option; /* the first is warmup */

@@ -26,11 +26,11 @@ static glia_value factor(struct glia_model *m, const double *v, glia_value loss)
   struct glia_graph *g = m->g;
   const double lr = m->optimizer.v[NN_LR], least = lr > 0.0 ? v[MIN] / lr : 0.0;
   const glia_value zero = glia_constant(g, 0.0), one = glia_constant(g, 1.0);
-  const glia_value now = scalar(m, "state/lr_schedule/factor", 1.0);
-  const glia_value best = scalar(m, "state/lr_schedule/best", INFINITY);
-  const glia_value bad = scalar(m, "state/lr_schedule/bad", 0.0);
-  const glia_value sum = scalar(m, "state/lr_schedule/loss_sum", 0.0);
-  const glia_value steps = scalar(m, "state/lr_schedule/steps", 0.0);
+  const glia_value now = scalar(m, NN_SCHEDULE "factor", 1.0);
+  const glia_value best = scalar(m, NN_SCHEDULE "best", INFINITY);
+  const glia_value bad = scalar(m, NN_SCHEDULE "bad", 0.0);
+  const glia_value sum = scalar(m, NN_SCHEDULE "loss_sum", 0.0);
+  const glia_value steps = scalar(m, NN_SCHEDULE "steps", 0.0);
 
   const glia_value taken = glia_add(g, steps, one), total = glia_add(g, sum, loss);
   const glia_value due = glia_compare(g, GLIA_GE, taken, glia_constant(g, v[EVERY]));
