@@ -6,7 +6,7 @@
  */
 #include "block_cache_priv.h"
 #include "chunk_priv.h"
-#include "glia_dataset.h"
+#include "dataset_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -231,6 +231,9 @@ static glia_status open_fields(struct dataset *d, const char *path, hid_t group)
     const int rank = a->info.type.rank;
     GLIA_CHECK(rank >= 1, GLIA_E_SHAPE, "%s/%s is a single number, expected rows", d->name,
                d->names.name[i]);
+    GLIA_CHECK(a->info.type.dtype != GLIA_BF16, GLIA_E_UNSUPPORTED,
+               "%s/%s holds bf16, in which parameters are stored: write it as f32", d->name,
+               d->names.name[i]);
     a->type = a->info.type;
     *f = (struct glia_field){.name = d->names.name[i],
                              .row = glia_type_make(a->type.dtype, rank - 1, &a->type.dim[1])};
@@ -366,14 +369,39 @@ out:
   return st;
 }
 
+/* Whether the split is one of a graph's nodes; where rows go by that name, they are meant. */
+static glia_status find_graph(const char *path, const char *split, bool *yes)
+{
+  static const char *const splits[3] = {"train", "valid", "test"};
+  bool have[3] = {false}, group = false, array = false;
+  hid_t file = -1;
+
+  *yes = false;
+  GLIA_TRY(glia_h5_open_(path, &file));
+  glia_status st = glia_h5_exists_(file, split, &group, &array);
+  if (st == GLIA_OK && !group) st = glia_dataset_graph_splits_(file, have);
+  for (int i = 0; i < 3; i++) *yes |= have[i] && strcmp(splits[i], split) == 0;
+  glia_h5_close_(&file);
+  return st;
+}
+
 glia_status glia_dataset_open(const char *path, const char *split, size_t memory_limit_bytes,
                               struct glia_source **out)
 {
   struct dataset *d = calloc(1, sizeof *d);
   const size_t n = strlen(path) + strlen(split) + 3;
 
+  bool graph = false;
+
   *out = NULL;
   GLIA_CHECK(d != NULL, GLIA_E_MEMORY, "%s", path);
+  glia_h5_lock_();
+  glia_status found = find_graph(path, split, &graph);
+  glia_h5_unlock_();
+  if (found != GLIA_OK || graph) {
+    free(d);
+    return found != GLIA_OK ? found : glia_dataset_graph_open_(path, split, out);
+  }
   d->file = -1;
   d->fd = -1;
   pthread_mutex_init(&d->cache, NULL);
@@ -408,6 +436,7 @@ static glia_status list_splits(const char *path, bool have[3])
   GLIA_TRY_TO(out, st, glia_h5_check_kind_(file, path, "dataset", GLIA_DATASET_FORMAT));
   for (int i = 0; i < 3; i++)
     GLIA_TRY_TO(out, st, glia_h5_exists_(file, splits[i], &have[i], &array));
+  if (!have[0] && !have[1] && !have[2]) st = glia_dataset_graph_splits_(file, have);
 out:
   glia_h5_close_(&file);
   return st;
