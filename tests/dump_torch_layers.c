@@ -68,6 +68,9 @@ static void print_numbers(const struct glia_type *type, const void *data)
     case GLIA_F64:
       printf(" %.17g", ((const double *)data)[k]);
       break;
+    case GLIA_F32:
+      printf(" %.9g", (double)((const float *)data)[k]);
+      break;
     case GLIA_U8:
       printf(" %d", ((const unsigned char *)data)[k]);
       break;
@@ -135,7 +138,7 @@ static glia_status run_layer(size_t k)
 }
 
 /* Windows of a text, one batch again and again: bytes 10 to 126, less 10. */
-static glia_status run_gpt(const char *path)
+static glia_status run_gpt(const char *path, const char *name, const char *dtype, double lr)
 {
   enum { ROWS = 16, PLACES = 32 };
   static unsigned char text[ROWS * PLACES + 1], in[ROWS][PLACES], out[ROWS][PLACES];
@@ -144,6 +147,7 @@ static glia_status run_gpt(const char *path)
                   .n_rows = ROWS,
                   .data = {in, out},
                   .kernels = glia_kernels_default()};
+  char yaml[1024];
   FILE *f = fopen(path, "rb");
   const size_t got = f != NULL ? fread(text, 1, sizeof text, f) : 0;
 
@@ -155,20 +159,21 @@ static glia_status run_gpt(const char *path)
   }
   r.field[0] = rig_field("x", GLIA_U8, 1, (int64_t[]){PLACES});
   r.field[1] = rig_field("y", GLIA_U8, 1, (int64_t[]){PLACES});
-  return run(
-      &r, "curve_gpt",
-      "dtype: f64\nmodel: [{embedding: {count: 117, size: 32, std: 0.02}, name: e}, positional, "
-      "{transformer_block: {heads: 4, causal: true}}, {transformer_block: {heads: 4, causal: "
-      "true}}, layer_norm, {unembedding: e}]\nloss: cross_entropy\noptimizer: {adamw: {lr: "
-      "1e-3}}\nclip_norm: 1\n",
-      1e-3, CURVE);
+  snprintf(yaml, sizeof yaml,
+           "dtype: %s\nmodel: [{embedding: {count: 117, size: 32, std: 0.02}, name: e}, "
+           "positional, {transformer_block: {heads: 4, causal: true}}, {transformer_block: {heads: "
+           "4, causal: true}}, layer_norm, {unembedding: e}]\nloss: cross_entropy\noptimizer: "
+           "{adamw: {lr: %g}}\nclip_norm: 1\n",
+           dtype, lr);
+  return run(&r, name, yaml, lr, CURVE);
 }
 
-static glia_status run_cnn(void)
+static glia_status run_cnn(const char *name, const char *dtype)
 {
   enum { ROWS = 32, SIDE = 12 };
   static double image[ROWS][SIDE][SIDE];
   static int32_t label[ROWS];
+  char yaml[1024];
   struct rig r = {.n_fields = 2,
                   .micro_batch = ROWS,
                   .n_rows = ROWS,
@@ -184,13 +189,13 @@ static glia_status run_cnn(void)
   }
   r.field[0] = rig_field("x", GLIA_F64, 2, (int64_t[]){SIDE, SIDE});
   r.field[1] = rig_field("y", GLIA_I32, 0, NULL);
-  return run(
-      &r, "curve_cnn",
-      "dtype: f64\nmodel: [{reshape: [1, 12, 12]}, {conv: {channels: 8, kernel: 3, padding: "
-      "same}}, "
-      "batch_norm, relu, {max_pool: 2}, {conv: {channels: 16, kernel: 3}}, batch_norm, relu, "
-      "flatten, {linear: 4}]\nloss: cross_entropy\noptimizer: {adam: {lr: 1e-3}}\n",
-      1e-3, CURVE);
+  snprintf(yaml, sizeof yaml,
+           "dtype: %s\nmodel: [{reshape: [1, 12, 12]}, {conv: {channels: 8, kernel: 3, padding: "
+           "same}}, batch_norm, relu, {max_pool: 2}, {conv: {channels: 16, kernel: 3}}, "
+           "batch_norm, relu, flatten, {linear: 4}]\nloss: cross_entropy\noptimizer: {adam: {lr: "
+           "1e-3}}\n",
+           dtype);
+  return run(&r, name, yaml, 1e-3, CURVE);
 }
 
 /* A ring with chords, other ones in each row; the last entries are padding. */
@@ -225,9 +230,11 @@ int main(int argc, char **argv)
       fprintf(stderr, "%s: %s", cases[k].name, glia_trace());
       return 1;
     }
-  if (run_cnn() != GLIA_OK || (argc > 1 && run_gpt(argv[1]) != GLIA_OK)) {
-    fprintf(stderr, "%s", glia_trace());
-    return 1;
-  }
-  return 0;
+  const char *text = argc > 1 ? argv[1] : NULL;
+  glia_status st = run_cnn("curve_cnn", "f64");
+  if (st == GLIA_OK) st = run_cnn("curve_cnn_f32", "f32");
+  if (st == GLIA_OK && text != NULL) st = run_gpt(text, "curve_gpt", "f64", 1e-3);
+  if (st == GLIA_OK && text != NULL) st = run_gpt(text, "curve_gpt_f32", "f32", 3e-4);
+  if (st != GLIA_OK) fprintf(stderr, "%s", glia_trace());
+  return st == GLIA_OK ? 0 : 1;
 }

@@ -8,9 +8,12 @@ from torch.nn.utils.stateless import functional_call
 
 torch.set_default_dtype(torch.float64)
 LAYER = 1e-9  # relative to the largest element, at least 1; what is seen is below 1e-12
-# Losses of a hundred steps, relative, at every step. In float32 PyTorch departs from its own float64 by 3e-3 in the GPT's last
-# steps: Adam makes whole steps of the sign of rounding errors.
+# Losses of a hundred steps, relative, at every step. At a rate of 1e-3 the GPT passes a stretch (steps 45 to 60) that amplifies
+# any difference 50,000 times: in float64 initial weights that differ by 1e-12 leave it 1.5e-9 apart. Float32 cannot be compared behind
+# it: there PyTorch's is 1.3e-2 from its own float64, ours 4e-3. So that curve is compared in float64, and in float32 at 3e-4,
+# where differences do not grow.
 CURVE = 1e-6
+CURVE_F32 = 1e-3
 
 
 def read(lines):
@@ -190,7 +193,9 @@ CASES = {
     "graph_attention": lambda p, d: attend_twice(p, d, d["x"]),
     "hypergraph_conv": lambda p, d: hypergraph_conv(p, "02-hypergraph_conv", d, hypergraph_conv(p, "00-hypergraph_conv", d, d["x"]).relu()),
     "curve_cnn": lambda p, d: cnn(p, d["x"]),
+    "curve_cnn_f32": lambda p, d: cnn(p, d["x"]),
     "curve_gpt": lambda p, d: gpt(p, d["x"], 2, 4),
+    "curve_gpt_f32": lambda p, d: gpt(p, d["x"], 2, 4),
 }
 
 
@@ -198,30 +203,48 @@ def part(arrays, head):
     return {k[len(head):]: a for k, a in arrays.items() if k.startswith(head)}
 
 
-def check(name, arrays):
-    """Largest difference: of losses and last parameters (layers), of losses relative to themselves (curves)."""
+def train(name, arrays, dtype):
+    """Losses, and parameters after them."""
     curve = name.startswith("curve")
+    torch.set_default_dtype(dtype)
     d, p = part(arrays, "data/"), part(arrays, "first/")
-    for w in p.values():
-        w.requires_grad_()
+    d = {k: v.to(dtype) for k, v in d.items()}
+    p = {k: w.to(dtype).requires_grad_() for k, w in p.items()}
     optimizer = torch.optim.SGD(p.values(), lr=0.1)
     if curve:
-        optimizer = (torch.optim.AdamW if name == "curve_gpt" else torch.optim.Adam)(p.values(), lr=1e-3)
+        gpts = name.startswith("curve_gpt")
+        optimizer = (torch.optim.AdamW if gpts else torch.optim.Adam)(p.values(), lr=3e-4 if name == "curve_gpt_f32" else 1e-3)
     losses = []
     for _ in range(arrays["losses"].numel()):
         optimizer.zero_grad()
         z = CASES[name](p, d)
         loss = F.cross_entropy(z.reshape(-1, z.shape[-1]), d["y"].long().flatten())
         loss.backward()
-        if name == "curve_gpt":
+        if name.startswith("curve_gpt"):
             nn.utils.clip_grad_norm_(p.values(), 1.0)
         optimizer.step()
         losses.append(float(loss.detach()))
-    losses = torch.tensor(losses)
-    if curve:
+    torch.set_default_dtype(torch.float64)
+    return torch.tensor(losses), p
+
+
+def apart(a, b):
+    return float(((a - b) / b).abs().max())
+
+
+def check(name, arrays):
+    """Largest difference: of losses and last parameters (layers), of losses relative to themselves (curves)."""
+    losses, p = train(name, arrays, torch.float32 if name.endswith("f32") else torch.float64)
+    ours = arrays["losses"]
+    if name.startswith("curve"):
         print("# %s: loss %.4f to %.4f" % (name, losses[0], losses[-1]))
-        return float(((arrays["losses"] - losses) / losses).abs().max()), CURVE
-    worst = float((arrays["losses"] - losses).abs().max())
+    if name.endswith("f32"):
+        exact = train(name, arrays, torch.float64)[0]
+        print("# relative to float64: ours %.1e, PyTorch's %.1e" % (apart(ours, exact), apart(losses, exact)))
+        return max(apart(ours, losses), apart(ours, exact)), CURVE_F32
+    if name.startswith("curve"):
+        return apart(ours, losses), CURVE
+    worst = float((ours - losses).abs().max())
     for path, w in part(arrays, "last/").items():
         worst = max(worst, float((w - p[path].detach()).abs().max() / max(1.0, float(w.abs().max()))))
     return worst, LAYER
@@ -232,7 +255,7 @@ def main():
     assert all(name in CASES for name in cases)
     print("1..%d" % len(CASES))
     for number, name in enumerate(CASES, 1):
-        if name == "curve_gpt" and name not in cases:
+        if name.startswith("curve_gpt") and name not in cases:
             print("ok %d - %s agrees with PyTorch # SKIP no text" % (number, name))
             continue
         worst, limit = check(name, cases[name])
