@@ -303,20 +303,6 @@ static glia_status make_caches(struct dataset *d, const char *path, size_t limit
   return GLIA_OK;
 }
 
-/* Rows of different lengths: NAME and NAME_ptr. The format has them; this reader does not yet. */
-static glia_status refuse_ragged(const struct dataset *d)
-{
-  for (int i = 0; i < d->names.n; i++) {
-    const size_t n = strlen(d->names.name[i]);
-    for (int k = 0; k < d->names.n; k++)
-      GLIA_CHECK(strncmp(d->names.name[i], d->names.name[k], n) != 0 ||
-                     strcmp(d->names.name[k] + n, "_ptr") != 0,
-                 GLIA_E_UNSUPPORTED, "%s/%s has rows of different lengths (%s): not read yet",
-                 d->name, d->names.name[i], d->names.name[k]);
-  }
-  return GLIA_OK;
-}
-
 static glia_status find_split(hid_t file, const char *path, const char *split, hid_t *out)
 {
   bool group = false;
@@ -347,7 +333,6 @@ static glia_status open_split(struct dataset *d, const char *path, const char *s
   GLIA_TRY_TO(out, st, find_split(d->file, path, split, &group));
   GLIA_TRY_TO(out, st, glia_h5_names_(group, path, &d->names));
   GLIA_CHECK_TO(out, st, d->names.n > 0, GLIA_E_DATA, "%s: /%s is empty", path, split);
-  GLIA_TRY_TO(out, st, refuse_ragged(d));
   d->field = calloc((size_t)d->names.n, sizeof *d->field);
   d->array = calloc((size_t)d->names.n, sizeof *d->array);
   GLIA_CHECK_TO(out, st, d->field != NULL && d->array != NULL, GLIA_E_MEMORY, "%s: %d fields", path,
@@ -369,18 +354,28 @@ out:
   return st;
 }
 
-/* Whether the split is one of a graph's nodes; where rows go by that name, they are meant. */
-static glia_status find_graph(const char *path, const char *split, bool *yes)
+/* A split that is not rows of one length: rows of different lengths, opened into *out, or the nodes of a graph. Where rows go by the
+ * name of a split, they are meant. */
+static glia_status open_other(const char *path, const char *split, struct glia_source **out,
+                              bool *graph)
 {
   static const char *const splits[3] = {"train", "valid", "test"};
-  bool have[3] = {false}, group = false, array = false;
-  hid_t file = -1;
+  bool have[3] = {false}, rows = false, array = false, ragged = false;
+  hid_t file = -1, group = -1;
 
-  *yes = false;
   GLIA_TRY(glia_h5_open_(path, &file));
-  glia_status st = glia_h5_exists_(file, split, &group, &array);
-  if (st == GLIA_OK && !group) st = glia_dataset_graph_splits_(file, have);
-  for (int i = 0; i < 3; i++) *yes |= have[i] && strcmp(splits[i], split) == 0;
+  glia_status st = glia_h5_check_kind_(file, path, "dataset", GLIA_DATASET_FORMAT);
+  if (st == GLIA_OK) st = glia_h5_exists_(file, split, &rows, &array);
+  if (st == GLIA_OK && rows) {
+    group = H5Gopen2(file, split, H5P_DEFAULT);
+    st = group < 0 ? GLIA_H5_FAIL(GLIA_E_DATA, "%s: /%s", path, split)
+                   : glia_dataset_ragged_find_(group, path, &ragged);
+    glia_h5_close_(&group);
+  } else if (st == GLIA_OK) {
+    st = glia_dataset_graph_splits_(file, have);
+  }
+  for (int i = 0; i < 3; i++) *graph |= have[i] && strcmp(splits[i], split) == 0;
+  if (st == GLIA_OK && ragged) st = glia_dataset_ragged_open_(file, path, split, out);
   glia_h5_close_(&file);
   return st;
 }
@@ -388,20 +383,17 @@ static glia_status find_graph(const char *path, const char *split, bool *yes)
 glia_status glia_dataset_open(const char *path, const char *split, size_t memory_limit_bytes,
                               struct glia_source **out)
 {
-  struct dataset *d = calloc(1, sizeof *d);
   const size_t n = strlen(path) + strlen(split) + 3;
-
   bool graph = false;
 
   *out = NULL;
-  GLIA_CHECK(d != NULL, GLIA_E_MEMORY, "%s", path);
   glia_h5_lock_();
-  glia_status found = find_graph(path, split, &graph);
+  const glia_status found = open_other(path, split, out, &graph);
   glia_h5_unlock_();
-  if (found != GLIA_OK || graph) {
-    free(d);
-    return found != GLIA_OK ? found : glia_dataset_graph_open_(path, split, out);
-  }
+  if (found != GLIA_OK || *out != NULL) return found;
+  if (graph) return glia_dataset_graph_open_(path, split, out);
+  struct dataset *d = calloc(1, sizeof *d);
+  GLIA_CHECK(d != NULL, GLIA_E_MEMORY, "%s", path);
   d->file = -1;
   d->fd = -1;
   pthread_mutex_init(&d->cache, NULL);
