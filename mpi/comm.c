@@ -85,7 +85,8 @@ static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
     c->host = calloc((size_t)c->size, sizeof *c->host);
     c->calls = calloc((size_t)c->size, sizeof *c->calls);
     c->meeting = calloc(1, glia_meeting_bytes_());
-    all[0] = c->host != NULL && c->calls != NULL && c->meeting != NULL;
+    c->process = calloc((size_t)c->size, sizeof *c->process);
+    all[0] = c->host != NULL && c->calls != NULL && c->meeting != NULL && c->process != NULL;
   }
   all[0] = -all[0];
   GLIA_TRY_MPI_TO(fail, st, MPI_Allreduce(MPI_IN_PLACE, all, 2, MPI_INT, MPI_MAX, mpi));
@@ -95,7 +96,7 @@ static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
     c->calls = NULL;
   }
   GLIA_TRY_TO(fail, st, look_around(c));
-  if (c->size > 1) GLIA_TRY_TO(fail, st, glia_roll_create_(c));
+  GLIA_TRY_TO(fail, st, glia_roll_enter_(c));
   *out = c;
   return GLIA_OK;
 
@@ -104,7 +105,7 @@ fail:
     free(c->host);
     free(c->calls);
     free(c->meeting);
-    glia_roll_destroy_(c);
+    free(c->process);
     free(c);
   }
   MPI_Comm_free(&mpi);
@@ -121,6 +122,7 @@ glia_status glia_comm_wrap(MPI_Comm from, struct glia_comm **out)
   GLIA_TRY_MPI(MPI_Initialized(&running));
   GLIA_TRY_MPI(MPI_Finalized(&over));
   GLIA_CHECK(running && !over, GLIA_E_MPI, "MPI is not running: MPI_Init first");
+  GLIA_TRY(glia_roll_open_(from));
   GLIA_TRY_MPI(MPI_Comm_dup(from, &mpi));
   return adopt(mpi, out);
 }
@@ -151,13 +153,11 @@ void glia_comm_destroy(struct glia_comm **comm)
   if (c == NULL) return;
   *comm = NULL;
   if (c->parted) return; /* its messages may still come, and the others may not */
-  if (MPI_Finalized(&over) == MPI_SUCCESS && !over) {
-    glia_roll_destroy_(c);
-    MPI_Comm_free(&c->mpi);
-  }
+  if (MPI_Finalized(&over) == MPI_SUCCESS && !over) MPI_Comm_free(&c->mpi);
   free(c->host);
   free(c->calls);
   free(c->meeting);
+  free(c->process);
   free(c);
 }
 

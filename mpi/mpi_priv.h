@@ -13,8 +13,8 @@ struct glia_comm {
   char (*host)[GLIA_HOST_BYTES];     /* [size] */
   char (*calls)[GLIA_CALL_BYTES];    /* [size] with GLIA_SAFE=1, else NULL */
   struct glia_meeting_room *meeting; /* of glia_agree */
-  struct glia_roll *roll;            /* of patience.c; NULL alone */
-  int64_t entered;                   /* collectives that this rank has begun */
+  int64_t (*process)[2]; /* [size]: rank in MPI_COMM_WORLD, which of its communicators */
+  int64_t entered, told; /* collectives that this rank has begun; of which the roll knows */
   bool
       parted; /* a meeting was given up: its messages may still come, so nothing here may be freed */
 };
@@ -54,10 +54,11 @@ GLIA_NODISCARD glia_status glia_comm_fold_(struct glia_comm *comm, void *x, int 
  *  Collective: no. Errors: GLIA_E_MPI. */
 GLIA_NODISCARD glia_status glia_roll_call_(struct glia_comm *comm);
 
-/** The roll of a communicator of several ranks. Collective: yes. Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
-GLIA_NODISCARD glia_status glia_roll_create_(struct glia_comm *comm);
-/** Collective: yes. */
-void glia_roll_destroy_(struct glia_comm *comm);
+/** The roll of all ranks, once: when `from` has all of them. Without one everybody counts as missing.
+ *  Collective: over from. Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_roll_open_(MPI_Comm from);
+/** Make a communicator known to the roll. Collective: yes. Errors: GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_roll_enter_(struct glia_comm *comm);
 
 /** Append "rank (host)" to a list of `used` characters; returns its new length. */
 size_t glia_comm_name_(const struct glia_comm *comm, int rank, char *out, size_t used, size_t size);

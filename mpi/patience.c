@@ -6,112 +6,116 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-enum { SPINS = 1000, TAG_ROLL = 1 };
+/* Of a word of the roll: who is first in the communicator, which of his it is, collectives that the speaker has entered. */
+enum { SPINS = 1000, TAG_ROLL = 1, ROLL_WORDS = 3 };
 
 static const double hear_s = 0.25; /* the roll was called: time that the answers get */
 
-/* One rank's answer to the roll. Who waits tells it to all; who never waits is not heard, and is the one missed. */
+/* What was last told to a process, and last heard of it. */
 struct answer {
-  MPI_Request request; /* of what was told to this rank */
-  int64_t told;        /* what it carries: no other may be told before it is gone */
-  int64_t heard;       /* collectives that this rank had entered when it last spoke; -1 never */
+  MPI_Request request;
+  int64_t told[ROLL_WORDS]; /* none may be told before it is gone */
+  int64_t heard[ROLL_WORDS];
 };
 
-struct glia_roll {
+/* One roll for all communicators, never freed: what is told to a rank that comes late is received late, or never, and a communicator
+ * that is freed with a message on its way would leave that to the next one of its number. */
+static struct {
   MPI_Comm mpi;
-  int64_t told;          /* collectives entered when this rank last spoke */
-  struct answer rank[1]; /* [size] */
-};
+  struct answer *rank; /* [ranks of MPI_COMM_WORLD] */
+  int64_t made;        /* communicators of this process */
+} roll = {.mpi = MPI_COMM_NULL};
 
-glia_status glia_roll_create_(struct glia_comm *c)
+glia_status glia_roll_open_(MPI_Comm from)
 {
-  const size_t bytes = sizeof(struct glia_roll) + (size_t)c->size * sizeof(struct answer);
-  struct glia_roll *roll = calloc(1, bytes);
-  int all = roll != NULL;
+  int relation = MPI_UNEQUAL;
+  int size = 0;
 
-  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, c->mpi));
+  if (roll.rank != NULL) return GLIA_OK;
+  GLIA_TRY_MPI(MPI_Comm_compare(from, MPI_COMM_WORLD, &relation));
+  GLIA_TRY_MPI(MPI_Comm_size(from, &size));
+  if ((relation != MPI_IDENT && relation != MPI_CONGRUENT) || size == 1) return GLIA_OK;
+  struct answer *rank = calloc((size_t)size, sizeof *rank);
+  int all = rank != NULL;
+  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, from));
   if (!all) {
-    free(roll);
-    return GLIA_FAIL(GLIA_E_MEMORY, "no memory for the roll of %d ranks", c->size);
+    free(rank);
+    return GLIA_FAIL(GLIA_E_MEMORY, "no memory for the roll of %d ranks", size);
   }
-  roll->told = -1;
-  for (int r = 0; r < c->size; r++)
-    roll->rank[r] = (struct answer){.request = MPI_REQUEST_NULL, .heard = -1};
-  c->roll = roll;
-  GLIA_TRY_MPI(MPI_Comm_dup(c->mpi, &roll->mpi));
+  for (int r = 0; r < size; r++)
+    rank[r] = (struct answer){.request = MPI_REQUEST_NULL, .heard = {-1, -1, -1}};
+  roll.rank = rank;
+  GLIA_TRY_MPI(MPI_Comm_dup(from, &roll.mpi));
   return GLIA_OK;
 }
 
-void glia_roll_destroy_(struct glia_comm *c)
+glia_status glia_roll_enter_(struct glia_comm *c)
 {
-  struct glia_roll *roll = c->roll;
-  bool pending = false;
+  int world = 0;
 
-  if (roll == NULL) return;
-  for (int r = 0; r < c->size; r++) {
-    int gone = 1;
-    if (MPI_Test(&roll->rank[r].request, &gone, MPI_STATUS_IGNORE) != MPI_SUCCESS || !gone)
-      pending = true;
-  }
-  if (pending) return; /* a message may still leave from there */
-  MPI_Comm_free(&roll->mpi);
-  free(roll);
-  c->roll = NULL;
+  GLIA_TRY_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &world));
+  const int64_t mine[2] = {world, roll.made++};
+  GLIA_TRY_MPI(MPI_Allgather(mine, 2, MPI_INT64_T, c->process, 2, MPI_INT64_T, c->mpi));
+  c->told = -1;
+  return GLIA_OK;
 }
 
-/* Tell all that this rank waits, and in which collective; once for each. */
+/* Tell all that this rank waits, and in which collective of which communicator; once for each. */
 static glia_status speak(struct glia_comm *c)
 {
-  struct glia_roll *roll = c->roll;
-
-  if (roll->told == c->entered) return GLIA_OK;
-  roll->told = c->entered;
+  if (c->told == c->entered) return GLIA_OK;
+  c->told = c->entered;
   for (int r = 0; r < c->size; r++) {
-    struct answer *a = &roll->rank[r];
+    struct answer *a = &roll.rank[c->process[r][0]];
     int gone = 1;
     if (r == c->rank) continue;
     GLIA_TRY_MPI(MPI_Test(&a->request, &gone, MPI_STATUS_IGNORE));
     if (!gone) continue; /* it does not even take the last one */
-    a->told = c->entered;
-    GLIA_TRY_MPI(MPI_Isend(&a->told, 1, MPI_INT64_T, r, TAG_ROLL, roll->mpi, &a->request));
+    memcpy(a->told, (int64_t[]){c->process[0][0], c->process[0][1], c->entered}, sizeof a->told);
+    GLIA_TRY_MPI(MPI_Isend(a->told, ROLL_WORDS, MPI_INT64_T, (int)c->process[r][0], TAG_ROLL,
+                           roll.mpi, &a->request));
   }
   return GLIA_OK;
 }
 
-static glia_status hear(struct glia_comm *c)
+static glia_status hear(void)
 {
-  struct glia_roll *roll = c->roll;
-
   for (;;) {
     MPI_Status from;
     int there = 0;
-    int64_t entered = 0;
-    GLIA_TRY_MPI(MPI_Iprobe(MPI_ANY_SOURCE, TAG_ROLL, roll->mpi, &there, &from));
+    GLIA_TRY_MPI(MPI_Iprobe(MPI_ANY_SOURCE, TAG_ROLL, roll.mpi, &there, &from));
     if (!there) return GLIA_OK;
-    GLIA_TRY_MPI(MPI_Recv(&entered, 1, MPI_INT64_T, from.MPI_SOURCE, TAG_ROLL, roll->mpi,
-                          MPI_STATUS_IGNORE));
-    if (entered > roll->rank[from.MPI_SOURCE].heard) roll->rank[from.MPI_SOURCE].heard = entered;
+    GLIA_TRY_MPI(MPI_Recv(roll.rank[from.MPI_SOURCE].heard, ROLL_WORDS, MPI_INT64_T,
+                          from.MPI_SOURCE, TAG_ROLL, roll.mpi, MPI_STATUS_IGNORE));
   }
 }
 
 glia_status glia_roll_call_(struct glia_comm *c)
 {
-  if (c->roll == NULL) return GLIA_OK;
+  if (roll.mpi == MPI_COMM_NULL) return GLIA_OK;
   GLIA_TRY(speak(c));
-  return hear(c);
+  return hear();
 }
 
-/* Who has not come as far as this rank, as far as one hears. */
+/* Did this rank come as far as the caller in the same communicator, as far as one hears? */
+static bool here(const struct glia_comm *c, int r)
+{
+  if (r == c->rank) return true;
+  if (roll.mpi == MPI_COMM_NULL) return false;
+  const int64_t *heard = roll.rank[c->process[r][0]].heard;
+  return heard[0] == c->process[0][0] && heard[1] == c->process[0][1] && heard[2] >= c->entered;
+}
+
 static void name_missing(const struct glia_comm *c, char *out, size_t size)
 {
   size_t used = 0;
 
   out[0] = '\0';
   for (int r = 0; r < c->size; r++)
-    if (r != c->rank && c->roll->rank[r].heard < c->entered)
-      used = glia_comm_name_(c, r, out, used, size);
+    if (!here(c, r)) used = glia_comm_name_(c, r, out, used, size);
   if (used == 0) snprintf(out, size, "nobody: all wait");
 }
 
