@@ -105,7 +105,7 @@ if [ "$sanitized" = 0 ]; then
   # evict its caches.
   about "$share" 0.001 0.1; point "sampling at 1 Hz takes $share % of a core"
   python3 "$srcdir/tests/interop/start_time.py" "$agent" 7 >"$out" 2>"$err"; read -r wall cpu <"$out"
-  # 21 ms there, where loading libmicrohttpd and its TLS alone takes two thirds.
+  # 21 ms there, where loading libmicrohttpd and its TLS takes at least half.
   about "$cpu" 1 30; point "starts in $cpu ms of CPU time ($wall ms by the clock, best of 7)"
 fi
 
