@@ -23,50 +23,38 @@ static void name_owner(const char *trace, const char *message, int owner, char o
              message, trace);
 }
 
-/* What a meeting sends and receives. It lives in the communicator: messages of a meeting that was given up may still come. */
-struct glia_meeting_room {
-  struct {
-    int value, rank;
-  } worst;
-  char trace[TRACE_BYTES];
-  char theirs[MESSAGE_BYTES];
-  int all_alike;
-};
-
-size_t glia_meeting_bytes_(void) { return sizeof(struct glia_meeting_room); }
-
 /* The owner of the worst status tells what happened. */
-static glia_status hear(struct glia_comm *c, glia_status st, struct glia_meeting_room *m)
+static glia_status hear(struct glia_comm *c, glia_status st, glia_status agreed, int owner)
 {
-  const glia_status agreed = (glia_status)m->worst.value;
-  const int owner = m->worst.rank;
+  char trace[TRACE_BYTES] = "";
+  char theirs[MESSAGE_BYTES] = "";
   char named[NAMED_BYTES];
 
   const char *message = glia_trace_message();
   if (*message == '\0') message = glia_status_text(agreed);
   if (c->rank == owner) {
-    snprintf(m->trace, sizeof m->trace, "%s", glia_trace());
-    snprintf(m->theirs, sizeof m->theirs, "%s", message);
+    snprintf(trace, sizeof trace, "%s", glia_trace());
+    snprintf(theirs, sizeof theirs, "%s", message);
   }
-  GLIA_TRY(glia_comm_cast_(c, m->trace, sizeof m->trace, MPI_CHAR, owner));
-  GLIA_TRY(glia_comm_cast_(c, m->theirs, sizeof m->theirs, MPI_CHAR, owner));
-  m->all_alike = st == agreed && strcmp(message, m->theirs) == 0;
-  GLIA_TRY(glia_comm_fold_(c, &m->all_alike, 1, MPI_INT, MPI_LAND));
-  if (m->all_alike) return agreed;
-  name_owner(m->trace, m->theirs, owner, named);
+  GLIA_TRY(glia_comm_cast_(c, trace, sizeof trace, owner));
+  GLIA_TRY(glia_comm_cast_(c, theirs, sizeof theirs, owner));
+  int all_alike = st == agreed && strcmp(message, theirs) == 0;
+  GLIA_TRY(glia_comm_fold_(c, &all_alike, 1, MPI_INT, MPI_LAND));
+  if (all_alike) return agreed;
+  name_owner(trace, theirs, owner, named);
   glia_trace_set(named);
   return agreed;
 }
 
 glia_status glia_agree(struct glia_comm *c, glia_status st)
 {
-
   if (glia_comm_size(c) == 1) return st;
-  struct glia_meeting_room *m = c->meeting;
+  struct {
+    int value, rank;
+  } worst = {(int)st, c->rank};
   GLIA_TRY(glia_comm_same_call_(c, "agree"));
-  *m = (struct glia_meeting_room){.worst = {(int)st, c->rank}};
-  GLIA_TRY(glia_comm_fold_(c, &m->worst, 1, MPI_2INT, MPI_MAXLOC));
-  return m->worst.value == GLIA_OK ? GLIA_OK : hear(c, st, m);
+  GLIA_TRY(glia_comm_fold_(c, &worst, 1, MPI_2INT, MPI_MAXLOC));
+  return worst.value == GLIA_OK ? GLIA_OK : hear(c, st, (glia_status)worst.value, worst.rank);
 }
 
 /* First byte in which this rank's text differs from rank 0's, or -1; both ends counted. Piece by piece, so that no memory
@@ -78,11 +66,11 @@ static glia_status first_difference(struct glia_comm *c, const char *text, int64
   char piece[PIECE_BYTES];
 
   *out = -1;
-  GLIA_TRY(glia_comm_cast_(c, &length, 1, MPI_INT64_T, 0));
+  GLIA_TRY(glia_comm_cast_(c, &length, sizeof length, 0));
   for (int64_t at = 0; at < length; at += PIECE_BYTES) {
     const int n = length - at < PIECE_BYTES ? (int)(length - at) : PIECE_BYTES;
     if (c->rank == 0) memcpy(piece, text + at, (size_t)n);
-    GLIA_TRY(glia_comm_cast_(c, piece, n, MPI_CHAR, 0));
+    GLIA_TRY(glia_comm_cast_(c, piece, (size_t)n, 0));
     for (int i = 0; i < n && *out < 0; i++)
       if (at + i >= mine || text[at + i] != piece[i]) *out = at + i;
   }
@@ -124,13 +112,13 @@ glia_status glia_agree_same(struct glia_comm *c, const char *name, const char *t
   int who = at >= 0 ? c->rank : c->size;
   GLIA_TRY(glia_comm_fold_(c, &who, 1, MPI_INT, MPI_MIN));
   if (who == c->size) return GLIA_OK;
-  GLIA_TRY(glia_comm_cast_(c, &at, 1, MPI_INT64_T, who));
+  GLIA_TRY(glia_comm_cast_(c, &at, sizeof at, who));
   if (c->rank == 0) line = show_line(text, at, shown[0]);
   if (c->rank == 0 && strchr(text, '\n') == NULL) line = 0; /* a word needs no line number */
   if (c->rank == who) show_line(text, at, shown[1]);
-  GLIA_TRY(glia_comm_cast_(c, &line, 1, MPI_INT64_T, 0));
-  GLIA_TRY(glia_comm_cast_(c, shown[0], SHOWN_BYTES, MPI_CHAR, 0));
-  GLIA_TRY(glia_comm_cast_(c, shown[1], SHOWN_BYTES, MPI_CHAR, who));
+  GLIA_TRY(glia_comm_cast_(c, &line, sizeof line, 0));
+  GLIA_TRY(glia_comm_cast_(c, shown[0], SHOWN_BYTES, 0));
+  GLIA_TRY(glia_comm_cast_(c, shown[1], SHOWN_BYTES, who));
   char place[32] = "";
   if (line > 0) snprintf(place, sizeof place, ", line %lld", (long long)line);
   return GLIA_FAIL(GLIA_E_RANKS, "ranks disagree on %s%s: rank 0 has %s, rank %d has %s", name,

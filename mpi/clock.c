@@ -13,38 +13,34 @@ void glia_stall_note_(void) { atomic_store(&stalled, true); }
 
 bool glia_stalled(void) { return atomic_load(&stalled); }
 
-static glia_status pass(struct glia_comm *c, MPI_Request *request)
+static glia_status tell(struct glia_comm *c, double s, int rank)
 {
-  return glia_comm_wait_(c, request, "comparing clocks");
+  return glia_comm_send_(c, &s, sizeof s, rank, TAG_CLOCK, "comparing clocks");
+}
+
+static glia_status hear(struct glia_comm *c, double *s, int rank)
+{
+  return glia_comm_receive_(c, s, sizeof *s, rank, TAG_CLOCK, "comparing clocks");
 }
 
 /* Rank 0 answers with its time. */
 static glia_status answer(struct glia_comm *c, int rank)
 {
-  MPI_Request request;
-
   for (int i = 0; i < ROUNDS; i++) {
     double s = 0.0;
-    GLIA_TRY_MPI(MPI_Irecv(&s, 1, MPI_DOUBLE, rank, TAG_CLOCK, c->mpi, &request));
-    GLIA_TRY(pass(c, &request));
-    s = glia_time_s();
-    GLIA_TRY_MPI(MPI_Isend(&s, 1, MPI_DOUBLE, rank, TAG_CLOCK, c->mpi, &request));
-    GLIA_TRY(pass(c, &request));
+    GLIA_TRY(hear(c, &s, rank));
+    GLIA_TRY(tell(c, glia_time_s(), rank));
   }
   return GLIA_OK;
 }
 
 static glia_status ask(struct glia_comm *c, double *offset_s, double *error_s)
 {
-  MPI_Request request;
-
   for (int i = 0; i < ROUNDS; i++) {
     double theirs_s = 0.0;
     const double sent_s = glia_time_s();
-    GLIA_TRY_MPI(MPI_Isend(&sent_s, 1, MPI_DOUBLE, 0, TAG_CLOCK, c->mpi, &request));
-    GLIA_TRY(pass(c, &request));
-    GLIA_TRY_MPI(MPI_Irecv(&theirs_s, 1, MPI_DOUBLE, 0, TAG_CLOCK, c->mpi, &request));
-    GLIA_TRY(pass(c, &request));
+    GLIA_TRY(tell(c, sent_s, 0));
+    GLIA_TRY(hear(c, &theirs_s, 0));
     const double back_s = glia_time_s();
     if (i > 0 && (back_s - sent_s) / 2.0 >= *error_s) continue;
     *error_s = (back_s - sent_s) / 2.0;

@@ -9,7 +9,7 @@
 
 #include "glia_log.h"
 
-enum { PIECE_BYTES = 1 << 30, TAG_TEXT = 1 };
+enum { STAGING_BYTES = 1 << 20, TAG_TEXT = 1 };
 
 glia_status glia_mpi_fail_(int error, const char *file, int line, const char *function,
                            const char *call)
@@ -34,14 +34,12 @@ bool glia_mpi_count_(int64_t n, int *out)
 static glia_status look_around(struct glia_comm *c)
 {
   char name[MPI_MAX_PROCESSOR_NAME] = "";
-  char mine[GLIA_HOST_BYTES];
   int length = 0;
   MPI_Comm node = MPI_COMM_NULL;
 
   GLIA_TRY_MPI(MPI_Get_processor_name(name, &length));
-  snprintf(mine, sizeof mine, "%.*s", GLIA_HOST_BYTES - 1, name);
-  GLIA_TRY_MPI(
-      MPI_Allgather(mine, GLIA_HOST_BYTES, MPI_CHAR, c->host, GLIA_HOST_BYTES, MPI_CHAR, c->mpi));
+  snprintf(c->host[c->rank], GLIA_HOST_BYTES, "%.*s", GLIA_HOST_BYTES - 1, name);
+  GLIA_TRY(glia_comm_share_(c, c->host, GLIA_HOST_BYTES, "comparing hosts"));
   GLIA_TRY_MPI(MPI_Comm_split_type(c->mpi, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &node));
   GLIA_TRY_MPI(MPI_Comm_rank(node, &c->local_rank));
   GLIA_TRY_MPI(MPI_Comm_size(node, &c->local_size));
@@ -49,22 +47,78 @@ static glia_status look_around(struct glia_comm *c)
   return GLIA_OK;
 }
 
-glia_status glia_comm_cast_(struct glia_comm *c, void *x, int n, MPI_Datatype type, int root)
+glia_status glia_comm_send_(struct glia_comm *c, const void *x, int bytes, int to, int tag,
+                            const char *op)
 {
   MPI_Request request;
 
-  c->entered++;
-  GLIA_TRY_MPI(MPI_Ibcast(x, n, type, root, c->mpi, &request));
-  return glia_comm_wait_(c, &request, "a broadcast");
+  memcpy(c->staging, x, (size_t)bytes);
+  GLIA_TRY_MPI(MPI_Isend(c->staging, bytes, MPI_BYTE, to, tag, c->mpi, &request));
+  return glia_comm_wait_(c, &request, op);
+}
+
+glia_status glia_comm_receive_(struct glia_comm *c, void *x, int bytes, int from, int tag,
+                               const char *op)
+{
+  MPI_Request request;
+
+  GLIA_TRY_MPI(MPI_Irecv(c->staging, bytes, MPI_BYTE, from, tag, c->mpi, &request));
+  GLIA_TRY(glia_comm_wait_(c, &request, op));
+  memcpy(x, c->staging, (size_t)bytes);
+  return GLIA_OK;
+}
+
+glia_status glia_comm_cast_(struct glia_comm *c, void *x, size_t bytes, int root)
+{
+  for (size_t at = 0; at < bytes; at += STAGING_BYTES) {
+    const size_t n = bytes - at < STAGING_BYTES ? bytes - at : STAGING_BYTES;
+    MPI_Request request;
+    c->entered++;
+    if (c->rank == root) memcpy(c->staging, (char *)x + at, n);
+    GLIA_TRY_MPI(MPI_Ibcast(c->staging, (int)n, MPI_BYTE, root, c->mpi, &request));
+    GLIA_TRY(glia_comm_wait_(c, &request, "a broadcast"));
+    if (c->rank != root) memcpy((char *)x + at, c->staging, n);
+  }
+  return GLIA_OK;
 }
 
 glia_status glia_comm_fold_(struct glia_comm *c, void *x, int n, MPI_Datatype type, MPI_Op op)
 {
+  int size = 0;
+
+  GLIA_TRY_MPI(MPI_Type_size(type, &size));
+  const int most = STAGING_BYTES / size;
+  for (int at = 0; at < n; at += most) {
+    const int k = n - at < most ? n - at : most;
+    char *piece = (char *)x + (size_t)at * (size_t)size;
+    MPI_Request request;
+    c->entered++;
+    memcpy(c->staging, piece, (size_t)k * (size_t)size);
+    GLIA_TRY_MPI(MPI_Iallreduce(MPI_IN_PLACE, c->staging, k, type, op, c->mpi, &request));
+    GLIA_TRY(glia_comm_wait_(c, &request, "a meeting"));
+    memcpy(piece, c->staging, (size_t)k * (size_t)size);
+  }
+  return GLIA_OK;
+}
+
+glia_status glia_comm_share_(struct glia_comm *c, void *all, int bytes, const char *op)
+{
   MPI_Request request;
 
   c->entered++;
-  GLIA_TRY_MPI(MPI_Iallreduce(MPI_IN_PLACE, x, n, type, op, c->mpi, &request));
-  return glia_comm_wait_(c, &request, "a meeting");
+  GLIA_TRY_MPI(
+      MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, bytes, MPI_BYTE, c->mpi, &request));
+  return glia_comm_wait_(c, &request, op);
+}
+
+static void release(struct glia_comm *c)
+{
+  free(c->host);
+  free(c->calls);
+  free(c->process);
+  free(c->length);
+  free(c->staging);
+  free(c);
 }
 
 /* Take over a communicator that is ours already. All ranks learn whether each got its memory, or none goes on. */
@@ -84,9 +138,11 @@ static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
     GLIA_TRY_MPI_TO(fail, st, MPI_Comm_size(mpi, &c->size));
     c->host = calloc((size_t)c->size, sizeof *c->host);
     c->calls = calloc((size_t)c->size, sizeof *c->calls);
-    c->meeting = calloc(1, glia_meeting_bytes_());
     c->process = calloc((size_t)c->size, sizeof *c->process);
-    all[0] = c->host != NULL && c->calls != NULL && c->meeting != NULL && c->process != NULL;
+    c->length = calloc((size_t)c->size, sizeof *c->length);
+    c->staging = malloc(STAGING_BYTES);
+    all[0] = c->host != NULL && c->calls != NULL && c->process != NULL && c->length != NULL &&
+             c->staging != NULL;
   }
   all[0] = -all[0];
   GLIA_TRY_MPI_TO(fail, st, MPI_Allreduce(MPI_IN_PLACE, all, 2, MPI_INT, MPI_MAX, mpi));
@@ -101,13 +157,8 @@ static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
   return GLIA_OK;
 
 fail:
-  if (c != NULL) {
-    free(c->host);
-    free(c->calls);
-    free(c->meeting);
-    free(c->process);
-    free(c);
-  }
+  if (c != NULL && c->parted) return st; /* as in glia_comm_destroy */
+  if (c != NULL) release(c);
   MPI_Comm_free(&mpi);
   return st;
 }
@@ -140,6 +191,7 @@ glia_status glia_comm_split(struct glia_comm *comm, int color, int key, struct g
 
   *out = NULL;
   if (comm == NULL) return GLIA_OK;
+  GLIA_TRY(glia_comm_barrier(comm)); /* MPI_Comm_split itself waits without a limit */
   GLIA_TRY(glia_comm_same_call_(comm, "split"));
   GLIA_TRY_MPI(MPI_Comm_split(comm->mpi, color < 0 ? MPI_UNDEFINED : color, key, &mpi));
   return mpi == MPI_COMM_NULL ? GLIA_OK : adopt(mpi, out);
@@ -154,11 +206,7 @@ void glia_comm_destroy(struct glia_comm **comm)
   *comm = NULL;
   if (c->parted) return; /* its messages may still come, and the others may not */
   if (MPI_Finalized(&over) == MPI_SUCCESS && !over) MPI_Comm_free(&c->mpi);
-  free(c->host);
-  free(c->calls);
-  free(c->meeting);
-  free(c->process);
-  free(c);
+  release(c);
 }
 
 MPI_Comm glia_comm_mpi(const struct glia_comm *c) { return c != NULL ? c->mpi : MPI_COMM_SELF; }
@@ -182,15 +230,13 @@ const char *glia_comm_host(const struct glia_comm *c, int rank)
 
 glia_status glia_comm_same_call_(struct glia_comm *c, const char *format, ...)
 {
-  char mine[GLIA_CALL_BYTES] = "";
   va_list args;
 
   if (c == NULL || c->calls == NULL) return GLIA_OK;
   va_start(args, format);
-  vsnprintf(mine, sizeof mine, format, args);
+  vsnprintf(c->calls[c->rank], GLIA_CALL_BYTES, format, args);
   va_end(args);
-  GLIA_TRY_MPI(
-      MPI_Allgather(mine, GLIA_CALL_BYTES, MPI_CHAR, c->calls, GLIA_CALL_BYTES, MPI_CHAR, c->mpi));
+  GLIA_TRY(glia_comm_share_(c, c->calls, GLIA_CALL_BYTES, c->calls[c->rank]));
   for (int r = 1; r < c->size; r++)
     GLIA_CHECK(strcmp(c->calls[0], c->calls[r]) == 0, GLIA_E_RANKS,
                "ranks have parted: rank 0 calls %s, rank %d calls %s", c->calls[0], r, c->calls[r]);
@@ -210,17 +256,9 @@ glia_status glia_comm_barrier(struct glia_comm *c)
 
 glia_status glia_comm_bcast(struct glia_comm *c, void *data, size_t bytes, int root)
 {
-  char *at = data;
-
   if (c == NULL) return GLIA_OK;
   GLIA_TRY(glia_comm_same_call_(c, "bcast of %zu bytes from rank %d", bytes, root));
-  for (size_t left = bytes; left > 0;) {
-    const size_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
-    GLIA_TRY(glia_comm_cast_(c, at, (int)piece, MPI_BYTE, root));
-    at += piece;
-    left -= piece;
-  }
-  return GLIA_OK;
+  return glia_comm_cast_(c, data, bytes, root);
 }
 
 /* One block for `size` texts of the given lengths, with the pointers in front. */
@@ -240,71 +278,59 @@ static char **text_block(const int64_t *length, int size)
   return block;
 }
 
-static glia_status receive_texts(struct glia_comm *c, const int64_t *length, char **block)
+static glia_status receive_texts(struct glia_comm *c, char **block)
 {
   for (int r = 0; r < c->size; r++)
-    for (int64_t at = 0; r != c->rank && at < length[r]; at += PIECE_BYTES) {
-      const int64_t left = length[r] - at;
-      const int piece = left < PIECE_BYTES ? (int)left : PIECE_BYTES;
-      MPI_Request request;
-      GLIA_TRY_MPI(MPI_Irecv(block[r] + at, piece, MPI_CHAR, r, TAG_TEXT, c->mpi, &request));
-      GLIA_TRY(glia_comm_wait_(c, &request, "a gathering of texts"));
+    for (int64_t at = 0; r != c->rank && at < c->length[r]; at += STAGING_BYTES) {
+      const int64_t left = c->length[r] - at;
+      GLIA_TRY(glia_comm_receive_(c, block[r] + at,
+                                  left < STAGING_BYTES ? (int)left : STAGING_BYTES, r, TAG_TEXT,
+                                  "a gathering of texts"));
     }
   return GLIA_OK;
 }
 
-static glia_status send_text(struct glia_comm *c, const char *text, int64_t length, int root)
+static glia_status send_text(struct glia_comm *c, const char *text, int root)
 {
-  for (int64_t at = 0; at < length; at += PIECE_BYTES) {
+  const int64_t length = c->length[c->rank];
+
+  for (int64_t at = 0; at < length; at += STAGING_BYTES) {
     const int64_t left = length - at;
-    const int piece = left < PIECE_BYTES ? (int)left : PIECE_BYTES;
-    MPI_Request request;
-    GLIA_TRY_MPI(MPI_Isend(text + at, piece, MPI_CHAR, root, TAG_TEXT, c->mpi, &request));
-    GLIA_TRY(glia_comm_wait_(c, &request, "a gathering of texts"));
+    GLIA_TRY(glia_comm_send_(c, text + at, left < STAGING_BYTES ? (int)left : STAGING_BYTES, root,
+                             TAG_TEXT, "a gathering of texts"));
   }
   return GLIA_OK;
 }
 
 glia_status glia_comm_gather_text(struct glia_comm *c, const char *text, int root, char ***out)
 {
-  const int size = glia_comm_size(c);
   const int64_t mine = (int64_t)strlen(text);
-  glia_status st = GLIA_OK;
-  int64_t *length = NULL;
   char **block = NULL;
+  glia_status st = GLIA_OK;
   int ready = 1;
 
   *out = NULL;
+  if (c == NULL) {
+    *out = text_block(&mine, 1);
+    GLIA_CHECK(*out != NULL, GLIA_E_MEMORY, "no memory for a text of %lld bytes", (long long)mine);
+    memcpy((*out)[0], text, (size_t)mine);
+    return GLIA_OK;
+  }
   GLIA_TRY(glia_comm_same_call_(c, "gather_text to rank %d", root));
-  if (glia_comm_rank(c) == root) length = malloc((size_t)size * sizeof *length);
-  if (glia_comm_rank(c) == root) ready = length != NULL;
-  GLIA_TRY_TO(done, st, glia_comm_bcast(c, &ready, sizeof ready, root));
-  GLIA_CHECK_TO(done, st, ready, GLIA_E_MEMORY, "no memory for %d lengths at rank %d", size, root);
-  if (length != NULL) length[root] = mine;
-  if (c != NULL) {
-    MPI_Request request;
-    c->entered++;
-    GLIA_TRY_MPI_TO(
-        done, st,
-        MPI_Igather(&mine, 1, MPI_INT64_T, length, 1, MPI_INT64_T, root, c->mpi, &request));
-    GLIA_TRY_TO(done, st, glia_comm_wait_(c, &request, "a gathering of texts"));
-  }
-  if (length != NULL) ready = (block = text_block(length, size)) != NULL;
-  GLIA_TRY_TO(done, st, glia_comm_bcast(c, &ready, sizeof ready, root));
+  c->length[c->rank] = mine;
+  GLIA_TRY(glia_comm_share_(c, c->length, sizeof *c->length, "a gathering of texts"));
+  if (c->rank == root) ready = (block = text_block(c->length, c->size)) != NULL;
+  GLIA_TRY_TO(done, st, glia_comm_cast_(c, &ready, sizeof ready, root));
   GLIA_CHECK_TO(done, st, ready, GLIA_E_MEMORY, "no memory for the texts of %d ranks at rank %d",
-                size, root);
-  if (block == NULL) {
-    GLIA_TRY_TO(done, st, send_text(c, text, mine, root));
-  } else {
-    memcpy(block[root], text, (size_t)mine);
-    if (c != NULL) GLIA_TRY_TO(done, st, receive_texts(c, length, block));
-    *out = block;
-    block = NULL;
-  }
+                c->size, root);
+  if (block == NULL) return send_text(c, text, root);
+  memcpy(block[root], text, (size_t)mine);
+  GLIA_TRY_TO(done, st, receive_texts(c, block));
+  *out = block;
+  block = NULL;
 
 done:
   free(block);
-  free(length);
   return st;
 }
 

@@ -10,17 +10,16 @@ struct glia_comm {
   MPI_Comm mpi;
   int rank, size;
   int local_rank, local_size;
-  char (*host)[GLIA_HOST_BYTES];     /* [size] */
-  char (*calls)[GLIA_CALL_BYTES];    /* [size] with GLIA_SAFE=1, else NULL */
-  struct glia_meeting_room *meeting; /* of glia_agree */
+  char (*host)[GLIA_HOST_BYTES];  /* [size] */
+  char (*calls)[GLIA_CALL_BYTES]; /* [size] with GLIA_SAFE=1, else NULL */
+  int64_t *length;                /* [size] of the texts that are gathered */
+  char *
+      staging; /* what is on its way: a wait that is given up leaves no message to memory of a caller */
   int64_t (*process)[2]; /* [size]: rank in MPI_COMM_WORLD, which of its communicators */
   int64_t entered, told; /* collectives that this rank has begun; of which the roll knows */
   bool
       parted; /* a meeting was given up: its messages may still come, so nothing here may be freed */
 };
-
-/** Size of a struct glia_meeting_room (agree.c). */
-size_t glia_meeting_bytes_(void);
 
 /** With GLIA_SAFE=1: are all ranks in the same call, with the same arguments? The text says which and with what.
  *  Collective: yes. Errors: GLIA_E_RANKS, on all ranks alike, naming the first rank that differs from rank 0; GLIA_E_MPI. */
@@ -44,11 +43,24 @@ double glia_stall_seconds_(const char *name, double otherwise_s);
 GLIA_NODISCARD glia_status glia_comm_wait_(struct glia_comm *comm, MPI_Request *request,
                                            const char *op);
 
-/** The collectives of this room: MPI's, waited for as above. Collective: yes. Errors: GLIA_E_MPI. */
-GLIA_NODISCARD glia_status glia_comm_cast_(struct glia_comm *comm, void *x, int n,
-                                           MPI_Datatype type, int root);
+/** The collectives of this room: MPI's, by way of `staging`, and waited for as above. Any size, piece by piece.
+ *  Collective: yes. Errors: GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_comm_cast_(struct glia_comm *comm, void *x, size_t bytes, int root);
 GLIA_NODISCARD glia_status glia_comm_fold_(struct glia_comm *comm, void *x, int n,
                                            MPI_Datatype type, MPI_Op op);
+
+/** Every rank's part to all.
+ *  all  [size, bytes], this rank's part in its place; lives as long as comm
+ *  op   for the message
+ *  Collective: yes. Errors: GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_comm_share_(struct glia_comm *comm, void *all, int bytes,
+                                            const char *op);
+
+/** One message by way of `staging`, at most 1 MiB, waited for as above. Collective: no. Errors: GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_comm_send_(struct glia_comm *comm, const void *x, int bytes, int to,
+                                           int tag, const char *op);
+GLIA_NODISCARD glia_status glia_comm_receive_(struct glia_comm *comm, void *x, int bytes, int from,
+                                              int tag, const char *op);
 
 /** A wait lasts long: tell the others that this rank is alive and how far it came, and hear who else is.
  *  Collective: no. Errors: GLIA_E_MPI. */
