@@ -29,10 +29,8 @@ struct glia_tail glia_tail_published(int64_t n, const double *x)
     logs += l;
     const double alpha = 1.0 + m / (logs - m * l);
     if (!isfinite(alpha)) continue;
-    for (int64_t j = i; j < n; j++) {
-      const double d = fabs(1.0 - pow(x[j] / x[i], 1.0 - alpha) - (double)(j - i) / m);
-      if (d > distance) distance = d;
-    }
+    for (int64_t j = i; j < n && !(distance > best.distance); j++) /* no further than the best */
+      distance = fmax(distance, fabs(1.0 - pow(x[j] / x[i], 1.0 - alpha) - (double)(j - i) / m));
     /* the first of equals in rising order wins */
     if (isnan(best.distance) || distance <= best.distance)
       best = (struct glia_tail){.alpha = alpha,
@@ -46,24 +44,26 @@ struct glia_tail glia_tail_published(int64_t n, const double *x)
   return best;
 }
 
-/* Kolmogorov's distance of y [n] rising, less its first, to an exponential law of their mean. */
-static double exponential_distance(int64_t n, const double *y, double origin, double mean)
+/* Kolmogorov's distance of y [n] rising, less its first, to an exponential law of their mean; or, once it is above `enough`,
+ * something between. */
+static double exponential_distance(int64_t n, const double *y, double origin, double mean,
+                                   double enough)
 {
   double distance = 0.0;
 
-  for (int64_t j = 0; j < n; j++) {
+  for (int64_t j = 0; j < n && distance <= enough; j++) {
     const double f = -expm1(-(y[j] - origin) / mean);
     distance = fmax(distance, fmax(f - (double)j / (double)n, (double)(j + 1) / (double)n - f));
   }
   return distance;
 }
 
-/* Stephens' statistic for an exponential law of unknown scale; 0.990 is passed by 10 % of such samples. */
-static bool rejected(int64_t n, double distance)
+/* The distance that 10 % of samples of an exponential law of unknown scale exceed, by Stephens' statistic. */
+static double rejected_above(int64_t n)
 {
   const double root = sqrt((double)n);
 
-  return (distance - 0.2 / (double)n) * (root + 0.26 + 0.5 / root) > 0.990;
+  return 0.990 / (root + 0.26 + 0.5 / root) + 0.2 / (double)n;
 }
 
 static int rising(const void *a, const void *b)
@@ -107,8 +107,9 @@ static struct glia_tail longest(int64_t n, const double *y, double *spread)
     const int64_t m = n - i;
     const double mean = sum / (double)m - y[i];
     if (mean <= 0.0) break;
-    const double distance = exponential_distance(m, y + i, y[i], mean);
-    if (rejected(m, distance)) continue;
+    const double limit = rejected_above(m);
+    const double distance = exponential_distance(m, y + i, y[i], mean, limit);
+    if (distance > limit) continue;
     /* the smallest value is the threshold itself: m - 1 values tell the rate */
     const double rate = (double)(m - 1) / (mean * (double)m);
     double squares = 0.0;
