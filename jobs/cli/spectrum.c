@@ -518,7 +518,8 @@ const struct glia_command glia_command_spectrum_ = {
         "one path); what is left out is said, and why.\n\nEvery value is found to rounding, "
         "small ones too, with the same bits for any number of ranks. A bulk of noise is fitted by "
         "the law of Marchenko and Pastur, spikes are what noise reaches with the probability "
-        "--level at most, by Tracy and Widom's law. An exponent without an interval means nothing, "
+        "--level at most, by Tracy and Widom's law (--level / (k + 1) after k of them). An "
+        "exponent without an interval means nothing, "
         "and neither is a verdict on a model.",
     .example = "glia spectrum run -o spectra.svg\nmpirun -n 2 glia spectrum fashion.h5:/train/x "
                "--values s.h5\nglia spectrum run --layer 03-relu --data fashion.h5\n"

@@ -69,7 +69,8 @@ GLIA_API GLIA_NODISCARD glia_status glia_tail_fit(int64_t n, const double *x, ui
                                                   struct glia_tail *out);
 
 struct glia_spectrum_options {
-  double level;  /* false-alarm rate of a spike on pure noise; 0: 0.01 */
+  double
+      level; /* false-alarm rate of a spike on pure noise; 0: 0.01. After k spikes it is level / (k + 1) */
   double unit;   /* rounding of the stored numbers: 0 exact, 0x1p-24 for f32 */
   uint64_t seed; /* of bootstrap and noise draws */
   int noise_spectra; /* pure-noise matrices to judge the fit by; 0: 199, fewer for large matrices; -1: none */

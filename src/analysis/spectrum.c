@@ -56,7 +56,7 @@ static double between(const double *x, const double *y, double at)
 struct bulk {
   int64_t m, n, spikes;
   const double *e;
-  double variance, threshold, distance;
+  double variance, distance;
   struct law law;
 };
 
@@ -116,13 +116,17 @@ static double quantile(double level)
   return 0.5 * (lo + hi);
 }
 
-/* Take eigenvalues off the top while noise alone would not reach them. False: more than half are above. */
-static bool find_bulk(struct bulk *b, double at_level)
+/* The chance at which look number k = 0, 1, ... calls an eigenvalue a spike: falling, so that a count is no less sure for the spikes that
+ * were found before. At a constant level a true spike would be followed by a false one as often as noise shows one. */
+static double level_of(double level, int64_t k) { return level / (double)(k + 1); }
+
+/* Take eigenvalues off the top while noise alone would not reach them. at_level: quantile of the first look. False: more than half are above. */
+static bool find_bulk(struct bulk *b, double level, double at_level)
 {
   for (b->spikes = 0; b->spikes <= b->n / 2; b->spikes++) {
     fit_variance(b);
-    b->threshold = eigenvalue_at(b, at_level);
-    if (b->e[b->n - 1 - b->spikes] <= b->threshold) return true;
+    const double x = standardised(b, b->e[b->n - 1 - b->spikes]);
+    if (x <= at_level || 1.0 - glia_tracy_widom(x) >= level_of(level, b->spikes)) return true;
   }
   return false;
 }
@@ -141,7 +145,7 @@ static double distance_of(const struct bulk *b)
 
 /* Share of noise matrices of the same shape, treated in the same way, that are no closer to the law. */
 static glia_status judge_fit(const struct bulk *b, const struct glia_spectrum_options *o,
-                             double at_level, double *p)
+                             double level, double at_level, double *p)
 {
   const int64_t n = b->n - b->spikes;
   int draws = o->noise_spectra, no_closer = 0;
@@ -157,7 +161,7 @@ static glia_status judge_fit(const struct bulk *b, const struct glia_spectrum_op
   for (int k = 0; k < draws && st == GLIA_OK; k++) {
     st = glia_spectrum_of_noise(b->m, n, 0.0, o->seed + 1 + (uint64_t)k, s);
     for (int64_t i = 0; i < n; i++) e[i] = s[n - 1 - i] * s[n - 1 - i] / (double)b->m;
-    if (find_bulk(&noise, at_level)) no_closer += distance_of(&noise) >= b->distance;
+    if (find_bulk(&noise, level, at_level)) no_closer += distance_of(&noise) >= b->distance;
   }
   free(s);
   *p = (double)(no_closer + 1) / (double)(draws + 1);
@@ -220,19 +224,20 @@ static glia_status fit_law(struct glia_spectrum *out, const double *e, int64_t m
 
   fit_variance(&b);
   out->spike_p = 1.0 - glia_tracy_widom(standardised(&b, e[out->rank - 1]));
-  if (!find_bulk(&b, at_level)) {
+  if (!find_bulk(&b, out->spike_level, at_level)) {
     say(out, "no bulk: more than half of the eigenvalues lie above what noise reaches");
     return GLIA_OK;
   }
   const double root = sqrt((double)(b.n - b.spikes) / (double)m);
   out->spikes = b.spikes;
-  out->spike_threshold = b.threshold;
+  out->spike_threshold =
+      eigenvalue_at(&b, b.spikes == 0 ? at_level : quantile(level_of(out->spike_level, b.spikes)));
   out->noise_variance = b.variance;
   out->bulk_lo = b.variance * (1.0 - root) * (1.0 - root);
   out->bulk_hi = b.variance * (1.0 + root) * (1.0 + root);
   out->soft_rank = out->bulk_hi / e[out->rank - 1];
   out->fit_distance = b.distance = distance_of(&b);
-  return judge_fit(&b, o, at_level, &out->fit_p);
+  return judge_fit(&b, o, out->spike_level, at_level, &out->fit_p);
 }
 
 static glia_status fit_tail(struct glia_spectrum *out, const double *e,
