@@ -142,8 +142,11 @@ void glia_figure_row_weights(struct glia_figure *fig, const double *weight)
 
 struct glia_panel *glia_figure_panel(struct glia_figure *fig, int row, int col)
 {
-  if (row >= 0 && row < fig->rows && col >= 0 && col < fig->cols)
-    return &fig->panel[row * fig->cols + col];
+  if (row >= 0 && row < fig->rows && col >= 0 && col < fig->cols) {
+    struct glia_panel *p = &fig->panel[row * fig->cols + col];
+    p->asked_for = true;
+    return p;
+  }
   glia_figure_fail_(fig, GLIA_E_ARGUMENT, "panel (%d, %d) of a figure of %d x %d panels", row, col,
                     fig->rows, fig->cols);
   return &fig->panel[fig->rows * fig->cols];

@@ -204,5 +204,6 @@ void glia_figure_draw_(struct glia_figure *fig, struct canvas *c)
     c->ops->text(c, 8.0, 4.0 + FONT_FIGURE, text,
                  &(struct glyphs){.size_pt = FONT_FIGURE, .bold = true, .colour = INK});
   }
-  for (int i = 0; i < fig->rows * fig->cols; i++) draw_panel(&fig->panel[i], c);
+  for (int i = 0; i < fig->rows * fig->cols; i++)
+    if (fig->panel[i].asked_for) draw_panel(&fig->panel[i], c);
 }

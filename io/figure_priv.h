@@ -173,6 +173,7 @@ struct glia_panel {
   struct glia_figure *fig;
   char *title, *xlabel, *ylabel;
   struct axis x, y;
+  bool asked_for; /* by glia_figure_panel: others stay blank */
   bool legend_off;
   int next_colour;
   struct series *series;

@@ -78,7 +78,7 @@ GLIA_API void glia_figure_share_x(struct glia_figure *fig);
 /** Heights of the rows relative to each other: weight [rows], each > 0. */
 GLIA_API void glia_figure_row_weights(struct glia_figure *fig, const double *weight);
 
-/** Panel (row, col), counted from 0 at the upper left. Never NULL: outside the grid the figure keeps GLIA_E_ARGUMENT.
+/** Panel (row, col), counted from 0 at the upper left; one that is never asked for stays blank. Never NULL: outside the grid the figure keeps GLIA_E_ARGUMENT.
  *
  *  Ownership: borrowed until the figure is destroyed.
  */

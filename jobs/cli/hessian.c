@@ -88,6 +88,13 @@ static void print_precision(const struct glia_args *a, const struct glia_curvatu
 {
   if (d->probes == 0)
     glia_cli_print(a, "density: all %lld eigenvalues\n", (long long)d->n);
+  else if (d->probes == 1)
+    glia_cli_print(a,
+                   "density: one probe of %d products, which does not tell its own error, nor that "
+                   "of the trace; over the "
+                   "range it is off by about "
+                   "%.1e for want of products\n",
+                   d->steps, d->error_steps);
   else
     glia_cli_print(a,
                    "density: %d probes of %d products; over the range it is off by about %.1e for "
@@ -121,8 +128,11 @@ static glia_status answer(struct glia_args *a, struct inspection *in, struct gli
                    top.error[i] * fabs(top.value[i]));
   if (top.found < top.asked)
     glia_cli_print(a, "the bulk begins below these %d: more are not told apart\n", top.found);
-  glia_cli_print(a, "trace %.6g +- %.2g, of the square %.6g +- %.2g, range [%.4g, %.4g], %.1f s\n",
-                 d.trace, d.trace_error, d.square, d.square_error, d.lo, d.hi, glia_time_s() - t0);
+  glia_cli_print(a, "trace %.6g", d.trace);
+  if (d.probes != 1)
+    glia_cli_print(a, " +- %.2g, of the square %.6g +- %.2g", d.trace_error, d.square,
+                   d.square_error);
+  glia_cli_print(a, ", range [%.4g, %.4g], %.1f s\n", d.lo, d.hi, glia_time_s() - t0);
   print_precision(a, &d);
   if (glia_args_has(a, "output") && a->rank == 0)
     st = draw(&d, &top, glia_curvature_size(c), kind, glia_args_text(a, "output", NULL));

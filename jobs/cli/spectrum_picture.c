@@ -9,20 +9,23 @@
 enum { PANELS_MAX = 12, CURVE = 200 };
 
 /* How many eigenvalues the fitted law expects in a bin of `width` in the logarithm: on a logarithmic axis bars of counts and this curve
- * have the same area, while a density per unit would make towers of the smallest. */
-static void law(struct glia_panel *p, const struct glia_spectrum *f, double smallest, double width)
+ * have the same area, while a density per unit would make towers of the smallest. Returns the height of its peak. */
+static double law(struct glia_panel *p, const struct glia_spectrum *f, double smallest,
+                  double width)
 {
   const double m = (double)(f->rows > f->cols ? f->rows : f->cols);
   const double bulk = (double)(f->rank - f->spikes), alpha = m / bulk;
   const double lo = fmax(f->bulk_lo, fmin(smallest, 0.5 * f->bulk_hi));
-  double x[CURVE], y[CURVE];
+  double x[CURVE], y[CURVE], peak = 0.0;
 
   for (int i = 0; i < CURVE; i++) {
     x[i] = lo * pow(f->bulk_hi / lo, (i + 0.5) / CURVE);
     y[i] = glia_theory_density(alpha, x[i] / f->noise_variance * alpha) / f->noise_variance *
            alpha * bulk * x[i] * width;
+    peak = fmax(peak, y[i]);
   }
   glia_panel_line(p, CURVE, x, y, &(struct glia_style){.label = "Marchenko-Pastur"});
+  return peak;
 }
 
 static void panel(struct glia_panel *p, const struct matrix *m)
@@ -40,10 +43,13 @@ static void panel(struct glia_panel *p, const struct matrix *m)
   glia_panel_log_x(p);
   glia_panel_histogram(p, f->rank, e, bins, false, &(struct glia_style){.label = "found"});
   if (!isnan(f->noise_variance)) {
-    law(p, f, e[f->rank - 1], log(e[0] / e[f->rank - 1]) / bins);
+    const double peak = law(p, f, e[f->rank - 1], log(e[0] / e[f->rank - 1]) / bins);
+    for (int64_t i = 0; i < f->spikes; i++)
+      e[f->rank + i] = 0.06 * peak; /* above the axis, to be seen */
     if (f->spikes > 0)
-      glia_panel_points(p, f->spikes, e, e + f->rank,
-                        &(struct glia_style){.label = "spikes", .mark = GLIA_MARK_TRIANGLE});
+      glia_panel_points(
+          p, f->spikes, e, e + f->rank,
+          &(struct glia_style){.label = "spikes", .mark = GLIA_MARK_TRIANGLE, .size_pt = 5.0});
   }
   free(e);
 }
