@@ -54,6 +54,7 @@ point "an unknown option names the nearest"
 exits 64 "$glia" version more && said "'more' is too much"; point "a word too many is refused"
 exits 64 "$glia" help help help help; point "help of three words is refused"
 exits 64 "$glia" help vresion && said "did you mean 'version'"; point "help of an unknown command names the nearest"
+exits 69 "$probe" spectrum x && said "'spectrum' needs PETSc and SLEPc"; point "a command that the build has not says what it wants"
 if [ -c /dev/full ]; then
   timeout 60 "$glia" version >/dev/full 2>"$err"; [ $? = 74 ]; point "a full disk under standard output is an error"
   timeout 60 "$glia" version --json >/dev/full 2>"$err"; [ $? = 74 ]; point "a full disk under --json is an error"

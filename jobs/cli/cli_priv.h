@@ -11,6 +11,8 @@ enum { GLIA_EXIT_STALLED = 79 };
 
 /* All commands in their order, NULL-terminated; the program defines it (main.c, from commands.def). */
 extern const struct glia_command *const cli_commands[];
+/* Names of commands that need PETSc and SLEPc, where the build has none; NULL-terminated, from the program as well. */
+extern const char *const cli_left_out[];
 
 /* --help and --json, which every command has; ends with a NULL name. */
 extern const struct glia_option cli_common_options[];

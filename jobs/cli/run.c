@@ -42,6 +42,9 @@ glia_status cli_unknown(int argc, char **argv)
     if (n + 1 < GLIA_COUNT(known) && !(*c)->hidden && (group == NULL || cli_in_group(*c, group)))
       known[n++] = group != NULL ? (*c)->name + strlen(group) + 1 : (*c)->name;
   known[n] = NULL;
+  for (const char *const *c = cli_left_out; *c != NULL; c++)
+    GLIA_CHECK(strcmp(word, *c) != 0, GLIA_E_UNSUPPORTED,
+               "'%s' needs PETSc and SLEPc, and this build was configured without them", word);
   const char *nearest = glia_nearest(word, known);
   const char *blank = group != NULL ? " " : "";
   group = group != NULL ? group : "";
