@@ -23,7 +23,7 @@ static struct stats_interval effect(const struct study_table *t, int v, int sett
 static void print_rows(const struct glia_args *a, const struct study_table *t)
 {
   const struct glia_study *s = t->study;
-  const int measure = study_primary(t), baseline = study_variant_index(s, s->baseline);
+  const int baseline = study_variant_index(s, s->baseline);
   double x[STUDY_SEEDS_MAX];
   char name[256], against[200];
   int width = 12;
@@ -35,9 +35,12 @@ static void print_rows(const struct glia_args *a, const struct study_table *t)
     }
   snprintf(against, sizeof against, "%.0f %% interval against %s", 100.0 * STUDY_LEVEL,
            s->baseline);
-  glia_cli_print(a, "%-*s %11s %10s %4s   effect, %s\n", width, s->measure[measure].name, "mean",
-                 "sd", "n", against);
-  for (int k = 0; k < t->settings; k++)
+  for (int k = 0, shown = -1; k < t->settings; k++) {
+    const int measure = study_primary(t, k);
+    if (measure != shown)
+      glia_cli_print(a, "%-*s %11s %10s %4s   effect, %s\n", width, s->measure[measure].name,
+                     "mean", "sd", "n", against);
+    shown = measure;
     for (int v = 0; v < t->variants; v++) {
       const struct stats_interval d = effect(t, v, k, measure);
       study_values(t, s->measure[measure].name, s->variant[v].name, setting_name(t, k), x);
@@ -49,6 +52,7 @@ static void print_rows(const struct glia_args *a, const struct study_table *t)
       else
         glia_cli_print(a, "   %+.4g [%+.4g, %+.4g]\n", d.value, d.lo, d.hi);
     }
+  }
 }
 
 static void print_gates(const struct glia_args *a, const struct study_table *t, bool control)
@@ -99,7 +103,7 @@ static json_t *row_json(const struct study_table *t, int v, int k, int measure)
   char name[256];
 
   for (int m = 0; m < t->measures; m++) {
-    if (!study_measured(t, m)) continue;
+    if (!study_measured(t, m, k)) continue;
     study_values(t, s->measure[m].name, s->variant[v].name, setting_name(t, k), x);
     json_object_set_new(measures, s->measure[m].name,
                         json_pack("{s:o, s:o}", "mean", glia_json_real(stats_mean(t->seeds, x)),
@@ -150,12 +154,11 @@ static json_t *all_json(const struct glia_args *a, const struct study_plan *p,
                         const struct study_outcome *out, bool control, double wall_s)
 {
   const struct study_table *t = &out->table;
-  const int measure = study_primary(t),
-            baseline = study_variant_index(t->study, t->study->baseline);
+  const int baseline = study_variant_index(t->study, t->study->baseline);
   json_t *rows = json_array(), *effects = json_array();
 
   for (int k = 0; k < t->settings; k++)
-    for (int v = 0; v < t->variants; v++) {
+    for (int v = 0, measure = study_primary(t, k); v < t->variants; v++) {
       json_array_append_new(rows, row_json(t, v, k, measure));
       if (v != baseline) json_array_append_new(effects, effect_json(t, v, k, measure));
     }

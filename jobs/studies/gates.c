@@ -6,19 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
-bool study_measured(const struct study_table *t, int measure)
+bool study_measured(const struct study_table *t, int measure, int setting)
 {
-  const int64_t cells = (int64_t)t->variants * t->settings * t->seeds;
-
-  for (int64_t i = 0; i < cells; i++)
-    if (!isnan(t->value[i * t->measures + measure])) return true;
+  for (int v = 0; v < t->variants; v++)
+    for (int64_t k = 0; k < t->seeds; k++) {
+      const int64_t cell = ((int64_t)v * t->settings + setting) * t->seeds + k;
+      if (!isnan(t->value[cell * t->measures + measure])) return true;
+    }
   return false;
 }
 
-int study_primary(const struct study_table *t)
+int study_primary(const struct study_table *t, int setting)
 {
   for (int i = 0; i < t->measures; i++)
-    if (study_measured(t, i)) return i;
+    if (study_measured(t, i, setting)) return i;
   return 0;
 }
 

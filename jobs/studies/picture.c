@@ -75,7 +75,7 @@ static void draw_gates(struct glia_panel *means, struct glia_panel *effects,
 static void draw_row(struct glia_figure *fig, const struct study_table *t, int setting)
 {
   const struct glia_study *s = t->study;
-  const int measure = study_primary(t);
+  const int measure = study_primary(t, setting);
   const struct study_measure *m = &s->measure[measure];
   const char *name[STUDY_ROWS_MAX];
   char label[160];

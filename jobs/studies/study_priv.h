@@ -109,10 +109,11 @@ struct study_verdict {
   bool control_fails;
 };
 
-/* The first measure that some cell has: sweeps do not know before what their runs can measure. */
-int study_primary(const struct study_table *t);
-/* Has any cell a value of it? */
-bool study_measured(const struct study_table *t, int measure);
+/* The first measure that some cell of the setting has: sweeps do not know before what their runs can measure, and settings may ask
+ * different things. */
+int study_primary(const struct study_table *t, int setting);
+/* Has any cell of the setting a value of it? */
+bool study_measured(const struct study_table *t, int measure, int setting);
 
 struct study_effect study_effect(const struct study_table *t, const char *measure,
                                  const char *variant, const char *against, const char *setting);
