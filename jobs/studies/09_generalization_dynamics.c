@@ -6,9 +6,9 @@
  * Two settings ask about peaks: the late error over the load, and the overtraining of a network of rectified units that trains
  * its outputs, over its width; there the control stops early, which takes the peak away.
  */
+#include "09_units.h"
 #include "study.h"
 
-#include "glia_dense.h"
 #include "glia_random.h"
 #include "glia_spectrum.h"
 #include "glia_theory.h"
@@ -163,116 +163,39 @@ static glia_status peak(struct study_cell *c, int64_t n)
   return st;
 }
 
-/* Rectified units. */
-
-enum { RELU_INPUTS = 15, TEACHER = 30, SAMPLES = 300, TESTS = 500, WIDEST = 1200 };
-
-static void features(uint64_t key, int64_t units, const double *x, int64_t rows, double *h)
-{
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t u = 0; u < units; u++) {
-      double sum = 0.0;
-      for (int k = 0; k < RELU_INPUTS; k++)
-        sum += x[r * RELU_INPUTS + k] * glia_random_normal(key, 0, (uint64_t)(u * RELU_INPUTS + k));
-      h[r * units + u] = fmax(sum, 0.0) / sqrt((double)units);
-    }
-}
-
-struct world {
-  double x[(SAMPLES + TESTS) * RELU_INPUTS], y[SAMPLES + TESTS];
-  double h[(SAMPLES + TESTS) * WIDEST];
-  double a[SAMPLES * WIDEST], u[SAMPLES * WIDEST], s[SAMPLES], c[SAMPLES];
-  double g[TESTS * SAMPLES]; /* test features along the left vectors */
-};
-
-/* Inputs, and targets of a teacher with noise: SNR 1. */
-static void make_world(struct world *w, uint64_t key)
-{
-  double signal = 0.0;
-
-  for (int i = 0; i < (SAMPLES + TESTS) * RELU_INPUTS; i++)
-    w->x[i] = glia_random_normal(key, 1, (uint64_t)i);
-  features(key + 1, TEACHER, w->x, SAMPLES + TESTS, w->h);
-  for (int r = 0; r < SAMPLES + TESTS; r++) {
-    w->y[r] = 0.0;
-    for (int u = 0; u < TEACHER; u++)
-      w->y[r] += w->h[r * TEACHER + u] * glia_random_normal(key, 2, (uint64_t)u);
-    signal += w->y[r] * w->y[r] / (SAMPLES + TESTS);
-  }
-  for (int r = 0; r < SAMPLES + TESTS; r++)
-    w->y[r] += sqrt(signal) * glia_random_normal(key, 3, (uint64_t)r);
-}
-
-/* Test error after time t of a network whose features have singular values s. */
-static double relu_error(const struct world *w, int64_t n, double t)
-{
-  double sum = 0.0;
-
-  for (int r = 0; r < TESTS; r++) {
-    double f = 0.0;
-    for (int64_t i = 0; i < n; i++)
-      if (w->s[i] > 1e-12 * w->s[0])
-        f += w->g[r * SAMPLES + i] * w->c[i] * -expm1(-w->s[i] * w->s[i] * t);
-    sum += (w->y[SAMPLES + r] - f) * (w->y[SAMPLES + r] - f);
-  }
-  return sum / TESTS;
-}
-
-/* Best and late error of a student with `units` random features. */
-static glia_status relu_student(struct world *w, uint64_t key, int64_t units, double *best,
+/* Best and late error of a student with `width` rectified units. */
+static glia_status relu_student(struct units *w, uint64_t key, int64_t width, double *best,
                                 double *late)
 {
-  const int64_t n = units < SAMPLES ? units : SAMPLES;
-
-  features(key, units, w->x, SAMPLES + TESTS, w->h);
-  memcpy(w->a, w->h, (size_t)(SAMPLES * units) * sizeof *w->a); /* [units, samples], column-major */
-  GLIA_TRY(glia_dense_singular_left(units, SAMPLES, w->a, w->s, w->u));
-  for (int64_t i = 0; i < n; i++) { /* c = u . H y / s^2 */
-    double sum = 0.0;
-    for (int r = 0; r < SAMPLES; r++) {
-      double along = 0.0;
-      for (int64_t k = 0; k < units; k++) along += w->u[i * units + k] * w->h[r * units + k];
-      sum += along * w->y[r];
-    }
-    w->c[i] = sum / (w->s[i] * w->s[i]);
-    for (int r = 0; r < TESTS; r++) {
-      double along = 0.0;
-      for (int64_t k = 0; k < units; k++)
-        along += w->u[i * units + k] * w->h[(SAMPLES + r) * units + k];
-      w->g[r * SAMPLES + i] = along;
-    }
-  }
+  GLIA_TRY(units_student(w, key, width, 0.0));
   *best = (double)INFINITY;
-  for (int k = 0; k <= 40; k++) { /* in units of the slowest useful modes: 1e-2 to 1e6 over s_1^2 */
-    const double e = relu_error(w, n, pow(10.0, -2.0 + 8.0 * k / 40.0) / (w->s[0] * w->s[0]));
-    *best = fmin(*best, e);
-    *late = e;
+  for (int k = 0; k <= 40; k++) {
+    *late = units_after(w, pow(10.0, -2.0 + 8.0 * k / 40.0)).test;
+    *best = fmin(*best, *late);
   }
   return GLIA_OK;
 }
 
 static glia_status relu(struct study_cell *c)
 {
-  static const int64_t width[] = {75, 150, 300, 600, 1200};
   const uint64_t key = glia_random_stream((uint64_t)c->seed, "study/relu");
   const bool stops = strcmp(c->variant->name, "one-mode") == 0;
-  struct world *w = malloc(sizeof *w);
+  struct units *w;
   double most = 0.0, at = 0.0, best = 0.0, late = 0.0;
-  glia_status st = GLIA_OK;
 
-  GLIA_CHECK(w != NULL, GLIA_E_MEMORY, "a network of %d units", WIDEST);
-  make_world(w, key);
-  for (int k = 0; k < 5 && st == GLIA_OK; k++) {
-    st = relu_student(w, key + 2, width[k], &best, &late);
+  GLIA_TRY(units_make(key, &w));
+  glia_status st = GLIA_OK;
+  for (int k = 0; k < UNITS_WIDTHS && st == GLIA_OK; k++) {
+    st = relu_student(w, key + 2, units_width[k], &best, &late);
     const double value = stops ? best : late / best;
     if (st == GLIA_OK && value > most) {
       most = value;
-      at = (double)width[k];
+      at = (double)units_width[k];
     }
-    if (c->progress != NULL) c->progress(c->self, (k + 1) / 5.0);
+    if (c->progress != NULL) c->progress(c->self, (k + 1.0) / UNITS_WIDTHS);
   }
   free(w);
-  study_put(c, "deviation", fabs(log2(at / SAMPLES)));
+  study_put(c, "deviation", fabs(log2(at / UNITS_SAMPLES)));
   study_put(c, "stop_deviation", (double)NAN);
   return st;
 }
