@@ -2,6 +2,7 @@
 # Studies that need no data, from nothing to their gates: each passes, and fails with its method switched off.
 . "$srcdir/tests/points.sh"
 GLIA_PROGRESS=off; export GLIA_PROGRESS
+within_s=1500
 OMPI_MCA_ess_singleton_isolated=1; export OMPI_MCA_ess_singleton_isolated
 glia=$(cd "$builddir" && pwd)/glia
 cd "$dir" || exit 99

@@ -123,7 +123,11 @@ point "a full run is put on record in place of the earlier one"
 exits 64 $glia study run moons --quick --dir one --record records && said 'only a full run'; point "a quick one is not"
 exits 0 $glia study list && grep -q '^moons' "$out" && [ "$(grep -c 'PASS.*limit' "$out")" -ge 3 ] && ! grep -q 'not recorded' "$out"
 point "list shows the gates on record, and every gate is"
-exits 0 $glia study docs && cmp "$out" "$srcdir/docs/methods.md" >"$err" 2>&1
-point "docs/methods.md is what glia study docs prints"
+exits 0 $glia study docs
+if grep -q '^## generalization' "$out"; then
+  cmp "$out" "$srcdir/docs/methods.md" >"$err" 2>&1; point "docs/methods.md is what glia study docs prints"
+else
+  skip "docs/methods.md is what glia study docs prints" "built without PETSc: some studies are left out"
+fi
 
 finish
