@@ -228,9 +228,10 @@ static glia_status run_one(struct worker *w, int64_t index, int64_t slot, bool l
   return GLIA_OK;
 }
 
-static void run_range(struct worker *w)
+static void run_range(void *engine, int thread)
 {
-  const struct glia_engine *e = w->e;
+  struct glia_engine *e = engine;
+  struct worker *w = &e->worker[thread];
   const int64_t workers = (int64_t)e->exchange->size * e->threads;
   const int64_t own = (int64_t)e->exchange->rank * e->threads + w->index;
   const int64_t lo = glia_tree_range(e->v, workers, own),
@@ -240,46 +241,6 @@ static void run_range(struct worker *w)
   for (int64_t i = lo; i < hi && !atomic_load_explicit(&e->failed, memory_order_relaxed); i++) {
     const glia_status st = run_one(w, i, i - lo, i == hi - 1);
     if (st != GLIA_OK) keep_failure(w, st);
-  }
-}
-
-static void *worker_main(void *arg)
-{
-  struct worker *w = arg;
-  struct glia_engine *e = w->e;
-  int64_t seen = 0;
-  char name[32];
-
-  snprintf(name, sizeof name, "worker %d", w->index);
-  glia_timeline_thread(name);
-  pthread_mutex_lock(&e->mutex);
-  for (;;) {
-    while (!e->quit && e->generation == seen) pthread_cond_wait(&e->go, &e->mutex);
-    if (e->quit) break;
-    seen = e->generation;
-    pthread_mutex_unlock(&e->mutex);
-    run_range(w);
-    pthread_mutex_lock(&e->mutex);
-    if (--e->running == 0) pthread_cond_signal(&e->done);
-  }
-  pthread_mutex_unlock(&e->mutex);
-  return NULL;
-}
-
-static void run_workers(struct glia_engine *e)
-{
-  if (e->threads > 1) {
-    pthread_mutex_lock(&e->mutex);
-    e->running = e->threads - 1;
-    e->generation++;
-    pthread_cond_broadcast(&e->go);
-    pthread_mutex_unlock(&e->mutex);
-  }
-  run_range(&e->worker[0]);
-  if (e->threads > 1) {
-    pthread_mutex_lock(&e->mutex);
-    while (e->running > 0) pthread_cond_wait(&e->done, &e->mutex);
-    pthread_mutex_unlock(&e->mutex);
   }
 }
 
@@ -321,19 +282,49 @@ static glia_status failure(struct glia_engine *e)
   return GLIA_OK;
 }
 
+static void run_shared(void *engine, int thread)
+{
+  const struct glia_engine *e = engine;
+  char *bases[BASE_COUNT];
+
+  bases_of(e, NULL, NULL, bases);
+  glia_run_share_(&e->together, bases, e->worker[thread].scratch, thread, e->threads);
+}
+
+/* Units of the epilogue: those that may run side by side are shared out among the workers. */
+static void run_epilogue_units(struct glia_engine *e, int from, int end)
+{
+  const struct list *all = &e->c->list[REGION_EPILOGUE];
+  char *bases[BASE_COUNT];
+
+  bases_of(e, NULL, NULL, bases);
+  if (e->threads == 1) {
+    run_units(e, REGION_EPILOGUE, from, end, bases, e->worker[0].scratch);
+    return;
+  }
+  for (int n; from < end; from += n) {
+    n = all->unit[from].together;
+    if (n > 0) {
+      e->together = (struct list){n, all->unit + from};
+      glia_team_run_(&e->team, run_shared, e);
+      continue;
+    }
+    n = 1;
+    run_units(e, REGION_EPILOGUE, from, from + 1, bases, e->worker[0].scratch);
+  }
+}
+
 /* What follows from the totals of a phase, each part as soon as its buckets are there. */
 static glia_status run_epilogue(struct glia_engine *e)
 {
   const int end = phase_end(e, REGION_EPILOGUE, e->phase);
   const struct unit *unit = e->c->list[REGION_EPILOGUE].unit;
-  char *bases[BASE_COUNT];
 
   for (int at = phase_start(e, REGION_EPILOGUE, e->phase), to; at < end; at = to) {
     for (to = at + 1; to < end && unit[to].need <= unit[at].need;) to++;
     GLIA_TRY(glia_drive_wait_(e, unit[at].need));
     const double t0 = glia_time_s();
-    bases_of(e, NULL, NULL, bases);
-    run_units(e, REGION_EPILOGUE, at, to, bases, e->worker[0].scratch);
+    run_epilogue_units(e, at, to);
     const double t1 = glia_time_s();
     e->stat.epilogue_s += t1 - t0;
     glia_timeline_add(GLIA_EVENT_COMPUTE, "epilogue", unit[at].need, t0, t1);
@@ -346,8 +337,11 @@ static glia_status run_epilogue(struct glia_engine *e)
 static glia_status step_phase(struct glia_engine *e)
 {
   glia_drive_open_(e);
-  if (e->v > 0 && !atomic_load(&e->failed)) run_workers(e);
-  if (atomic_load(&e->failed)) drain(e);
+  if (e->v > 0 && !atomic_load(&e->failed)) glia_team_run_(&e->team, run_range, e);
+  if (atomic_load(&e->failed))
+    drain(e);
+  else if (e->threads > 1 && !glia_drive_early_(e))
+    glia_drive_join_(e);
   return run_epilogue(e);
 }
 
@@ -386,15 +380,6 @@ glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v
   return own != GLIA_OK ? own : st;
 }
 
-static bool start_workers(struct glia_engine *e)
-{
-  for (int t = 1; t < e->threads; t++) {
-    if (pthread_create(&e->worker[t].thread, NULL, worker_main, &e->worker[t]) != 0) return false;
-    e->worker[t].started = true;
-  }
-  return true;
-}
-
 static glia_status allocate(struct glia_engine *e)
 {
   size_t n_outputs = 1;
@@ -413,7 +398,9 @@ static glia_status allocate(struct glia_engine *e)
     w->buffer = calloc((size_t)e->depth, sizeof *w->buffer);
     w->in = calloc((size_t)e->p->g->n_inputs + 1, sizeof *w->in);
     w->out = calloc(n_outputs, sizeof *w->out);
-    GLIA_CHECK(w->buffer != NULL && w->in != NULL && w->out != NULL, GLIA_E_MEMORY, "a worker");
+    w->join = calloc((size_t)e->threads * (size_t)e->depth, sizeof *w->join);
+    GLIA_CHECK(w->buffer != NULL && w->in != NULL && w->out != NULL && w->join != NULL,
+               GLIA_E_MEMORY, "a worker");
   }
   lay_out(e);
   e->memory = aligned_alloc(ALIGN_BYTES, e->memory_bytes);
@@ -443,9 +430,6 @@ glia_status glia_engine_create(const struct glia_program *p, int threads,
   /* a range of n micro-batches holds at most 2 log2(n) + 2 nodes, and one buffer is being computed */
   e->depth = 4;
   for (int64_t n = max_micro_batches; n > 1; n = (n + 1) / 2) e->depth += 2;
-  pthread_mutex_init(&e->mutex, NULL);
-  pthread_cond_init(&e->go, NULL);
-  pthread_cond_init(&e->done, NULL);
   GLIA_TRY_TO(fail, st, glia_drive_init_(e));
   GLIA_TRY_TO(fail, st, allocate(e));
   for (int i = 0; i < p->n_entries; i++) {
@@ -454,8 +438,7 @@ glia_status glia_engine_create(const struct glia_program *p, int threads,
     glia_run_list_(&e->c->list[REGION_CONSTANT], bases, e->worker[0].scratch);
   }
   glia_timeline_thread("worker 0");
-  GLIA_CHECK_TO(fail, st, start_workers(e), GLIA_E_MEMORY, "cannot start %d worker threads",
-                threads);
+  GLIA_TRY_TO(fail, st, glia_team_start_(&e->team, threads));
   *out = e;
   return GLIA_OK;
 fail:
@@ -468,19 +451,13 @@ void glia_engine_destroy(struct glia_engine **engine)
   if (engine == NULL || *engine == NULL) return;
   struct glia_engine *e = *engine;
   glia_drive_fini_(e);
-  pthread_mutex_lock(&e->mutex);
-  e->quit = true;
-  pthread_cond_broadcast(&e->go);
-  pthread_mutex_unlock(&e->mutex);
+  glia_team_stop_(&e->team);
   for (int t = 0; e->worker != NULL && t < e->threads; t++) {
-    if (e->worker[t].started) pthread_join(e->worker[t].thread, NULL);
     free(e->worker[t].buffer);
     free(e->worker[t].in);
     free(e->worker[t].out);
+    free(e->worker[t].join);
   }
-  pthread_cond_destroy(&e->go);
-  pthread_cond_destroy(&e->done);
-  pthread_mutex_destroy(&e->mutex);
   free(e->worker);
   free(e->constant);
   free(e->memory);

@@ -99,6 +99,43 @@ static void drive(struct glia_engine *e)
   look(e);
 }
 
+/* Slice `thread` of every bucket of the phase. */
+static void join_slice(void *engine, int thread)
+{
+  const struct glia_engine *e = engine;
+  struct glia_part *part = e->worker[thread].join;
+
+  for (int b = glia_engine_first_bucket_(e); b < e->c->buckets_end[e->phase]; b++) {
+    const struct bucket_plan *plan = &e->c->bucket[b];
+    const struct flight *f = &e->drive.flight[b];
+    int64_t lo, hi;
+    int n = 0;
+    glia_share_(plan->n, thread, e->threads, &lo, &hi);
+    for (int t = 0; t < e->threads; t++)
+      for (int i = 0; i < f->n_parts[t]; i++) {
+        struct glia_part *p = &part[n++];
+        *p = f->part[t * e->depth + i];
+        p->data = (char *)p->data + (size_t)lo * glia_dtype_size(plan->dtype);
+      }
+    glia_tree_join(e->v, plan->dtype, hi - lo, n, part);
+  }
+}
+
+void glia_drive_join_(struct glia_engine *e)
+{
+  const int first = glia_engine_first_bucket_(e), end = e->c->buckets_end[e->phase];
+
+  if (first == end) return;
+  glia_team_run_(&e->team, join_slice, e);
+  for (int b = first; b < end;
+       b++) { /* their numbers are there already: what remains is which parts they are */
+    struct flight *f = &e->drive.flight[b];
+    const int n = gather(e, f);
+    memset(f->n_parts, 0, (size_t)e->threads * sizeof *f->n_parts);
+    f->n_parts[0] = glia_tree_join(e->v, e->c->bucket[b].dtype, 0, n, f->part);
+  }
+}
+
 /* Time of a worker that the exchange took. */
 static void spend(struct glia_engine *e, const char *what, int64_t arg, double from_s)
 {

@@ -4,21 +4,19 @@
 
 #include "glia_engine.h"
 #include "program_priv.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
+#include "team_priv.h"
 
 struct worker {
   struct glia_engine *e;
   int index;
-  pthread_t thread;
-  bool started;
   char *micro; /* of its micro-batches, one after another, where there are several phases */
   char *scratch;
   char **buffer; /* [depth] of sums */
   struct glia_part node[GLIA_TREE_MAX_PARTS];
   int n_nodes;
-  void **in;        /* [graph inputs] handed to fill */
+  struct glia_part
+      *join; /* [threads * depth]: a slice of a bucket's parts, while the workers add them up */
+  void **in; /* [graph inputs] handed to fill */
   const void **out; /* [outputs] handed to take */
   glia_status status;
   char trace[2048];
@@ -75,12 +73,8 @@ struct glia_engine {
   atomic_bool failed;
   char *total;
   struct drive drive;
-  /* parking of the other workers */
-  pthread_mutex_t mutex;
-  pthread_cond_t go, done;
-  int64_t generation;
-  int running;
-  bool quit;
+  struct team team;     /* of the workers */
+  struct list together; /* units of the epilogue that they share */
 };
 
 /* Buckets of the phase that runs: from here to buckets_end. */
@@ -102,6 +96,9 @@ bool glia_drive_early_(const struct glia_engine *e);
 /* Bucket b of worker w is final: its stack of nodes, and behind it micro-batch `index` in `own` (NULL: all is on the stack). Starts it when
  * it is the last worker. */
 void glia_drive_ready_(struct worker *w, int b, int64_t index, char *own);
+
+/* All parts of this rank are there and nothing has started: the workers add them up, each its slice of every bucket. */
+void glia_drive_join_(struct glia_engine *e);
 
 /* Move what is under way, if it is time to. Called by workers between kernels. */
 void glia_drive_poll_(struct glia_engine *e);

@@ -72,7 +72,8 @@ struct unit {
   size_t scratch_bytes;
   const void *plan; /* of the kernel */
   int need;         /* in the epilogue: buckets that must be there, all of the first so many */
-  int64_t n;        /* elements of a group */
+  int together; /* in the epilogue: so many from here on touch nothing that another writes; 0: not worth sharing out */
+  int64_t n;    /* elements of a group */
   int n_steps, n_regs;
   struct tile_step *step; /* NULL: not a group */
   struct loop *loop;      /* NULL: not a loop */
@@ -225,6 +226,7 @@ GLIA_NODISCARD glia_status glia_compile_units_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_buckets_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_memory_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_calls_(struct compiler *k);
+void glia_compile_together_(struct compiled *c);
 
 /* All of them: an entry point, or (body != NULL) the body of a loop whose wanted results are the outputs of `entry`. */
 GLIA_NODISCARD glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
@@ -273,5 +275,17 @@ void glia_run_loop_(const struct unit *u, char *const *bases, char *scratch);
 
 /* Run a list of units: base [BASE_COUNT] addresses, scratch of c->scratch_bytes. */
 void glia_run_list_(const struct list *list, char *const *bases, void *scratch);
+
+/* The share of worker `index` of n: of each group its tiles, of other units every n-th. Units of the list may not touch what another writes. */
+void glia_run_share_(const struct list *list, char *const *bases, void *scratch, int index, int n);
+
+/* Elements [lo, hi) of `count` for worker `index` of n: whole tiles. */
+static inline void glia_share_(int64_t count, int index, int n, int64_t *lo, int64_t *hi)
+{
+  const int64_t tiles = (count + TILE - 1) / TILE;
+
+  *lo = tiles * index / n * TILE;
+  *hi = index + 1 == n ? count : tiles * (index + 1) / n * TILE;
+}
 
 #endif

@@ -57,7 +57,9 @@ static void *tile_address(const struct tile_operand *o, char *const *bases, char
   return o->reg >= 0 ? regs + (size_t)o->reg * TILE * sizeof(double) : address(bases, o->at);
 }
 
-static void prepare(struct prepared *p, const struct tile_step *s, char *const *bases, char *regs)
+/* From tile `tile` on. */
+static void prepare(struct prepared *p, const struct tile_step *s, char *const *bases, char *regs,
+                    int64_t tile)
 {
   p->step = s;
   p->call = (struct glia_call){.n_in = s->n_in, .in = p->in, .attr = s->attr};
@@ -68,6 +70,9 @@ static void prepare(struct prepared *p, const struct tile_step *s, char *const *
     p->in[i].data = tile_address(&s->in[i], bases, regs, &p->move_in[i]);
   }
   if (s->kind == TILE_BROADCAST) p->move_in[0] = 0; /* read by index from its start */
+  for (int i = 0; i < s->n_in; i++)
+    p->in[i].data = (char *)p->in[i].data + (size_t)tile * p->move_in[i];
+  p->call.out.data = (char *)p->call.out.data + (size_t)tile * p->move_out;
 }
 
 static void set_length(struct prepared *p, int n_steps, int64_t n)
@@ -96,20 +101,23 @@ static void run_step(struct prepared *p, int64_t start)
   p->call.out.data = (char *)p->call.out.data + p->move_out;
 }
 
-static void run_group(const struct unit *u, char *const *bases, char *scratch)
+/* Elements [lo, hi) of a group, lo at the start of a tile. */
+static void run_tiles(const struct unit *u, char *const *bases, char *scratch, int64_t lo,
+                      int64_t hi)
 {
   char *regs = scratch; /* 64-byte aligned */
   struct prepared *p = (void *)(scratch + (size_t)u->n_regs * TILE * sizeof(double));
   int n = 0;
 
+  if (lo == hi) return;
   for (int once = 1; once >= 0; once--) /* loads that are the same in every tile go first */
     for (int i = 0; i < u->n_steps; i++)
-      if (u->step[i].once == (once != 0)) prepare(&p[n++], &u->step[i], bases, regs);
+      if (u->step[i].once == (once != 0)) prepare(&p[n++], &u->step[i], bases, regs, lo / TILE);
   set_length(p, n, u->n < TILE ? u->n : TILE);
   int first = 0;
   while (first < n && p[first].step->once) run_step(&p[first++], 0);
-  for (int64_t start = 0; start < u->n; start += TILE) {
-    if (u->n - start < TILE) set_length(p + first, n - first, u->n - start);
+  for (int64_t start = lo; start < hi; start += TILE) {
+    if (hi - start < TILE) set_length(p + first, n - first, hi - start);
     for (int i = first; i < n; i++) run_step(&p[i], start);
   }
 }
@@ -117,7 +125,7 @@ static void run_group(const struct unit *u, char *const *bases, char *scratch)
 static void run_unit(const struct unit *u, char *const *bases, void *scratch)
 {
   if (u->step != NULL)
-    run_group(u, bases, scratch);
+    run_tiles(u, bases, scratch, 0, u->n);
   else if (u->loop != NULL)
     glia_run_loop_(u, bases, scratch);
   else if (u->external != NULL)
@@ -145,4 +153,30 @@ void glia_run_list_(const struct list *list, char *const *bases, void *scratch)
 
   for (int i = 0; i < list->n; i++)
     (detailed ? run_told : run_unit)(&list->unit[i], bases, scratch);
+}
+
+/* Its tiles of a group, every n-th of other units. */
+static void run_share(const struct unit *u, int i, char *const *bases, void *scratch, int index,
+                      int n)
+{
+  int64_t lo, hi;
+
+  if (u->step == NULL) {
+    if (i % n == index) run_unit(u, bases, scratch);
+    return;
+  }
+  glia_share_(u->n, index, n, &lo, &hi);
+  run_tiles(u, bases, scratch, lo, hi);
+}
+
+void glia_run_share_(const struct list *list, char *const *bases, void *scratch, int index, int n)
+{
+  const bool detailed = glia_timeline_detailed();
+
+  for (int i = 0; i < list->n; i++) {
+    const struct unit *u = &list->unit[i];
+    const double from_s = detailed ? glia_time_s() : 0.0;
+    run_share(u, i, bases, scratch, index, n);
+    if (detailed) glia_timeline_add(GLIA_EVENT_KERNEL, u->name, u->node->id, from_s, glia_time_s());
+  }
 }
