@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static size_t cut(size_t *used, size_t bytes)
 {
@@ -380,6 +381,19 @@ glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v
   return own != GLIA_OK ? own : st;
 }
 
+/* Memory in large pages where the system hands them out: a step walks through all of it. free() returns it. */
+static void *take_pages(size_t bytes)
+{
+  enum { PAGE = 1 << 21 };
+  void *memory = NULL;
+
+  if (posix_memalign(&memory, bytes < PAGE ? ALIGN_BYTES : PAGE, bytes) != 0) return NULL;
+#ifdef MADV_HUGEPAGE
+  if (bytes >= PAGE) (void)madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
+
 static glia_status allocate(struct glia_engine *e)
 {
   size_t n_outputs = 1;
@@ -403,7 +417,7 @@ static glia_status allocate(struct glia_engine *e)
                GLIA_E_MEMORY, "a worker");
   }
   lay_out(e);
-  e->memory = aligned_alloc(ALIGN_BYTES, e->memory_bytes);
+  e->memory = take_pages(e->memory_bytes);
   GLIA_CHECK(e->memory != NULL, GLIA_E_MEMORY, "%zu bytes for the model, its state and %d workers",
              e->memory_bytes, e->threads);
   memset(e->memory, 0, e->memory_bytes);
