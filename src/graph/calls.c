@@ -1,11 +1,6 @@
 /* Fourth stage: units become kernel calls, tile programs and copies. */
 #include "program_priv.h"
 
-static glia_dtype key_dtype(const struct glia_graph *g, const struct glia_node *n)
-{
-  return n->op->key < 0 || n->n_in == 0 ? n->type.dtype : g->node[n->in[n->op->key]]->type.dtype;
-}
-
 struct ref glia_ref_(const struct compiler *k, glia_value v)
 {
   const struct glia_type *t = &k->g->node[v]->type;
@@ -15,7 +10,7 @@ struct ref glia_ref_(const struct compiler *k, glia_value v)
 
 static glia_status single(struct compiler *k, const struct glia_node *n, struct unit *u)
 {
-  const glia_dtype key = key_dtype(k->g, n);
+  const glia_dtype key = glia_key_dtype_(k->g, n);
   struct glia_kernel_choice choice = {.name = n->op->name, .run = n->op->reference[key]};
 
   if (n->op->scratch != NULL) choice.scratch_bytes = n->op->scratch(k->g, n);
@@ -32,184 +27,6 @@ static glia_status single(struct compiler *k, const struct glia_node *n, struct 
   GLIA_CHECK(u->in != NULL, GLIA_E_MEMORY, "calls");
   for (int i = 0; i < n->n_in; i++) u->in[i] = glia_ref_(k, n->in[i]);
   u->out = glia_ref_(k, n->id);
-  return GLIA_OK;
-}
-
-/* A group's tile program while it is written. */
-struct writer {
-  struct compiler *k;
-  struct unit *u;
-  const glia_value *member; /* in order */
-  int n_members;
-  int n_loads;
-  glia_value loaded[GROUP_MAX * TILE_OPERANDS]; /* splats and broadcasts in registers */
-  int loaded_reg[GROUP_MAX * TILE_OPERANDS];
-  int member_reg[GROUP_MAX]; /* -1: in memory */
-  bool busy[GROUP_MAX * (TILE_OPERANDS + 1)];
-};
-
-static int take_reg(struct writer *w)
-{
-  int r = 0;
-
-  while (w->busy[r]) r++;
-  w->busy[r] = true;
-  if (r >= w->u->n_regs) w->u->n_regs = r + 1;
-  return r;
-}
-
-/* A register of its own: what is loaded once must outlive all tiles. */
-static int take_new_reg(struct writer *w)
-{
-  w->busy[w->u->n_regs] = true;
-  return w->u->n_regs++;
-}
-
-static struct tile_operand in_reg(int reg, const struct glia_type *t)
-{
-  return (struct tile_operand){reg, {BASE_COUNT, 0}, t};
-}
-static struct tile_operand in_memory(struct place at, const struct glia_type *t)
-{
-  return (struct tile_operand){-1, at, t};
-}
-
-/* Extents and strides of a broadcast's source by result axis, neighbours merged. */
-static void index_map(const struct glia_node *n, const struct glia_type *source,
-                      struct tile_step *s)
-{
-  int64_t stride[GLIA_MAX_RANK];
-  int64_t below = 1;
-
-  for (int a = source->rank - 1, r = n->type.rank - 1; r >= 0; r--) {
-    stride[r] = 0;
-    if (a >= 0 && n->attr.i[r] == a) {
-      stride[r] = below;
-      below *= source->dim[a--];
-    }
-  }
-  s->rank = 0;
-  for (int r = 0; r < n->type.rank; r++) {
-    if (n->type.dim[r] == 1) continue;
-    const int last = s->rank - 1;
-    if (last >= 0 && s->stride[last] == stride[r] * n->type.dim[r]) {
-      s->dim[last] *= n->type.dim[r];
-      s->stride[last] = stride[r];
-    } else {
-      s->dim[s->rank] = n->type.dim[r];
-      s->stride[s->rank++] = stride[r];
-    }
-  }
-}
-
-/* Input r of a member: where the tile finds it, loading splats and broadcasts into registers first. */
-static struct tile_operand operand(struct writer *w, glia_value r)
-{
-  struct compiler *k = w->k;
-  const struct glia_node *n = k->g->node[r];
-  const bool fused = glia_is_fused_broadcast_(k, r);
-
-  for (int m = 0; m < w->n_members; m++)
-    if (w->member[m] == r && w->member_reg[m] >= 0) return in_reg(w->member_reg[m], &n->type);
-  if (!fused && !(n->op == &glia_op_full_ && k->unit[r] < 0))
-    return in_memory(k->place[r], &n->type);
-  for (int i = 0; i < w->n_loads; i++)
-    if (w->loaded[i] == r && w->loaded_reg[i] >= 0) return in_reg(w->loaded_reg[i], &n->type);
-
-  struct tile_step *s = &w->u->step[w->u->n_steps++];
-  *s = (struct tile_step){
-      .kind = TILE_OP, .run = n->op->reference[n->type.dtype], .attr = &n->attr, .once = true};
-  if (fused) {
-    const glia_value source = k->root[n->in[0]];
-    s->kind = TILE_BROADCAST;
-    s->run = NULL;
-    s->n_in = 1;
-    s->in[0] = in_memory(k->place[source], &k->g->node[n->in[0]]->type);
-    index_map(n, &k->g->node[n->in[0]]->type, s);
-    s->once = true;
-    for (int a = 0; a < s->rank; a++) s->once = s->once && s->stride[a] == 0;
-  }
-  const int reg = s->once ? take_new_reg(w) : take_reg(w);
-  s->out = in_reg(reg, &n->type);
-  w->loaded[w->n_loads] = r;
-  w->loaded_reg[w->n_loads++] = reg;
-  return s->out;
-}
-
-/* Whether any member after `from` reads r. */
-static bool read_later(const struct writer *w, glia_value r, int from)
-{
-  for (int m = from + 1; m < w->n_members; m++) {
-    const struct glia_node *n = w->k->g->node[w->member[m]];
-    for (int i = 0; i < n->n_in; i++)
-      if (w->k->root[n->in[i]] == r) return true;
-  }
-  return false;
-}
-
-static bool is_once(const struct unit *u, int reg)
-{
-  for (int s = 0; s < u->n_steps; s++)
-    if (u->step[s].out.reg == reg && u->step[s].once) return true;
-  return false;
-}
-
-static void free_registers(struct writer *w, int m)
-{
-  for (int j = 0; j <= m; j++)
-    if (w->member_reg[j] >= 0 && !w->k->stored[w->member[j]] && !read_later(w, w->member[j], m)) {
-      w->busy[w->member_reg[j]] = false;
-      w->member_reg[j] = -1;
-    }
-  for (int j = 0; j < w->n_loads; j++)
-    if (w->loaded_reg[j] >= 0 && !is_once(w->u, w->loaded_reg[j]) &&
-        !read_later(w, w->loaded[j], m)) {
-      w->busy[w->loaded_reg[j]] = false;
-      w->loaded_reg[j] = -1;
-    }
-}
-
-static glia_status group(struct compiler *k, const glia_value *member, int n_members,
-                         struct unit *u)
-{
-  struct writer w = {.k = k, .u = u, .member = member, .n_members = n_members};
-  const size_t most = (size_t)n_members * (TILE_OPERANDS + 2);
-
-  u->name = "group";
-  u->node = k->g->node[member[n_members - 1]];
-  u->n = glia_type_count(&u->node->type);
-  u->step = glia_arena_take(&k->p->arena, most, sizeof *u->step);
-  GLIA_CHECK(u->step != NULL, GLIA_E_MEMORY, "calls");
-  for (int m = 0; m < n_members; m++) w.member_reg[m] = -1;
-  for (int m = 0; m < n_members; m++) {
-    const struct glia_node *n = k->g->node[member[m]];
-    struct tile_step s = {.kind = TILE_OP,
-                          .run = n->op->reference[key_dtype(k->g, n)],
-                          .attr = &n->attr,
-                          .n_in = n->n_in};
-    GLIA_CHECK(s.run != NULL, GLIA_E_UNSUPPORTED, "%s of %s has no kernel", n->op->name,
-               glia_dtype_name(key_dtype(k->g, n)));
-    for (int i = 0; i < n->n_in; i++) s.in[i] = operand(&w, k->root[n->in[i]]);
-    /* a state written in place is stored at the end of the tile: others in the tile may still read the old value */
-    if (k->stored[member[m]] && k->place[member[m]].base != BASE_STATE)
-      s.out = in_memory(k->place[member[m]], &n->type);
-    else {
-      w.member_reg[m] = take_reg(&w);
-      s.out = in_reg(w.member_reg[m], &n->type);
-    }
-    u->step[u->n_steps++] = s;
-    free_registers(&w, m);
-  }
-  for (int m = 0; m < n_members; m++)
-    if (w.member_reg[m] >= 0 && k->stored[member[m]]) {
-      const struct glia_type *t = &k->g->node[member[m]]->type;
-      u->step[u->n_steps++] = (struct tile_step){.kind = TILE_STORE,
-                                                 .n_in = 1,
-                                                 .in[0] = in_reg(w.member_reg[m], t),
-                                                 .out = in_memory(k->place[member[m]], t)};
-    }
-  u->scratch_bytes = glia_group_scratch_(u->n_regs, u->n_steps);
-  k->c->groups++;
   return GLIA_OK;
 }
 
@@ -352,7 +169,7 @@ static glia_status unit_calls(struct compiler *k, int32_t u, glia_value *member,
   if (!k->u[u].group) return single(k, node, unit);
   for (int32_t v = k->u[u].first; v < k->n && n < k->u[u].members; v++)
     if (k->unit[v] >= 0 && glia_unit_find_(k, k->unit[v]) == u) member[n++] = v;
-  return group(k, member, n, unit);
+  return glia_compile_group_(k, member, n, unit);
 }
 
 glia_status glia_compile_calls_(struct compiler *k)

@@ -19,11 +19,23 @@ struct glia_kernel_choice {
   const void *
       plan; /* handed to run as it is, which may run in several threads at once; borrowed for ever */
 };
+/* Elementwise nodes that one kernel computes, with the bits of their references run one by one. */
+enum { GLIA_FUSED_IN = 6, GLIA_FUSED_INSIDE = 12 };
+struct glia_fused {
+  const char *name;
+  void (*run)(const struct glia_call *c);
+  int n_in, n_inside;
+  glia_value in[GLIA_FUSED_IN];         /* what run reads, in its order */
+  glia_value inside[GLIA_FUSED_INSIDE]; /* nodes whose values nobody gets to see */
+};
 struct glia_kernels {
   const char *level; /* what the choice depends on: CPU kernel level, for the checkpoint */
   /** A faster kernel for this node than its reference; false when there is none. Pure: same node, same choice. */
   bool (*pick)(const struct glia_graph *g, const struct glia_node *n,
                struct glia_kernel_choice *out);
+  /** A kernel for an elementwise node and some of those that it is made from; NULL: there are none. Pure, like pick. It is taken where
+   *  nobody else reads what is inside. */
+  bool (*fuse)(const struct glia_graph *g, const struct glia_node *n, struct glia_fused *out);
 };
 
 struct glia_program;

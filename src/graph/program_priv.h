@@ -5,7 +5,7 @@
 #include "control_priv.h"
 #include "glia_program.h"
 
-enum { TILE = 512, ALIGN_BYTES = 64, GROUP_MAX = 64, TILE_OPERANDS = 3 };
+enum { TILE = 512, ALIGN_BYTES = 64, GROUP_MAX = 64, TILE_OPERANDS = 3, TILE_MOST = GLIA_FUSED_IN };
 
 /* Where an address counts from. */
 typedef enum {
@@ -52,7 +52,7 @@ struct tile_step {
   void (*run)(const struct glia_call *c);
   const struct glia_attr *attr;
   int n_in;
-  struct tile_operand in[TILE_OPERANDS];
+  struct tile_operand in[TILE_MOST];
   struct tile_operand out;
   /* TILE_BROADCAST: result index -> source index, extents slowest first, merged */
   int rank;
@@ -235,6 +235,16 @@ GLIA_NODISCARD glia_status glia_compile_(struct glia_program *p, const struct gl
 /* A loop node as a unit, its body compiled. */
 GLIA_NODISCARD glia_status glia_compile_loop_(struct compiler *k, const struct glia_node *n,
                                               struct unit *u);
+
+/* The type that chooses a node's reference kernel. */
+static inline glia_dtype glia_key_dtype_(const struct glia_graph *g, const struct glia_node *n)
+{
+  return n->op->key < 0 || n->n_in == 0 ? n->type.dtype : g->node[n->in[n->op->key]]->type.dtype;
+}
+
+/* Elementwise nodes [n_members], in order, as one unit. */
+GLIA_NODISCARD glia_status glia_compile_group_(struct compiler *k, const glia_value *member,
+                                               int n_members, struct unit *u);
 
 /* A call-back as a unit. */
 GLIA_NODISCARD glia_status glia_compile_external_(struct compiler *k, const struct glia_node *n,

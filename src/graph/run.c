@@ -41,8 +41,8 @@ static void run_external(const struct unit *u, char *const *bases, char *scratch
 struct prepared {
   const struct tile_step *step;
   struct glia_call call;
-  struct glia_operand in[TILE_OPERANDS];
-  size_t move_in[TILE_OPERANDS], move_out; /* bytes per tile; 0 for registers */
+  struct glia_operand in[TILE_MOST];
+  size_t move_in[TILE_MOST], move_out; /* bytes per tile; 0 for registers */
 };
 
 size_t glia_group_scratch_(int n_regs, int n_steps)
@@ -79,7 +79,7 @@ static void set_length(struct prepared *p, int n_steps, int64_t n)
 {
   for (int i = 0; i < n_steps; i++) {
     p[i].call.out.n = n;
-    for (int k = 0; k < TILE_OPERANDS; k++) p[i].in[k].n = n;
+    for (int k = 0; k < TILE_MOST; k++) p[i].in[k].n = n;
   }
 }
 

@@ -96,7 +96,7 @@ static bool pick(const struct glia_graph *g, const struct glia_node *n,
 
 const struct glia_kernels *glia_kernels_default(void)
 {
-  static struct glia_kernels kernels = {.level = level, .pick = pick};
+  static struct glia_kernels kernels = {.level = level, .pick = pick, .fuse = glia_fuse_};
 
   pthread_once(&once, set_up);
   return &kernels;

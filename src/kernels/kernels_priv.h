@@ -21,6 +21,9 @@ bool glia_conv_weight_pick_(const struct glia_conv *c, glia_dtype dtype,
 bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out);
 bool glia_gemm_here_(void);
 
+/* Chains of elementwise nodes. */
+bool glia_fuse_(const struct glia_graph *g, const struct glia_node *n, struct glia_fused *out);
+
 /* Parts of max pooling. */
 bool glia_pool_pick_(const struct glia_graph *g, const struct glia_node *n,
                      struct glia_kernel_choice *out);

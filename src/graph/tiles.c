@@ -1,0 +1,278 @@
+/* Groups as tile programs: what each tile loads, which members one kernel computes, where results go. */
+#include "program_priv.h"
+
+#include <stdlib.h>
+
+/* A group's tile program while it is written. */
+struct writer {
+  struct compiler *k;
+  struct unit *u;
+  const glia_value *member; /* in order */
+  int n_members;
+  int n_loads;
+  glia_value loaded[GROUP_MAX * TILE_OPERANDS]; /* splats and broadcasts in registers */
+  int loaded_reg[GROUP_MAX * TILE_OPERANDS];
+  int member_reg[GROUP_MAX];          /* -1: in memory, or inside a fused kernel */
+  struct glia_fused fused[GROUP_MAX]; /* run NULL: the member's own kernel */
+  bool inside[GROUP_MAX];             /* of another member's fused kernel */
+  bool busy[GROUP_MAX * (TILE_OPERANDS + 1)];
+};
+
+static int take_reg(struct writer *w)
+{
+  int r = 0;
+
+  while (w->busy[r]) r++;
+  w->busy[r] = true;
+  if (r >= w->u->n_regs) w->u->n_regs = r + 1;
+  return r;
+}
+
+/* A register of its own: what is loaded once must outlive all tiles. */
+static int take_new_reg(struct writer *w)
+{
+  w->busy[w->u->n_regs] = true;
+  return w->u->n_regs++;
+}
+
+static struct tile_operand in_reg(int reg, const struct glia_type *t)
+{
+  return (struct tile_operand){reg, {BASE_COUNT, 0}, t};
+}
+static struct tile_operand in_memory(struct place at, const struct glia_type *t)
+{
+  return (struct tile_operand){-1, at, t};
+}
+
+/* Extents and strides of a broadcast's source by result axis, neighbours merged. */
+static void index_map(const struct glia_node *n, const struct glia_type *source,
+                      struct tile_step *s)
+{
+  int64_t stride[GLIA_MAX_RANK];
+  int64_t below = 1;
+
+  for (int a = source->rank - 1, r = n->type.rank - 1; r >= 0; r--) {
+    stride[r] = 0;
+    if (a >= 0 && n->attr.i[r] == a) {
+      stride[r] = below;
+      below *= source->dim[a--];
+    }
+  }
+  s->rank = 0;
+  for (int r = 0; r < n->type.rank; r++) {
+    if (n->type.dim[r] == 1) continue;
+    const int last = s->rank - 1;
+    if (last >= 0 && s->stride[last] == stride[r] * n->type.dim[r]) {
+      s->dim[last] *= n->type.dim[r];
+      s->stride[last] = stride[r];
+    } else {
+      s->dim[s->rank] = n->type.dim[r];
+      s->stride[s->rank++] = stride[r];
+    }
+  }
+}
+
+/* Input r of a member: where the tile finds it, loading splats and broadcasts into registers first. */
+static struct tile_operand operand(struct writer *w, glia_value r)
+{
+  struct compiler *k = w->k;
+  const struct glia_node *n = k->g->node[r];
+  const bool fused = glia_is_fused_broadcast_(k, r);
+
+  for (int m = 0; m < w->n_members; m++)
+    if (w->member[m] == r && w->member_reg[m] >= 0) return in_reg(w->member_reg[m], &n->type);
+  if (!fused && !(n->op == &glia_op_full_ && k->unit[r] < 0))
+    return in_memory(k->place[r], &n->type);
+  for (int i = 0; i < w->n_loads; i++)
+    if (w->loaded[i] == r && w->loaded_reg[i] >= 0) return in_reg(w->loaded_reg[i], &n->type);
+
+  struct tile_step *s = &w->u->step[w->u->n_steps++];
+  *s = (struct tile_step){
+      .kind = TILE_OP, .run = n->op->reference[n->type.dtype], .attr = &n->attr, .once = true};
+  if (fused) {
+    const glia_value source = k->root[n->in[0]];
+    s->kind = TILE_BROADCAST;
+    s->run = NULL;
+    s->n_in = 1;
+    s->in[0] = in_memory(k->place[source], &k->g->node[n->in[0]]->type);
+    index_map(n, &k->g->node[n->in[0]]->type, s);
+    s->once = true;
+    for (int a = 0; a < s->rank; a++) s->once = s->once && s->stride[a] == 0;
+  }
+  const int reg = s->once ? take_new_reg(w) : take_reg(w);
+  s->out = in_reg(reg, &n->type);
+  w->loaded[w->n_loads] = r;
+  w->loaded_reg[w->n_loads++] = reg;
+  return s->out;
+}
+
+/* What member m's kernel reads; returns how many. */
+static int operands_of(const struct writer *w, int m, const glia_value **in)
+{
+  const struct glia_node *n = w->k->g->node[w->member[m]];
+  const bool fused = w->fused[m].run != NULL;
+
+  *in = fused ? w->fused[m].in : n->in;
+  return w->inside[m] ? 0 : fused ? w->fused[m].n_in : n->n_in;
+}
+
+/* Whether any member after `from` reads r. */
+static bool read_later(const struct writer *w, glia_value r, int from)
+{
+  for (int m = from + 1; m < w->n_members; m++) {
+    const glia_value *in;
+    const int n = operands_of(w, m, &in);
+    for (int i = 0; i < n; i++)
+      if (w->k->root[in[i]] == r) return true;
+  }
+  return false;
+}
+
+static int member_of(const struct writer *w, glia_value v)
+{
+  for (int m = 0; m < w->n_members; m++)
+    if (w->member[m] == v) return m;
+  return -1;
+}
+
+static bool among(glia_value v, const glia_value *set, int n)
+{
+  for (int i = 0; i < n; i++)
+    if (set[i] == v) return true;
+  return false;
+}
+
+/* Whether v, inside the fused kernel of `last`, is of no interest to anybody else. */
+static bool hidden(const struct writer *w, glia_value v, glia_value last,
+                   const struct glia_fused *f)
+{
+  const int at = member_of(w, v);
+
+  if (at < 0 || w->inside[at] || w->k->stored[v]) return false;
+  for (int m = 0; m < w->n_members; m++) {
+    const struct glia_node *n = w->k->g->node[w->member[m]];
+    for (int i = 0; i < n->n_in; i++)
+      if (w->k->root[n->in[i]] == v && n->id != last && !among(n->id, f->inside, f->n_inside))
+        return false;
+  }
+  return true;
+}
+
+/* Members that one kernel computes with those behind them; the last ones first, which take most with them. */
+static void fuse(struct writer *w)
+{
+  const struct glia_kernels *kernels = w->k->p->kernels;
+
+  for (int m = w->n_members - 1; m >= 0 && kernels != NULL && kernels->fuse != NULL; m--) {
+    const struct glia_node *n = w->k->g->node[w->member[m]];
+    struct glia_fused f;
+    bool fits = !w->inside[m] && kernels->fuse(w->k->g, n, &f);
+    for (int i = 0; fits && i < f.n_inside; i++) fits = hidden(w, f.inside[i], n->id, &f);
+    if (!fits) continue;
+    w->fused[m] = f;
+    for (int i = 0; i < f.n_inside; i++) w->inside[member_of(w, f.inside[i])] = true;
+  }
+}
+
+static bool is_once(const struct unit *u, int reg)
+{
+  for (int s = 0; s < u->n_steps; s++)
+    if (u->step[s].out.reg == reg && u->step[s].once) return true;
+  return false;
+}
+
+static void free_registers(struct writer *w, int m)
+{
+  for (int j = 0; j <= m; j++)
+    if (w->member_reg[j] >= 0 && !w->k->stored[w->member[j]] && !read_later(w, w->member[j], m)) {
+      w->busy[w->member_reg[j]] = false;
+      w->member_reg[j] = -1;
+    }
+  for (int j = 0; j < w->n_loads; j++)
+    if (w->loaded_reg[j] >= 0 && !is_once(w->u, w->loaded_reg[j]) &&
+        !read_later(w, w->loaded[j], m)) {
+      w->busy[w->loaded_reg[j]] = false;
+      w->loaded_reg[j] = -1;
+    }
+}
+
+/* Whether member m is a state's new value, and one behind it reads the old one. */
+static bool state_read_later(const struct writer *w, int m)
+{
+  const struct compiler *k = w->k;
+  const struct place at = k->place[w->member[m]];
+
+  if (at.base != BASE_STATE) return false;
+  for (int j = m + 1; j < w->n_members; j++) {
+    const glia_value *in;
+    const int n = operands_of(w, j, &in);
+    for (int i = 0; i < n; i++) {
+      const struct place from = k->place[k->root[in[i]]];
+      if (from.base == at.base && from.offset == at.offset) return true;
+    }
+  }
+  return false;
+}
+
+/* Member m as a step. A state written in place is stored at the end of the tile while others in it read the old value. */
+static glia_status write_member(struct writer *w, int m)
+{
+  struct compiler *k = w->k;
+  const struct glia_node *n = k->g->node[w->member[m]];
+  const struct glia_fused *f = &w->fused[m];
+  const glia_value *in;
+  struct tile_step s = {.kind = TILE_OP,
+                        .run = f->run != NULL ? f->run : n->op->reference[glia_key_dtype_(k->g, n)],
+                        .attr = &n->attr};
+
+  GLIA_CHECK(s.run != NULL, GLIA_E_UNSUPPORTED, "%s of %s has no kernel", n->op->name,
+             glia_dtype_name(glia_key_dtype_(k->g, n)));
+  s.n_in = operands_of(w, m, &in);
+  for (int i = 0; i < s.n_in; i++) s.in[i] = operand(w, k->root[in[i]]);
+  if (k->stored[n->id] && !state_read_later(w, m))
+    s.out = in_memory(k->place[n->id], &n->type);
+  else {
+    w->member_reg[m] = take_reg(w);
+    s.out = in_reg(w->member_reg[m], &n->type);
+  }
+  w->u->step[w->u->n_steps++] = s;
+  free_registers(w, m);
+  return GLIA_OK;
+}
+
+static void store(struct writer *w, int m)
+{
+  const glia_value v = w->member[m];
+  const struct glia_type *t = &w->k->g->node[v]->type;
+
+  w->u->step[w->u->n_steps++] = (struct tile_step){.kind = TILE_STORE,
+                                                   .n_in = 1,
+                                                   .in[0] = in_reg(w->member_reg[m], t),
+                                                   .out = in_memory(w->k->place[v], t)};
+}
+
+glia_status glia_compile_group_(struct compiler *k, const glia_value *member, int n_members,
+                                struct unit *u)
+{
+  struct writer *w = calloc(1, sizeof *w);
+  const size_t most = (size_t)n_members * (TILE_MOST + 2);
+  glia_status st = GLIA_OK;
+
+  u->name = "group";
+  u->node = k->g->node[member[n_members - 1]];
+  u->n = glia_type_count(&u->node->type);
+  u->step = glia_arena_take(&k->p->arena, most, sizeof *u->step);
+  GLIA_CHECK_TO(out, st, u->step != NULL && w != NULL, GLIA_E_MEMORY, "calls");
+  *w = (struct writer){.k = k, .u = u, .member = member, .n_members = n_members};
+  for (int m = 0; m < n_members; m++) w->member_reg[m] = -1;
+  fuse(w);
+  for (int m = 0; m < n_members; m++)
+    if (!w->inside[m]) GLIA_TRY_TO(out, st, write_member(w, m));
+  for (int m = 0; m < n_members; m++)
+    if (w->member_reg[m] >= 0 && k->stored[member[m]]) store(w, m);
+  u->scratch_bytes = glia_group_scratch_(u->n_regs, u->n_steps);
+  k->c->groups++;
+out:
+  free(w);
+  return st;
+}

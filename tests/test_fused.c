@@ -1,0 +1,121 @@
+/* Chains of elementwise nodes that one kernel computes: the same bits as node by node, in every order of operands, and left alone
+ * where somebody reads what is inside. */
+#include "glia_kernels.h"
+#include "glia_ops.h"
+#include "glia_random.h"
+#include "program_priv.h"
+#include "run_graph.h"
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 1300, OPERANDS = 6, CHAINS = 3, TURNS = 8 }; /* two tiles and a part */
+
+/* A sum or product, its operands exchanged by bit `bit` of `turn`. */
+static glia_value either(struct glia_graph *g, bool product, glia_value a, glia_value b, int turn,
+                         int bit)
+{
+  const bool swap = (turn >> bit & 1) != 0;
+
+  return (product ? glia_mul : glia_add)(g, swap ? b : a, swap ? a : b);
+}
+
+/* Chain `which` over x [OPERANDS]; *inside is a value in its middle. */
+static glia_value chain(struct glia_graph *g, int which, const glia_value *x, int turn,
+                        glia_value *inside)
+{
+  switch (which) {
+  case 0:
+    *inside = glia_sub(g, x[1], x[0]);
+    return either(g, false, x[0], either(g, true, *inside, x[2], turn, 0), turn, 1);
+  case 1:
+    *inside = glia_mul(g, x[2], x[2]);
+    return either(g, false, either(g, true, x[0], x[1], turn, 0),
+                  either(g, true, *inside, x[3], turn, 1), turn, 2);
+  default:
+    *inside = either(g, false, either(g, true, glia_sqrt(g, x[2]), x[3], turn, 0), x[4], turn, 1);
+    return glia_sub(g, x[0], either(g, true, glia_div(g, x[1], *inside), x[5], turn, 2));
+  }
+}
+
+struct outcome {
+  int steps; /* of the group */
+  void *y, *middle;
+};
+
+static struct outcome run(glia_dtype dtype, int which, int turn, bool look_inside, bool fused,
+                          void *const *in)
+{
+  static const char *const name[OPERANDS] = {"a", "b", "c", "d", "e", "f"};
+  struct glia_kernels kernels = *glia_kernels_default();
+  struct glia_graph *g = NULL;
+  struct glia_program *p = NULL;
+  glia_value x[OPERANDS], inside;
+  struct outcome o = {0};
+  void *out[2] = {NULL, NULL};
+
+  if (!fused) kernels.fuse = NULL;
+  CU_ASSERT_FATAL(glia_graph_new(&g) == GLIA_OK);
+  for (int i = 0; i < OPERANDS; i++)
+    x[i] = glia_input(g, name[i], GLIA_PER_STEP, glia_type_make(dtype, 1, (int64_t[]){N}));
+  const glia_value y = chain(g, which, x, turn, &inside);
+  const glia_value wanted[2] = {y, inside};
+  CU_ASSERT_FATAL(run_graph(g, &kernels, in, look_inside ? 2 : 1, wanted, out));
+  struct glia_entry *e = glia_graph_entry(g, "look");
+  for (int i = 0; i < (look_inside ? 2 : 1); i++)
+    glia_entry_output(g, e, i == 0 ? "y" : "inside", wanted[i]);
+  CU_ASSERT_FATAL(glia_program_compile(g, &kernels, &p) == GLIA_OK);
+  for (int i = 0; i < p->n_entries; i++)
+    for (int r = 0; r < REGIONS && strcmp(p->entry[i].entry->name, "look") == 0; r++)
+      for (int u = 0; u < p->entry[i].list[r].n; u++)
+        o.steps += p->entry[i].list[r].unit[u].n_steps;
+  glia_program_destroy(&p);
+  glia_graph_destroy(&g);
+  o.y = out[0];
+  o.middle = out[1];
+  return o;
+}
+
+static void *numbers(glia_dtype dtype, int operand)
+{
+  void *to = malloc(N * sizeof(double));
+
+  CU_ASSERT_FATAL(to != NULL);
+  for (int i = 0; i < N; i++) {
+    const double u = 0.1 + glia_random_uniform(11, (uint64_t)operand, (uint64_t)i);
+    if (dtype == GLIA_F32)
+      ((float *)to)[i] = (float)u;
+    else
+      ((double *)to)[i] = u;
+  }
+  return to;
+}
+
+static void compare(glia_dtype dtype)
+{
+  const size_t bytes = N * glia_dtype_size(dtype);
+  void *in[OPERANDS];
+
+  for (int i = 0; i < OPERANDS; i++) in[i] = numbers(dtype, i);
+  for (int which = 0; which < CHAINS; which++)
+    for (int turn = 0; turn < TURNS; turn++)
+      for (int look = 0; look < 2; look++) {
+        const struct outcome one = run(dtype, which, turn, look != 0, true, in),
+                             many = run(dtype, which, turn, look != 0, false, in);
+        CU_ASSERT(memcmp(one.y, many.y, bytes) == 0);
+        CU_ASSERT(look == 0 || memcmp(one.middle, many.middle, bytes) == 0);
+        CU_ASSERT(look != 0 ? one.steps == many.steps : one.steps == 1 && many.steps > 2);
+        free(one.y);
+        free(one.middle);
+        free(many.y);
+        free(many.middle);
+      }
+  for (int i = 0; i < OPERANDS; i++) free(in[i]);
+}
+
+static void a_chain_of_float32_has_the_bits_of_its_nodes(void) { compare(GLIA_F32); }
+static void a_chain_of_float64_has_the_bits_of_its_nodes(void) { compare(GLIA_F64); }
+
+TAP_MAIN("fused", TAP(a_chain_of_float32_has_the_bits_of_its_nodes),
+         TAP(a_chain_of_float64_has_the_bits_of_its_nodes))
