@@ -35,6 +35,7 @@ GLIA_API glia_value glia_expm1(struct glia_graph *g, glia_value x);    /* e^x - 
 GLIA_API glia_value glia_log1p(struct glia_graph *g, glia_value x);    /* ln(1 + x) */
 GLIA_API glia_value glia_softplus(struct glia_graph *g, glia_value x); /* ln(1 + e^x) */
 /** x times the normal distribution function of x, and its form with a tanh. */
+GLIA_API glia_value glia_normal_cdf(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_gelu(struct glia_graph *g, glia_value x);
 GLIA_API glia_value glia_gelu_tanh(struct glia_graph *g, glia_value x);
 /** x above 0, else a (e^x - 1), or a x; derivative at 0 is a. */

@@ -6,7 +6,7 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   dx[0] = glia_mul(g, dy, y->id);
 }
 
-GLIA_UNARY(GLIA_EXP(x))
+GLIA_UNARY(GLIA_EXP_SHORT(x))
 
 static glia_value sample(struct glia_sample *s, int k)
 {
