@@ -11,7 +11,8 @@ sources=$(ls "$src"/src/core/*.c "$src"/src/graph/type.c "$src"/src/train/order.
   "$src"/src/train/config.c "$src"/io/*.c "$src"/src/pde/expr*.c "$src"/src/pde/text.c "$src"/tests/fuzz/fuzz_*.c | grep -v -e /figure -e /report.c)
 newest=$(ls -t "$src"/src/*/*.h "$src"/io/*.h "$src"/tests/fuzz/*.h "$src"/tests/fuzz/*.def | head -1)
 for f in $sources; do
-  o=$out/obj/$(basename "$f" .c).o
+  rest=${f%/*}
+  o=$out/obj/${rest##*/}-$(basename "$f" .c).o # names repeat among folders
   [ "$o" -nt "$f" ] && [ "$o" -nt "$newest" ] && continue
   # shellcheck disable=SC2086
   echo "$cc $flags -fsanitize=fuzzer-no-link $CPPFLAGS -I$src/tests/fuzz -c $f -o $o"
