@@ -21,12 +21,11 @@ static size_t stride(const struct glia_block_cache *c)
 }
 
 glia_status glia_block_cache_init_(struct glia_block_cache *c, int64_t n_rows, int64_t block_rows,
-                                   size_t row_bytes, size_t limit_bytes, bool thrifty)
+                                   size_t row_bytes, size_t limit_bytes)
 {
   const int64_t blocks = (n_rows + block_rows - 1) / block_rows;
 
-  *c = (struct glia_block_cache){
-      .n = n_rows, .rows = block_rows, .row_bytes = row_bytes, .thrifty = thrifty};
+  *c = (struct glia_block_cache){.n = n_rows, .rows = block_rows, .row_bytes = row_bytes};
   const size_t wish = limit_bytes / stride(c);
   const int64_t most = blocks < SLOTS_MAX ? blocks : SLOTS_MAX;
   c->n_slots = wish >= (size_t)most ? (int)most : (int)wish;
@@ -103,7 +102,7 @@ static int least_recent(const struct glia_block_cache *c)
 
 glia_status glia_block_cache_room_(struct glia_block_cache *c, char **out, int *slot)
 {
-  int s = c->thrifty || c->n_taken == c->n_slots ? used_up(c) : -1;
+  int s = c->n_taken == c->n_slots ? used_up(c) : -1;
 
   if (s < 0 && c->n_taken < c->n_slots) {
     if (c->n_spare == 0) GLIA_TRY(take_piece(c));

@@ -29,7 +29,6 @@ struct glia_block_cache {
   int32_t *slot_of;             /* [blocks] index into slot, -1: not here */
   int32_t *stack;               /* [n_slots] slots that were used up, the last on top */
   int n_stack;
-  bool thrifty; /* take no more memory while there is a used-up block: what lies behind is fast */
   uint64_t clock;
   struct glia_block_piece *piece;
   char *spare; /* of the newest piece */
@@ -38,7 +37,7 @@ struct glia_block_cache {
 
 /* n_rows of the array; slots for about limit_bytes, at least two. Errors: GLIA_E_MEMORY. */
 glia_status glia_block_cache_init_(struct glia_block_cache *c, int64_t n_rows, int64_t block_rows,
-                                   size_t row_bytes, size_t limit_bytes, bool thrifty);
+                                   size_t row_bytes, size_t limit_bytes);
 void glia_block_cache_fini_(struct glia_block_cache *c);
 
 /* A row where it lies, NULL when its block is not here. Changes nothing. */

@@ -27,10 +27,10 @@ glia_status glia_chunks_find_(hid_t array, const char *name, const struct glia_h
 glia_status glia_chunk_read_(const struct glia_chunks *c, int fd, const char *name, int64_t i,
                              unsigned char *packed, unsigned char *mixed, unsigned char *out);
 
+/* Do they hold rows as they are, nothing packed? */
+bool glia_chunks_plain_(const struct glia_chunks *c);
+
 /* Bytes of the largest packed chunk. */
 size_t glia_chunks_packed_max_(const struct glia_chunks *c);
-
-/* n bytes at an offset. Errors: GLIA_E_IO (the file became shorter). */
-glia_status glia_pread_(int fd, const char *name, int64_t offset, size_t n, void *out);
 
 #endif

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-glia_status glia_pread_(int fd, const char *name, int64_t offset, size_t n, void *out)
+static glia_status read_bytes(int fd, const char *name, int64_t offset, size_t n, void *out)
 {
   char *to = out;
 
@@ -86,6 +86,14 @@ size_t glia_chunks_packed_max_(const struct glia_chunks *c)
   return most;
 }
 
+bool glia_chunks_plain_(const struct glia_chunks *c)
+{
+  bool plain = c->n > 0 && c->shuffle < 0 && c->deflate < 0;
+
+  for (int64_t i = 0; i < c->n && plain; i++) plain = c->place[i].bytes == c->bytes;
+  return plain;
+}
+
 static void unshuffle(const unsigned char *from, size_t bytes, size_t size, unsigned char *to)
 {
   const size_t n = bytes / size;
@@ -110,7 +118,7 @@ glia_status glia_chunk_read_(const struct glia_chunks *c, int fd, const char *na
 
   GLIA_CHECK(deflated || p->bytes == c->bytes, GLIA_E_DATA, "%s: chunk %lld has %u bytes of %zu",
              name, (long long)i, (unsigned)p->bytes, c->bytes);
-  GLIA_TRY(glia_pread_(fd, name, p->offset, p->bytes, deflated ? packed : whole));
+  GLIA_TRY(read_bytes(fd, name, p->offset, p->bytes, deflated ? packed : whole));
   if (deflated) {
     uLongf got = c->bytes;
     const int e = uncompress(whole, &got, packed, p->bytes);

@@ -1,38 +1,22 @@
-/* Datasets as sources of rows: in memory when they fit, else from the file.
- *
- * From the file, whole runs of plain arrays are read with pread. Packed arrays, and rows scattered over few chunks, are read in
- * blocks of a chunk's rows that stay in a cache, the least recently used making room; neither needs HDF5 or its lock but
- * for chunks of unusual kinds (chunk_priv.h).
- */
-#include "block_cache_priv.h"
-#include "chunk_priv.h"
+/* Datasets as sources of rows: in memory when they fit, else from the file (row_reader_priv.h). */
 #include "dataset_priv.h"
+#include "row_reader_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static const size_t MEMORY_LIMIT_BYTES = (size_t)2 << 30;
-static const size_t BLOCK_MAX_BYTES = (size_t)64 << 20;
-static const size_t BLOCK_PLAIN_BYTES = (size_t)1 << 20; /* of an array without chunks */
-enum { HINT_BYTES = 12 << 10, LINE_BYTES = 64 };         /* how far ahead rows are asked for */
-static const size_t RUN_BYTES = (size_t)32 << 10; /* from here on a run is read where it goes */
 
 struct array {
   struct glia_h5_array info;
   struct glia_type type; /* [n, row...] */
   size_t row_bytes;
-  char *data; /* the whole split, or NULL */
-  hid_t id;   /* open while rows come from the file, else -1 */
-  struct glia_chunks chunks;
-  unsigned char *packed, *mixed; /* scratch for a chunk */
-  struct glia_block_cache cache;
+  char *data;                    /* the whole split, or NULL */
+  hid_t id;                      /* open while rows come from the file, else -1 */
+  struct glia_row_reader reader; /* while rows come from the file */
 };
 
 struct dataset {
@@ -43,7 +27,6 @@ struct dataset {
   struct array *array;
   hid_t file;
   int fd;
-  pthread_mutex_t cache; /* guards the slots of all arrays */
 };
 
 /* First row that is not finite, -1 when all are. */
@@ -69,98 +52,6 @@ static glia_status refuse_row(const struct dataset *d, int field, int64_t row, d
                    d->name, d->field[field].name, found, (long long)row);
 }
 
-static glia_status load_block(const struct dataset *d, const struct array *a, int64_t block,
-                              char *out)
-{
-  const int64_t lo = block * a->cache.rows;
-  const int64_t hi = lo + a->cache.rows < a->type.dim[0] ? lo + a->cache.rows : a->type.dim[0];
-
-  if (a->info.offset >= 0)
-    return glia_pread_(d->fd, d->name, a->info.offset + lo * (int64_t)a->row_bytes,
-                       (size_t)(hi - lo) * a->row_bytes, out);
-  if (a->chunks.n > 0)
-    return glia_chunk_read_(&a->chunks, d->fd, d->name, block, a->packed, a->mixed,
-                            (unsigned char *)out);
-  glia_h5_lock_();
-  const glia_status st = glia_h5_array_read_rows_(a->id, &a->type, lo, hi, out);
-  glia_h5_unlock_();
-  return st;
-}
-
-/* The row in the cache, its block loaded if need be. */
-static glia_status cached_row(const struct dataset *d, struct array *a, int64_t row,
-                              const char **out)
-{
-  struct glia_block_cache *c = &a->cache;
-  const int64_t block = row / c->rows;
-  char *room = NULL;
-  int slot = 0;
-
-  *out = glia_block_cache_look_(c, row);
-  if (*out == NULL) {
-    GLIA_TRY(glia_block_cache_room_(c, &room, &slot));
-    GLIA_TRY(load_block(d, a, block, room));
-    glia_block_cache_put_(c, block, slot);
-    *out = glia_block_cache_look_(c, row);
-  }
-  glia_block_cache_used_(c, block);
-  return GLIA_OK;
-}
-
-/* Ask for a row's cache lines: rows of a window lie wherever they lie, and to wait for each in turn costs as much as to read
- * the file. A hint alone. */
-static void fetch_row(const struct array *a, int64_t row)
-{
-#ifdef __GNUC__
-  const char *from = glia_block_cache_look_(&a->cache, row);
-  const size_t bytes = a->row_bytes < HINT_BYTES ? a->row_bytes : HINT_BYTES;
-
-  for (size_t i = 0; from != NULL && i < bytes; i += LINE_BYTES) __builtin_prefetch(from + i);
-#else
-  (void)a;
-  (void)row;
-#endif
-}
-
-static glia_status read_cached(struct dataset *d, struct array *a, int64_t n_rows,
-                               const int64_t *row, char *out)
-{
-  const int64_t ahead = a->row_bytes < HINT_BYTES ? HINT_BYTES / (int64_t)a->row_bytes : 1;
-  glia_status st = GLIA_OK;
-
-  pthread_mutex_lock(&d->cache);
-  for (int64_t i = 0; i < n_rows && st == GLIA_OK; i++) {
-    const char *from = NULL;
-    st = cached_row(d, a, row[i], &from);
-    if (i + ahead < n_rows) fetch_row(a, row[i + ahead]);
-    if (st == GLIA_OK) memcpy(out + (size_t)i * a->row_bytes, from, a->row_bytes);
-  }
-  pthread_mutex_unlock(&d->cache);
-  return st;
-}
-
-static glia_status read_plain(const struct dataset *d, const struct array *a, int64_t n_rows,
-                              const int64_t *row, char *out)
-{
-  for (int64_t i = 0; i < n_rows;) {
-    int64_t run = 1; /* neighbours in the file go in one read */
-    while (i + run < n_rows && row[i + run] == row[i] + run) run++;
-    GLIA_TRY(glia_pread_(d->fd, d->name, a->info.offset + row[i] * (int64_t)a->row_bytes,
-                         (size_t)run * a->row_bytes, out + (size_t)i * a->row_bytes));
-    i += run;
-  }
-  return GLIA_OK;
-}
-
-/* Are runs of neighbours so short that whole blocks are read faster? */
-static bool scattered(const struct array *a, int64_t n_rows, const int64_t *row)
-{
-  int64_t runs = 1;
-
-  for (int64_t i = 1; i < n_rows; i++) runs += row[i] != row[i - 1] + 1;
-  return (size_t)n_rows * a->row_bytes < (size_t)runs * RUN_BYTES;
-}
-
 static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_t *row, void *out)
 {
   struct dataset *d = self;
@@ -176,10 +67,7 @@ static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_
              a->row_bytes);
     return GLIA_OK;
   }
-  if (a->info.offset >= 0 && !(d->source.by_chunks && scattered(a, n_rows, row)))
-    GLIA_TRY(read_plain(d, a, n_rows, row, out));
-  else
-    GLIA_TRY(read_cached(d, a, n_rows, row, out));
+  GLIA_TRY(glia_row_reader_read_(&a->reader, n_rows, row, out));
   const int64_t bad = bad_row(a, n_rows, out, &found);
   return bad < 0 ? GLIA_OK : refuse_row(d, field, row[bad], found);
 }
@@ -193,15 +81,11 @@ static void close_dataset(void *self)
     struct array *a = &d->array[i];
     glia_h5_close_(&a->id);
     free(a->data);
-    glia_block_cache_fini_(&a->cache);
-    free(a->chunks.place);
-    free(a->packed);
-    free(a->mixed);
+    glia_row_reader_fini_(&a->reader);
   }
   glia_h5_close_(&d->file);
   glia_h5_unlock_();
   if (d->fd >= 0) close(d->fd);
-  pthread_mutex_destroy(&d->cache);
   glia_h5_free_names_(&d->names);
   free(d->array);
   free(d->field);
@@ -269,36 +153,16 @@ static glia_status load_all(struct dataset *d)
   return GLIA_OK;
 }
 
-/* Where the chunks lie, when they can be read without HDF5 as blocks. */
-static glia_status find_chunks(const struct dataset *d, struct array *a)
-{
-  struct stat s;
-
-  GLIA_CHECK(fstat(d->fd, &s) == 0, GLIA_E_IO, "%s: %s", d->name, strerror(errno));
-  if (a->info.chunked && a->cache.rows == a->info.chunk_rows)
-    GLIA_TRY(glia_chunks_find_(a->id, d->name, &a->info, (int64_t)s.st_size, &a->chunks));
-  if (a->chunks.n == 0) return GLIA_OK;
-  a->packed = malloc(glia_chunks_packed_max_(&a->chunks));
-  a->mixed = malloc(a->chunks.bytes);
-  GLIA_CHECK(a->packed != NULL && a->mixed != NULL, GLIA_E_MEMORY, "%s: a chunk of %zu bytes",
-             d->name, a->chunks.bytes);
-  return GLIA_OK;
-}
-
-static glia_status make_caches(struct dataset *d, const char *path, size_t limit_bytes)
+/* Read from the file; packed arrays share limit_bytes for what they keep. */
+static glia_status read_from_file(struct dataset *d, const char *path, size_t limit_bytes)
 {
   d->source.slow = true;
   d->fd = open(path, O_RDONLY | O_CLOEXEC);
   GLIA_CHECK(d->fd >= 0, GLIA_E_IO, "%s: %s", path, strerror(errno));
   for (int i = 0; i < d->source.n_fields; i++) {
     struct array *a = &d->array[i];
-    const int64_t most = (int64_t)(BLOCK_MAX_BYTES / a->row_bytes) + 1;
-    const int64_t plain = (int64_t)(BLOCK_PLAIN_BYTES / a->row_bytes);
-    int64_t rows = a->info.chunked ? a->info.chunk_rows : plain > 0 ? plain : 1;
-    if (rows > most) rows = most;
-    GLIA_TRY(glia_block_cache_init_(&a->cache, a->type.dim[0], rows, a->row_bytes,
-                                    limit_bytes / (size_t)d->source.n_fields, a->info.offset >= 0));
-    GLIA_TRY(find_chunks(d, a));
+    GLIA_TRY(glia_row_reader_init_(&a->reader, d->name, &a->info, a->id, d->fd, a->row_bytes,
+                                   limit_bytes / (size_t)d->source.n_fields));
   }
   return GLIA_OK;
 }
@@ -348,7 +212,7 @@ static glia_status open_split(struct dataset *d, const char *path, const char *s
   if (bytes <= limit_bytes)
     GLIA_TRY_TO(out, st, load_all(d));
   else
-    GLIA_TRY_TO(out, st, make_caches(d, path, limit_bytes));
+    GLIA_TRY_TO(out, st, read_from_file(d, path, limit_bytes));
 out:
   glia_h5_close_(&group);
   return st;
@@ -396,7 +260,6 @@ glia_status glia_dataset_open(const char *path, const char *split, size_t memory
   GLIA_CHECK(d != NULL, GLIA_E_MEMORY, "%s", path);
   d->file = -1;
   d->fd = -1;
-  pthread_mutex_init(&d->cache, NULL);
   d->source = (struct glia_source){.self = d, .read = read_rows, .close = close_dataset};
   d->name = malloc(n);
   if (d->name == NULL) {
@@ -406,8 +269,8 @@ glia_status glia_dataset_open(const char *path, const char *split, size_t memory
   snprintf(d->name, n, "%s:/%s", path, split);
   d->source.name = d->name;
   glia_h5_lock_();
-  const glia_status st =
-      open_split(d, path, split, memory_limit_bytes > 0 ? memory_limit_bytes : MEMORY_LIMIT_BYTES);
+  const glia_status st = open_split(
+      d, path, split, memory_limit_bytes > 0 ? memory_limit_bytes : GLIA_SOURCE_MEMORY_BYTES);
   glia_h5_unlock_();
   if (st != GLIA_OK) {
     close_dataset(d);
@@ -444,5 +307,27 @@ glia_status glia_dataset_splits(const char *path, bool *train, bool *valid, bool
   *train = have[0];
   *valid = have[1];
   *test = have[2];
+  return st;
+}
+
+glia_status glia_dataset_text(const char *path, const char *array, const char *name, char **out)
+{
+  bool group = false, there = false, found = false;
+  hid_t file = -1, id = -1;
+  glia_status st = GLIA_OK;
+
+  *out = NULL;
+  glia_h5_lock_();
+  GLIA_TRY_TO(out, st, glia_h5_open_(path, &file));
+  GLIA_TRY_TO(out, st, glia_h5_check_kind_(file, path, "dataset", GLIA_DATASET_FORMAT));
+  GLIA_TRY_TO(out, st, glia_h5_exists_(file, array, &group, &there));
+  if (!there) goto out;
+  id = H5Oopen(file, array, H5P_DEFAULT);
+  if (id < 0) st = GLIA_H5_FAIL(GLIA_E_DATA, "%s: /%s", path, array);
+  if (st == GLIA_OK) st = glia_h5_get_text_(id, name, out, &found);
+out:
+  glia_h5_close_(&id);
+  glia_h5_close_(&file);
+  glia_h5_unlock_();
   return st;
 }

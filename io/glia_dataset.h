@@ -10,7 +10,7 @@ enum { GLIA_DATASET_FORMAT = 1 };
  *
  *  path                the file
  *  split               "train", "valid" or "test"
- *  memory_limit_bytes  a split that fits is held in memory; a larger one is read row by row, with this much cache for
+ *  memory_limit_bytes  a split that fits is held in memory; a larger one is read from the file, with this much cache for
  *                      compressed arrays. 0: 2 GiB
  *  out                 fields in byte order of their names, as stored; value = stored * scale + offset
  *
@@ -27,6 +27,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_dataset_open(const char *path, const ch
 /** Which splits a dataset has. Errors: as glia_dataset_open. */
 GLIA_API GLIA_NODISCARD glia_status glia_dataset_splits(const char *path, bool *train, bool *valid,
                                                         bool *test);
+
+/** A text attribute of an array ("train/x"), such as `columns`; *out is NULL where there is none. The caller frees it.
+ *  Errors: as glia_dataset_open. */
+GLIA_API GLIA_NODISCARD glia_status glia_dataset_text(const char *path, const char *array,
+                                                      const char *name, char **out);
 
 struct glia_dataset_writer;
 

@@ -94,6 +94,18 @@ GLIA_API GLIA_NODISCARD glia_status glia_import_csv(const struct glia_import_csv
                                                     const struct glia_import_out *out,
                                                     struct glia_import_csv_result *result);
 
+/** A table's rows as an earlier import would have made them, into train/x float32 [n, columns]; other columns of it are left.
+ *
+ *  columns  names, one per line, as the attribute `columns` of that data set has them: of numbers, and NAME=WORD
+ *  fill     what missing numbers become, one per line, as its attribute `fill`; NULL: they are refused
+ *  filled   cells that were missing; of a category all its columns are then 0
+ *
+ *  Errors: as glia_import_csv; GLIA_E_MISSING names a column that is not there, GLIA_E_DATA a word that was not. */
+GLIA_API GLIA_NODISCARD glia_status glia_import_csv_as(const char *path, const char *columns,
+                                                       const char *fill,
+                                                       const struct glia_import_out *out,
+                                                       int64_t *filled);
+
 /* Folders of PNG pictures, all of one size: FOLDER/CLASS/NAME.png, or FOLDER/{train,valid,test}/CLASS/NAME.png, or without the folders of
  * classes. Links are followed; other files are passed over. */
 struct glia_import_png {

@@ -299,6 +299,34 @@ static char *column_names(const struct work *k)
   return fclose(f) == 0 ? text : NULL;
 }
 
+/* What a missing number of each column of x becomes, one per line; 0 for words. */
+static char *fills(const struct work *k)
+{
+  size_t size = 0;
+  char *text = NULL;
+  FILE *f = open_memstream(&text, &size);
+
+  if (f == NULL) return NULL;
+  for (int i = 0; i < k->n_raw; i++) {
+    if (!k->raw[i].is_category) fprintf(f, "%s%.9g", i > 0 ? "\n" : "", (double)k->raw[i].fill);
+    for (int v = 0; k->raw[i].is_category && v < k->raw[i].words.n; v++)
+      fprintf(f, "%s0", i + v > 0 ? "\n" : "");
+  }
+  return fclose(f) == 0 ? text : NULL;
+}
+
+static glia_status note_fills(const struct work *k, struct glia_dataset_writer *w, int x)
+{
+  glia_status st = GLIA_OK;
+
+  if (k->options->missing != GLIA_MISSING_MEAN) return GLIA_OK;
+  char *text = fills(k);
+  GLIA_CHECK(text != NULL, GLIA_E_MEMORY, "means of %d columns", k->n_x);
+  if (strlen(text) < NOTE_MAX) st = glia_dataset_note(w, x, "fill", text);
+  free(text);
+  return st;
+}
+
 /* Means of the columns over these rows: what a missing number becomes, in every split. */
 static glia_status find_means(struct work *k, const struct rows *r, int64_t n, const int64_t *pick)
 {
@@ -374,6 +402,7 @@ static glia_status write_split(struct work *k, struct glia_dataset_writer *w, co
   snprintf(path, sizeof path, "%s/x", split);
   GLIA_TRY(glia_dataset_define(w, path, &row, n, 1.0, 0.0, &x));
   if (strlen(columns) < NOTE_MAX) GLIA_TRY(glia_dataset_note(w, x, "columns", columns));
+  GLIA_TRY(note_fills(k, w, x));
   snprintf(path, sizeof path, "%s/y", split);
   if (n_targets > 0) GLIA_TRY(glia_dataset_define(w, path, &target, n, 1.0, 0.0, &y));
   if (k->options->label != NULL) GLIA_TRY(glia_dataset_define(w, path, &label, n, 1.0, 0.0, &y));

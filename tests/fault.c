@@ -3,7 +3,7 @@
  * GLIA_FAULT=CALL:N:HOW  in the N-th (from 1) CALL on a file whose name has "step-" in it
  *   CALL  pwrite, fsync, rename, fsyncdir (of a folder), any (each of the first three counts)
  *   HOW   before, after (kill there), torn (pwrite: half of the bytes, then kill; of the page cache's bytes),
- *         full (the call, and all later ones, fail with ENOSPC)
+ *         full, quota (the call, and all later ones, fail with ENOSPC or EDQUOT)
  * A kill is SIGKILL to itself: nothing of the process runs any more.
  */
 #define _GNU_SOURCE
@@ -22,7 +22,7 @@ static char call[16];
 static char how[16];
 static long number;
 static atomic_long count;
-static atomic_int full;
+static atomic_int refused; /* errno of every write from now on, 0: none */
 
 __attribute__((constructor)) static void read_wish(void)
 {
@@ -60,6 +60,15 @@ static int turn(const char *name)
 
 static int is(const char *wish) { return strcmp(how, wish) == 0; }
 
+/* From this call on nothing is written, should the wish be so. */
+static int refuse(int now)
+{
+  if (now && is("full")) atomic_store(&refused, ENOSPC);
+  if (now && is("quota")) atomic_store(&refused, EDQUOT);
+  if (atomic_load(&refused) != 0) errno = atomic_load(&refused);
+  return atomic_load(&refused);
+}
+
 ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at)
 {
   static ssize_t (*real)(int, const void *, size_t, off_t);
@@ -68,8 +77,7 @@ ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at)
   if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "pwrite");
   if (number <= 0 || !of_checkpoint(fd, &folder)) return real(fd, data, bytes, at);
   const int now = turn("pwrite");
-  if (now && is("full")) atomic_store(&full, 1);
-  if (atomic_load(&full)) return errno = ENOSPC, -1;
+  if (refuse(now)) return -1;
   if (now && is("before")) die();
   if (now && is("torn")) {
     if (real(fd, data, bytes / 2, at) >= 0) die();
@@ -92,8 +100,7 @@ int fsync(int fd)
   if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "fsync");
   if (number <= 0 || (!of_checkpoint(fd, &folder) && !folder)) return real(fd);
   const int now = turn(folder ? "fsyncdir" : "fsync");
-  if (now && is("full")) atomic_store(&full, 1);
-  if (atomic_load(&full)) return errno = ENOSPC, -1;
+  if (refuse(now)) return -1;
   if (now && is("before")) die();
   const int result = real(fd);
   if (now) die();
@@ -107,7 +114,7 @@ int rename(const char *from, const char *to)
   if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "rename");
   if (number <= 0 || strstr(to, "step-") == NULL) return real(from, to);
   const int now = turn("rename");
-  if (now && is("full")) return errno = ENOSPC, -1;
+  if (refuse(now)) return -1;
   if (now && is("before")) die();
   const int result = real(from, to);
   if (now) die();

@@ -83,10 +83,11 @@ for ranks in $resumed; do
 done
 trains 1 checkpoint=null max_steps=$((reached + 7)) && same "$bits"; point "and they are those of the run that was never killed"
 
-# a disk that is full, from some write on: the run ends with one error, and what was there stays
-for wish in pwrite:1:full pwrite:9:full fsync:1:full rename:1:full; do
+# a disk, or a quota, that is full from some write on: the run ends with one error, and what was there stays
+for wish in pwrite:1:full pwrite:9:full fsync:1:full rename:1:full pwrite:5:quota fsync:1:quota rename:1:quota; do
+  text='No space left on device'; [ "${wish##*:}" = full ] || text='Disk quota exceeded'
   before=$(cksum <"$(newest)")
-  exits 74 env GLIA_FAULT="$wish" LD_PRELOAD="$fault" "$glia" train run.yaml --resume --json && said 'No space left on device' && [ ! -e run/.lock ] &&
+  exits 74 env GLIA_FAULT="$wish" LD_PRELOAD="$fault" "$glia" train run.yaml --resume --json && said "$text" && [ ! -e run/.lock ] &&
     [ "$(cksum <"$(newest)")" = "$before" ] && ! ls run/*.tmp >/dev/null 2>&1
   point "no space at $wish: one error, and the older checkpoint stays"
 done

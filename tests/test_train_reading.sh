@@ -12,8 +12,10 @@ optimizer: {adam: {lr: 1e-2}}
 epochs: 3
 YAML
 trains 1; rows=$(hashes)
-trains 1 data.memory=1KiB && same "$rows" && trains 2 data.memory=1KiB && same "$rows" && said 'scattered-rows.*data.shuffle: chunks'
+trains 1 data.memory=1KiB data.shuffle=rows && same "$rows" && trains 2 data.memory=1KiB data.shuffle=rows && same "$rows" && said 'scattered-rows.*data.shuffle: chunks'
 point "from the file as from memory; scattered rows are told of, with the cure"
+trains 1 data.memory=1KiB && said 'shuffled-by-chunks.*data.shuffle: chunks' && large=$(hashes) && trains 2 data.memory=1KiB && same "$large" && trains 1 data.shuffle=chunks && same "$large"
+point "what does not fit into memory is shuffled by chunks, and told of"
 
 if find_python numpy,h5py; then
   cat >make.py <<'PY'

@@ -70,6 +70,23 @@ exits 0 "$glia" predict run --data x.npy -o p.csv && [ "$(head -1 p.csv)" = outp
 point "predict to a table and a dataset"
 mv moons.h5 away.h5
 exits 0 "$glia" predict run --data x.npy -o d.npy && cmp a.npy d.npy; point "predict without the data of the training"
+
+# a table with words and a missing number: new ones are laid out as it was, their columns in another order
+awk 'BEGIN { print "colour,size,age,kind"; for (i = 0; i < 40; i++) printf "%s,%s,%d,%s\n", substr("redbluegreen", i % 3 * 3 + 1, 3), i == 7 ? "" : i * i % 17, 20 + i, i % 2 ? "cat" : "dog" }' >had.csv
+awk -F, -v OFS=, '{ print $3, $4, $1, $2, (NR == 1 ? "more" : "words") }' had.csv >new.csv
+cat >words.yaml <<'YAML'
+data: {file: words.h5, batch: 8}
+model: [linear: 4, relu, linear: 2]
+loss: cross_entropy
+epochs: 2
+checkpoint: {dir: words}
+YAML
+exits 0 "$glia" data import csv had.csv --label kind --category colour --missing mean -o words.h5 && exits 0 "$glia" train words.yaml &&
+  exits 0 "$glia" predict words --data words.h5 --split train -o had.npy && rm words.h5 && exits 0 "$glia" predict words --data new.csv -o new.npy && said 'cells-filled cells=1' && cmp had.npy new.npy
+point "predict lays out the words of a table as its training did, without the data"
+sed 's/,red,/,pink,/' new.csv >bad.csv && exits 65 "$glia" predict words --data bad.csv -o none.npy && said "bad.csv:2: column 'colour' holds 'pink', which the training data do not have" &&
+  cut -d, -f1,2,4 new.csv >bad.csv && exits 66 "$glia" predict words --data bad.csv -o none.npy && said "bad.csv has no column 'colour'" && [ ! -e none.npy ]
+point "a word or a column that is not known is refused by name"
 mv away.h5 moons.h5
 
 if find_python numpy,h5py; then

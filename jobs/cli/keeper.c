@@ -116,13 +116,16 @@ static glia_status start_writer(struct keeper *k)
   k->fact[0] = glia_attribute_int("seed", (int64_t)s->config.seed);
   k->fact[1] = glia_attribute_text("kernel_level", glia_kernels_level());
   k->fact[2] = glia_attribute_text("model_hash", s->model_hash);
+  k->n_facts = 3;
+  if (s->columns != NULL) k->fact[k->n_facts++] = glia_attribute_text("columns", s->columns);
+  if (s->fill != NULL) k->fact[k->n_facts++] = glia_attribute_text("fill", s->fill);
   const struct glia_checkpoint_job job = {.dir = s->config.checkpoint_dir,
                                           .local = k->local,
                                           .keep = (int)s->config.checkpoint_keep,
                                           .n = s->n_arrays,
                                           .array = s->array,
                                           .config = s->config_text,
-                                          .n_attributes = (int)GLIA_COUNT(k->fact),
+                                          .n_attributes = k->n_facts,
                                           .attribute = k->fact};
   return glia_checkpoint_writer_create(&job, &k->writer);
 }

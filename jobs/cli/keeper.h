@@ -12,7 +12,8 @@ struct keeper {
   struct glia_run_lock *lock;            /* rank 0 */
   struct glia_checkpoint_writer *writer; /* rank 0; NULL: nothing is kept */
   char *local; /* rank 0: this run's own folder below checkpoint.local; NULL: none */
-  struct glia_attribute fact[3];
+  struct glia_attribute fact[5];
+  int n_facts;
   int64_t resumed;                  /* step of the checkpoint that was loaded, -1: none */
   int64_t newest;                   /* step of the newest checkpoint begun or loaded, -1: none */
   struct glia_checkpoint_cost cost; /* rank 0, of the training loop: set by keeper_finish */

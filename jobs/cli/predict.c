@@ -2,6 +2,7 @@
 #include "glia_augment.h"
 #include "glia_dataset.h"
 #include "glia_import.h"
+#include "glia_log.h"
 #include "glia_rows_file.h"
 #include "session.h"
 
@@ -16,8 +17,9 @@ static const struct glia_option options[] = {
     {.name = "data",
      .kind = GLIA_OPTION_TEXT,
      .argument = "FILE",
-     .help = "rows to predict: a dataset, .npy (rows first) or .csv (every column an input); else "
-             "the data it was trained on"},
+     .help = "rows to predict: a dataset, .npy (rows first) or .csv (the columns of the training "
+             "data, in any order); "
+             "else the data it was trained on"},
     {.name = "split",
      .kind = GLIA_OPTION_TEXT,
      .argument = "SPLIT",
@@ -112,7 +114,8 @@ static bool is_table(const char *path)
 }
 
 /* Tables and .npy become a dataset beside the output, which is removed as soon as it is open. */
-static glia_status open_foreign(const char *data, const char *out, struct glia_source **source)
+static glia_status open_foreign(const struct session *s, const char *data, const char *out,
+                                struct glia_source **source)
 {
   char temporary[4096];
   const struct glia_import_pair file = {data, NULL}, none = {0};
@@ -121,13 +124,32 @@ static glia_status open_foreign(const char *data, const char *out, struct glia_s
 
   GLIA_CHECK(n > 0 && (size_t)n < sizeof temporary, GLIA_E_ARGUMENT, "a name of %d bytes", n);
   const struct glia_import_out where = {.path = temporary, .force = true};
-  if (is_table(data))
+  int64_t filled = 0;
+  if (is_table(data) && s->columns != NULL)
+    GLIA_TRY(glia_import_csv_as(data, s->columns, s->fill, &where, &filled));
+  else if (is_table(data))
     GLIA_TRY(glia_import_csv(&table, &where, NULL));
   else
     GLIA_TRY(glia_import_npy(file, none, none, 1.0, 0.0, &where));
+  if (filled > 0)
+    glia_log(GLIA_LOG_WARN, "io", "cells-filled", "cells=%lld why=\"missing cells\" file=\"%s\"",
+             (long long)filled, data);
   const glia_status st = glia_dataset_open(temporary, "train", 0, source);
   unlink(temporary);
   return st;
+}
+
+/* What the columns of a table become: the checkpoint says it. */
+static glia_status learn_columns(struct session *s, const struct glia_checkpoint *c)
+{
+  const struct glia_attribute *columns = glia_checkpoint_attribute(c, "columns");
+  const struct glia_attribute *fill = glia_checkpoint_attribute(c, "fill");
+
+  if (columns == NULL || columns->kind != GLIA_ATTRIBUTE_TEXT) return GLIA_OK;
+  s->columns = strdup(columns->text);
+  if (fill != NULL && fill->kind == GLIA_ATTRIBUTE_TEXT) s->fill = strdup(fill->text);
+  GLIA_CHECK(s->columns != NULL, GLIA_E_MEMORY, "names of columns");
+  return GLIA_OK;
 }
 
 /* What x and y are, by the data that the model was trained on; without them y is guessed from the loss. */
@@ -156,7 +178,7 @@ static glia_status open_rows(const struct glia_args *a, struct session *s, const
     st = glia_dataset_open(data, glia_args_text(a, "split", "test"), (size_t)s->config.memory_bytes,
                            &s->train);
   else
-    st = open_foreign(data, out, &s->train);
+    st = open_foreign(s, data, out, &s->train);
   if (st == GLIA_OK) st = learn_fields(s, &trained, &x, &y, &known);
   if (st == GLIA_OK && !known && glia_source_field(s->train, "y") < 0) {
     /* cross_entropy wants labels; other losses want what only their data tell */
@@ -220,6 +242,7 @@ static glia_status predict(struct glia_args *a, struct session *s, struct glia_c
              "predict runs on one rank; parallel.threads may be more");
   GLIA_TRY(glia_checkpoint_open_path(a->word[0], c));
   GLIA_TRY(session_configure_text(s, a->word[0], glia_checkpoint_config(*c), 0, NULL));
+  GLIA_TRY(learn_columns(s, *c));
   GLIA_TRY(open_rows(a, s, out));
   GLIA_TRY(session_build(s));
   GLIA_TRY(session_load(s, *c, true));

@@ -96,6 +96,18 @@ static glia_status count_classes(const struct glia_source *src, int64_t *out)
   return GLIA_OK;
 }
 
+/* Single rows of a file that does not fit into memory are slow to read. */
+static void shuffle_large(struct session *s)
+{
+  if (!s->config.by_rows) s->config.window = GLIA_TRAIN_WINDOW;
+  if (glia_comm_rank(s->comm) != 0) return;
+  glia_log(GLIA_LOG_WARN, "io", s->config.by_rows ? "scattered-rows" : "shuffled-by-chunks",
+           "file=\"%s\" why=\"larger than data.memory\" %s", s->config.data_file,
+           s->config.by_rows ? "cure=\"data.shuffle: chunks, or more data.memory\""
+                             : "same_order_in_memory=\"data.shuffle: chunks\" "
+                               "single_rows=\"data.shuffle: rows\"");
+}
+
 static glia_status open_data(struct session *s)
 {
   bool train, valid, test;
@@ -107,13 +119,10 @@ static glia_status open_data(struct session *s)
   GLIA_TRY(glia_dataset_open(s->config.data_file, "train", memory, &s->train));
   GLIA_CHECK(s->train->n > 0, GLIA_E_DATA, "%s has no rows", s->train->name);
   if (test) GLIA_TRY(glia_dataset_open(s->config.data_file, "test", memory, &s->test));
+  GLIA_TRY(glia_dataset_text(s->config.data_file, "train/x", "columns", &s->columns));
+  GLIA_TRY(glia_dataset_text(s->config.data_file, "train/x", "fill", &s->fill));
   if (s->test != NULL && s->test->n == 0) glia_source_close(&s->test);
-  if (s->train->slow && s->config.shuffle && s->config.window == 0 && glia_comm_rank(s->comm) == 0)
-    glia_log(
-        GLIA_LOG_WARN, "io", "scattered-rows",
-        "file=\"%s\" why=\"larger than data.memory and shuffled by rows\" cure=\"data.shuffle: "
-        "chunks, or more data.memory\"",
-        s->config.data_file);
+  if (s->train->slow && s->config.shuffle && s->config.window == 0) shuffle_large(s);
   GLIA_TRY(glia_augment_source(data, s->config.seed, true, &s->train));
   if (s->test != NULL) GLIA_TRY(glia_augment_source(data, s->config.seed, false, &s->test));
   return GLIA_OK;
@@ -327,6 +336,8 @@ void session_close(struct session *s)
   glia_source_close(&s->test);
   free(s->array);
   free(s->config_text);
+  free(s->columns);
+  free(s->fill);
   glia_yaml_destroy(&s->doc);
   glia_comm_destroy(&s->comm);
 }

@@ -13,6 +13,7 @@ struct session {
   char *config_text; /* canonical */
   struct glia_train_config config;
   struct glia_source *train, *test; /* test: NULL when there is none */
+  char *columns, *fill; /* of x, where the data come from a table (dataset.md); NULL: not known */
   struct glia_model *model;
   struct glia_program *program;
   struct glia_exchange *exchange;

@@ -347,7 +347,6 @@ static glia_status read_epoch(void *self, int field, int64_t n_rows, const int64
 {
   struct augment *a = self;
 
-  a->inner->by_chunks = a->source.by_chunks;
   return read_changed(a, a->training, field, n_rows, row, epoch, out);
 }
 

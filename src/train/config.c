@@ -13,19 +13,22 @@ static const char *const parallel_keys[] = {"stages",   "schedule", "threads",
                                             "progress", "bucket",   NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};
 
-/* true, false, or chunks with their window. */
+/* true, false, rows, or chunks with their window. */
 static glia_status read_shuffle(const struct glia_yaml *data, struct glia_train_config *c)
 {
   const struct glia_yaml *shuffle = glia_yaml_get(data, "shuffle");
   const struct glia_yaml *window = glia_yaml_get(data, "window");
+  const char *how = shuffle != NULL && shuffle->text != NULL ? shuffle->text : "";
 
-  if (shuffle == NULL || shuffle->text == NULL || strcmp(shuffle->text, "chunks") != 0) {
+  c->by_rows = strcmp(how, "rows") == 0;
+  if (strcmp(how, "chunks") != 0) {
     if (window != NULL && window->kind != GLIA_YAML_NULL)
       return glia_yaml_error(window, "a window goes with shuffle: chunks");
+    if (c->by_rows) return c->shuffle = true, GLIA_OK;
     return glia_yaml_get_bool(data, "shuffle", &c->shuffle);
   }
   c->shuffle = true;
-  c->window = 8;
+  c->window = GLIA_TRAIN_WINDOW;
   return glia_yaml_get_int(data, "window", 1, 1 << 20, &c->window);
 }
 

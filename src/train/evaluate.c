@@ -35,7 +35,7 @@ static glia_status sweep(const struct glia_model *model, struct glia_engine *eng
   glia_status st = GLIA_OK;
 
   GLIA_TRY(glia_meet_(meeting, glia_feed_init_(&w.feed, glia_model_graph(model), source, &order,
-                                               engine, 0, glia_order_steps(&order))));
+                                               engine, 0, glia_order_steps(&order), 0)));
   if (measure != NULL) w.feed.feed.take = keep_rows;
   for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
     glia_feed_begin_(&w.feed, s);
@@ -140,7 +140,7 @@ glia_status glia_predict_entry(const struct glia_model *model, struct glia_engin
   glia_status st = GLIA_OK;
 
   GLIA_TRY(glia_feed_init_(&h.feed, glia_model_graph(model), source, &order, engine, 0,
-                           glia_order_steps(&order)));
+                           glia_order_steps(&order), 0));
   const struct glia_feed feed = {.self = &h, .fill = fill, .take = take};
   for (int64_t s = 0; s < glia_order_steps(&order) && st == GLIA_OK; s++) {
     glia_feed_begin_(&h.feed, s);

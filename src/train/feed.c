@@ -64,7 +64,7 @@ static glia_status bind_field(struct feed *f, int i, const struct glia_input *in
 
 /* All fields that the model reads, in the order of the graph's inputs. */
 static glia_status read_ahead(struct feed *f, const struct glia_engine *engine, int64_t first,
-                              int64_t last)
+                              int64_t last, int64_t memory_bytes)
 {
   const int64_t v = f->order.batch / f->order.micro_batch;
   int64_t lo, hi;
@@ -78,8 +78,8 @@ static glia_status read_ahead(struct feed *f, const struct glia_engine *engine, 
       field[n++] = f->field[i];
     }
   glia_engine_range(engine, v, &lo, &hi);
-  const glia_status st =
-      glia_prefetch_create_(f->source, &f->order, lo, hi, n, field, first, last, &f->prefetch);
+  const glia_status st = glia_prefetch_create_(f->source, &f->order, lo, hi, n, field, first, last,
+                                               memory_bytes, &f->prefetch);
   free(field);
   return st;
 }
@@ -92,7 +92,7 @@ void glia_feed_begin_(struct feed *f, int64_t step)
 
 glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g, struct glia_source *source,
                             const struct glia_order *order, const struct glia_engine *engine,
-                            int64_t first, int64_t last)
+                            int64_t first, int64_t last, int64_t memory_bytes)
 {
   const int workers = glia_engine_threads(engine);
   const struct glia_input *in;
@@ -124,8 +124,7 @@ glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g, struct g
     else
       GLIA_TRY_TO(fail, st, bind_field(f, i, &in[i]));
   }
-  source->by_chunks = order->shuffle ? order->chunk_rows > 0 : true;
-  if (source->slow) GLIA_TRY_TO(fail, st, read_ahead(f, engine, first, last));
+  if (source->slow) GLIA_TRY_TO(fail, st, read_ahead(f, engine, first, last, memory_bytes));
   return GLIA_OK;
 fail:
   glia_feed_fini_(f);

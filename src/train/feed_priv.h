@@ -25,12 +25,13 @@ struct feed {
 
 /** Bind the graph's per-micro-batch inputs to the source; a slow source is read ahead by a thread of its own.
  *  first, last  steps [first, last), 0-based, that will be begun, in order
+ *  memory_bytes what rows read ahead may take, 0: 2 GiB
  *  Errors: GLIA_E_MISSING (a field that the model reads), GLIA_E_SHAPE. */
 GLIA_NODISCARD glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g,
                                            struct glia_source *source,
                                            const struct glia_order *order,
                                            const struct glia_engine *engine, int64_t first,
-                                           int64_t last);
+                                           int64_t last, int64_t memory_bytes);
 
 /** Before the engine runs step `step`. */
 void glia_feed_begin_(struct feed *f, int64_t step);

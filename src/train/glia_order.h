@@ -32,4 +32,11 @@ GLIA_API int64_t glia_order_steps(const struct glia_order *o);
 GLIA_API void glia_order_fill(const struct glia_order *o, int64_t step, int64_t index, int64_t *row,
                               float *weight, int64_t *position);
 
+/** Rows at n positions of the run from `position` on, all in one epoch; 0 for padding. row: out [n] */
+GLIA_API void glia_order_rows(const struct glia_order *o, int64_t position, int64_t n,
+                              int64_t *row);
+
+/** The position behind those that are best read together with this one: by chunks, those of its window; else, of its step. */
+GLIA_API int64_t glia_order_together(const struct glia_order *o, int64_t position);
+
 #endif

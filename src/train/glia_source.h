@@ -14,6 +14,9 @@ struct glia_field {
   double offset;        /* 0 when absent */
 };
 
+/* What may be held of a split when nothing else is said. */
+#define GLIA_SOURCE_MEMORY_BYTES (INT64_C(2) << 30)
+
 struct glia_source {
   void *self;
   const char *name; /* for messages: "fashion.h5:/train" */
@@ -22,10 +25,9 @@ struct glia_source {
   const struct glia_field *field;
   int64_t chunk_rows; /* neighbouring rows that are best read together; 0: glia_source_chunk says */
   bool slow;          /* reading takes time worth hiding: from a file, or with work on every row */
-  bool
-      by_chunks; /* set by who reads: rows come from few chunks at a time, so whole chunks are worth keeping */
 
-  /** Copy rows row[0 .. n_rows) of field `field` to out, as stored. Called from several threads at once.
+  /** Copy rows row[0 .. n_rows) of field `field` to out, as stored; from a file, the more at once, the faster. Called from several
+   *  threads at once.
    *  Collective: no.  Errors: GLIA_E_IO, GLIA_E_DATA. */
   glia_status (*read)(void *self, int field, int64_t n_rows, const int64_t *row, void *out);
 

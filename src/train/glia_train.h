@@ -16,6 +16,7 @@ struct glia_train_config {
   const char *data_file; /* borrowed from the document */
   int64_t batch, micro_batch;
   bool shuffle;
+  bool by_rows; /* shuffled by rows even where that is slow */
   int64_t
       memory_bytes; /* a split that needs more is read from the file, with this much cache; 0: 2 GiB */
   int64_t window;    /* > 0: shuffled by chunks in windows of so many; 0: by rows */
@@ -36,6 +37,7 @@ struct glia_train_config {
   int64_t hessian_top, hessian_rows;
 };
 
+enum { GLIA_TRAIN_WINDOW = 8 }; /* chunks, where nothing else is said */
 enum { GLIA_TRAIN_PROGRESS_AUTO = GLIA_PROGRESS_THREAD + 1 }; /* by the cores that are there */
 
 /** Read and check a run's YAML: every top-level key is known, batch is a multiple of micro_batch, ...

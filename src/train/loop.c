@@ -101,9 +101,9 @@ glia_status glia_train(const struct glia_train_job *job, struct glia_train_resul
 
   *out = (struct glia_train_result){
       .reason = GLIA_REASON_COMPLETED, .steps = job->first_step, .train_loss = NAN};
-  GLIA_TRY(
-      glia_meet_(job->meeting, glia_feed_init_(&feed, glia_model_graph(job->model), job->source,
-                                               &order, job->engine, job->first_step, total)));
+  GLIA_TRY(glia_meet_(job->meeting,
+                      glia_feed_init_(&feed, glia_model_graph(job->model), job->source, &order,
+                                      job->engine, job->first_step, total, c->memory_bytes)));
   feed.observer = job->observer;
   const double t0 = glia_time_s();
   st = GLIA_OK;

@@ -75,25 +75,50 @@ static int64_t row_at(const struct glia_order *o, const struct by_chunks *c, str
   return chunk * c->rows + place - slot_start(c, slot);
 }
 
-void glia_order_fill(const struct glia_order *o, int64_t step, int64_t index, int64_t *row,
-                     float *weight, int64_t *position)
+static uint64_t key_of(const struct glia_order *o, int64_t epoch)
 {
-  const int64_t steps = glia_order_steps(o);
-  const int64_t epoch = step / steps;
-  const int64_t first = (step % steps) * o->batch + index * o->micro_batch;
-  const uint64_t key =
-      glia_random_stream(o->seed + (uint64_t)epoch * UINT64_C(0x9e3779b97f4a7c15), "order");
+  return glia_random_stream(o->seed + (uint64_t)epoch * UINT64_C(0x9e3779b97f4a7c15), "order");
+}
+
+void glia_order_rows(const struct glia_order *o, int64_t position, int64_t n, int64_t *row)
+{
+  const int64_t places = glia_order_steps(o) * o->batch; /* of an epoch */
+  const uint64_t key = key_of(o, position / places);
   const bool by_chunks = o->shuffle && o->chunk_rows > 0;
   const struct by_chunks c = by_chunks ? chunks_of(o, key) : (struct by_chunks){0};
   struct window w = {.number = -1};
 
-  for (int64_t i = 0; i < o->micro_batch; i++) {
-    const int64_t p = first + i;
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t p = position % places + i;
     row[i] = p >= o->n    ? 0
              : by_chunks  ? row_at(o, &c, &w, p)
              : o->shuffle ? glia_random_permute(key, o->n, p)
                           : p;
-    weight[i] = p >= o->n ? 0.0F : 1.0F;
-    position[i] = epoch * steps * o->batch + p;
+  }
+}
+
+int64_t glia_order_together(const struct glia_order *o, int64_t position)
+{
+  const int64_t places = glia_order_steps(o) * o->batch;
+  const int64_t epoch = position / places, p = position % places;
+
+  if (!o->shuffle || o->chunk_rows == 0) return (position / o->batch + 1) * o->batch;
+  if (p >= o->n) return (epoch + 1) * places;
+  const struct by_chunks c = chunks_of(o, key_of(o, epoch));
+  const int64_t behind = (slot_of(&c, p) / o->window + 1) * o->window;
+  return epoch * places + slot_start(&c, behind < c.chunks ? behind : c.chunks);
+}
+
+void glia_order_fill(const struct glia_order *o, int64_t step, int64_t index, int64_t *row,
+                     float *weight, int64_t *position)
+{
+  const int64_t steps = glia_order_steps(o);
+  const int64_t first = step * o->batch + index * o->micro_batch;
+  const int64_t place = step % steps * o->batch + index * o->micro_batch;
+
+  glia_order_rows(o, first, o->micro_batch, row);
+  for (int64_t i = 0; i < o->micro_batch; i++) {
+    weight[i] = place + i >= o->n ? 0.0F : 1.0F;
+    position[i] = first + i;
   }
 }

@@ -6,119 +6,177 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Steps held: the one that runs and those ahead. A set shuffled by chunks needs several chunks at once where a window begins, and few
- * in between: what is read ahead must last that long. */
+/* Units held: a step takes rows of at most two, and two more are read meanwhile. */
 enum { DEPTH_MIN = 4, DEPTH_MAX = 64 };
 static const size_t AHEAD_BYTES = (size_t)32 << 20;
 
-struct slot {
-  int64_t step;  /* -1: none */
-  int64_t ready; /* micro-batches filled, from lo on */
-  char **data;   /* [n_fields] rows of micro-batches [lo, hi) */
-  glia_status status;
-  char message[512];
+/* Neighbouring positions of the run, at least a step's unless an epoch ends; of them, the rows of this process. */
+struct unit {
+  int64_t lo, hi;
+  char **data; /* [n_fields] rows */
 };
 
 struct glia_prefetch {
   struct glia_source *source;
   struct glia_order order;
-  int64_t lo, hi, first, last;
+  int64_t lo, hi; /* micro-batches of a step that are ours */
+  int64_t end;    /* position at which reading ends */
   int n_fields;
   int *field;
-  int64_t *row, *position;
-  float *weight;
+  int64_t *row;  /* [unit_rows] */
+  int64_t least; /* positions of a unit */
+  int64_t unit_rows;
   int depth;
-  struct slot slot[DEPTH_MAX];
-  int64_t current; /* the step begun last */
+  struct unit unit[DEPTH_MAX];
+  int64_t freed, filled; /* units, counted from the first */
+  int64_t reached;       /* position up to which units are filled */
+  int64_t current;       /* the step begun last */
+  glia_status status;
+  char message[512];
   pthread_t thread;
   bool started, quit;
   pthread_mutex_t mutex;
-  pthread_cond_t filled, emptied;
+  pthread_cond_t more, room;
 };
 
-static size_t micro_bytes(const struct glia_prefetch *p, int k)
+static size_t row_bytes(const struct glia_prefetch *p, int k)
 {
-  return (size_t)p->order.micro_batch * glia_type_bytes(&p->source->field[p->field[k]].row);
+  return glia_type_bytes(&p->source->field[p->field[k]].row);
 }
 
-static glia_status fill_one(struct glia_prefetch *p, struct slot *s, int64_t index)
+/* Our rows before a position. */
+static int64_t ours(const struct glia_prefetch *p, int64_t position)
 {
-  glia_order_fill(&p->order, s->step, index, p->row, p->weight, p->position);
-  for (int k = 0; k < p->n_fields; k++)
-    GLIA_TRY(glia_source_read(p->source, p->field[k], p->order.micro_batch, p->row,
-                              s->step / glia_order_steps(&p->order),
-                              s->data[k] + (size_t)(index - p->lo) * micro_bytes(p, k)));
-  return GLIA_OK;
+  const int64_t b = p->order.micro_batch, in_step = position % p->order.batch;
+  const int64_t lo = p->lo * b, hi = p->hi * b;
+
+  return position / p->order.batch * (hi - lo) + (in_step < lo   ? 0
+                                                  : in_step < hi ? in_step - lo
+                                                                 : hi - lo);
 }
 
-/* Fill a slot micro-batch by micro-batch; the reader of the first need not wait for the last. */
-static void fill(struct glia_prefetch *p, struct slot *s)
+/* The unit that begins at `lo`: whole windows of one epoch. */
+static int64_t unit_end(const struct glia_prefetch *p, int64_t lo)
 {
-  for (int64_t i = p->lo; i < p->hi; i++) {
-    const glia_status st = fill_one(p, s, i);
-    pthread_mutex_lock(&p->mutex);
-    if (st == GLIA_OK) s->ready++;
-    if (st != GLIA_OK) {
-      s->status = st;
-      snprintf(s->message, sizeof s->message, "%s", glia_trace_message());
-    }
-    const bool over = p->quit || st != GLIA_OK;
-    pthread_cond_broadcast(&p->filled);
-    pthread_mutex_unlock(&p->mutex);
-    if (over) return;
+  const int64_t places = glia_order_steps(&p->order) * p->order.batch;
+  const int64_t epoch_end = (lo / places + 1) * places;
+  const int64_t most = epoch_end < p->end ? epoch_end : p->end;
+  int64_t hi = lo;
+
+  while (hi < most && hi - lo < p->least) hi = glia_order_together(&p->order, hi);
+  return hi < most ? hi : most;
+}
+
+/* Read a unit. Neighbouring positions of ours are asked for step by step, or at once where all are ours. */
+static glia_status fill(struct glia_prefetch *p, const struct unit *u)
+{
+  const int64_t batch = p->order.batch, b = p->order.micro_batch;
+  const bool all = (p->hi - p->lo) * b == batch;
+  int64_t n = 0;
+
+  for (int64_t at = u->lo; at < u->hi;) {
+    const int64_t step = at / batch * batch;
+    const int64_t end = all || step + batch > u->hi ? u->hi : step + batch;
+    const int64_t lo = all || at > step + p->lo * b ? at : step + p->lo * b;
+    const int64_t hi = all || end < step + p->hi * b ? end : step + p->hi * b;
+    if (lo < hi) glia_order_rows(&p->order, lo, hi - lo, p->row + n);
+    n += lo < hi ? hi - lo : 0;
+    at = end;
   }
+  const int64_t epoch = u->lo / (glia_order_steps(&p->order) * batch);
+  for (int k = 0; k < p->n_fields && n > 0; k++)
+    GLIA_TRY(glia_source_read(p->source, p->field[k], n, p->row, epoch, u->data[k]));
+  return GLIA_OK;
 }
 
 static void *read_ahead(void *self)
 {
   struct glia_prefetch *p = self;
+  bool over = false;
 
-  for (int64_t step = p->first; step < p->last; step++) {
-    struct slot *s = &p->slot[step % p->depth];
+  for (int64_t at = p->reached; at < p->end && !over; at = p->reached) {
+    struct unit *u = &p->unit[p->filled % p->depth];
     pthread_mutex_lock(&p->mutex);
-    while (!p->quit && step >= p->current + p->depth) pthread_cond_wait(&p->emptied, &p->mutex);
-    const bool quit = p->quit;
-    s->step = step;
-    s->ready = 0;
-    s->status = GLIA_OK;
+    while (!p->quit && p->filled - p->freed >= p->depth) pthread_cond_wait(&p->room, &p->mutex);
+    over = p->quit;
     pthread_mutex_unlock(&p->mutex);
-    if (quit) break;
-    fill(p, s);
+    if (over) break;
+    u->lo = at;
+    u->hi = unit_end(p, at);
+    const glia_status st = fill(p, u);
+    pthread_mutex_lock(&p->mutex);
+    p->status = st;
+    if (st == GLIA_OK) {
+      p->filled++;
+      p->reached = u->hi;
+    } else {
+      snprintf(p->message, sizeof p->message, "%s", glia_trace_message());
+    }
+    over = p->quit || st != GLIA_OK;
+    pthread_cond_broadcast(&p->more);
+    pthread_mutex_unlock(&p->mutex);
   }
   return NULL;
 }
 
-static glia_status allocate(struct glia_prefetch *p, const int *field)
+/* How many units of how many rows. Shuffled by chunks, windows are whole, since of a part of one all chunks would be read. */
+static glia_status plan(struct glia_prefetch *p, int64_t memory_bytes)
 {
-  const size_t rows = (size_t)p->order.micro_batch, n = (size_t)(p->hi - p->lo);
-  size_t step_bytes = 1;
+  const struct glia_order *o = &p->order;
+  const int64_t window = o->shuffle && o->chunk_rows > 0 ? o->window * o->chunk_rows : 0;
+  const int64_t share = (p->hi - p->lo) * o->micro_batch;
+  const int64_t said = memory_bytes > 0 ? memory_bytes : GLIA_SOURCE_MEMORY_BYTES;
+  const int64_t limit = said > (int64_t)AHEAD_BYTES ? said : (int64_t)AHEAD_BYTES;
+  int64_t bytes = 1;
 
-  p->field = malloc(((size_t)p->n_fields + 1) * sizeof *p->field);
-  p->row = malloc(rows * sizeof *p->row);
-  p->position = malloc(rows * sizeof *p->position);
-  p->weight = malloc(rows * sizeof *p->weight);
-  GLIA_CHECK(p->field != NULL && p->row != NULL && p->position != NULL && p->weight != NULL,
-             GLIA_E_MEMORY, "rows of a micro-batch");
-  memcpy(p->field, field, (size_t)p->n_fields * sizeof *field);
-  for (int k = 0; k < p->n_fields; k++) step_bytes += n * micro_bytes(p, k);
-  const size_t depth = AHEAD_BYTES / step_bytes;
+  p->least = window > o->batch ? window : o->batch;
+  for (int k = 0; k < p->n_fields; k++) bytes += (int64_t)row_bytes(p, k);
+  const double rows = (double)p->least * (double)share / (double)o->batch;
+  const double need = DEPTH_MIN * rows * (double)bytes;
+  GLIA_CHECK(window <= o->batch || need <= (double)limit, GLIA_E_ARGUMENT,
+             "%s: %d windows of %lld chunks of %lld rows need %.0f MiB, data.memory is %.0f MiB; "
+             "take a smaller data.window or more data.memory",
+             p->source->name, DEPTH_MIN, (long long)o->window, (long long)o->chunk_rows,
+             need / 0x1p20, (double)limit / 0x1p20);
+  const double depth = (double)AHEAD_BYTES / (rows * (double)bytes + 1.0);
   p->depth = depth < DEPTH_MIN ? DEPTH_MIN : depth > DEPTH_MAX ? DEPTH_MAX : (int)depth;
+  p->unit_rows = ours(p, p->least + window + o->batch);
+  return GLIA_OK;
+}
+
+static glia_status allocate(struct glia_prefetch *p)
+{
+  p->row = malloc((size_t)p->unit_rows * sizeof *p->row + 1);
+  GLIA_CHECK(p->row != NULL, GLIA_E_MEMORY, "rows read ahead");
   for (int d = 0; d < p->depth; d++) {
-    p->slot[d].step = -1;
-    p->slot[d].data = calloc((size_t)p->n_fields + 1, sizeof *p->slot[d].data);
-    GLIA_CHECK(p->slot[d].data != NULL, GLIA_E_MEMORY, "rows read ahead");
+    p->unit[d].data = calloc((size_t)p->n_fields + 1, sizeof *p->unit[d].data);
+    GLIA_CHECK(p->unit[d].data != NULL, GLIA_E_MEMORY, "rows read ahead");
     for (int k = 0; k < p->n_fields; k++) {
-      p->slot[d].data[k] = malloc(n * micro_bytes(p, k) + 1);
-      GLIA_CHECK(p->slot[d].data[k] != NULL, GLIA_E_MEMORY, "rows read ahead: %zu bytes",
-                 n * micro_bytes(p, k));
+      p->unit[d].data[k] = malloc((size_t)p->unit_rows * row_bytes(p, k) + 1);
+      GLIA_CHECK(p->unit[d].data[k] != NULL, GLIA_E_MEMORY, "rows read ahead: %zu bytes",
+                 (size_t)p->unit_rows * row_bytes(p, k));
     }
   }
   return GLIA_OK;
 }
 
+static glia_status start(struct glia_prefetch *p, const int *field, int64_t memory_bytes)
+{
+  p->field = malloc(((size_t)p->n_fields + 1) * sizeof *p->field);
+  GLIA_CHECK(p->field != NULL, GLIA_E_MEMORY, "%d fields", p->n_fields);
+  memcpy(p->field, field, (size_t)p->n_fields * sizeof *field);
+  GLIA_TRY(plan(p, memory_bytes));
+  GLIA_TRY(allocate(p));
+  if (p->hi <= p->lo) return GLIA_OK;
+  p->started = pthread_create(&p->thread, NULL, read_ahead, p) == 0;
+  GLIA_CHECK(p->started, GLIA_E_MEMORY, "a thread that reads ahead");
+  return GLIA_OK;
+}
+
 glia_status glia_prefetch_create_(struct glia_source *source, const struct glia_order *order,
                                   int64_t lo, int64_t hi, int n_fields, const int *field,
-                                  int64_t first, int64_t last, struct glia_prefetch **out)
+                                  int64_t first, int64_t last, int64_t memory_bytes,
+                                  struct glia_prefetch **out)
 {
   struct glia_prefetch *p = calloc(1, sizeof *p);
 
@@ -128,17 +186,14 @@ glia_status glia_prefetch_create_(struct glia_source *source, const struct glia_
   p->order = *order;
   p->lo = lo;
   p->hi = hi;
-  p->first = p->current = first;
-  p->last = last;
+  p->current = first;
+  p->reached = first * order->batch;
+  p->end = last * order->batch;
   p->n_fields = n_fields;
   pthread_mutex_init(&p->mutex, NULL);
-  pthread_cond_init(&p->filled, NULL);
-  pthread_cond_init(&p->emptied, NULL);
-  glia_status st = allocate(p, field);
-  if (st == GLIA_OK && hi > lo) {
-    p->started = pthread_create(&p->thread, NULL, read_ahead, p) == 0;
-    if (!p->started) st = GLIA_FAIL(GLIA_E_MEMORY, "a thread that reads ahead");
-  }
+  pthread_cond_init(&p->more, NULL);
+  pthread_cond_init(&p->room, NULL);
+  const glia_status st = start(p, field, memory_bytes);
   if (st != GLIA_OK) {
     glia_prefetch_destroy_(&p);
     return st;
@@ -151,47 +206,62 @@ void glia_prefetch_begin_(struct glia_prefetch *p, int64_t step)
 {
   pthread_mutex_lock(&p->mutex);
   p->current = step;
-  pthread_cond_signal(&p->emptied);
+  while (p->freed < p->filled && p->unit[p->freed % p->depth].hi <= step * p->order.batch)
+    p->freed++;
+  pthread_cond_signal(&p->room);
   pthread_mutex_unlock(&p->mutex);
+}
+
+/* Copy the part of positions [lo, hi) that the unit holds. */
+static void copy(const struct glia_prefetch *p, const struct unit *u, int k, int64_t lo, int64_t hi,
+                 char *out)
+{
+  const int64_t from = u->lo > lo ? u->lo : lo, to = u->hi < hi ? u->hi : hi;
+  const size_t bytes = row_bytes(p, k);
+
+  if (from < to)
+    memcpy(out + (size_t)(from - lo) * bytes,
+           u->data[k] + (size_t)(ours(p, from) - ours(p, u->lo)) * bytes,
+           (size_t)(to - from) * bytes);
 }
 
 glia_status glia_prefetch_take_(struct glia_prefetch *p, int64_t index, int k, void *out)
 {
-  const int64_t wanted = index - p->lo;
+  const int64_t lo = p->current * p->order.batch + index * p->order.micro_batch;
+  const int64_t hi = lo + p->order.micro_batch;
 
-  GLIA_CHECK(wanted >= 0 && index < p->hi, GLIA_E_INTERNAL, "micro-batch %lld was not read ahead",
-             (long long)index);
+  GLIA_CHECK(index >= p->lo && index < p->hi, GLIA_E_INTERNAL,
+             "micro-batch %lld was not read ahead", (long long)index);
   pthread_mutex_lock(&p->mutex);
-  const struct slot *s = &p->slot[p->current % p->depth];
-  while (!(s->step == p->current && (s->ready > wanted || s->status != GLIA_OK)))
-    pthread_cond_wait(&p->filled, &p->mutex);
-  const bool have = s->ready > wanted;
+  while (p->reached < hi && p->status == GLIA_OK) pthread_cond_wait(&p->more, &p->mutex);
+  const bool have = p->reached >= hi;
+  const int64_t freed = p->freed, filled = p->filled;
   pthread_mutex_unlock(&p->mutex);
-  if (!have) return GLIA_FAIL(s->status, "%s", s->message);
-  memcpy(out, s->data[k] + (size_t)wanted * micro_bytes(p, k), micro_bytes(p, k));
+  if (!have) return GLIA_FAIL(p->status, "%s", p->message);
+  for (int64_t i = freed; i < filled && p->unit[i % p->depth].lo < hi; i++)
+    copy(p, &p->unit[i % p->depth], k, lo, hi, out);
   return GLIA_OK;
 }
 
 void glia_prefetch_destroy_(struct glia_prefetch **pp)
 {
-  if (*pp == NULL) return;
   struct glia_prefetch *p = *pp;
+
+  if (p == NULL) return;
   pthread_mutex_lock(&p->mutex);
   p->quit = true;
-  pthread_cond_signal(&p->emptied);
+  pthread_cond_signal(&p->room);
   pthread_mutex_unlock(&p->mutex);
   if (p->started) pthread_join(p->thread, NULL);
-  for (int d = 0; d < p->depth; d++) {
-    for (int k = 0; k < p->n_fields && p->slot[d].data != NULL; k++) free(p->slot[d].data[k]);
-    free(p->slot[d].data);
+  for (int d = 0; d < DEPTH_MAX; d++) {
+    for (int k = 0; k < p->n_fields && p->unit[d].data != NULL; k++) free(p->unit[d].data[k]);
+    free(p->unit[d].data);
   }
   pthread_mutex_destroy(&p->mutex);
-  pthread_cond_destroy(&p->filled);
-  pthread_cond_destroy(&p->emptied);
+  pthread_cond_destroy(&p->more);
+  pthread_cond_destroy(&p->room);
   free(p->field);
   free(p->row);
-  free(p->position);
-  free(p->weight);
   free(p);
   *pp = NULL;
 }

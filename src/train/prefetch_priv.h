@@ -1,4 +1,6 @@
-/* Rows read ahead: a thread fills a ring of steps, so that reading and unpacking run beside computation. */
+/* Rows read ahead: a thread fills a ring of units, so that reading and unpacking run beside computation. A unit is a step's rows or,
+ * shuffled by chunks, those of whole windows: then each chunk is read once an epoch, and its rows go from the file to their
+ * places in the ring. */
 #ifndef PREFETCH_PRIV_H
 #define PREFETCH_PRIV_H
 
@@ -7,14 +9,15 @@
 
 struct glia_prefetch;
 
-/** Read ahead, by three steps or, of small ones, up to 63, of `first` to `last` - 1 (0-based steps).
+/** Read ahead steps `first` to `last` - 1 (0-based), by at least two of them.
  *  lo, hi    micro-batches of each step that this process runs
  *  field     fields to read [n_fields], borrowed until this returns
- *  Errors: GLIA_E_MEMORY. */
+ *  memory_bytes  what four windows may take, 32 MiB always being granted; 0: 2 GiB
+ *  Errors: GLIA_E_ARGUMENT (windows too large), GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status glia_prefetch_create_(struct glia_source *source,
                                                  const struct glia_order *order, int64_t lo,
                                                  int64_t hi, int n_fields, const int *field,
-                                                 int64_t first, int64_t last,
+                                                 int64_t first, int64_t last, int64_t memory_bytes,
                                                  struct glia_prefetch **out);
 
 /** Steps before `step` are done with. */

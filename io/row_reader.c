@@ -1,0 +1,297 @@
+/* Rows of one array: see row_reader_priv.h. */
+#include "row_reader_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+static const size_t BLOCK_MAX_BYTES = (size_t)64 << 20;
+static const size_t BLOCK_BYTES = (size_t)1 << 20; /* of an array without chunks */
+
+/* Rows that are not wanted are read and dropped up to here: as much is copied in the time that another call takes. */
+enum { GAP_BYTES = 16 << 10, PIECES = 512 };
+
+/* A wanted row and its place in the request. */
+struct wish {
+  int64_t row, to;
+};
+
+/* By rows: a radix sort, 11 bits a pass. */
+static struct wish *sort(struct wish *a, struct wish *b, int64_t n, int64_t lo, int64_t hi)
+{
+  enum { BITS = 11, BINS = 1 << BITS };
+
+  for (int shift = 0; (hi - lo) >> shift > 0; shift += BITS) {
+    int64_t start[BINS + 1] = {0};
+    for (int64_t i = 0; i < n; i++) start[((a[i].row - lo) >> shift & (BINS - 1)) + 1]++;
+    for (int k = 0; k < BINS; k++) start[k + 1] += start[k];
+    for (int64_t i = 0; i < n; i++) b[start[(a[i].row - lo) >> shift & (BINS - 1)]++] = a[i];
+    struct wish *t = a;
+    a = b;
+    b = t;
+  }
+  return a;
+}
+
+/* The request in the order of the file. room [2 n_rows] */
+static const struct wish *in_order(int64_t n_rows, const int64_t *row, struct wish *room)
+{
+  int64_t lo = INT64_MAX, hi = 0;
+  bool sorted = true;
+
+  for (int64_t i = 0; i < n_rows; i++) {
+    room[i] = (struct wish){row[i], i};
+    if (row[i] < lo) lo = row[i];
+    if (row[i] > hi) hi = row[i];
+    sorted = sorted && (i == 0 || row[i - 1] <= row[i]);
+  }
+  return sorted ? room : sort(room, room + n_rows, n_rows, lo, hi);
+}
+
+/* Where a row of a plain array lies in the file. */
+static int64_t offset_of(const struct glia_row_reader *r, int64_t row)
+{
+  if (r->info->offset >= 0) return r->info->offset + row * (int64_t)r->row_bytes;
+  return r->chunks.place[row / r->info->chunk_rows].offset +
+         row % r->info->chunk_rows * (int64_t)r->row_bytes;
+}
+
+/* Pieces of memory that neighbouring bytes of the file go to. */
+struct pieces {
+  struct iovec v[PIECES];
+  int n;
+  int64_t offset, end; /* in the file */
+};
+
+static void add_piece(struct pieces *p, char *to, size_t bytes)
+{
+  struct iovec *last = p->n > 0 ? &p->v[p->n - 1] : NULL;
+
+  if (last != NULL && (char *)last->iov_base + last->iov_len == to)
+    last->iov_len += bytes;
+  else
+    p->v[p->n++] = (struct iovec){to, bytes};
+  p->end += (int64_t)bytes;
+}
+
+/* Take n bytes off the front. */
+static void drop_front(struct pieces *p, struct iovec **at, size_t n)
+{
+  p->offset += (int64_t)n;
+  while (p->n > 0 && n >= (*at)->iov_len) {
+    n -= (*at)->iov_len;
+    ++*at;
+    p->n--;
+  }
+  if (p->n == 0) return;
+  (*at)->iov_base = (char *)(*at)->iov_base + n;
+  (*at)->iov_len -= n;
+}
+
+/* Read them; missed is told whether the page cache had not all of it, in which case nothing was waited for unless `wait`. */
+static glia_status read_pieces(const struct glia_row_reader *r, struct pieces *p, bool wait,
+                               bool *missed)
+{
+  struct iovec *at = p->v;
+
+  while (p->n > 0) {
+#ifdef RWF_NOWAIT
+    const ssize_t got = preadv2(r->fd, at, p->n, (off_t)p->offset, wait ? 0 : RWF_NOWAIT);
+    if (!wait && (got <= 0 || (size_t)got < (size_t)(p->end - p->offset))) *missed = true;
+    if (got < 0 && !wait && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS)) break;
+#else
+    const ssize_t got = preadv(r->fd, at, p->n, (off_t)p->offset);
+#endif
+    if (got < 0 && errno == EINTR) continue;
+    GLIA_CHECK(got >= 0, GLIA_E_IO, "cannot read %s: %s", r->name, strerror(errno));
+    GLIA_CHECK(got > 0, GLIA_E_IO, "%s became shorter while it was read", r->name);
+    drop_front(p, &at, (size_t)got);
+    if (*missed && !wait) break;
+  }
+  memmove(p->v, at, (size_t)p->n * sizeof *at);
+  return GLIA_OK;
+}
+
+/* Ask for these bytes of the file without waiting for them. */
+static void ask_for(const struct glia_row_reader *r, int64_t offset, int64_t bytes)
+{
+  (void)posix_fadvise(r->fd, (off_t)offset, (off_t)bytes, POSIX_FADV_WILLNEED);
+}
+
+/* So of all rows from wish i on: the disk may then read them in the order that suits it, several at once. */
+static void ask_for_rows(const struct glia_row_reader *r, const struct wish *w, int64_t i,
+                         int64_t n_rows)
+{
+  int64_t lo = offset_of(r, w[i].row), hi = lo + (int64_t)r->row_bytes;
+
+  for (; i < n_rows; i++) {
+    const int64_t next = offset_of(r, w[i].row);
+    if (next < lo || next - hi > GAP_BYTES) {
+      ask_for(r, lo, hi - lo);
+      lo = next;
+    }
+    hi = next + (int64_t)r->row_bytes;
+  }
+  ask_for(r, lo, hi - lo);
+}
+
+/* Rows from wish i on that one call can read. Returns the first wish that is left. */
+static int64_t gather(const struct glia_row_reader *r, const struct wish *w, int64_t i,
+                      int64_t n_rows, char *out, char *dropped, struct pieces *p)
+{
+  p->n = 0;
+  p->offset = p->end = offset_of(r, w[i].row);
+  for (; i < n_rows && p->n + 2 <= PIECES; i++) {
+    const int64_t offset = offset_of(r, w[i].row), gap = offset - p->end;
+    if (gap < 0 || gap > GAP_BYTES) break;
+    if (gap > 0) p->v[p->n++] = (struct iovec){dropped, (size_t)gap};
+    p->end += gap;
+    add_piece(p, out + (size_t)w[i].to * r->row_bytes, r->row_bytes);
+  }
+  return i;
+}
+
+static glia_status read_plain(const struct glia_row_reader *r, int64_t n_rows, const struct wish *w,
+                              char *out)
+{
+  char dropped[GAP_BYTES];
+  struct pieces p;
+  bool missed = false;
+
+  for (int64_t i = 0; i < n_rows;) {
+    const bool knew = missed;
+    const int64_t next = gather(r, w, i, n_rows, out, dropped, &p);
+    GLIA_TRY(read_pieces(r, &p, knew, &missed));
+    if (!knew && missed) {
+      ask_for_rows(r, w, i, n_rows);
+      GLIA_TRY(read_pieces(r, &p, true, &missed));
+    }
+    i = next;
+    for (; i < n_rows && w[i].row == w[i - 1].row; i++) /* wanted again */
+      memcpy(out + (size_t)w[i].to * r->row_bytes, out + (size_t)w[i - 1].to * r->row_bytes,
+             r->row_bytes);
+  }
+  return GLIA_OK;
+}
+
+static glia_status load_block(const struct glia_row_reader *r, int64_t block, char *out)
+{
+  const int64_t lo = block * r->cache.rows;
+  const int64_t hi = lo + r->cache.rows < r->cache.n ? lo + r->cache.rows : r->cache.n;
+
+  if (r->chunks.n > 0)
+    return glia_chunk_read_(&r->chunks, r->fd, r->name, block, r->packed, r->mixed,
+                            (unsigned char *)out);
+  glia_h5_lock_();
+  const glia_status st = glia_h5_array_read_rows_(r->id, &r->info->type, lo, hi, out);
+  glia_h5_unlock_();
+  return st;
+}
+
+/* The row in the cache, its block loaded if need be. */
+static glia_status cached_row(struct glia_row_reader *r, int64_t row, const char **out)
+{
+  struct glia_block_cache *c = &r->cache;
+  const int64_t block = row / c->rows;
+  char *room = NULL;
+  int slot = 0;
+
+  *out = glia_block_cache_look_(c, row);
+  if (*out == NULL) {
+    GLIA_TRY(glia_block_cache_room_(c, &room, &slot));
+    GLIA_TRY(load_block(r, block, room));
+    glia_block_cache_put_(c, block, slot);
+    *out = glia_block_cache_look_(c, row);
+  }
+  glia_block_cache_used_(c, block);
+  return GLIA_OK;
+}
+
+static void ask_for_blocks(const struct glia_row_reader *r, int64_t n_rows, const struct wish *w)
+{
+  const int64_t rows = r->cache.rows;
+
+  for (int64_t i = 0, last = -1; i < n_rows; i++) {
+    if (w[i].row / rows == last) continue;
+    last = w[i].row / rows;
+    if (glia_block_cache_look_(&r->cache, w[i].row) == NULL)
+      ask_for(r, r->chunks.place[last].offset, r->chunks.place[last].bytes);
+  }
+}
+
+static glia_status read_cached(struct glia_row_reader *r, int64_t n_rows, const struct wish *w,
+                               char *out)
+{
+  glia_status st = GLIA_OK;
+
+  pthread_mutex_lock(&r->mutex);
+  if (r->chunks.n > 0) ask_for_blocks(r, n_rows, w);
+  for (int64_t i = 0; i < n_rows && st == GLIA_OK; i++) {
+    const char *from = NULL;
+    st = cached_row(r, w[i].row, &from);
+    if (st == GLIA_OK) memcpy(out + (size_t)w[i].to * r->row_bytes, from, r->row_bytes);
+  }
+  pthread_mutex_unlock(&r->mutex);
+  return st;
+}
+
+glia_status glia_row_reader_read_(struct glia_row_reader *r, int64_t n_rows, const int64_t *row,
+                                  char *out)
+{
+  struct wish *room = malloc(2 * (size_t)n_rows * sizeof *room + 1);
+
+  GLIA_CHECK(room != NULL, GLIA_E_MEMORY, "%s: %lld rows", r->name, (long long)n_rows);
+  const struct wish *w = in_order(n_rows, row, room);
+  const glia_status st = r->plain ? read_plain(r, n_rows, w, out) : read_cached(r, n_rows, w, out);
+  free(room);
+  return st;
+}
+
+/* Where the chunks lie, when they can be read without HDF5 as blocks. */
+static glia_status find_chunks(struct glia_row_reader *r, int64_t block_rows)
+{
+  struct stat s;
+
+  GLIA_CHECK(fstat(r->fd, &s) == 0, GLIA_E_IO, "%s: %s", r->name, strerror(errno));
+  if (r->info->chunked && block_rows == r->info->chunk_rows)
+    GLIA_TRY(glia_chunks_find_(r->id, r->name, r->info, (int64_t)s.st_size, &r->chunks));
+  r->plain = r->info->offset >= 0 || glia_chunks_plain_(&r->chunks);
+  if (r->plain || r->chunks.n == 0) return GLIA_OK;
+  r->packed = malloc(glia_chunks_packed_max_(&r->chunks));
+  r->mixed = malloc(r->chunks.bytes);
+  GLIA_CHECK(r->packed != NULL && r->mixed != NULL, GLIA_E_MEMORY, "%s: a chunk of %zu bytes",
+             r->name, r->chunks.bytes);
+  return GLIA_OK;
+}
+
+glia_status glia_row_reader_init_(struct glia_row_reader *r, const char *name,
+                                  const struct glia_h5_array *info, hid_t id, int fd,
+                                  size_t row_bytes, size_t cache_bytes)
+{
+  const int64_t most = (int64_t)(BLOCK_MAX_BYTES / row_bytes) + 1;
+  const int64_t usual = (int64_t)(BLOCK_BYTES / row_bytes);
+  int64_t rows = info->chunked ? info->chunk_rows : usual > 0 ? usual : 1;
+
+  if (rows > most) rows = most;
+  *r = (struct glia_row_reader){
+      .name = name, .info = info, .id = id, .fd = fd, .row_bytes = row_bytes, .ready = true};
+  pthread_mutex_init(&r->mutex, NULL);
+  GLIA_TRY(find_chunks(r, rows));
+  if (r->plain) return GLIA_OK;
+  return glia_block_cache_init_(&r->cache, info->type.dim[0], rows, row_bytes, cache_bytes);
+}
+
+void glia_row_reader_fini_(struct glia_row_reader *r)
+{
+  if (!r->ready) return;
+  glia_block_cache_fini_(&r->cache);
+  free(r->chunks.place);
+  free(r->packed);
+  free(r->mixed);
+  pthread_mutex_destroy(&r->mutex);
+  *r = (struct glia_row_reader){0};
+}
