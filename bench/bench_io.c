@@ -9,6 +9,7 @@
 #include "glia_dataset.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
+#include "glia_pages.h"
 #include "glia_random.h"
 #include "glia_train.h"
 
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROW = 3 * 32 * 32, BATCH = 256, UNITS = 4, ROUNDS = 5, BLOCK = 1 << 20 };
+enum { ROW = 3 * 32 * 32, BATCH = 256, UNITS = 3, ROUNDS = 5, BLOCK = 1 << 20 };
 static const size_t CACHE_BYTES = (size_t)64 << 20;
 
 struct files {
@@ -144,7 +145,7 @@ static glia_status read_both(const char *path, struct glia_source *s, bool shuff
   const int64_t unit = shuffle ? GLIA_TRAIN_WINDOW * glia_source_chunk(s) : BATCH;
   struct ring r = {.rows = unit,
                    .row = malloc((size_t)unit * sizeof *r.row),
-                   .x = malloc((size_t)(UNITS * unit) * ROW)};
+                   .x = glia_pages_allocate((size_t)(UNITS * unit) * ROW)};
   glia_status st = GLIA_OK;
 
   GLIA_CHECK_TO(out, st, r.row != NULL && r.x != NULL, GLIA_E_MEMORY, "rows read ahead");

@@ -1,13 +1,13 @@
 /* Blocks of rows: see block_cache_priv.h. */
 #include "block_cache_priv.h"
 
+#include "glia_pages.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { SLOTS_MAX = 65536, LINE = 64 };
 static const size_t PIECE_BYTES = (size_t)16 << 20;
-static const size_t HUGE_PAGE_BYTES = (size_t)2 << 20;
 
 /* At the head of each piece. */
 struct glia_block_piece {
@@ -65,14 +65,9 @@ static glia_status take_piece(struct glia_block_cache *c)
   const size_t left = (size_t)(c->n_slots - c->n_taken);
   const size_t wish = PIECE_BYTES / one > 0 ? PIECE_BYTES / one : 1;
   const size_t n = wish < left ? wish : left;
-  const size_t bytes = n * one + sizeof(struct glia_block_piece);
-  const size_t whole = (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
-  struct glia_block_piece *p = aligned_alloc(HUGE_PAGE_BYTES, whole);
+  struct glia_block_piece *p = glia_pages_allocate(n * one + sizeof *p);
 
   GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "%zu blocks of %lld rows", n, (long long)c->rows);
-#ifdef MADV_HUGEPAGE
-  madvise(p, whole, MADV_HUGEPAGE); /* a wish */
-#endif
   p->next = c->piece;
   c->piece = p;
   c->spare = (char *)(p + 1);

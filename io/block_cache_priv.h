@@ -4,8 +4,7 @@
  * in another order each epoch, most of the cache's blocks are still there in the next one, where the least recently used would all
  * be gone before they are needed again. Only when there is none, the least recently used.
  *
- * Memory is taken as it is needed, in pieces on huge pages where the system has them: a page fault costs microseconds, on virtual
- * machines tens of them, and a block has hundreds of small pages.
+ * Memory is taken as it is needed, in pieces (glia_pages.h).
  */
 #ifndef GLIA_IO_BLOCK_CACHE_PRIV_H
 #define GLIA_IO_BLOCK_CACHE_PRIV_H

@@ -15,6 +15,9 @@ static const size_t BLOCK_BYTES = (size_t)1 << 20; /* of an array without chunks
 /* Rows that are not wanted are read and dropped up to here: as much is copied in the time that another call takes. */
 enum { GAP_BYTES = 16 << 10, PIECES = 512 };
 
+/* Linux reads no more than its read-ahead, 128 KiB where nothing else was set, for one such request. */
+enum { ASKED_BYTES = 128 << 10 };
+
 /* A wanted row and its place in the request. */
 struct wish {
   int64_t row, to;
@@ -119,7 +122,10 @@ static glia_status read_pieces(const struct glia_row_reader *r, struct pieces *p
 /* Ask for these bytes of the file without waiting for them. */
 static void ask_for(const struct glia_row_reader *r, int64_t offset, int64_t bytes)
 {
-  (void)posix_fadvise(r->fd, (off_t)offset, (off_t)bytes, POSIX_FADV_WILLNEED);
+  for (int64_t at = 0; at < bytes; at += ASKED_BYTES)
+    (void)posix_fadvise(r->fd, (off_t)(offset + at),
+                        (off_t)(bytes - at < ASKED_BYTES ? bytes - at : ASKED_BYTES),
+                        POSIX_FADV_WILLNEED);
 }
 
 /* So of all rows from wish i on: the disk may then read them in the order that suits it, several at once. */

@@ -127,6 +127,37 @@ static void permutation_is_a_bijection(void)
   CU_ASSERT(glia_random_permute(3, big, big - 1) < big);
 }
 
+/* Many at once are the same as one by one, and both what they were when orders of runs were first drawn by them. */
+static void a_range_of_a_permutation_is_the_same(void)
+{
+  static const struct {
+    int64_t n;
+    uint64_t sum; /* Horner's, base 31, of up to 5000 elements */
+  } cases[] = {{1, UINT64_C(0)},
+               {2, UINT64_C(31)},
+               {100, UINT64_C(13278565734459328788)},
+               {2728, UINT64_C(6130385682755688616)},
+               {60000, UINT64_C(4195223930078434585)},
+               {INT64_C(1) << 40, UINT64_C(10541341210605179645)}};
+
+  for (size_t k = 0; k < GLIA_COUNT(cases); k++) {
+    const int64_t n = cases[k].n, m = n < 5000 ? n : 5000;
+    int64_t all[5000], wrong = 0;
+    uint64_t sum = 0;
+    glia_random_permute_range(77 + k, n, 0, m, all);
+    for (int64_t i = 0; i < m; i++) {
+      sum = sum * 31 + (uint64_t)all[i];
+      wrong += glia_random_permute(77 + k, n, i) != all[i];
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(sum, cases[k].sum);
+    int64_t some[3];
+    if (m < 100) continue;
+    glia_random_permute_range(77 + k, n, m - 3, 3, some);
+    for (int i = 0; i < 3; i++) CU_ASSERT_EQUAL(some[i], all[m - 3 + i]);
+  }
+}
+
 /* Where the first element goes, over many keys: chi-square with n - 1 degrees below mean + 6 standard deviations. */
 static void permutations_are_spread_evenly(void)
 {
@@ -165,5 +196,5 @@ static void sha256_gives_the_published_digests(void)
 TAP_MAIN("random", TAP(philox_gives_the_published_words), TAP(counter_words_are_index_then_salt),
          TAP(uniform_stays_inside_its_interval), TAP(draws_have_the_right_moments),
          TAP(normal_is_box_muller), TAP(streams_differ_by_seed_and_name),
-         TAP(permutation_is_a_bijection), TAP(permutations_are_spread_evenly),
-         TAP(sha256_gives_the_published_digests))
+         TAP(permutation_is_a_bijection), TAP(a_range_of_a_permutation_is_the_same),
+         TAP(permutations_are_spread_evenly), TAP(sha256_gives_the_published_digests))

@@ -354,7 +354,7 @@ static void windows_that_need_too_much_are_refused(void)
 
   CU_ASSERT_EQUAL(glia_prefetch_create_(&s, &o, 0, 1, 1, &field, 0, 8, (int64_t)100 << 20, &p),
                   GLIA_E_ARGUMENT);
-  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "need 256 MiB, data.memory is 100 MiB"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "need 192 MiB, data.memory is 100 MiB"));
   CU_ASSERT_PTR_NULL(p);
 }
 

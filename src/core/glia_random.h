@@ -31,6 +31,10 @@ GLIA_API double glia_random_normal(uint64_t key, uint64_t salt, uint64_t index);
  *  even number of bits, walked until it falls below n (cycle walking).  n in 1 .. 2^62, i in 0 .. n-1. */
 GLIA_API int64_t glia_random_permute(uint64_t key, int64_t n, int64_t i);
 
+/** Elements first .. first + count - 1 of it, in a fourth of the time: out [count]. */
+GLIA_API void glia_random_permute_range(uint64_t key, int64_t n, int64_t first, int64_t count,
+                                        int64_t *out);
+
 /** Its inverse: the i for which glia_random_permute(key, n, i) is `value`. */
 GLIA_API int64_t glia_random_unpermute(uint64_t key, int64_t n, int64_t value);
 

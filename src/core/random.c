@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { FEISTEL_ROUNDS = 8 };
+enum { FEISTEL_ROUNDS = 8, ABREAST = 64 };
 
 static const double pi = 3.14159265358979323846;
 
@@ -129,28 +129,66 @@ static int half_bits(int64_t n)
   return half;
 }
 
-static uint64_t round_value(uint64_t key, unsigned round, uint64_t right)
+static uint64_t round_key(uint64_t key, int round)
 {
-  return mix(mix(key + round * UINT64_C(0x9e3779b97f4a7c15)) ^ right);
+  return mix(key + (uint64_t)(round + 1) * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+/* All rounds for m numbers side by side, since one waits long for its own. */
+static void network(uint64_t key, int half, int m, uint64_t *x)
+{
+  const uint64_t mask = (UINT64_C(1) << half) - 1;
+  uint64_t left[ABREAST], right[ABREAST];
+
+  for (int j = 0; j < m; j++) {
+    left[j] = x[j] >> half;
+    right[j] = x[j] & mask;
+  }
+  for (int round = 0; round < FEISTEL_ROUNDS; round++) {
+    const uint64_t k = round_key(key, round);
+    for (int j = 0; j < m; j++) {
+      const uint64_t next = left[j] ^ (mix(k ^ right[j]) & mask);
+      left[j] = right[j];
+      right[j] = next;
+    }
+  }
+  for (int j = 0; j < m; j++) x[j] = left[j] << half | right[j];
+}
+
+void glia_random_permute_range(uint64_t key, int64_t n, int64_t first, int64_t count, int64_t *out)
+{
+  assert(n >= 1 && n <= INT64_C(1) << 62 && first >= 0 && first + count <= n);
+  const int half = half_bits(n);
+
+  for (int64_t at = 0; at < count; at += ABREAST) {
+    uint64_t x[ABREAST];
+    int place[ABREAST], m = count - at < ABREAST ? (int)(count - at) : ABREAST;
+    for (int j = 0; j < m; j++) {
+      x[j] = (uint64_t)(first + at + j);
+      place[j] = j;
+    }
+    while (m > 0) { /* those that are not below n yet walk on */
+      int above = 0;
+      network(key, half, m, x);
+      for (int j = 0; j < m; j++) {
+        if (x[j] < (uint64_t)n) {
+          out[at + place[j]] = (int64_t)x[j];
+          continue;
+        }
+        x[above] = x[j];
+        place[above++] = place[j];
+      }
+      m = above;
+    }
+  }
 }
 
 int64_t glia_random_permute(uint64_t key, int64_t n, int64_t i)
 {
-  assert(n >= 1 && n <= INT64_C(1) << 62 && i >= 0 && i < n);
-  const int half = half_bits(n);
-  const uint64_t mask = (UINT64_C(1) << half) - 1;
-  uint64_t x = (uint64_t)i;
-  do {
-    uint64_t left = x >> half;
-    uint64_t right = x & mask;
-    for (unsigned round = 1; round <= FEISTEL_ROUNDS; round++) {
-      const uint64_t next = left ^ (round_value(key, round, right) & mask);
-      left = right;
-      right = next;
-    }
-    x = left << half | right;
-  } while (x >= (uint64_t)n);
-  return (int64_t)x;
+  int64_t out = 0;
+
+  glia_random_permute_range(key, n, i, 1, &out);
+  return out;
 }
 
 /* The rounds backwards; the walk through numbers above n is the same cycle the other way. */
@@ -163,8 +201,8 @@ int64_t glia_random_unpermute(uint64_t key, int64_t n, int64_t value)
   do {
     uint64_t left = x >> half;
     uint64_t right = x & mask;
-    for (unsigned round = FEISTEL_ROUNDS; round >= 1; round--) {
-      const uint64_t before = right ^ (round_value(key, round, left) & mask);
+    for (int round = FEISTEL_ROUNDS - 1; round >= 0; round--) {
+      const uint64_t before = right ^ (mix(round_key(key, round) ^ left) & mask);
       right = left;
       left = before;
     }

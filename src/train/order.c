@@ -39,9 +39,8 @@ static struct by_chunks chunks_of(const struct glia_order *o, uint64_t key)
   return c;
 }
 
-/* The window that was used last, since places come mostly in order: its chunks are looked up once, not once a row. */
+/* Its chunks are looked up once, not once a row. */
 struct window {
-  int64_t number; /* -1: none yet */
   uint64_t key;
   int64_t first;  /* slot */
   int64_t lo, hi; /* places */
@@ -51,7 +50,6 @@ struct window {
 static void find_window(const struct glia_order *o, const struct by_chunks *c, int64_t number,
                         struct window *w)
 {
-  w->number = number;
   w->first = number * o->window;
   const int64_t behind = w->first + o->window < c->chunks ? w->first + o->window : c->chunks;
   w->lo = slot_start(c, w->first);
@@ -61,18 +59,32 @@ static void find_window(const struct glia_order *o, const struct by_chunks *c, i
     w->chunk[i] = glia_random_permute(c->key, c->chunks, w->first + i);
 }
 
-/* Row at place p of the epoch. */
-static int64_t row_at(const struct glia_order *o, const struct by_chunks *c, struct window *w,
-                      int64_t p)
+/* Rows at places [p, p + n) of the epoch, all in one window. */
+static void rows_of_window(const struct by_chunks *c, const struct window *w, int64_t p, int64_t n,
+                           int64_t *row)
 {
-  if (w->number < 0 || p < w->lo || p >= w->hi) find_window(o, c, slot_of(c, p) / o->window, w);
-  const int64_t place = w->lo + glia_random_permute(w->key, w->hi - w->lo, p - w->lo);
-  const int64_t slot = slot_of(c, place);
-  const int64_t chunk = slot - w->first < WINDOW_KEPT
-                            ? w->chunk[slot - w->first]
-                            : glia_random_permute(c->key, c->chunks, slot);
+  glia_random_permute_range(w->key, w->hi - w->lo, p - w->lo, n, row);
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t place = w->lo + row[i];
+    const int64_t slot = slot_of(c, place);
+    const int64_t chunk = slot - w->first < WINDOW_KEPT
+                              ? w->chunk[slot - w->first]
+                              : glia_random_permute(c->key, c->chunks, slot);
+    row[i] = chunk * c->rows + place - slot_start(c, slot);
+  }
+}
 
-  return chunk * c->rows + place - slot_start(c, slot);
+static void rows_by_chunks(const struct glia_order *o, uint64_t key, int64_t p, int64_t n,
+                           int64_t *row)
+{
+  const struct by_chunks c = chunks_of(o, key);
+  struct window w;
+
+  for (int64_t i = 0, m = 0; i < n; i += m) {
+    find_window(o, &c, slot_of(&c, p + i) / o->window, &w);
+    m = w.hi - (p + i) < n - i ? w.hi - (p + i) : n - i;
+    rows_of_window(&c, &w, p + i, m, row + i);
+  }
 }
 
 static uint64_t key_of(const struct glia_order *o, int64_t epoch)
@@ -84,17 +96,16 @@ void glia_order_rows(const struct glia_order *o, int64_t position, int64_t n, in
 {
   const int64_t places = glia_order_steps(o) * o->batch; /* of an epoch */
   const uint64_t key = key_of(o, position / places);
-  const bool by_chunks = o->shuffle && o->chunk_rows > 0;
-  const struct by_chunks c = by_chunks ? chunks_of(o, key) : (struct by_chunks){0};
-  struct window w = {.number = -1};
+  const int64_t p = position % places;
+  const int64_t real = p + n <= o->n ? n : p < o->n ? o->n - p : 0; /* the rest is padding */
 
-  for (int64_t i = 0; i < n; i++) {
-    const int64_t p = position % places + i;
-    row[i] = p >= o->n    ? 0
-             : by_chunks  ? row_at(o, &c, &w, p)
-             : o->shuffle ? glia_random_permute(key, o->n, p)
-                          : p;
-  }
+  if (o->shuffle && o->chunk_rows > 0)
+    rows_by_chunks(o, key, p, real, row);
+  else if (o->shuffle)
+    glia_random_permute_range(key, o->n, p, real, row);
+  else
+    for (int64_t i = 0; i < real; i++) row[i] = p + i;
+  for (int64_t i = real; i < n; i++) row[i] = 0;
 }
 
 int64_t glia_order_together(const struct glia_order *o, int64_t position)

@@ -1,14 +1,16 @@
 /* Rows read ahead: see prefetch_priv.h. */
 #include "prefetch_priv.h"
 
+#include "glia_pages.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Units held: a step takes rows of at most two, and two more are read meanwhile. */
-enum { DEPTH_MIN = 4, DEPTH_MAX = 64 };
-static const size_t AHEAD_BYTES = (size_t)32 << 20;
+/* Units held: a step takes rows of at most two, and one or, where a unit is no more than a step, two more are read meanwhile. */
+enum { WINDOWS = 3, DEPTH_MIN = 4, DEPTH_MAX = 64 };
+static const size_t AHEAD_BYTES = (size_t)24 << 20;
 
 /* Neighbouring positions of the run, at least a step's unless an epoch ends; of them, the rows of this process. */
 struct unit {
@@ -132,14 +134,15 @@ static glia_status plan(struct glia_prefetch *p, int64_t memory_bytes)
   p->least = window > o->batch ? window : o->batch;
   for (int k = 0; k < p->n_fields; k++) bytes += (int64_t)row_bytes(p, k);
   const double rows = (double)p->least * (double)share / (double)o->batch;
-  const double need = DEPTH_MIN * rows * (double)bytes;
+  const int least = p->least >= 2 * o->batch ? WINDOWS : DEPTH_MIN;
+  const double need = least * rows * (double)bytes;
   GLIA_CHECK(window <= o->batch || need <= (double)limit, GLIA_E_ARGUMENT,
              "%s: %d windows of %lld chunks of %lld rows need %.0f MiB, data.memory is %.0f MiB; "
              "take a smaller data.window or more data.memory",
-             p->source->name, DEPTH_MIN, (long long)o->window, (long long)o->chunk_rows,
-             need / 0x1p20, (double)limit / 0x1p20);
+             p->source->name, least, (long long)o->window, (long long)o->chunk_rows, need / 0x1p20,
+             (double)limit / 0x1p20);
   const double depth = (double)AHEAD_BYTES / (rows * (double)bytes + 1.0);
-  p->depth = depth < DEPTH_MIN ? DEPTH_MIN : depth > DEPTH_MAX ? DEPTH_MAX : (int)depth;
+  p->depth = depth < least ? least : depth > DEPTH_MAX ? DEPTH_MAX : (int)depth;
   p->unit_rows = ours(p, p->least + window + o->batch);
   return GLIA_OK;
 }
@@ -152,7 +155,7 @@ static glia_status allocate(struct glia_prefetch *p)
     p->unit[d].data = calloc((size_t)p->n_fields + 1, sizeof *p->unit[d].data);
     GLIA_CHECK(p->unit[d].data != NULL, GLIA_E_MEMORY, "rows read ahead");
     for (int k = 0; k < p->n_fields; k++) {
-      p->unit[d].data[k] = malloc((size_t)p->unit_rows * row_bytes(p, k) + 1);
+      p->unit[d].data[k] = glia_pages_allocate((size_t)p->unit_rows * row_bytes(p, k));
       GLIA_CHECK(p->unit[d].data[k] != NULL, GLIA_E_MEMORY, "rows read ahead: %zu bytes",
                  (size_t)p->unit_rows * row_bytes(p, k));
     }

@@ -12,7 +12,7 @@ struct glia_prefetch;
 /** Read ahead steps `first` to `last` - 1 (0-based), by at least two of them.
  *  lo, hi    micro-batches of each step that this process runs
  *  field     fields to read [n_fields], borrowed until this returns
- *  memory_bytes  what four windows may take, 32 MiB always being granted; 0: 2 GiB
+ *  memory_bytes  what windows read ahead may take, 24 MiB always being granted; 0: 2 GiB
  *  Errors: GLIA_E_ARGUMENT (windows too large), GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status glia_prefetch_create_(struct glia_source *source,
                                                  const struct glia_order *order, int64_t lo,
