@@ -525,6 +525,33 @@ static void random_draws_are_uniform_and_apart(void)
   end();
 }
 
+/* Columns of x [3, 2], of c [2] and of weights by row r [3]. */
+static void what_does_not_vary_goes_behind_a_sum(void)
+{
+  const double xs[] = {1, 2, 3, 5, 7, 11}, cs[] = {2, -4}, rs[] = {1, 0, 10};
+  const int64_t dim[] = {3, 2};
+  const int down = 0;
+
+  begin();
+  const glia_value x = given(GLIA_F64, DIMS(3, 2), xs), c = given(GLIA_F64, DIMS(2), cs),
+                   r = given(GLIA_F64, DIMS(3), rs);
+  const glia_value wide = glia_broadcast(g, c, 2, dim, (int[]){-1, 0}),
+                   tall = glia_broadcast(g, r, 2, dim, (int[]){0, -1});
+  const glia_value sum = glia_reduce_sum(g, x, 1, &down, false);
+  const glia_value scaled =
+      glia_neg(g, glia_div(g, glia_mul(g, x, wide), glia_full(g, *type_of(x), 4.0)));
+  const glia_value y = glia_reduce_sum(g, scaled, 1, &down, false);
+  const struct glia_node *n = glia_graph_node(g, y); /* -(sum factor) */
+  CU_ASSERT_STRING_EQUAL(n->op->name, "neg");
+  CU_ASSERT(glia_graph_node(g, n->in[0])->in[0] == sum ||
+            glia_graph_node(g, n->in[0])->in[1] == sum);
+  EXPECT(y, -5.5, 18);
+  EXPECT(glia_reduce_sum(g, glia_mul(g, x, tall), 1, &down, false), 71, 112);
+  EXPECT(glia_reduce_sum(g, glia_div(g, wide, x), 1, &down, false), 2.0 + 2.0 / 3.0 + 2.0 / 7.0,
+         -(4.0 / 2.0 + 4.0 / 5.0 + 4.0 / 11.0));
+  end();
+}
+
 static void simple_nodes_vanish_at_birth(void)
 {
   const double six[] = {1, 2, 3, 4, 5, 6};
@@ -660,4 +687,5 @@ TAP_MAIN("ops by hand", TAP(softmax_is_shifted_and_sums_to_one),
          TAP(reductions_take_any_set_of_axes), TAP(a_million_values_sum_to_the_last_place),
          TAP(float32_functions_keep_their_limits), TAP(float32_functions_are_accurate),
          TAP(random_depends_on_the_position_alone), TAP(random_draws_are_uniform_and_apart),
-         TAP(simple_nodes_vanish_at_birth), TAP(stop_gradient_stops), TAP(wrong_shapes_are_named))
+         TAP(what_does_not_vary_goes_behind_a_sum), TAP(simple_nodes_vanish_at_birth),
+         TAP(stop_gradient_stops), TAP(wrong_shapes_are_named))

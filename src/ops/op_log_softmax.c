@@ -37,7 +37,7 @@ static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const gli
     for (int64_t r = 0; r < c->out.n; r += n, x += n, y += n) {                                    \
       T top = x[0];                                                                                \
       for (int64_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;                               \
-      for (int64_t i = 0; i < n; i++) y[i] = GLIA_EXP_SHORT(x[i] - top);                              \
+      for (int64_t i = 0; i < n; i++) y[i] = GLIA_EXP_SHORT(x[i] - top);                           \
       double sum = (double)y[0];                                                                   \
       for (int64_t i = 1; i < n; i++) sum += (double)y[i];                                         \
       const T shift = (T)log(sum);                                                                 \

@@ -1,6 +1,85 @@
 /* reduce_sum: sum over axes, accumulated in float64. The reverse rule repeats along them. */
 #include "reduce_priv.h"
 
+/* A summand as what varies along the axes that vanish times a factor that does not. */
+struct parts {
+  struct glia_graph *g;
+  int64_t mask;             /* of the axes that vanish */
+  struct glia_type reduced; /* of the sum */
+  glia_value factor;        /* of that type; GLIA_NONE: one */
+  bool negative, any;
+};
+
+/* v over the axes that stay, if it is the same along those that vanish: a splat, or a broadcast to them; else GLIA_NONE. */
+static glia_value constant_along(const struct parts *p, glia_value v)
+{
+  const struct glia_node *n = glia_graph_node(p->g, v);
+  int map[GLIA_MAX_RANK], kept = 0;
+  double value;
+
+  if (glia_is_full(p->g, v, &value)) return glia_full(p->g, p->reduced, value);
+  if (n->op != &glia_op_broadcast_) return GLIA_NONE;
+  for (int k = 0; k < n->type.rank; k++) {
+    if ((p->mask >> k & 1) == 0)
+      map[kept++] = (int)n->attr.i[k];
+    else if (n->attr.i[k] >= 0)
+      return GLIA_NONE;
+  }
+  return glia_broadcast(p->g, n->in[0], p->reduced.rank, p->reduced.dim, map);
+}
+
+static void take(struct parts *p, glia_value factor, bool below)
+{
+  const glia_value so_far = p->factor != GLIA_NONE ? p->factor : glia_full(p->g, p->reduced, 1.0);
+
+  p->factor = (below ? glia_div : glia_mul)(p->g, so_far, factor);
+  p->any = true;
+}
+
+/* What is left of v when its factors have been taken; GLIA_NONE: nothing. */
+static glia_value core_of(struct parts *p, glia_value v)
+{
+  const struct glia_node *n = glia_graph_node(p->g, v);
+  const glia_value a = n->in[0], b = n->in[1];
+  const glia_value constant = constant_along(p, v);
+
+  if (constant != GLIA_NONE) {
+    take(p, constant, false);
+    return GLIA_NONE;
+  }
+  if (n->op == &glia_op_neg_) {
+    p->negative = !p->negative;
+    p->any = true;
+    return core_of(p, a);
+  }
+  if (n->op == &glia_op_mul_) {
+    const glia_value left = core_of(p, a), right = core_of(p, b);
+    return left == GLIA_NONE ? right : right == GLIA_NONE ? left : glia_mul(p->g, left, right);
+  }
+  if (n->op != &glia_op_div_) return v;
+  const glia_value below = constant_along(p, b);
+  if (below == GLIA_NONE) return v;
+  take(p, below, true);
+  return core_of(p, a);
+}
+
+/* Factors that are the same along the axes that vanish, and signs, go behind the sum: fewer products, and summands that stand in
+ * several sums, as in the reverse pass of a normalisation, are made once. */
+static glia_value without_factors(struct glia_graph *g, const struct glia_node *n)
+{
+  const struct glia_type *x = glia_type_of_(g, n->in[0]);
+  struct parts p = {.g = g, .mask = n->attr.i[0], .reduced = n->type, .factor = GLIA_NONE};
+  int axes[GLIA_MAX_RANK], n_axes = 0;
+
+  for (int k = 0; k < x->rank; k++)
+    if ((p.mask >> k & 1) != 0) axes[n_axes++] = k;
+  const glia_value core = core_of(&p, n->in[0]);
+  if (!p.any || core == GLIA_NONE) return GLIA_NONE;
+  glia_value y = glia_reduce_sum(g, core, n_axes, axes, false);
+  if (p.factor != GLIA_NONE) y = glia_mul(g, y, p.factor);
+  return p.negative ? glia_neg(g, y) : y;
+}
+
 /* No axis, or axes of extent 1: nothing to add. A splat: count times its number. */
 static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
 {
@@ -12,7 +91,7 @@ static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
     return glia_full(g, n->type, x->dtype == GLIA_F32 ? (double)(float)(v * count) : v * count);
   return glia_type_count(x) == glia_type_count(&n->type)
              ? glia_reshape(g, n->in[0], n->type.rank, n->type.dim)
-             : GLIA_NONE;
+             : without_factors(g, n);
 }
 
 static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, glia_value *dx)
