@@ -3,6 +3,12 @@
 #include "program_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum {
+  MOST_ROUNDS = 200,
+  MOST_WORK = 100000000
+}; /* of the search for a better plan: well below a second */
 
 static struct value_place *add_value(struct compiler *k, glia_value v, base b, int32_t first)
 {
@@ -280,13 +286,13 @@ static size_t largest_live(struct value_place *const *list, int n)
   return most;
 }
 
-/* list [n] at lowest offsets in this order; returns the bytes that it takes. near [n] is scratch. */
+/* list [n] at lowest offsets in this order, NULL: as it stands; returns the bytes that it takes. near [n] is scratch. */
 static size_t place_in_order(struct value_place **list, int n, struct value_place **near,
                              int (*order)(const void *, const void *))
 {
   size_t bytes = 0;
 
-  qsort(list, (size_t)n, sizeof(struct value_place *), order);
+  if (order != NULL) qsort(list, (size_t)n, sizeof(struct value_place *), order);
   for (int i = 0; i < n; i++) {
     list[i]->offset = lowest_offset(list[i], list, i, near);
     if (list[i]->offset + list[i]->bytes > bytes) bytes = list[i]->offset + list[i]->bytes;
@@ -294,20 +300,45 @@ static size_t place_in_order(struct value_place **list, int n, struct value_plac
   return bytes;
 }
 
-/* The best of a few orders, largest first for a start: none is best for all models. */
+/* Whoever ends up on top goes first, again and again, until nothing is above what is alive at once, or for so many rounds.
+ * list [n] is placed in the best order seen, of *bytes; spare [2 n] is scratch. */
+static void lower_the_top(struct value_place **list, int n, struct value_place **spare,
+                          size_t bound, size_t *bytes)
+{
+  struct value_place **best = spare + n;
+  const int64_t work = (int64_t)n * n + 1, rounds = MOST_WORK / work;
+
+  memcpy(best, list, (size_t)n * sizeof(struct value_place *));
+  for (int r = 0; r < MOST_ROUNDS && r<rounds && * bytes> bound; r++) {
+    int top = 0;
+    for (int i = 0; i < n; i++)
+      if (list[i]->offset + list[i]->bytes > list[top]->offset + list[top]->bytes) top = i;
+    struct value_place *first = list[top];
+    memmove(list + 1, list, (size_t)top * sizeof(struct value_place *));
+    list[0] = first;
+    const size_t taken = place_in_order(list, n, spare, NULL);
+    if (taken >= *bytes) continue;
+    *bytes = taken;
+    memcpy(best, list, (size_t)n * sizeof(struct value_place *));
+  }
+  place_in_order(best, n, spare, NULL);
+}
+
+/* The best of a few orders, largest first for a start: none is best for all models; and then better ones. */
 static glia_status plan_arena(struct compiler *k, base b, size_t *bytes, size_t *bound)
 {
   static int (*const order[])(const void *, const void *) = {by_size, by_life, by_birth};
   int best = 0;
 
   const size_t most = (size_t)k->c->n_values + 1;
-  struct value_place **list = malloc(2 * most * sizeof(struct value_place *));
+  struct value_place **list = malloc(3 * most * sizeof(struct value_place *));
   int n = 0;
 
   GLIA_CHECK(list != NULL, GLIA_E_MEMORY, "planning %d values", k->c->n_values);
   for (int i = 0; i < k->c->n_values; i++)
     if (k->c->value[i].base == b) list[n++] = &k->c->value[i];
-  if (bound != NULL) *bound = largest_live(list, n);
+  const size_t least = largest_live(list, n);
+  if (bound != NULL) *bound = least;
   *bytes = SIZE_MAX;
   for (int i = 0; i < (int)GLIA_COUNT(order); i++) {
     const size_t taken = place_in_order(list, n, list + most, order[i]);
@@ -315,6 +346,7 @@ static glia_status plan_arena(struct compiler *k, base b, size_t *bytes, size_t 
     if (taken < *bytes) *bytes = taken;
   }
   place_in_order(list, n, list + most, order[best]);
+  lower_the_top(list, n, list + most, least, bytes);
   free(list);
   return GLIA_OK;
 }
