@@ -153,7 +153,7 @@ def quickest(kind, arrays):
         for foreach in (False, True) if kind != "pinn" else (False,):
             peer = Peer(kind, arrays, last, foreach)
             peer.run(2)
-            took = min(peer.run(2)[0] for _ in range(3))
+            took = min(peer.run(1)[0] for _ in range(6))
             if best is None or took < best[0]:
                 best = took, peer
                 name = ",".join((["channels_last"] if last else []) + (["foreach"] if foreach else [])) or "plain"
