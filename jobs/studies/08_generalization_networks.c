@@ -491,10 +491,7 @@ const struct glia_study glia_study_generalization_networks_ = {
     .source = "gastpar2023",
     .version = 1,
     .config = config,
-    .variant = variants,
-    .setting = settings,
-    .measure = measures,
-    .gate = gates,
+    STUDY_TABLES,
     .baseline = "plain",
     .method = "poisoned",
     .control = "population",
@@ -504,5 +501,4 @@ const struct glia_study glia_study_generalization_networks_ = {
     .data = "Fashion-MNIST (glia data import idx --train train-images-idx3-ubyte.gz "
             "train-labels-idx1-ubyte.gz --test t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz "
             "-o fashion.h5)",
-    .cell = cell,
 };

@@ -289,10 +289,7 @@ const struct glia_study glia_study_generalization_dynamics_ = {
     .title = "learning curves foretold by random-matrix theory against simulated ones",
     .source = "advani2017",
     .version = 1,
-    .variant = variants,
-    .setting = settings,
-    .measure = measures,
-    .gate = gates,
+    STUDY_TABLES,
     .baseline = "late",
     .method = "dynamics",
     .control = "one-mode",
@@ -300,5 +297,4 @@ const struct glia_study glia_study_generalization_dynamics_ = {
     .seeds = 4,
     .quick_seeds = 2,
     .quick_note = "300 inputs instead of 1,000",
-    .cell = cell,
 };

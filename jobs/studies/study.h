@@ -86,6 +86,10 @@ struct glia_study {
   glia_status (*cell)(struct study_cell *c);
 };
 
+/* The tables and the cell of a file that calls them so. */
+#define STUDY_TABLES                                                                               \
+  .variant = variants, .setting = settings, .measure = measures, .gate = gates, .cell = cell
+
 /* What a cell is told. */
 struct study_cell {
   const struct glia_study *study;
