@@ -9,6 +9,7 @@
 #include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct glia_theory theory(double alpha) { return (struct glia_theory){alpha, 5.0, 0.0}; }
 
@@ -231,6 +232,44 @@ static void a_data_set_tells_its_load_and_snr(void)
   }
 }
 
+/* Rows [x | y]: 4 inputs around 0.1, of which `spread` is random, and their sum, or 0.1. */
+struct dull {
+  double spread;
+  bool output;
+};
+
+static glia_status read_dull(void *self, int64_t first, int64_t n, double *out)
+{
+  const struct dull *d = self;
+
+  for (int64_t i = 0; i < n; i++) {
+    double sum = 0.0, *row = out + i * 5;
+    for (int k = 0; k < 4; k++) {
+      row[k] = 0.1 + d->spread * glia_random_normal(9, 0, (uint64_t)((first + i) * 4 + k));
+      sum += row[k];
+    }
+    row[4] = d->output ? sum : 0.1;
+  }
+  return GLIA_OK;
+}
+
+static void data_that_tell_nothing_get_no_number(void)
+{
+  struct dull d = {0.0, false};
+  const struct glia_rows rows = {&d, 50, 5, read_dull}, two = {&d, 2, 5, read_dull};
+  struct glia_theory_fit fit;
+
+  CU_ASSERT_EQUAL(glia_theory_fit(NULL, &two, 4, &fit), GLIA_E_DATA);
+  CU_ASSERT_EQUAL(glia_theory_fit(NULL, &rows, 4, &fit), GLIA_E_DATA);
+  CU_ASSERT(strstr(glia_trace(), "same inputs") != NULL);
+  d.spread = 1.0;
+  CU_ASSERT_EQUAL(glia_theory_fit(NULL, &rows, 4, &fit), GLIA_E_DATA);
+  CU_ASSERT(strstr(glia_trace(), "output 0 is the same") != NULL);
+  d.output = true; /* an exact sum: no noise */
+  CU_ASSERT_EQUAL(glia_theory_fit(NULL, &rows, 4, &fit), GLIA_OK);
+  CU_ASSERT(isnan(fit.snr_lo) && isnan(fit.snr_hi) && strstr(fit.note, "no noise") != NULL);
+}
+
 int main(int argc, char **argv)
 {
   static const struct tap_test tests[] = {
@@ -243,6 +282,7 @@ int main(int argc, char **argv)
       TAP(bound_counts_what_is_not_frozen),
       TAP(late_error_peaks_where_inputs_equal_samples),
       TAP(a_data_set_tells_its_load_and_snr),
+      TAP(data_that_tell_nothing_get_no_number),
       TAP(a_deep_network_of_one_layer_is_the_shallow_one),
       TAP(deep_networks_wait_and_end_where_shallow_ones_do),
   };

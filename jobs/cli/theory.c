@@ -98,6 +98,18 @@ static glia_status answer(struct glia_args *a, const struct question *q, const d
   return glia_cli_json(a, all);
 }
 
+/* Data that do not tell their SNR have no curves. */
+static glia_status answer_unknown(struct glia_args *a, const struct question *q)
+{
+  json_t *all = json_pack("{s:f, s:n, s:n, s:n, s:n}", "alpha", q->theory.alpha, "snr", "t_opt",
+                          "test_error_opt", "late_test_error");
+
+  GLIA_CHECK(!glia_args_has(a, "output"), GLIA_E_DATA,
+             "nothing to draw: these data do not tell their SNR");
+  if (all != NULL) json_object_set(all, "data", q->data);
+  return glia_cli_json(a, all);
+}
+
 static glia_status run_given(struct glia_args *a, struct question *q)
 {
   glia_status st = GLIA_OK;
@@ -105,6 +117,7 @@ static glia_status run_given(struct glia_args *a, struct question *q)
   GLIA_CHECK(
       q->data != NULL || (glia_args_has(a, "alpha") && glia_args_has(a, "snr")), GLIA_E_USAGE,
       "--alpha and --snr are missing: samples over inputs, and signal over noise; or give --data");
+  if (isnan(q->theory.snr)) return answer_unknown(a, q);
   GLIA_TRY(glia_theory_check(&q->theory));
   double *error = calloc(2 * (size_t)q->n + 1, sizeof *error);
   GLIA_CHECK(error != NULL, GLIA_E_MEMORY, "errors at %d times", q->n);

@@ -7,7 +7,8 @@
 #include "glia_source.h"
 #include "glia_theory_fit.h"
 
-/** Load and SNR of --data; says what it found, and when to stop by it. *out: the same for scripts, on rank 0.
+/** Load and SNR of --data; says what it found, and when to stop by it. *out: the same for scripts, on rank 0. th->snr is NaN where the
+ *  data do not tell it; then that was said.
  *  Collective: yes. Ownership: the caller's reference to *out. */
 GLIA_NODISCARD glia_status theory_from_data(struct glia_args *a, struct glia_theory *th,
                                             json_t **out);

@@ -103,18 +103,21 @@ static glia_status answer(struct glia_args *a, const struct glia_theory_fit *f, 
   lo.snr = f->snr_lo;
   hi.snr = f->snr_hi;
   twice.alpha *= 2.0;
-  const double t = glia_theory_best_time(&f->theory, &best);
   const bool sure = !isnan(f->snr_lo);
+  const double t_all = glia_theory_best_time(&f->theory, &best), t = sure ? t_all : (double)NAN;
   const double t_lo = sure ? glia_theory_best_time(&lo, NULL) : (double)NAN;
   const double t_hi = sure ? glia_theory_best_time(&hi, NULL) : (double)NAN;
   glia_theory_best_time(&twice, &doubled);
-  const double gain = 1.0 - doubled / best;
-  glia_cli_print(a,
-                 "your data: alpha = %.3g (%lld rows over %.3g effective of %lld inputs), SNR %.3g "
-                 "[%.3g, %.3g]\nstop at t = %.3g [%.3g, %.3g]; doubling the data buys %.1f %%\n",
-                 f->theory.alpha, (long long)f->rows, f->inputs_effective, (long long)f->inputs,
-                 f->theory.snr, f->snr_lo, f->snr_hi, t, t_lo, t_hi, 100.0 * gain);
-  if (!isnan(rate))
+  const double gain = sure ? 1.0 - doubled / best : (double)NAN;
+  glia_cli_print(a, "your data: alpha = %.3g (%lld rows over %.3g effective of %lld inputs)",
+                 f->theory.alpha, (long long)f->rows, f->inputs_effective, (long long)f->inputs);
+  if (sure)
+    glia_cli_print(a,
+                   ", SNR %.3g [%.3g, %.3g]\nstop at t = %.3g [%.3g, %.3g]; doubling the data buys "
+                   "%.1f %%",
+                   f->theory.snr, f->snr_lo, f->snr_hi, t, t_lo, t_hi, 100.0 * gain);
+  glia_cli_print(a, "\n");
+  if (!isnan(rate) && sure)
     glia_cli_print(a, "that is %.0f steps [%.0f, %.0f] of full-batch gradient descent at %g\n",
                    glia_theory_steps(f, t, rate), glia_theory_steps(f, t_lo, rate),
                    glia_theory_steps(f, t_hi, rate), rate);
@@ -153,6 +156,7 @@ glia_status theory_from_data(struct glia_args *a, struct glia_theory *th, json_t
   if (st == GLIA_OK) {
     fit.theory.inr = th->inr;
     *th = fit.theory;
+    if (isnan(fit.snr_lo)) th->snr = (double)NAN;
   }
   glia_source_close(&source);
   glia_comm_destroy(&comm);

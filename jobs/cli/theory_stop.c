@@ -114,13 +114,15 @@ glia_status theory_stop_plan(struct session *s, int64_t total_steps, struct theo
   if (st == GLIA_OK) st = initial_square(s, &square);
   GLIA_TRY(glia_agree(s->comm, st));
   GLIA_TRY(theory_fit_source(s->comm, s->train, &fit));
+  GLIA_CHECK(!isnan(fit.snr_lo), GLIA_E_DATA,
+             "stop: theory finds no time to stop in %s: %s. Leave stop: out", s->train->name,
+             fit.note);
   struct glia_theory th = fit.theory, lo = th, hi = th;
   th.inr = lo.inr = hi.inr = square * fit.scale / fit.noise;
   lo.snr = fit.snr_lo;
   hi.snr = fit.snr_hi;
   /* the loss is a mean over outputs as well */
   const double per_t = glia_theory_steps(&fit, 1.0, 1.0) * (double)fit.outputs / stretch;
-  const bool sure = !isnan(fit.snr_lo);
   *out = (struct theory_stop){.alpha = th.alpha,
                               .snr = th.snr,
                               .snr_lo = fit.snr_lo,
@@ -130,9 +132,7 @@ glia_status theory_stop_plan(struct session *s, int64_t total_steps, struct theo
                               .lo = -1,
                               .hi = -1};
   out->step = steps_until(s, out->t_opt * per_t, total_steps);
-  if (sure) {
-    out->lo = steps_until(s, glia_theory_best_time(&lo, NULL) * per_t, total_steps);
-    out->hi = steps_until(s, glia_theory_best_time(&hi, NULL) * per_t, total_steps);
-  }
+  out->lo = steps_until(s, glia_theory_best_time(&lo, NULL) * per_t, total_steps);
+  out->hi = steps_until(s, glia_theory_best_time(&hi, NULL) * per_t, total_steps);
   return GLIA_OK;
 }

@@ -8,6 +8,7 @@
 #include "glia_agree.h"
 #include "glia_dense.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,18 @@ static void maximise(const struct likelihood *k, struct glia_theory_fit *out)
   out->snr_hi = exp(x + spread);
 }
 
+/* Is the spread of columns first .. first + n - 1 of R about their means [in row 0] no more than the rounding of the numbers? */
+static bool constant(const double *r, int64_t m, int64_t first, int64_t n)
+{
+  double means = 0.0, rest = 0.0;
+
+  for (int64_t j = first; j < first + n; j++) {
+    means += r[j * m] * r[j * m];
+    for (int64_t i = 1; i <= j; i++) rest += r[j * m + i] * r[j * m + i];
+  }
+  return sqrt(rest) <= 16.0 * DBL_EPSILON * (double)m * sqrt(means + rest);
+}
+
 /* R [m, m] of [1 | X | Y] into eigenvalues and projections. */
 static glia_status project(const double *r, int64_t m, struct likelihood *k,
                            struct glia_theory_fit *out)
@@ -108,7 +121,7 @@ static glia_status project(const double *r, int64_t m, struct likelihood *k,
     sum += d[i] * d[i];
     squares += d[i] * d[i] * d[i] * d[i];
   }
-  if (st == GLIA_OK && !(sum > 0.0))
+  if (st == GLIA_OK && constant(r, m, 1, n))
     st = GLIA_FAIL(GLIA_E_DATA, "all rows have the same inputs: nothing to learn from");
   if (st == GLIA_OK) {
     const double samples = (double)out->rows - 1.0, ratio = sum * sum / squares;
@@ -129,7 +142,7 @@ static glia_status project(const double *r, int64_t m, struct likelihood *k,
         k->rest[j] -= along * along;
       }
       k->rest[j] = fmax(0.0, k->rest[j] + all);
-      if (st == GLIA_OK && !(all > 0.0))
+      if (st == GLIA_OK && constant(r, m, 1 + n + j, 1))
         st = GLIA_FAIL(GLIA_E_DATA, "output %lld is the same in all rows", (long long)j);
     }
   }
