@@ -102,7 +102,7 @@ epochs: 20000
 stop: theory
 END
 early=0 late=0 stops=0
-for seed in 1 2 3 4 5 6 7 8; do
+for seed in 1 2 3 4 5 6 7; do
   exits 0 "$glia" data synth linear --n 12 --test-n 2000 --noise 1 --seed $seed -o line.h5 --force &&
     exits 0 "$glia" train line.yaml seed=$seed --json || break
   step=$(key stop_step) early=$(echo "$early $(tr -d '\n ' <"$out" | sed 's/.*"test":{[^}]*"loss":\([^,]*\).*/\1/')" | awk '{ print $1 + $2 }')
@@ -110,9 +110,12 @@ for seed in 1 2 3 4 5 6 7 8; do
   exits 0 "$glia" train line.yaml seed=$seed stop=end epochs=4000 --json || break
   late=$(echo "$late $(tr -d '\n ' <"$out" | sed 's/.*"test":{[^}]*"loss":\([^,]*\).*/\1/')" | awk '{ print $1 + $2 }')
 done
-echo "# test loss, sum of 8 data sets: stopped by theory $early, trained on $late"
+echo "# test loss, sum of 7 data sets: stopped by theory $early, trained on $late"
 [ "$stops" -ge 6 ] && awk -v a="$early" -v b="$late" 'BEGIN { exit !(a > 0 && a < 0.9 * b) }'
 point "a run that theory stops errs less than one that goes on"
+exits 0 "$glia" data synth linear --n 12 --test-n 2000 --noise 1 --seed 8 -o dull.h5 --force && exits 65 "$glia" train line.yaml data.file=dull.h5 &&
+  said 'no signal here' && exits 0 "$glia" theory --data dull.h5 --json && [ "$(key snr)" = null ] && [ "$(key t_opt)" = null ]
+point "where chance hides the signal of 12 rows, theory says so and stops nothing"
 exits 0 "$glia" train line.yaml checkpoint.dir=line --json && step=$(key steps) sum=$(key parameters_sha256) &&
   exits 0 $(on 2) "$glia" train line.yaml data.micro_batch=6 checkpoint.dir=line2 --json && [ "$(key stop_step)" = "$step" ] &&
   exits 0 "$glia" train line.yaml checkpoint.dir=line --resume --json && [ "$(key reason)" = stopped ] && [ "$(key parameters_sha256)" = "$sum" ]

@@ -180,12 +180,12 @@ static void spikes_are_counted(void)
     CU_ASSERT(quiet >= 56 && right >= 56); /* at 1 % wrong, once in 4,000 that 5 or more are */
     return;
   }
-  static const int64_t shape[][2] = {{100000, 1000}, {4000, 4000}};
-  for (int i = 0; i < 2; i++) {
-    count(1000, shape[i][0], shape[i][1], glia_spectrum_of_noise, &quiet, &right);
-    CU_ASSERT(quiet >= 980);
-    CU_ASSERT(right >= 990);
-  }
+  count(1000, 100000, 1000, glia_spectrum_of_noise, &quiet, &right);
+  CU_ASSERT(quiet >= 980);
+  CU_ASSERT(right >= 990);
+  count(300, 4000, 4000, glia_spectrum_of_noise, &quiet, &right);
+  CU_ASSERT(quiet >= 291 &&
+            right >= 291); /* fewer, for their time: 6 more than 1 % wrong once in 400 */
 }
 
 /* Smaller ones, for docs/analysis.md: nothing is asked of them but that the rate grows. */
