@@ -50,9 +50,10 @@ void train_rig_start(struct train_rig *r, const char *yaml, const char *name, in
   CU_ASSERT_EQUAL_FATAL(glia_yaml_parse_text("run.yaml", yaml, strlen(yaml), &r->doc), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_train_config_read(glia_yaml_root(r->doc), &r->config), GLIA_OK);
   r->config.threads = threads;
-  CU_ASSERT_EQUAL_FATAL(
-      glia_model_build(glia_yaml_root(r->doc), 2, field, r->config.micro_batch, 2, &r->model),
-      GLIA_OK);
+  const glia_status built =
+      glia_model_build(glia_yaml_root(r->doc), 2, field, r->config.micro_batch, 2, &r->model);
+  if (built != GLIA_OK) tap_note("%s", glia_trace());
+  CU_ASSERT_EQUAL_FATAL(built, GLIA_OK);
   const struct glia_graph *g = glia_model_graph(r->model);
   CU_ASSERT_EQUAL_FATAL(glia_program_compile(g, glia_kernels_default(), &r->program), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_engine_create(r->program, threads, exchange, 16, &r->engine), GLIA_OK);

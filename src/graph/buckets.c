@@ -41,7 +41,8 @@ static void find_last(const struct compiler *k, int32_t *last)
     if (at > last[v]) last[v] = at;
     for (int i = 0; i < n->n_in; i++) {
       const glia_value s = glia_source_of_(k, n, i);
-      if (k->phase[s] == k->phase[v] && at > last[s]) last[s] = at;
+      if (k->phase[s] == k->phase[v] && glia_segment_(k, s) == glia_segment_(k, v) && at > last[s])
+        last[s] = at;
     }
   }
   for (int i = 0; i < e->n_outputs; i++)
@@ -61,13 +62,14 @@ static int by_bucket_last(const void *a, const void *b)
 {
   const struct bucket_plan *x = a, *y = b;
 
+  if (x->segment != y->segment) return x->segment < y->segment ? -1 : 1;
   if (x->last != y->last) return x->last < y->last ? -1 : 1;
   return x->first_sum < y->first_sum ? -1 : x->first_sum > y->first_sum;
 }
 
-/* Sums of one phase and type, in the order in which they are final. */
-static int list_sums(const struct compiler *k, int phase, glia_dtype dtype, const int32_t *last,
-                     struct sum *out)
+/* Sums of one phase, segment and type, in the order in which they are final. */
+static int list_sums(const struct compiler *k, int phase, int segment, glia_dtype dtype,
+                     const int32_t *last, struct sum *out)
 {
   int n = 0;
 
@@ -76,6 +78,7 @@ static int list_sums(const struct compiler *k, int phase, glia_dtype dtype, cons
     const struct glia_node *node = k->g->node[v];
     if (node->type.dtype != dtype || k->phase[v] != phase) continue;
     const glia_value r = k->root[node->in[0]];
+    if ((k->unit[r] >= 0 ? glia_segment_(k, r) : 0) != segment) continue;
     const bool here = runs_in_micro(k, r) && k->phase[r] == phase;
     out[n++] =
         (struct sum){v, here ? last[r] : AT_START, glia_round_up_(glia_type_bytes(&node->type))};
@@ -84,22 +87,21 @@ static int list_sums(const struct compiler *k, int phase, glia_dtype dtype, cons
   return n;
 }
 
-/* Buckets of one phase, from *sum on; offsets are made when their order is known. */
-static void fill_buckets(struct compiler *k, int phase, const int32_t *last, struct sum *sum,
-                         int *n_sums)
+/* Buckets of one phase and segment, from *sum on; offsets are made when their order is known. */
+static void fill_buckets(struct compiler *k, int phase, int segment, const int32_t *last,
+                         struct sum *sum, int *n_sums)
 {
   const glia_dtype dtype[] = {GLIA_F64, GLIA_F32};
-  const int first = k->c->n_buckets;
 
   for (size_t d = 0; d < GLIA_COUNT(dtype); d++) {
     struct sum *s = sum + *n_sums;
-    const int n = list_sums(k, phase, dtype[d], last, s);
+    const int n = list_sums(k, phase, segment, dtype[d], last, s);
     struct bucket_plan *b = NULL;
     size_t bytes = 0;
     for (int i = 0; i < n; i++) {
       if (b == NULL || bytes + s[i].bytes > k->p->bucket_bytes) {
         b = &k->c->bucket[k->c->n_buckets++];
-        *b = (struct bucket_plan){.dtype = dtype[d], .first_sum = *n_sums + i};
+        *b = (struct bucket_plan){.dtype = dtype[d], .first_sum = *n_sums + i, .segment = segment};
         bytes = 0;
       }
       bytes += s[i].bytes;
@@ -109,8 +111,6 @@ static void fill_buckets(struct compiler *k, int phase, const int32_t *last, str
     }
     *n_sums += n;
   }
-  qsort(k->c->bucket + first, (size_t)(k->c->n_buckets - first), sizeof *k->c->bucket,
-        by_bucket_last);
 }
 
 /* A place in the sums for every batch_sum; needed [values]: 1 + its bucket. */
@@ -212,7 +212,10 @@ glia_status glia_compile_buckets_(struct compiler *k)
   k->c->failed_offset = SIZE_MAX;
   find_last(k, last);
   for (int p = 0; p < k->c->phases; p++) {
-    fill_buckets(k, p, last, sum, &n_sums);
+    const int first = k->c->n_buckets;
+    for (int s = 0; s < k->c->segments; s++) fill_buckets(k, p, s, last, sum, &n_sums);
+    qsort(k->c->bucket + first, (size_t)(k->c->n_buckets - first), sizeof *k->c->bucket,
+          by_bucket_last);
     k->c->buckets_end[p] = k->c->n_buckets;
   }
   lay_out(k, sum, needed);

@@ -187,6 +187,7 @@ glia_status glia_compile_calls_(struct compiler *k)
   }
   int32_t alive = 0;
   int phase = 0;
+  int segment = 0;
   for (int32_t u = 0; u < k->n_units; u++) alive += k->u[u].parent == u;
   GLIA_TRY(copies_to_sums(k, 0, -1));
   int start = k->c->list[REGION_MICRO].n;
@@ -197,6 +198,8 @@ glia_status glia_compile_calls_(struct compiler *k)
       GLIA_TRY(copies_to_sums(k, phase + 1, -1));
       start = k->c->list[REGION_MICRO].n;
     }
+    for (; segment < (u >= 0 ? k->u[u].segment : k->c->segments); segment++)
+      k->c->segment_end[segment] = k->c->list[REGION_MICRO].n;
     if (u < 0) break;
     struct list *list = &k->c->list[k->u[u].region];
     struct unit *unit = &list->unit[list->n++];

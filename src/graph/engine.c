@@ -33,8 +33,9 @@ static int64_t most_micro_batches(const struct glia_engine *e)
 
 static size_t micro_bytes(const struct glia_engine *e, const struct compiled *c)
 {
-  return c->phases > 1 ? (size_t)most_micro_batches(e) * glia_round_up_(c->micro_bytes)
-                       : c->micro_bytes;
+  const int64_t n = e->slots > 0 ? e->slots : c->phases > 1 ? most_micro_batches(e) : 1;
+
+  return n > 1 ? (size_t)n * glia_round_up_(c->micro_bytes) : c->micro_bytes;
 }
 
 /* Lay out all memory; with e->memory == NULL only counts. */
@@ -75,7 +76,7 @@ static void lay_out(struct glia_engine *e)
   e->memory_bytes = used;
 }
 
-static void bases_of(const struct glia_engine *e, char *micro, char *sums, char **bases)
+void glia_engine_bases_(const struct glia_engine *e, char *micro, char *sums, char **bases)
 {
   bases[BASE_CONSTANT] = e->constant[e->c - e->p->entry];
   bases[BASE_INPUT] = e->input;
@@ -97,8 +98,8 @@ static int phase_end(const struct glia_engine *e, region r, int phase)
   return phase < e->c->phases ? e->c->end[r][phase] : e->c->list[r].n;
 }
 
-static void run_units(const struct glia_engine *e, region r, int from, int end, char *const *bases,
-                      void *scratch)
+void glia_engine_run_units_(const struct glia_engine *e, region r, int from, int end,
+                            char *const *bases, void *scratch)
 {
   const struct list part = {end - from, e->c->list[r].unit + from};
 
@@ -106,7 +107,7 @@ static void run_units(const struct glia_engine *e, region r, int from, int end, 
 }
 
 /* A buffer that no node on the stack holds. */
-static char *free_buffer(const struct worker *w)
+char *glia_engine_free_buffer_(const struct worker *w)
 {
   for (int d = 0; d < w->e->depth; d++) {
     bool held = false;
@@ -116,15 +117,14 @@ static char *free_buffer(const struct worker *w)
   return NULL; /* depth covers every range: see glia_engine_create */
 }
 
-/* Add the two topmost nodes while they are siblings in the canonical tree. */
-static void join_top(struct worker *w)
+void glia_engine_join_(struct worker *w, int first, int end)
 {
   const struct compiled *c = w->e->c;
 
   while (w->n_nodes >= 2) {
     const struct glia_part *top = &w->node[w->n_nodes - 2];
     int joined = 2;
-    for (int b = glia_engine_first_bucket_(w->e); b < c->buckets_end[w->e->phase]; b++) {
+    for (int b = first; b < end; b++) {
       struct glia_part pair[2] = {top[0], top[1]};
       pair[0].data = (char *)top[0].data + c->bucket[b].offset;
       pair[1].data = (char *)top[1].data + c->bucket[b].offset;
@@ -137,15 +137,14 @@ static void join_top(struct worker *w)
   }
 }
 
-static void keep_failure(struct worker *w, glia_status st)
+void glia_engine_keep_failure_(struct worker *w, glia_status st)
 {
   w->status = st;
   strncpy(w->trace, glia_trace(), sizeof w->trace - 1);
   atomic_store(&w->e->failed, true);
 }
 
-/* Inputs of micro-batch `index`, into memory at micro. */
-static glia_status fill(struct worker *w, int64_t index, char *micro)
+glia_status glia_engine_fill_(struct worker *w, int n_inputs, int64_t index, char *micro)
 {
   const struct glia_engine *e = w->e;
   const struct glia_graph *g = e->p->g;
@@ -155,6 +154,7 @@ static glia_status fill(struct worker *w, int64_t index, char *micro)
     w->in[i] = e->c->input_used[i] && g->input[i].per == GLIA_PER_MICRO_BATCH
                    ? micro + e->c->input[i].offset
                    : NULL;
+    if (i >= n_inputs) w->in[i] = NULL;
     if (w->in[i] != NULL && g->input[i].value == g->failed) {
       memset(w->in[i], 0, sizeof(double));
       w->in[i] = NULL;
@@ -168,7 +168,7 @@ static glia_status fill(struct worker *w, int64_t index, char *micro)
   return GLIA_OK;
 }
 
-static glia_status take(struct worker *w, int64_t index, char *const *bases)
+glia_status glia_engine_take_(struct worker *w, int64_t index, char *const *bases)
 {
   const struct glia_engine *e = w->e;
   const struct compiled *c = e->c;
@@ -188,13 +188,13 @@ static void run_last(struct worker *w, int64_t index, char *own, char *const *ba
 
   for (int b = glia_engine_first_bucket_(e); b < e->c->buckets_end[e->phase]; b++) {
     for (; at < e->c->bucket[b].ready; at++) {
-      run_units(e, REGION_MICRO, at, at + 1, bases, w->scratch);
+      glia_engine_run_units_(e, REGION_MICRO, at, at + 1, bases, w->scratch);
       glia_drive_poll_(e);
     }
     glia_drive_ready_(w, b, index, own);
   }
   for (; at < end; at++) {
-    run_units(e, REGION_MICRO, at, at + 1, bases, w->scratch);
+    glia_engine_run_units_(e, REGION_MICRO, at, at + 1, bases, w->scratch);
     glia_drive_poll_(e);
   }
 }
@@ -207,24 +207,24 @@ static glia_status run_one(struct worker *w, int64_t index, int64_t slot, bool l
   const int first = glia_engine_first_bucket_(e), end = c->buckets_end[e->phase];
   const bool sums = first < end, early = last && sums && glia_drive_early_(e);
   char *micro = w->micro + (c->phases > 1 ? (size_t)slot * glia_round_up_(c->micro_bytes) : 0);
-  char *own = sums ? free_buffer(w) : w->buffer[0];
+  char *own = sums ? glia_engine_free_buffer_(w) : w->buffer[0];
   char *bases[BASE_COUNT];
 
-  bases_of(e, micro, own, bases);
-  if (e->phase == 0) GLIA_TRY(fill(w, index, micro));
+  glia_engine_bases_(e, micro, own, bases);
+  if (e->phase == 0) GLIA_TRY(glia_engine_fill_(w, e->p->g->n_inputs, index, micro));
   const double t0 = glia_time_s();
   if (early)
     run_last(w, index, own, bases);
   else
-    run_units(e, REGION_MICRO, phase_start(e, REGION_MICRO, e->phase),
-              phase_end(e, REGION_MICRO, e->phase), bases, w->scratch);
+    glia_engine_run_units_(e, REGION_MICRO, phase_start(e, REGION_MICRO, e->phase),
+                           phase_end(e, REGION_MICRO, e->phase), bases, w->scratch);
   const double t1 = glia_time_s();
   w->stat.compute_s += t1 - t0;
   glia_timeline_add(GLIA_EVENT_COMPUTE, "micro-batch", index, t0, t1);
-  if (e->phase == c->phases - 1) GLIA_TRY(take(w, index, bases));
+  if (e->phase == c->phases - 1) GLIA_TRY(glia_engine_take_(w, index, bases));
   if (!sums || early) return GLIA_OK;
   w->node[w->n_nodes++] = (struct glia_part){index, index + 1, own};
-  join_top(w);
+  glia_engine_join_(w, first, end);
   for (int b = first; last && b < end; b++) glia_drive_ready_(w, b, index, NULL);
   return GLIA_OK;
 }
@@ -241,7 +241,7 @@ static void run_range(void *engine, int thread)
   w->n_nodes = 0;
   for (int64_t i = lo; i < hi && !atomic_load_explicit(&e->failed, memory_order_relaxed); i++) {
     const glia_status st = run_one(w, i, i - lo, i == hi - 1);
-    if (st != GLIA_OK) keep_failure(w, st);
+    if (st != GLIA_OK) glia_engine_keep_failure_(w, st);
   }
 }
 
@@ -288,7 +288,7 @@ static void run_shared(void *engine, int thread)
   const struct glia_engine *e = engine;
   char *bases[BASE_COUNT];
 
-  bases_of(e, NULL, NULL, bases);
+  glia_engine_bases_(e, NULL, NULL, bases);
   glia_run_share_(&e->together, bases, e->worker[thread].scratch, thread, e->threads);
 }
 
@@ -298,9 +298,9 @@ static void run_epilogue_units(struct glia_engine *e, int from, int end)
   const struct list *all = &e->c->list[REGION_EPILOGUE];
   char *bases[BASE_COUNT];
 
-  bases_of(e, NULL, NULL, bases);
+  glia_engine_bases_(e, NULL, NULL, bases);
   if (e->threads == 1) {
-    run_units(e, REGION_EPILOGUE, from, end, bases, e->worker[0].scratch);
+    glia_engine_run_units_(e, REGION_EPILOGUE, from, end, bases, e->worker[0].scratch);
     return;
   }
   for (int n; from < end; from += n) {
@@ -311,7 +311,7 @@ static void run_epilogue_units(struct glia_engine *e, int from, int end)
       continue;
     }
     n = 1;
-    run_units(e, REGION_EPILOGUE, from, from + 1, bases, e->worker[0].scratch);
+    glia_engine_run_units_(e, REGION_EPILOGUE, from, from + 1, bases, e->worker[0].scratch);
   }
 }
 
@@ -338,7 +338,10 @@ static glia_status run_epilogue(struct glia_engine *e)
 static glia_status step_phase(struct glia_engine *e)
 {
   glia_drive_open_(e);
-  if (e->v > 0 && !atomic_load(&e->failed)) glia_team_run_(&e->team, run_range, e);
+  if (e->pipe != NULL && e->v > 0)
+    GLIA_TRY(glia_pipeline_run_(&e->worker[0]));
+  else if (e->v > 0 && !atomic_load(&e->failed))
+    glia_team_run_(&e->team, run_range, e);
   if (atomic_load(&e->failed))
     drain(e);
   else if (e->threads > 1 && !glia_drive_early_(e))
@@ -369,14 +372,17 @@ glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v
     e->worker[t].status = GLIA_OK;
   }
 
-  bases_of(e, NULL, NULL, bases);
+  glia_engine_bases_(e, NULL, NULL, bases);
   glia_run_list_(&e->c->list[REGION_PROLOGUE], bases, e->worker[0].scratch);
   for (e->phase = 0; e->phase < e->c->phases && st == GLIA_OK; e->phase++) st = step_phase(e);
   if (st == GLIA_OK) {
-    bases_of(e, NULL, NULL, bases);
-    run_units(e, REGION_EPILOGUE, phase_start(e, REGION_EPILOGUE, e->c->phases),
-              phase_end(e, REGION_EPILOGUE, e->c->phases), bases, e->worker[0].scratch);
+    glia_engine_bases_(e, NULL, NULL, bases);
+    glia_engine_run_units_(e, REGION_EPILOGUE, phase_start(e, REGION_EPILOGUE, e->c->phases),
+                           phase_end(e, REGION_EPILOGUE, e->c->phases), bases,
+                           e->worker[0].scratch);
   }
+  if (st == GLIA_OK && e->pipe != NULL) st = glia_pipeline_end_(e);
+  if (st == GLIA_E_MPI) return st;
   const glia_status own = failure(e);
   return own != GLIA_OK ? own : st;
 }
@@ -429,6 +435,14 @@ glia_status glia_engine_create(const struct glia_program *p, int threads,
                                const struct glia_exchange *exchange, int64_t max_micro_batches,
                                struct glia_engine **out)
 {
+  return glia_engine_create_pipeline(p, threads, exchange, max_micro_batches, NULL, out);
+}
+
+glia_status glia_engine_create_pipeline(const struct glia_program *p, int threads,
+                                        const struct glia_exchange *exchange,
+                                        int64_t max_micro_batches, const struct glia_pipeline *pipe,
+                                        struct glia_engine **out)
+{
   glia_status st = GLIA_OK;
   char *bases[BASE_COUNT];
 
@@ -445,10 +459,11 @@ glia_status glia_engine_create(const struct glia_program *p, int threads,
   e->depth = 4;
   for (int64_t n = max_micro_batches; n > 1; n = (n + 1) / 2) e->depth += 2;
   GLIA_TRY_TO(fail, st, glia_drive_init_(e));
+  if (pipe != NULL) GLIA_TRY_TO(fail, st, glia_pipeline_init_(e, pipe));
   GLIA_TRY_TO(fail, st, allocate(e));
   for (int i = 0; i < p->n_entries; i++) {
     e->c = &p->entry[i];
-    bases_of(e, NULL, NULL, bases);
+    glia_engine_bases_(e, NULL, NULL, bases);
     glia_run_list_(&e->c->list[REGION_CONSTANT], bases, e->worker[0].scratch);
   }
   glia_timeline_thread("worker 0");
@@ -465,6 +480,7 @@ void glia_engine_destroy(struct glia_engine **engine)
   if (engine == NULL || *engine == NULL) return;
   struct glia_engine *e = *engine;
   glia_drive_fini_(e);
+  glia_pipeline_fini_(e);
   glia_team_stop_(&e->team);
   for (int t = 0; e->worker != NULL && t < e->threads; t++) {
     free(e->worker[t].buffer);
@@ -503,7 +519,7 @@ const void *glia_engine_output(struct glia_engine *e, const char *entry, const c
     if (strcmp(c->entry->name, entry) != 0) continue;
     e->c = c;
     char *bases[BASE_COUNT];
-    bases_of(e, NULL, NULL, bases);
+    glia_engine_bases_(e, NULL, NULL, bases);
     for (int o = 0; o < c->entry->n_outputs; o++)
       if (strcmp(c->entry->output[o].name, output) == 0 && !c->output_in_micro[o])
         return bases[c->output[o].base] + c->output[o].offset;
@@ -526,3 +542,4 @@ void glia_engine_range(const struct glia_engine *e, int64_t v, int64_t *lo, int6
 }
 
 int glia_engine_threads(const struct glia_engine *e) { return e->threads; }
+size_t glia_engine_memory(const struct glia_engine *e) { return e->memory_bytes; }

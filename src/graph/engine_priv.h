@@ -3,6 +3,7 @@
 #define ENGINE_PRIV_H
 
 #include "glia_engine.h"
+#include "glia_pipeline.h"
 #include "program_priv.h"
 #include "team_priv.h"
 
@@ -54,8 +55,12 @@ struct drive {
   pthread_cond_t go;
 };
 
+struct pipeline; /* engine_pipeline.c */
+
 struct glia_engine {
   const struct glia_program *p;
+  struct pipeline *pipe; /* NULL: one stage */
+  int64_t slots;         /* micro-batches of a worker in memory at once; 0: as the phases need */
   const struct glia_exchange *exchange;
   int threads, depth;
   int64_t max_v;
@@ -82,6 +87,29 @@ static inline int glia_engine_first_bucket_(const struct glia_engine *e)
 {
   return e->phase == 0 ? 0 : e->c->buckets_end[e->phase - 1];
 }
+
+/* Units of the micro-batch list of the entry point that runs. */
+void glia_engine_run_units_(const struct glia_engine *e, region r, int from, int end,
+                            char *const *bases, void *scratch);
+void glia_engine_bases_(const struct glia_engine *e, char *micro, char *sums, char **bases);
+/* Inputs of micro-batch `index`, into memory at micro: the first n_inputs of the graph. */
+GLIA_NODISCARD glia_status glia_engine_fill_(struct worker *w, int n_inputs, int64_t index,
+                                             char *micro);
+/* Hand the outputs of a micro-batch to who takes them. */
+GLIA_NODISCARD glia_status glia_engine_take_(struct worker *w, int64_t index, char *const *bases);
+/* A buffer of sums that no node on the worker's stack holds. */
+char *glia_engine_free_buffer_(const struct worker *w);
+/* Add the two topmost nodes of the stack, of buckets [first, end), while they are siblings in the canonical tree. */
+void glia_engine_join_(struct worker *w, int first, int end);
+void glia_engine_keep_failure_(struct worker *w, glia_status st);
+
+/* This rank's part of a step of the pipeline. On GLIA_E_MPI the step cannot be ended. */
+GLIA_NODISCARD glia_status glia_pipeline_run_(struct worker *w);
+/* Behind the epilogue: what was shared came through, and states of two stages are the same again. */
+GLIA_NODISCARD glia_status glia_pipeline_end_(struct glia_engine *e);
+GLIA_NODISCARD glia_status glia_pipeline_init_(struct glia_engine *e,
+                                               const struct glia_pipeline *how);
+void glia_pipeline_fini_(struct glia_engine *e);
 
 /* Memory and thread of the exchange; fini may follow a failed init. */
 GLIA_NODISCARD glia_status glia_drive_init_(struct glia_engine *e);

@@ -88,6 +88,9 @@ GLIA_API const void *glia_engine_output(struct glia_engine *e, const char *entry
 /** Micro-batches [lo, hi) of a step of v that this rank runs. */
 GLIA_API void glia_engine_range(const struct glia_engine *e, int64_t v, int64_t *lo, int64_t *hi);
 
+/** Bytes that the engine holds: model, state, micro-batches and sums of all workers. */
+GLIA_API size_t glia_engine_memory(const struct glia_engine *e);
+
 /** Workers of this rank. */
 GLIA_API int glia_engine_threads(const struct glia_engine *e);
 

@@ -33,11 +33,11 @@ static void place_summands(struct compiler *k, bool *late)
     if (k->region[v] == REGION_DEAD || n->op->view) continue;
     for (int i = 0; i < n->n_in; i++) {
       const glia_value s = glia_source_of_(k, n, i);
-      late[s] |= k->phase[v] > k->phase[s];
+      late[s] |= k->phase[v] > k->phase[s] || glia_segment_(k, v) > glia_segment_(k, s);
     }
   }
   for (int i = 0; i < e->n_outputs; i++)
-    if (k->phase[k->root[e->output[i].value]] < k->c->phases - 1)
+    if (k->c->segments > 1 || k->phase[k->root[e->output[i].value]] < k->c->phases - 1)
       late[k->root[e->output[i].value]] = true;
   for (int32_t v = 0; v < k->n; v++) {
     const struct glia_node *n = k->g->node[v];

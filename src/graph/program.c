@@ -34,6 +34,9 @@ glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
   glia_status st = GLIA_OK;
 
   c->entry = entry;
+  c->segments = body == NULL ? p->segments : 1;
+  c->segment_end = glia_arena_take(&p->arena, (size_t)c->segments, sizeof *c->segment_end);
+  if (body == NULL && p->segment != NULL) k.segment = p->segment[c - p->entry];
   k.region = glia_arena_take(&p->arena, n, sizeof *k.region);
   k.phase = glia_arena_take(&p->arena, n, sizeof *k.phase);
   k.summand = glia_arena_take(&p->arena, n, sizeof *k.summand);
@@ -43,7 +46,8 @@ glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
   k.place = glia_arena_take(&p->arena, n, sizeof *k.place);
   GLIA_CHECK_TO(out, st,
                 k.region != NULL && k.root != NULL && k.unit != NULL && k.stored != NULL &&
-                    k.place != NULL && k.phase != NULL && k.summand != NULL,
+                    k.place != NULL && k.phase != NULL && k.summand != NULL &&
+                    c->segment_end != NULL,
                 GLIA_E_MEMORY, "compiling %d nodes", k.n);
   GLIA_TRY_TO(out, st, glia_compile_regions_(&k));
   GLIA_TRY_TO(out, st, glia_compile_units_(&k));
@@ -67,6 +71,14 @@ glia_status glia_program_compile_buckets(const struct glia_graph *g,
                                          const struct glia_kernels *kernels, size_t bucket_bytes,
                                          struct glia_program **out)
 {
+  return glia_program_compile_segments_(g, kernels, bucket_bytes, 1, NULL, out);
+}
+
+glia_status glia_program_compile_segments_(const struct glia_graph *g,
+                                           const struct glia_kernels *kernels, size_t bucket_bytes,
+                                           int segments, const int8_t *const *segment,
+                                           struct glia_program **out)
+{
   glia_status st = GLIA_OK;
 
   *out = NULL;
@@ -76,6 +88,8 @@ glia_status glia_program_compile_buckets(const struct glia_graph *g,
   p->g = g;
   p->kernels = kernels;
   p->bucket_bytes = bucket_bytes;
+  p->segments = segments;
+  p->segment = segment;
   GLIA_TRY_TO(fail, st, lay_out(p));
   p->entry = glia_arena_take(&p->arena, (size_t)g->n_entries, sizeof *p->entry);
   GLIA_CHECK_TO(fail, st, p->entry != NULL, GLIA_E_MEMORY, "%d entry points", g->n_entries);

@@ -92,6 +92,7 @@ struct bucket_plan {
   size_t offset; /* in the sums */
   int64_t n;     /* elements, padding included */
   int ready;     /* of the micro-batch list: units before it, all of which it needs */
+  int segment;   /* behind which it is final */
   /* while it is planned */
   int first_sum, n_sums;
   int32_t last;
@@ -150,6 +151,8 @@ struct compiled {
   bool *output_in_micro;
   struct place *input; /* of every graph input: micro-batch inputs in BASE_MICRO */
   bool *input_used;
+  int segments; /* parts of the micro-batch list that run apart from each other, see glia_stage.h */
+  int *segment_end;  /* [segments] of the micro-batch list */
   int phases;        /* a micro-batch part, an exchange and an epilogue part each */
   int *end[REGIONS]; /* [phases] of a region's list: where the phase ends */
   int n_buckets;
@@ -172,7 +175,9 @@ struct glia_program {
   size_t *state_offset; /* [states] in BASE_STATE */
   size_t *input_offset; /* [inputs] in BASE_INPUT, per-step ones */
   size_t state_bytes, input_bytes;
-  size_t bucket_bytes; /* sums travel together up to here */
+  size_t bucket_bytes;          /* sums travel together up to here */
+  int segments;                 /* at least 1 */
+  const int8_t *const *segment; /* [entries] of each value; NULL: all of them are 0 */
 };
 
 /* What of a loop somebody needs: of its operands, carries and outs, given which results are alive. */
@@ -190,10 +195,11 @@ struct compiler {
   const struct glia_body *body; /* NULL: an entry point */
   int32_t n;
   region *region;
-  int32_t *phase;   /* in which it runs; of a batch_sum, in which it is summed */
-  glia_value *root; /* through views */
-  int32_t *unit;    /* index into u, -1: none */
-  bool *stored;     /* its root needs memory */
+  int32_t *phase;        /* in which it runs; of a batch_sum, in which it is summed */
+  const int8_t *segment; /* NULL: one */
+  glia_value *root;      /* through views */
+  int32_t *unit;         /* index into u, -1: none */
+  bool *stored;          /* its root needs memory */
   struct place *place;
   struct place *summand; /* of a batch_sum: where a micro-batch leaves its part */
   int n_sums;
@@ -208,7 +214,7 @@ struct forming {
   int32_t parent; /* union-find */
   bool group;
   region region;
-  int32_t phase;
+  int32_t phase, segment;
   int64_t count;
   int32_t members, first; /* number; smallest value id */
   int32_t n_deps, deps_capacity;
@@ -232,6 +238,12 @@ void glia_compile_together_(struct compiled *c);
 GLIA_NODISCARD glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
                                          const struct glia_body *body,
                                          const struct glia_entry *entry, struct compiled *c);
+/* Entry points whose micro-batch region runs in `segments` parts. segment: [entries][values], borrowed until this returns. */
+GLIA_NODISCARD glia_status glia_program_compile_segments_(const struct glia_graph *g,
+                                                          const struct glia_kernels *kernels,
+                                                          size_t bucket_bytes, int segments,
+                                                          const int8_t *const *segment,
+                                                          struct glia_program **out);
 /* A loop node as a unit, its body compiled. */
 GLIA_NODISCARD glia_status glia_compile_loop_(struct compiler *k, const struct glia_node *n,
                                               struct unit *u);
@@ -254,6 +266,12 @@ GLIA_NODISCARD glia_status glia_compile_external_(struct compiler *k, const stru
 static inline struct place glia_body_place_(const struct glia_body *b, int input, int output)
 {
   return (struct place){BASE_ARGUMENT + (input >= 0 ? input : b->n_in + output), 0};
+}
+
+/* Segment of a micro-batch value. */
+static inline int glia_segment_(const struct compiler *k, glia_value v)
+{
+  return k->segment != NULL && k->region[v] == REGION_MICRO ? k->segment[v] : 0;
 }
 
 /* Representative of a unit. */

@@ -70,11 +70,23 @@ static bool depends(struct compiler *k, int32_t from, int32_t target, int32_t st
   return false;
 }
 
-static bool compatible(const struct forming *a, region r, int32_t phase, int64_t count,
-                       int32_t more)
+/* Whether b, or a unit of its kind, may run with a. */
+static bool compatible(const struct forming *a, const struct forming *b)
 {
-  return a->group && a->region == r && a->phase == phase && a->count == count &&
-         a->members + more <= GROUP_MAX;
+  return a->group && a->region == b->region && a->phase == b->phase && a->segment == b->segment &&
+         a->count == b->count && a->members + b->members <= GROUP_MAX;
+}
+
+static struct forming unit_of_node(const struct compiler *k, const struct glia_node *n, bool group)
+{
+  return (struct forming){.group = group,
+                          .region = k->region[n->id],
+                          .phase = k->phase[n->id],
+                          .segment = glia_segment_(k, n->id),
+                          .count = glia_type_count(&n->type),
+                          .members = 1,
+                          .first = n->id,
+                          .node = n->id};
 }
 
 struct search {
@@ -113,11 +125,11 @@ static int producers(const struct compiler *k, const struct glia_node *n, int32_
 static int32_t home_of(struct compiler *k, const struct glia_node *n, const int32_t *prod,
                        const bool *direct, int n_prod, struct search *s)
 {
-  const int64_t count = glia_type_count(&n->type);
+  const struct forming alone = unit_of_node(k, n, true);
 
   for (int i = 0; i < n_prod; i++) {
     const int32_t g = prod[i];
-    bool fits = direct[i] && compatible(&k->u[g], k->region[n->id], k->phase[n->id], count, 1);
+    bool fits = direct[i] && compatible(&k->u[g], &alone);
     for (int j = 0; fits && j < n_prod; j++) {
       if (prod[j] == g)
         fits = direct[j];
@@ -157,14 +169,8 @@ static int32_t new_unit(struct compiler *k, const struct glia_node *n, bool grou
 {
   const int32_t u = k->n_units++;
 
-  k->u[u] = (struct forming){.parent = u,
-                             .group = group,
-                             .region = k->region[n->id],
-                             .phase = k->phase[n->id],
-                             .count = glia_type_count(&n->type),
-                             .members = 1,
-                             .first = n->id,
-                             .node = n->id};
+  k->u[u] = unit_of_node(k, n, group);
+  k->u[u].parent = u;
   return u;
 }
 
@@ -194,9 +200,7 @@ static bool place_node(struct compiler *k, const struct glia_node *n, struct sea
   /* other producers that are groups of the same size: one pass over memory instead of two */
   for (int i = 0; i < n_prod; i++) {
     const int32_t other = glia_unit_find_(k, prod[i]);
-    if (other == home || !direct[i] || !k->u[other].group ||
-        !compatible(&k->u[home], k->u[other].region, k->u[other].phase, k->u[other].count,
-                    k->u[other].members))
+    if (other == home || !direct[i] || !k->u[other].group || !compatible(&k->u[home], &k->u[other]))
       continue;
     if (!blocked(k, home, other, s) && !blocked(k, other, home, s) && !merge(k, home, other))
       return false;
@@ -228,7 +232,13 @@ static int by_first(const void *a, const void *b)
   return x < y ? -1 : x > y;
 }
 
-/* Kahn's algorithm inside each region, phase by phase; among ready units the one whose first node was made first. */
+/* Units run phase by phase, and inside of one segment by segment. */
+static int32_t turn_of(const struct compiler *k, int32_t u)
+{
+  return k->u[u].phase * k->c->segments + k->u[u].segment;
+}
+
+/* Kahn's algorithm inside each region, turn by turn; among ready units the one whose first node was made first. */
 static glia_status schedule(struct compiler *k)
 {
   struct glia_arena *arena = &k->p->arena;
@@ -249,18 +259,18 @@ static glia_status schedule(struct compiler *k)
       count++;
     }
   qsort(key, (size_t)count, 2 * sizeof *key, by_first);
-  int32_t placed = 0, last = 0; /* of this phase and those before: in all */
+  int32_t placed = 0, last = 0; /* of this turn and those before: in all */
   int32_t position[REGIONS] = {0};
-  for (int phase = -1; placed < count;) {
+  for (int turn = -1; placed < count;) {
     const int32_t before = placed;
     if (placed == last) {
-      phase++;
-      for (int32_t i = 0; i < count; i++) last += k->u[key[2 * i + 1]].phase == phase;
+      turn++;
+      for (int32_t i = 0; i < count; i++) last += turn_of(k, key[2 * i + 1]) == turn;
       if (placed == last) continue;
     }
     for (int32_t i = 0; i < count; i++) {
       const int32_t u = key[2 * i + 1];
-      bool ready = !done[u] && k->u[u].phase == phase;
+      bool ready = !done[u] && turn_of(k, u) == turn;
       for (int32_t d = 0; ready && d < k->u[u].n_deps; d++) {
         const int32_t dep = dep_of(k, &k->u[u], d);
         ready = dep == u || done[dep] || k->u[dep].region != k->u[u].region;

@@ -112,6 +112,44 @@ GLIA_API GLIA_NODISCARD glia_status glia_model_eval_loss(struct glia_model *m, g
  *  total_steps  of the run, for schedules that end with it; 0 = unknown */
 GLIA_API double glia_model_rate(const struct glia_model *m, int64_t step, int64_t total_steps);
 
+/* A model cut into stages, for glia_stage.h. */
+enum { GLIA_MODEL_MAX_STAGES = 256 };
+struct glia_model_cut {
+  const struct glia_model *model;
+  int stages;
+  int first[GLIA_MODEL_MAX_STAGES +
+            1]; /* stage s: layers first[s] to first[s + 1] - 1; the last one has the losses too */
+};
+
+/** Where the configuration cuts: the first layer of each stage but the first, by name or number.
+ *  cuts  list of stages - 1
+ *  Errors: GLIA_E_CONFIG. */
+GLIA_API GLIA_NODISCARD glia_status glia_model_cut_at(const struct glia_model *m,
+                                                      const struct glia_yaml *cuts, int stages,
+                                                      struct glia_model_cut *out);
+
+/** The cut whose dearest stage is cheapest.
+ *  cost  [layers + 1] of each layer, and of the losses
+ *  Errors: GLIA_E_CONFIG (more stages than layers), GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_model_cut_balanced(const struct glia_model *m,
+                                                            const double *cost, int stages,
+                                                            struct glia_model_cut *out);
+
+/** Seconds per micro-batch forward and backward, roughly: from operations and bytes of the nodes. cost [layers + 1] */
+GLIA_API void glia_model_cost(const struct glia_model *m, double *cost);
+
+/** Cost of each stage into out [stages]; returns the dearest by the mean, less 1. */
+GLIA_API double glia_model_imbalance(const struct glia_model_cut *cut, const double *cost,
+                                     double *out);
+
+/** Layer that a scope belongs to; the number of layers: the losses; -1: none. */
+GLIA_API int glia_model_layer_of(const struct glia_model *m, const char *scope);
+/** Its stage: struct glia_cut's stage_of, self being a struct glia_model_cut. */
+GLIA_API int glia_model_stage_of(const void *self, const char *scope);
+
+/** What training differentiates. */
+GLIA_API glia_value glia_model_loss_sum(const struct glia_model *m);
+
 /* What `metrics` may name. */
 #define GLIA_MODEL_METRIC_LIST(X)                                                                  \
   X(ACCURACY, accuracy)                                                                            \

@@ -131,6 +131,7 @@ static glia_status build_train(struct glia_model *m)
   GLIA_CHECK(dp != NULL, GLIA_E_MEMORY, "gradients");
   glia_graph_scope(g, "loss");
   GLIA_TRY(glia_losses_build_(m, true, &sum, &correct));
+  m->loss_sum = sum;
   glia_graph_scope(g, NULL);
   const glia_value weight =
       glia_batch_sum(g, glia_reduce_sum(g, glia_cast(g, m->weight, GLIA_F64), -1, NULL, false));

@@ -370,6 +370,7 @@ struct glia_model {
   double ema;                    /* decay of the moving averages of parameters; 0: none */
   bool ema_eval;                 /* eval and predict use them */
   struct glia_model_rows rows;
+  glia_value loss_sum; /* of a micro-batch, in training: what is differentiated */
   const struct nn_rate_kind *schedule;
   double schedule_v[NN_MAX_OPTIONS];
 };

@@ -1,4 +1,5 @@
 /* The YAML of a run, as far as the loop reads it. */
+#include "glia_schedule.h"
 #include "glia_train.h"
 
 #include <string.h>
@@ -9,8 +10,8 @@ static const char *const top_keys[] = {
     "ema",    "metrics",  "stop",       "observe", NULL};
 static const char *const data_keys[] = {"file",   "batch", "micro_batch", "shuffle", "window",
                                         "memory", "last",  "augment",     NULL};
-static const char *const parallel_keys[] = {"stages",   "schedule", "threads",
-                                            "progress", "bucket",   NULL};
+static const char *const parallel_keys[] = {"stages",  "cuts",     "schedule", "chunks",
+                                            "threads", "progress", "bucket",   NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};
 
 /* true, false, rows, or chunks with their window. */
@@ -106,13 +107,24 @@ static glia_status read_init(const struct glia_yaml *root, struct glia_train_con
              : glia_yaml_error(init, "no file: is given; expected init: {file: F, names: {...}}");
 }
 
+/* Stages of each rank: two or more where the schedule takes several. */
+static glia_status read_chunks(const struct glia_yaml *parallel, struct glia_train_config *c)
+{
+  const bool several = glia_schedule_interleaves(c->schedule);
+  const struct glia_yaml *given = glia_yaml_get(parallel, "chunks");
+  int64_t chunks = several ? 2 : 1;
+
+  if (!several && given != NULL && given->kind != GLIA_YAML_NULL)
+    return glia_yaml_error(given, "chunks go with schedule: interleaved");
+  GLIA_TRY(glia_yaml_get_int(parallel, "chunks", 1, 16, &chunks));
+  c->chunks = (int)chunks;
+  return GLIA_OK;
+}
+
 glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_train_config *c)
 {
   int64_t seed = 1, threads = 1, stages = 1;
-  static const char *const schedules[] = {"1f1b", NULL};
   static const char *const progress[] = {"blocking", "polling", "thread", "auto", NULL};
-  int schedule = 0;
-
   *c = (struct glia_train_config){.batch = 32,
                                   .shuffle = true,
                                   .epochs = -1,
@@ -137,8 +149,9 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   const struct glia_yaml *parallel = glia_yaml_get(root, "parallel");
   GLIA_TRY(glia_yaml_check_keys(parallel, parallel_keys));
   GLIA_TRY(glia_yaml_get_int(parallel, "threads", 1, 1024, &threads));
-  GLIA_TRY(glia_yaml_get_int(parallel, "stages", 1, 1, &stages));
-  GLIA_TRY(glia_yaml_get_choice(parallel, "schedule", schedules, &schedule));
+  GLIA_TRY(glia_yaml_get_int(parallel, "stages", 1, GLIA_STAGE_MAX_RANKS, &stages));
+  GLIA_TRY(glia_yaml_get_choice(parallel, "schedule", glia_schedule_names(), &c->schedule));
+  GLIA_TRY(read_chunks(parallel, c));
   GLIA_TRY(glia_yaml_get_choice(parallel, "progress", progress, &c->progress));
   GLIA_TRY(glia_yaml_get_size(parallel, "bucket", &c->bucket_bytes));
   c->threads = (int)threads;

@@ -23,8 +23,9 @@ struct glia_train_config {
   int64_t epochs;    /* -1: absent */
   int64_t max_steps; /* -1: absent */
   int threads, stages;
-  int progress;                 /* a glia_progress, or GLIA_TRAIN_PROGRESS_AUTO */
-  int64_t bucket_bytes;         /* gradients travel together up to here */
+  int schedule, chunks; /* place in glia_schedule_names; stages of a rank, where it takes several */
+  int progress;         /* a glia_progress, or GLIA_TRAIN_PROGRESS_AUTO */
+  int64_t bucket_bytes; /* gradients travel together up to here */
   const char *checkpoint_dir;   /* NULL: none */
   const char *checkpoint_local; /* a folder on the writing node's own disk, NULL: none */
   int64_t checkpoint_every;     /* steps; 0: only at the end */

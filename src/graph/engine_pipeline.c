@@ -1,0 +1,377 @@
+/* One executor for all schedules: a rank's tasks in the order of its table; see glia_pipeline.h. */
+#include "engine_priv.h"
+#include "glia_log.h"
+#include "glia_timeline.h"
+#include "stage_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Tree nodes of a segment's sums: each segment is at a micro-batch of its own. */
+struct stack {
+  int n;
+  struct glia_part node[GLIA_TREE_MAX_PARTS];
+};
+
+struct pipeline {
+  struct glia_pipeline how;
+  const struct glia_schedule_row *row;
+  int segments, slots;
+  int64_t *slot_of;    /* [most micro-batches] of this step */
+  int64_t *holder;     /* [slots] micro-batch, -1: none */
+  bool *under_way;     /* [handles] */
+  struct stack *stack; /* [segments] */
+  int *first_bucket;   /* [segments + 1] of the entry point that runs */
+  double *cpu, *clock; /* [segments] sums of times of tasks */
+  int64_t *n_tasks;    /* [segments] */
+  double *mean;        /* [2][segments] */
+  struct glia_pipeline_stat stat;
+  /* the step that runs */
+  int64_t lo, hi;
+  int entry;
+  bool forward; /* it changes no state */
+  bool ended;   /* its micro-batches have */
+};
+
+/* Sums move on while this rank waits: also those of the others, who may wait for it. */
+static void idle(void *arg)
+{
+  struct glia_engine *e = arg;
+
+  if (e->pipe->ended || glia_drive_early_(e)) glia_drive_poll_(e);
+}
+
+static double cpu_now(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int handle_of(const struct pipeline *p, int64_t slot, int channel)
+{
+  return (int)slot * p->how.stage->n_channels + channel;
+}
+
+static glia_status finish(struct glia_engine *e, int handle, const char *what)
+{
+  struct pipeline *p = e->pipe;
+  struct glia_messenger *m = p->how.messenger;
+
+  if (!p->under_way[handle]) return GLIA_OK;
+  p->under_way[handle] = false;
+  const double t0 = glia_time_s();
+  const glia_status st = m->wait(m->self, handle, what, idle, e);
+  const double t1 = glia_time_s();
+  if (!p->forward) p->stat.wait_s += t1 - t0;
+  if (t1 - t0 > 20e-6) glia_timeline_add(GLIA_EVENT_EXCHANGE, what, handle, t0, t1);
+  return st;
+}
+
+/* Memory for the next micro-batch: that of the one that ended first, once what it sent was taken. */
+static glia_status take_slot(struct glia_engine *e, int64_t micro)
+{
+  struct pipeline *p = e->pipe;
+  int64_t slot = 0;
+
+  while (slot < p->slots && p->holder[slot] >= 0) slot++;
+  GLIA_CHECK(slot < p->slots, GLIA_E_INTERNAL, "no memory for micro-batch %lld of the pipeline",
+             (long long)micro);
+  for (int c = 0; c < p->how.stage->n_channels; c++)
+    GLIA_TRY(finish(e, handle_of(p, slot, c), "a message to be taken"));
+  p->holder[slot] = micro;
+  p->slot_of[micro] = slot;
+  return GLIA_OK;
+}
+
+static char *memory_of(const struct glia_engine *e, int64_t micro)
+{
+  return e->worker[0].micro + (size_t)e->pipe->slot_of[micro] * glia_round_up_(e->c->micro_bytes);
+}
+
+static glia_status receive(struct glia_engine *e, int segment, int64_t micro)
+{
+  struct pipeline *p = e->pipe;
+  struct glia_messenger *m = p->how.messenger;
+
+  for (int wait = 0; wait < 2; wait++)
+    for (int i = 0; i < p->how.stage->n_channels; i++) {
+      const struct channel *c = &p->how.stage->channel[i];
+      const int handle = handle_of(p, p->slot_of[micro], i);
+      if (c->out || c->segment[p->entry] != segment) continue;
+      if (wait) {
+        GLIA_TRY(finish(e, handle,
+                        segment < p->how.stage->cut.chunks ? "wait forward" : "wait backward"));
+        continue;
+      }
+      GLIA_TRY(m->receive(m->self, handle, c->index, c->peer, c->bytes,
+                          memory_of(e, micro) + e->c->input[c->input].offset));
+      p->under_way[handle] = true;
+    }
+  return GLIA_OK;
+}
+
+static glia_status send(struct glia_engine *e, int segment, int64_t micro, char *const *bases)
+{
+  struct pipeline *p = e->pipe;
+  struct glia_messenger *m = p->how.messenger;
+
+  for (int i = 0; i < p->how.stage->n_channels; i++) {
+    const struct channel *c = &p->how.stage->channel[i];
+    const int handle = handle_of(p, p->slot_of[micro], i);
+    if (!c->out || c->segment[p->entry] != segment) continue;
+    const struct place at = e->c->output[c->output[p->entry]];
+    GLIA_TRY(m->send(m->self, handle, c->index, c->peer, c->bytes, bases[at.base] + at.offset));
+    p->under_way[handle] = true;
+    if (!p->forward) p->stat.bytes_sent += (int64_t)c->bytes;
+  }
+  return GLIA_OK;
+}
+
+/* The segment's sums of one more micro-batch; behind the last one they go on their way. */
+static void sum_up(struct worker *w, int segment, int64_t index, char *own)
+{
+  struct pipeline *p = w->e->pipe;
+  struct stack *s = &p->stack[segment];
+  const int first = p->first_bucket[segment], end = p->first_bucket[segment + 1];
+
+  w->node[w->n_nodes++] = (struct glia_part){index, index + 1, own};
+  glia_engine_join_(w, first, end);
+  if (index == p->hi - 1)
+    for (int b = first; b < end; b++) glia_drive_ready_(w, b, index, NULL);
+  s->n = w->n_nodes;
+  memcpy(s->node, w->node, (size_t)s->n * sizeof *s->node);
+}
+
+static void compute(struct worker *w, int segment, int64_t index, char *const *bases)
+{
+  static const char *const name[] = {"forward", "backward", "weights"};
+  struct glia_engine *e = w->e;
+  struct pipeline *p = e->pipe;
+  const struct glia_cut *cut = &p->how.stage->cut;
+  const int kind = segment < cut->chunks ? 0 : cut->split ? 1 + (segment - cut->chunks) % 2 : 1;
+  const int from = segment > 0 ? e->c->segment_end[segment - 1] : 0;
+  const double t0 = glia_time_s(), c0 = cpu_now();
+
+  glia_engine_run_units_(e, REGION_MICRO, from, e->c->segment_end[segment], bases, w->scratch);
+  const double t1 = glia_time_s();
+  w->stat.compute_s += t1 - t0;
+  glia_timeline_add(GLIA_EVENT_COMPUTE, name[kind], index, t0, t1);
+  if (p->forward) return;
+  p->cpu[segment] += cpu_now() - c0;
+  p->clock[segment] += t1 - t0;
+  p->n_tasks[segment]++;
+}
+
+/* One task. After a failure its messages alone, with whatever stands there: no state will be changed by it. */
+static glia_status run_task(struct worker *w, int segment, int64_t micro)
+{
+  struct glia_engine *e = w->e;
+  struct pipeline *p = e->pipe;
+  const int64_t index = p->lo + micro;
+  const bool sums = p->first_bucket[segment] < p->first_bucket[segment + 1];
+  char *bases[BASE_COUNT];
+
+  if (segment == 0) {
+    GLIA_TRY(take_slot(e, micro));
+    if (!atomic_load(&e->failed)) {
+      const glia_status st =
+          glia_engine_fill_(w, p->how.stage->n_inputs, index, memory_of(e, micro));
+      if (st != GLIA_OK) glia_engine_keep_failure_(w, st);
+    }
+  }
+  GLIA_TRY(receive(e, segment, micro));
+  w->n_nodes = p->stack[segment].n;
+  memcpy(w->node, p->stack[segment].node, (size_t)w->n_nodes * sizeof *w->node);
+  char *own = glia_engine_free_buffer_(w);
+  glia_engine_bases_(e, memory_of(e, micro), own, bases);
+  if (!atomic_load(&e->failed)) {
+    compute(w, segment, index, bases);
+    if (sums) sum_up(w, segment, index, own);
+  }
+  GLIA_TRY(send(e, segment, micro, bases));
+  idle(e);
+  return GLIA_OK;
+}
+
+static void release(struct worker *w, int64_t micro)
+{
+  struct glia_engine *e = w->e;
+  struct pipeline *p = e->pipe;
+  char *bases[BASE_COUNT];
+
+  glia_engine_bases_(e, memory_of(e, micro), w->buffer[0], bases);
+  if (!atomic_load(&e->failed)) {
+    const glia_status st = glia_engine_take_(w, p->lo + micro, bases);
+    if (st != GLIA_OK) glia_engine_keep_failure_(w, st);
+  }
+  p->holder[p->slot_of[micro]] = -1;
+}
+
+/* Forward alone: micro-batches in groups of as many as there are ranks, each group through all stages of the rank. */
+static glia_status run_forward(struct worker *w)
+{
+  struct pipeline *p = w->e->pipe;
+  const int chunks = p->how.stage->cut.chunks;
+  const int64_t m = p->hi - p->lo, ranks = p->how.stage->cut.ranks;
+  const int64_t width = chunks == 1 ? 1 : ranks < p->slots ? ranks : p->slots;
+
+  for (int64_t first = 0; first < m; first += width) {
+    const int64_t end = first + width < m ? first + width : m;
+    for (int c = 0; c < chunks; c++)
+      for (int64_t i = first; i < end; i++) GLIA_TRY(run_task(w, c, i));
+    for (int64_t i = first; i < end; i++) release(w, i);
+  }
+  return GLIA_OK;
+}
+
+static glia_status run_table(struct worker *w)
+{
+  struct pipeline *p = w->e->pipe;
+  const double t0 = glia_time_s();
+
+  for (int k = 0; k < p->row->n; k++) {
+    const struct glia_task *t = &p->row->task[k];
+    GLIA_TRY(run_task(w, t->segment, t->micro));
+    if (t->segment == p->segments - 1) release(w, t->micro);
+  }
+  p->stat.steps++;
+  p->stat.span_s += glia_time_s() - t0;
+  return GLIA_OK;
+}
+
+/* Buckets of the entry point by segment. */
+static void find_buckets(struct pipeline *p, const struct compiled *c)
+{
+  for (int s = 0, b = 0; s <= p->segments; s++) {
+    while (b < c->n_buckets && c->bucket[b].segment < s) b++;
+    p->first_bucket[s] = b;
+  }
+}
+
+glia_status glia_pipeline_run_(struct worker *w)
+{
+  struct glia_engine *e = w->e;
+  struct pipeline *p = e->pipe;
+
+  glia_engine_range(e, e->v, &p->lo, &p->hi);
+  p->entry = (int)(e->c - e->p->entry);
+  find_buckets(p, e->c);
+  for (int s = 0; s < p->segments; s++) p->stack[s].n = 0;
+  for (int s = 0; s < p->slots; s++) p->holder[s] = -1;
+  p->how.messenger->begin(p->how.messenger->self);
+  p->ended = false;
+  p->forward = p->how.stage->whole->entry[p->entry]->n_writes == 0;
+  GLIA_CHECK(p->forward || p->hi - p->lo == p->how.schedule->micro_batches, GLIA_E_ARGUMENT,
+             "%lld micro-batches, the schedule is of %d", (long long)(p->hi - p->lo),
+             p->how.schedule->micro_batches);
+  GLIA_TRY(p->forward ? run_forward(w) : run_table(w));
+  for (int h = 0; h < p->slots * p->how.stage->n_channels; h++)
+    GLIA_TRY(finish(e, h, "a message to be taken"));
+  p->ended = true;
+  return GLIA_OK;
+}
+
+glia_status glia_pipeline_end_(struct glia_engine *e)
+{
+  struct pipeline *p = e->pipe;
+  struct glia_stage *s = p->how.stage;
+  struct glia_messenger *m = p->how.messenger;
+  const int first = p->slots * s->n_channels;
+
+  GLIA_TRY(glia_stage_outcome_(s));
+  if (p->forward) return GLIA_OK;
+  for (int wait = 0; wait < 2; wait++)
+    for (int i = 0; i < s->n_replicas; i++) {
+      const struct replica *r = &s->replica[i];
+      const size_t bytes = glia_type_bytes(&s->g->state[r->own].type);
+      void *data = glia_engine_state(e, r->own);
+      if (wait)
+        GLIA_TRY(finish(e, first + i, "a parameter of two stages"));
+      else {
+        const int channel = s->first_replica_channel + r->state;
+        GLIA_TRY(r->out ? m->send(m->self, first + i, channel, r->peer, bytes, data)
+                        : m->receive(m->self, first + i, channel, r->peer, bytes, data));
+        p->under_way[first + i] = true;
+      }
+    }
+  return GLIA_OK;
+}
+
+glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipeline *how)
+{
+  struct pipeline *p = calloc(1, sizeof *p);
+
+  e->pipe = p;
+  GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "a pipeline");
+  GLIA_CHECK(e->threads == 1, GLIA_E_ARGUMENT, "a stage runs on one thread, not %d", e->threads);
+  GLIA_CHECK(how->schedule->ranks == how->stage->cut.ranks &&
+                 how->schedule->segments == how->stage->segments,
+             GLIA_E_ARGUMENT, "a schedule of %d ranks and %d segments for a cut of %d and %d",
+             how->schedule->ranks, how->schedule->segments, how->stage->cut.ranks,
+             how->stage->segments);
+  p->how = *how;
+  p->row = &how->schedule->row[how->stage->rank];
+  p->segments = how->stage->segments;
+  p->slots = p->row->slots > 0 ? p->row->slots : 1;
+  e->slots = p->slots;
+  const size_t segments = (size_t)p->segments, slots = (size_t)p->slots;
+  const int handles = p->slots * how->stage->n_channels + how->stage->n_replicas;
+  p->slot_of = calloc((size_t)e->max_v + 1, sizeof *p->slot_of);
+  p->holder = calloc(slots, sizeof *p->holder);
+  p->under_way = calloc((size_t)handles + 1, sizeof *p->under_way);
+  p->stack = calloc(segments, sizeof *p->stack);
+  p->first_bucket = calloc(segments + 1, sizeof *p->first_bucket);
+  p->cpu = calloc(segments, sizeof *p->cpu);
+  p->clock = calloc(segments, sizeof *p->clock);
+  p->n_tasks = calloc(segments, sizeof *p->n_tasks);
+  p->mean = calloc(2 * segments, sizeof *p->mean);
+  GLIA_CHECK(p->slot_of != NULL && p->holder != NULL && p->under_way != NULL && p->stack != NULL &&
+                 p->first_bucket != NULL && p->cpu != NULL && p->clock != NULL &&
+                 p->n_tasks != NULL && p->mean != NULL,
+             GLIA_E_MEMORY, "a pipeline");
+  glia_stage_bind_(how->stage, how->messenger, idle, e);
+  return how->messenger->open(how->messenger->self, handles > 0 ? handles : 1);
+}
+
+void glia_pipeline_fini_(struct glia_engine *e)
+{
+  struct pipeline *p = e->pipe;
+
+  if (p == NULL) return;
+  free(p->slot_of);
+  free(p->holder);
+  free(p->under_way);
+  free(p->stack);
+  free(p->first_bucket);
+  free(p->cpu);
+  free(p->clock);
+  free(p->n_tasks);
+  free(p->mean);
+  free(p);
+  e->pipe = NULL;
+}
+
+struct glia_pipeline_stat glia_engine_pipeline(struct glia_engine *e)
+{
+  struct pipeline *p = e->pipe;
+  struct glia_pipeline_stat stat = {0};
+
+  if (p == NULL) return stat;
+  stat = p->stat;
+  for (int s = 0; s < p->segments; s++) {
+    const double n = p->n_tasks[s] > 0 ? (double)p->n_tasks[s] : 1.0;
+    p->mean[s] = p->cpu[s] / n;
+    p->mean[p->segments + s] = p->clock[s] / n;
+    stat.cpu_s += p->cpu[s];
+    stat.busy_s += p->clock[s];
+  }
+  stat.task_cpu_s = p->mean;
+  stat.task_s = p->mean + p->segments;
+  stat.slots = p->slots;
+  for (int i = 0; i < e->p->n_entries; i++)
+    if (e->p->entry[i].micro_bytes > stat.slot_bytes) stat.slot_bytes = e->p->entry[i].micro_bytes;
+  return stat;
+}

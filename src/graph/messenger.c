@@ -1,0 +1,207 @@
+/* The pipeline of one process: ranks are threads, a message is copied when its reader waits for it. Until then the sender's memory is
+ * in use: the least that any MPI promises, so that a schedule that ends here ends there. */
+#include "glia_stage.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct letter {
+  bool posted, taken, out;
+  int channel, peer;
+  int64_t number; /* of this rank's letters */
+  size_t bytes;
+  const void *from;
+  void *to;
+};
+
+struct house;
+struct desk { /* of a rank */
+  struct house *house;
+  int rank, n;
+  struct letter *letter; /* [n] */
+  int64_t posted;
+};
+
+struct house {
+  pthread_mutex_t mutex;
+  pthread_cond_t moved;
+  int ranks;
+  struct desk *desk;
+  /* what is shared */
+  double *x;
+  size_t x_bytes;
+  int came;
+  int64_t generation;
+};
+
+static void begin(void *self) { (void)self; }
+
+static glia_status open_desk(void *self, int n)
+{
+  struct desk *d = self;
+
+  free(d->letter);
+  d->letter = calloc((size_t)n, sizeof *d->letter);
+  d->n = n;
+  GLIA_CHECK(d->letter != NULL, GLIA_E_MEMORY, "%d messages", n);
+  return GLIA_OK;
+}
+
+static glia_status post(struct desk *d, int handle, struct letter letter)
+{
+  GLIA_CHECK(handle >= 0 && handle < d->n && !d->letter[handle].posted, GLIA_E_ARGUMENT,
+             "message %d of %d is under way", handle, d->n);
+  pthread_mutex_lock(&d->house->mutex);
+  letter.posted = true;
+  letter.number = d->posted++;
+  d->letter[handle] = letter;
+  pthread_cond_broadcast(&d->house->moved);
+  pthread_mutex_unlock(&d->house->mutex);
+  return GLIA_OK;
+}
+
+static glia_status send(void *self, int handle, int channel, int to, size_t bytes, const void *data)
+{
+  return post(
+      self, handle,
+      (struct letter){.out = true, .channel = channel, .peer = to, .bytes = bytes, .from = data});
+}
+
+static glia_status receive(void *self, int handle, int channel, int from, size_t bytes, void *data)
+{
+  return post(self, handle,
+              (struct letter){.channel = channel, .peer = from, .bytes = bytes, .to = data});
+}
+
+/* The oldest letter on the sender's desk that this one waits for. */
+static struct letter *match(struct desk *d, const struct letter *l)
+{
+  struct desk *other = &d->house->desk[l->peer];
+  struct letter *first = NULL;
+
+  for (int i = 0; i < other->n; i++) {
+    struct letter *o = &other->letter[i];
+    if (o->posted && !o->taken && o->out && o->peer == d->rank && o->channel == l->channel &&
+        (first == NULL || o->number < first->number))
+      first = o;
+  }
+  return first;
+}
+
+/* Until something has moved, or a millisecond has passed. */
+static void pause_for(struct house *h, void (*idle)(void *arg), void *arg)
+{
+  struct timespec until;
+
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += 1000000;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_nsec -= 1000000000;
+    until.tv_sec++;
+  }
+  pthread_cond_timedwait(&h->moved, &h->mutex, &until);
+  pthread_mutex_unlock(&h->mutex);
+  idle(arg);
+  pthread_mutex_lock(&h->mutex);
+}
+
+static glia_status wait_for(void *self, int handle, const char *what, void (*idle)(void *arg),
+                            void *arg)
+{
+  struct desk *d = self;
+  struct letter *l = &d->letter[handle], *other = NULL;
+  glia_status st = GLIA_OK;
+
+  (void)what;
+  pthread_mutex_lock(&d->house->mutex);
+  while (l->out ? !l->taken : (other = match(d, l)) == NULL) pause_for(d->house, idle, arg);
+  if (other != NULL && other->bytes != l->bytes)
+    st = GLIA_FAIL(GLIA_E_INTERNAL, "channel %d: %zu bytes sent, %zu expected", l->channel,
+                   other->bytes, l->bytes);
+  else if (other != NULL && l->bytes > 0)
+    memcpy(l->to, other->from, l->bytes);
+  if (other != NULL) other->taken = true;
+  *l = (struct letter){0};
+  pthread_cond_broadcast(&d->house->moved);
+  pthread_mutex_unlock(&d->house->mutex);
+  return st;
+}
+
+/* With the mutex: the last one to come opens the door, the last one to go closes it. */
+static void meet(struct house *h, void (*idle)(void *arg), void *arg)
+{
+  const int64_t generation = h->generation;
+
+  if (++h->came == h->ranks) {
+    h->came = 0;
+    h->generation++;
+    pthread_cond_broadcast(&h->moved);
+  }
+  while (h->generation == generation) pause_for(h, idle, arg);
+}
+
+static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), void *arg)
+{
+  struct desk *d = self;
+  struct house *h = d->house;
+  const size_t row = (size_t)n * sizeof *x;
+  glia_status st = GLIA_OK;
+
+  pthread_mutex_lock(&h->mutex);
+  if (h->x_bytes < row * (size_t)h->ranks) {
+    double *more = realloc(h->x, row * (size_t)h->ranks);
+    if (more != NULL) h->x = more;
+    if (more != NULL) h->x_bytes = row * (size_t)h->ranks;
+    if (more == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d numbers to share", n);
+  }
+  if (st == GLIA_OK && n > 0)
+    memcpy(h->x + (size_t)d->rank * (size_t)n, x + (size_t)d->rank * (size_t)n, row);
+  meet(h, idle, arg);
+  if (st == GLIA_OK && n > 0) memcpy(x, h->x, row * (size_t)h->ranks);
+  meet(h, idle, arg);
+  pthread_mutex_unlock(&h->mutex);
+  return st;
+}
+
+glia_status glia_messenger_loopback(int ranks, struct glia_messenger *out)
+{
+  struct house *h = calloc(1, sizeof *h);
+
+  GLIA_CHECK(h != NULL, GLIA_E_MEMORY, "a pipeline of %d threads", ranks);
+  h->desk = calloc((size_t)ranks, sizeof *h->desk);
+  if (h->desk == NULL) {
+    free(h);
+    return GLIA_FAIL(GLIA_E_MEMORY, "a pipeline of %d threads", ranks);
+  }
+  h->ranks = ranks;
+  pthread_mutex_init(&h->mutex, NULL);
+  pthread_cond_init(&h->moved, NULL);
+  for (int r = 0; r < ranks; r++) {
+    h->desk[r] = (struct desk){.house = h, .rank = r};
+    out[r] = (struct glia_messenger){.self = &h->desk[r],
+                                     .rank = r,
+                                     .size = ranks,
+                                     .begin = begin,
+                                     .send = send,
+                                     .receive = receive,
+                                     .wait = wait_for,
+                                     .share = share,
+                                     .open = open_desk};
+  }
+  return GLIA_OK;
+}
+
+void glia_messenger_loopback_destroy(int ranks, struct glia_messenger *m)
+{
+  if (m[0].self == NULL) return;
+  struct house *h = ((struct desk *)m[0].self)->house;
+  for (int r = 0; r < ranks; r++) free(h->desk[r].letter);
+  pthread_cond_destroy(&h->moved);
+  pthread_mutex_destroy(&h->mutex);
+  free(h->x);
+  free(h->desk);
+  free(h);
+  for (int r = 0; r < ranks; r++) m[r] = (struct glia_messenger){0};
+}

@@ -1,0 +1,297 @@
+/* Layer parallel on one process: stages are threads. Tables of schedules, and the same bits as in one piece. */
+#include "glia_kernels.h"
+#include "glia_pipeline.h"
+#include "tap.h"
+#include "train_rig.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEPS = 50, MOST = 8, MICRO_BATCHES = 8 };
+
+static const char everything[] = "seed: 3\n"
+                                 "data: {file: none.h5, batch: 32, micro_batch: 4}\n"
+                                 "model:\n"
+                                 "  - linear: 12\n"
+                                 "  - batch_norm\n"
+                                 "  - tanh\n"
+                                 "  - {linear: 12, name: middle}\n"
+                                 "  - dropout: 0.2\n"
+                                 "  - layer_norm\n"
+                                 "  - {add: null, name: join, from: [02-tanh, 05-layer_norm]}\n"
+                                 "  - linear: 12\n"
+                                 "  - batch_norm\n"
+                                 "  - relu\n"
+                                 "  - {residual: [{linear: 12}, tanh]}\n"
+                                 "  - linear: 2\n"
+                                 "loss: cross_entropy\n"
+                                 "optimizer: {adam: {lr: 1e-2}}\n"
+                                 "lr_schedule: {cosine: {warmup: 3}}\n"
+                                 "ema: {decay: 0.9, eval: true}\n"
+                                 "clip_norm: 0.5\n"
+                                 "max_steps: 50\n";
+
+/* One rank, a thread. */
+struct member {
+  struct train_rig *rig; /* of one piece: model and data are read from it */
+  struct glia_stage *stage;
+  struct glia_program *program;
+  struct glia_engine *engine;
+  struct glia_messenger *messenger;
+  struct glia_schedule *schedule;
+  struct glia_cut cut;
+  int rank;
+  pthread_t thread;
+  glia_status status;
+  char trace[512];
+  struct glia_train_result result;
+  struct glia_eval_result eval;
+};
+
+static glia_status build(struct member *m)
+{
+  const struct glia_graph *whole = glia_model_graph(m->rig->model);
+  const struct glia_pipeline how = {m->stage, m->messenger, m->schedule};
+  const struct glia_state *state;
+  const int n = glia_graph_states(whole, &state);
+
+  GLIA_TRY(glia_stage_compile(m->stage, glia_kernels_default(), 4096, &m->program));
+  GLIA_TRY(glia_program_verify(m->program));
+  GLIA_TRY(glia_engine_create_pipeline(m->program, 1, NULL, 16, &how, &m->engine));
+  for (int i = 0; i < n; i++) {
+    const int own = glia_stage_state(m->stage, i);
+    if (own >= 0)
+      glia_model_initialize(m->rig->model, m->rig->config.seed, i,
+                            glia_engine_state(m->engine, own));
+  }
+  return GLIA_OK;
+}
+
+static glia_status run(struct member *m)
+{
+  const struct glia_train_job job = {.config = &m->rig->config,
+                                     .model = m->rig->model,
+                                     .engine = m->engine,
+                                     .source = m->rig->source};
+
+  GLIA_TRY(glia_train(&job, &m->result));
+  return glia_evaluate(m->rig->model, m->engine, m->rig->source, m->rig->config.micro_batch, 5,
+                       NULL, &m->eval);
+}
+
+static void *member_main(void *arg)
+{
+  struct member *m = arg;
+
+  m->status = run(m);
+  if (m->status != GLIA_OK) snprintf(m->trace, sizeof m->trace, "%s", glia_trace());
+  return NULL;
+}
+
+/* Layers dealt out evenly: `stages` of them. */
+static void even_cut(const struct glia_model *model, int stages, struct glia_model_cut *out)
+{
+  double cost[64];
+
+  for (int i = 0; i < 64; i++) cost[i] = i < glia_model_layers(model) ? 1.0 : 0.0;
+  CU_ASSERT_EQUAL_FATAL(glia_model_cut_balanced(model, cost, stages, out), GLIA_OK);
+}
+
+static bool same_states(const struct train_rig *alone, const struct member *m, int ranks)
+{
+  const struct glia_state *state;
+  const int n = glia_graph_states(glia_model_graph(alone->model), &state);
+  bool same = n > 0;
+
+  for (int i = 0; i < n; i++)
+    for (int r = 0; r < ranks; r++) {
+      const int own = glia_stage_state(m[r].stage, i);
+      if (glia_stage_owner(m[r].stage, i) == r) same = same && own >= 0;
+      if (own < 0) continue;
+      const bool equal =
+          memcmp(glia_engine_state(alone->engine, i), glia_engine_state(m[r].engine, own),
+                 glia_type_bytes(&state[i].type)) == 0;
+      if (!equal) tap_note("rank %d: %s differs", r, state[i].path);
+      same = same && equal;
+    }
+  return same;
+}
+
+static void start(struct train_rig *alone, struct member *m, struct glia_messenger *messenger,
+                  const struct glia_model_cut *cut, int kind, int ranks, int chunks)
+{
+  CU_ASSERT_EQUAL_FATAL(glia_messenger_loopback(ranks, messenger), GLIA_OK);
+  for (int r = 0; r < ranks; r++) {
+    m[r] = (struct member){.rig = alone,
+                           .messenger = &messenger[r],
+                           .rank = r,
+                           .cut = {.ranks = ranks,
+                                   .chunks = chunks,
+                                   .stage_of = glia_model_stage_of,
+                                   .self = cut,
+                                   .loss = glia_model_loss_sum(alone->model),
+                                   .split = glia_schedule_splits(kind)}};
+    CU_ASSERT_EQUAL_FATAL(glia_schedule_make(kind, ranks, chunks, MICRO_BATCHES, &m[r].schedule),
+                          GLIA_OK);
+    glia_status st = glia_stage_cut(glia_model_graph(alone->model), &m[r].cut, r, &m[r].stage);
+    if (st == GLIA_OK) st = build(&m[r]);
+    if (st != GLIA_OK) tap_note("%s", glia_trace());
+    CU_ASSERT_EQUAL_FATAL(st, GLIA_OK);
+  }
+}
+
+static void end(struct member *m, struct glia_messenger *messenger, int ranks)
+{
+  for (int r = 0; r < ranks; r++) {
+    glia_engine_destroy(&m[r].engine);
+    glia_program_destroy(&m[r].program);
+    glia_stage_destroy(&m[r].stage);
+    glia_schedule_destroy(&m[r].schedule);
+  }
+  glia_messenger_loopback_destroy(ranks, messenger);
+}
+
+static void go(struct member *m, int ranks)
+{
+  for (int r = 0; r < ranks; r++) pthread_create(&m[r].thread, NULL, member_main, &m[r]);
+  for (int r = 0; r < ranks; r++) pthread_join(m[r].thread, NULL);
+}
+
+static void compare(struct train_rig *alone, const struct glia_train_result *result,
+                    const struct glia_eval_result *eval, int kind, int ranks, int chunks)
+{
+  struct member m[MOST];
+  struct glia_messenger messenger[MOST];
+  struct glia_model_cut cut;
+
+  even_cut(alone->model, ranks * chunks, &cut);
+  start(alone, m, messenger, &cut, kind, ranks, chunks);
+  go(m, ranks);
+  bool same = same_states(alone, m, ranks);
+  for (int r = 0; r < ranks; r++) {
+    if (m[r].status != GLIA_OK) tap_note("rank %d: %s", r, m[r].trace);
+    same = same && m[r].status == GLIA_OK && m[r].result.train_loss == result->train_loss &&
+           m[r].eval.loss == eval->loss && m[r].eval.accuracy == eval->accuracy;
+  }
+  tap_note("%s, %d ranks of %d stages: %s", glia_schedule_names()[kind], ranks, chunks,
+           same ? "the same bits" : "DIFFERENT");
+  CU_ASSERT(same);
+  end(m, messenger, ranks);
+}
+
+static void every_schedule_has_the_bits_of_one_piece(void)
+{
+  struct train_rig alone;
+  struct glia_train_result result;
+  struct glia_eval_result eval;
+
+  train_rig_start(&alone, everything, "points", 1, NULL);
+  const struct glia_train_job job = {.config = &alone.config,
+                                     .model = alone.model,
+                                     .engine = alone.engine,
+                                     .source = alone.source};
+  CU_ASSERT_EQUAL_FATAL(glia_train(&job, &result), GLIA_OK);
+  CU_ASSERT_EQUAL(result.steps, STEPS);
+  CU_ASSERT_EQUAL_FATAL(glia_evaluate(alone.model, alone.engine, alone.source, 4, 5, NULL, &eval),
+                        GLIA_OK);
+  for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++)
+    for (int ranks = 1; ranks <= 4; ranks++) {
+      if (glia_schedule_interleaves(kind) && MICRO_BATCHES % ranks != 0) continue;
+      compare(&alone, &result, &eval, kind, ranks, glia_schedule_interleaves(kind) ? 2 : 1);
+    }
+  train_rig_end(&alone);
+}
+
+/* Bubble of tables, forward 1 and backward 2 units: (p - 1) / (m + p - 1) of what is not backward in two parts (narayanan2021, eq. 2). */
+static void bubbles_are_those_of_the_papers(void)
+{
+  for (int p = 1; p <= 6; p++)
+    for (int m = p; m <= 24; m += p) {
+      const double plain = (p - 1.0) / (m + p - 1.0);
+      const double interleaved = (p - 1.0) / (2.0 * m + p - 1.0);
+      for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++) {
+        struct glia_schedule *s = NULL;
+        struct glia_schedule_play play;
+        const int chunks = glia_schedule_interleaves(kind) ? 2 : 1;
+        CU_ASSERT_EQUAL_FATAL(glia_schedule_make(kind, p, chunks, m, &s), GLIA_OK);
+        CU_ASSERT_EQUAL(glia_schedule_check(s, NULL, &play), GLIA_OK);
+        const double bubble = glia_schedule_bubble(s, &play);
+        if (strcmp(s->name, "zero_bubble") == 0)
+          CU_ASSERT(p == 1 ? bubble == 0.0 : bubble < plain)
+        else if (glia_schedule_interleaves(kind))
+          CU_ASSERT(bubble < interleaved + 1e-12)
+        else
+          CU_ASSERT(bubble > plain - 1e-12 && bubble < plain + 1e-12);
+        for (int r = 0; r < p; r++) {
+          CU_ASSERT(play.slots[r] <= s->row[r].slots);
+          if (strcmp(s->name, "gpipe") == 0) CU_ASSERT_EQUAL(s->row[r].slots, m);
+          if (strcmp(s->name, "1f1b") == 0) CU_ASSERT_EQUAL(s->row[r].slots, p - r);
+          if (strcmp(s->name, "zero_bubble") == 0) CU_ASSERT(s->row[r].slots <= p);
+        }
+        glia_schedule_destroy(&s);
+      }
+    }
+}
+
+static void the_check_refuses(struct glia_schedule *s, const char *what)
+{
+  struct glia_schedule_play play;
+
+  CU_ASSERT_EQUAL(glia_schedule_check(s, NULL, &play), GLIA_E_ARGUMENT);
+  CU_ASSERT(strstr(glia_trace(), what) != NULL);
+  if (strstr(glia_trace(), what) == NULL) tap_note("%s", glia_trace());
+  glia_trace_clear();
+}
+
+static void a_table_that_could_not_run_is_refused(void)
+{
+  struct glia_schedule *s = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_schedule_make(0, 2, 1, 4, &s), GLIA_OK);
+  struct glia_task *t = s->row[1].task;
+  /* rank 1: F0 B0 F1 B1 ...; backward before its forward */
+  const struct glia_task kept[2] = {t[0], t[1]};
+  t[0] = kept[1];
+  t[1] = kept[0];
+  the_check_refuses(s, "wait for each other for ever");
+  t[0] = kept[0];
+  t[1] = kept[1];
+  t[2].micro = 2;
+  the_check_refuses(s, "where 1 is due");
+  t[2].micro = 1;
+  s->row[1].n--;
+  the_check_refuses(s, "of 4 micro-batches");
+  s->row[1].n++;
+  s->row[0].slots = 1; /* F0 F1 B0 ...: the second forward finds no memory */
+  the_check_refuses(s, "room for 1 micro-batches");
+  glia_schedule_destroy(&s);
+  CU_ASSERT_EQUAL(glia_schedule_make(2, 3, 2, 4, &s), GLIA_E_ARGUMENT);
+  CU_ASSERT(strstr(glia_trace(), "multiple of 3") != NULL);
+  glia_trace_clear();
+}
+
+static void a_batch_that_is_coupled_is_refused(void)
+{
+  static const char coupled[] = "data: {file: none.h5, batch: 32, micro_batch: 4}\n"
+                                "model: [{linear: 4}, {batch_norm: {over: batch}}, {linear: 2}]\n"
+                                "loss: cross_entropy\n";
+  struct train_rig alone;
+  struct glia_model_cut cut;
+  struct glia_stage *stage = NULL;
+
+  train_rig_start(&alone, coupled, "points", 1, NULL);
+  even_cut(alone.model, 2, &cut);
+  const struct glia_cut how = {2,    1, glia_model_stage_of, &cut, glia_model_loss_sum(alone.model),
+                               false};
+  CU_ASSERT_EQUAL(glia_stage_cut(glia_model_graph(alone.model), &how, 0, &stage),
+                  GLIA_E_UNSUPPORTED);
+  CU_ASSERT(strstr(glia_trace(), "01-batch_norm") != NULL);
+  glia_trace_clear();
+  train_rig_end(&alone);
+}
+
+TAP_MAIN("pipeline", TAP(bubbles_are_those_of_the_papers),
+         TAP(a_table_that_could_not_run_is_refused), TAP(every_schedule_has_the_bits_of_one_piece),
+         TAP(a_batch_that_is_coupled_is_refused))
