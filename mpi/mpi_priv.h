@@ -43,6 +43,10 @@ double glia_stall_seconds_(const char *name, double otherwise_s);
 GLIA_NODISCARD glia_status glia_comm_wait_(struct glia_comm *comm, MPI_Request *request,
                                            const char *op);
 
+/** The same for who waits by itself: to be called now and then. *warned: false at first. */
+GLIA_NODISCARD glia_status glia_comm_patience_(struct glia_comm *comm, const char *op,
+                                               double waited_s, bool *warned);
+
 /** The collectives of this room: MPI's, by way of `staging`, and waited for as above. Any size, piece by piece.
  *  Collective: yes. Errors: GLIA_E_MPI. */
 GLIA_NODISCARD glia_status glia_comm_cast_(struct glia_comm *comm, void *x, size_t bytes, int root);

@@ -128,7 +128,7 @@ double glia_stall_seconds_(const char *name, double otherwise_s)
 }
 
 /* A long wait: call the roll, then name the missing once, in the end give up. */
-static glia_status lose_patience(struct glia_comm *c, const char *op, double waited_s, bool *warned)
+glia_status glia_comm_patience_(struct glia_comm *c, const char *op, double waited_s, bool *warned)
 {
   const double warn_s = glia_stall_seconds_("GLIA_STALL_WARN_S", GLIA_STALL_WARN_S_);
   const double abort_s = glia_stall_seconds_("GLIA_STALL_ABORT_S", GLIA_STALL_ABORT_S_);
@@ -165,6 +165,6 @@ glia_status glia_comm_wait_(struct glia_comm *c, MPI_Request *request, const cha
     if (i < SPINS) continue;
     /* who waits gives up the core soon: the others may need it to come */
     nanosleep(&(struct timespec){.tv_nsec = i < 2 * SPINS ? 10000 : 1000000}, NULL);
-    if (i % 64 == 0) GLIA_TRY(lose_patience(c, op, glia_time_s() - start_s, &warned));
+    if (i % 64 == 0) GLIA_TRY(glia_comm_patience_(c, op, glia_time_s() - start_s, &warned));
   }
 }

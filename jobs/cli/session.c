@@ -1,6 +1,7 @@
 /* A run put together: see session.h. What may fail on one rank alone is agreed on before the next step. */
 #include "session.h"
 #include "identity.h"
+#include "stages.h"
 
 #include "glia_agree.h"
 #include "glia_augment.h"
@@ -146,10 +147,15 @@ static glia_status build_model(struct session *s)
   GLIA_TRY(glia_model_build(glia_yaml_root(s->doc), s->train->n_fields, field,
                             s->config.micro_batch, classes, &s->model));
   if (s->extend != NULL) GLIA_TRY(s->extend(s->model));
-  GLIA_TRY(glia_program_compile_buckets(glia_model_graph(s->model), glia_kernels_default(),
-                                        (size_t)s->config.bucket_bytes, &s->program));
   glia_graph_hash(glia_model_graph(s->model), s->model_hash);
   return GLIA_OK;
+}
+
+static glia_status compile(struct session *s)
+{
+  if (s->stages != NULL) return stages_compile(s->stages, s, &s->program);
+  return glia_program_compile_buckets(glia_model_graph(s->model), glia_kernels_default(),
+                                      (size_t)s->config.bucket_bytes, &s->program);
 }
 
 /* Where each rank may run goes into the log; and what the launcher did to the workers, when they are worse off for it. */
@@ -190,7 +196,8 @@ static glia_status open_exchange(struct session *s)
   int n = 0;
 
   s->eval_micro_batches = v > 16 ? v : 16;
-  if (glia_comm_size(s->comm) == 1) return GLIA_OK;
+  if (glia_comm_size(s->comm) == 1 || (s->stages != NULL && stages_groups(s->stages) == 1))
+    return GLIA_OK;
   for (int e = 0; e < 2; e++) {
     const int k = glia_program_buckets(s->program, entry[e], SESSION_BUCKETS, bucket);
     GLIA_CHECK(k <= SESSION_BUCKETS, GLIA_E_UNSUPPORTED,
@@ -199,7 +206,8 @@ static glia_status open_exchange(struct session *s)
     for (int b = 0; b < k; b++)
       need[n++] = (struct glia_exchange_need){bucket[b], e == 0 ? v : s->eval_micro_batches};
   }
-  return glia_exchange_mpi_open(s->comm, s->config.threads, n, need, &s->exchange);
+  return glia_exchange_mpi_open(s->stages != NULL ? stages_data_group(s->stages) : s->comm,
+                                s->config.threads, n, need, &s->exchange);
 }
 
 static const char *const progress_names[] = {"blocking", "polling", "thread"};
@@ -214,7 +222,7 @@ static glia_status set_progress(struct session *s)
   int progress = s->config.progress, cores = 0;
   struct glia_cpus cpus;
 
-  if (glia_comm_size(s->comm) == 1) return GLIA_OK;
+  if (s->exchange == NULL) return GLIA_OK;
   for (int i = 0; wish != NULL && i < (int)GLIA_COUNT(progress_names); i++)
     if (strcmp(wish, progress_names[i]) == 0) progress = i;
   if (glia_cpus_look(NULL, &cpus) == GLIA_OK)
@@ -238,6 +246,10 @@ static glia_status build_engine(struct session *s)
 {
   const struct glia_state *state;
 
+  if (s->stages != NULL) {
+    GLIA_TRY(stages_engine(s->stages, s));
+    return set_progress(s);
+  }
   GLIA_TRY(glia_engine_create(s->program, s->config.threads, s->exchange, s->eval_micro_batches,
                               &s->engine));
   GLIA_TRY(set_progress(s));
@@ -265,6 +277,7 @@ static glia_status agree_on_identity(const struct session *s)
 glia_status session_build(struct session *s)
 {
   s->meeting = (struct glia_meeting){s->comm, agree, sum};
+  if (!s->staged) s->config.stages = 1;
   GLIA_TRY(glia_agree(s->comm, open_data(s)));
   GLIA_TRY(agree_on_identity(s));
   GLIA_TRY(glia_agree(s->comm, build_model(s)));
@@ -274,6 +287,8 @@ glia_status session_build(struct session *s)
     glia_log(GLIA_LOG_WARN, "kernels", "levels-differ",
              "advice=\"set OPENBLAS_CORETYPE to the lowest: bits may differ from other runs\"");
   if (same != GLIA_E_RANKS) GLIA_TRY(same);
+  GLIA_TRY(stages_open(s, &s->stages));
+  GLIA_TRY(glia_agree(s->comm, compile(s)));
   GLIA_TRY(open_exchange(s));
   GLIA_TRY(glia_agree(s->comm, build_engine(s)));
   return tell_cpus(s);
@@ -283,6 +298,14 @@ glia_status session_build(struct session *s)
 static bool is_of_model(const char *path)
 {
   return strncmp(path, "params/", 7) == 0 || strncmp(path, "state/", 6) == 0;
+}
+
+/* From rank 0 to all that hold it. */
+static glia_status spread(struct session *s, const struct glia_array *a)
+{
+  for (int i = 0; s->stages != NULL && i < s->n_arrays; i++)
+    if (strcmp(s->array[i].path, a->path) == 0) return stages_spread(s->stages, s, i);
+  return glia_comm_bcast(s->comm, a->data, glia_type_bytes(&a->type), 0);
 }
 
 glia_status session_load(struct session *s, struct glia_checkpoint *c, bool model_only)
@@ -296,8 +319,7 @@ glia_status session_load(struct session *s, struct glia_checkpoint *c, bool mode
     if (!model_only || is_of_model(s->array[i].path)) wanted[n++] = s->array[i];
   if (st == GLIA_OK && c != NULL) st = glia_checkpoint_read(c, n, wanted, !model_only);
   st = glia_agree(s->comm, st);
-  for (int i = 0; st == GLIA_OK && i < n; i++)
-    st = glia_comm_bcast(s->comm, wanted[i].data, glia_type_bytes(&wanted[i].type), 0);
+  for (int i = 0; st == GLIA_OK && i < n; i++) st = spread(s, &wanted[i]);
   free(wanted);
   return st;
 }
@@ -308,7 +330,8 @@ glia_status session_initialize(struct session *s)
   glia_status st = GLIA_OK;
 
   for (int i = 0; i < s->n_arrays; i++)
-    glia_model_initialize(s->model, s->config.seed, i, s->array[i].data);
+    if (s->array[i].data != NULL)
+      glia_model_initialize(s->model, s->config.seed, i, s->array[i].data);
   if (s->config.init == NULL) return GLIA_OK;
   struct glia_array *wanted = calloc((size_t)s->n_arrays + 1, sizeof *wanted);
   if (wanted == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
@@ -317,10 +340,9 @@ glia_status session_initialize(struct session *s)
   if (st == GLIA_OK && glia_comm_rank(s->comm) == 0)
     st = glia_weights_take(s->config.init, s->config.init_names, n, wanted);
   st = glia_agree(s->comm, st);
-  for (int i = 0; st == GLIA_OK && i < n; i++)
-    st = glia_comm_bcast(s->comm, wanted[i].data, glia_type_bytes(&wanted[i].type), 0);
+  for (int i = 0; st == GLIA_OK && i < n; i++) st = spread(s, &wanted[i]);
   for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
-    if (glia_model_begins(s->model, i) == GLIA_MODEL_FROM_COPY)
+    if (glia_model_begins(s->model, i) == GLIA_MODEL_FROM_COPY && s->array[i].data != NULL)
       glia_model_copy(s->model, i, s->array[glia_model_copied(s->model, i)].data, s->array[i].data);
   free(wanted);
   return st;
@@ -330,6 +352,7 @@ void session_close(struct session *s)
 {
   glia_engine_destroy(&s->engine);
   glia_exchange_mpi_destroy(&s->exchange);
+  stages_close(&s->stages);
   glia_program_destroy(&s->program);
   glia_model_destroy(&s->model);
   glia_source_close(&s->train);

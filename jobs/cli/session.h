@@ -7,6 +7,8 @@
 #include "glia_comm.h"
 #include "glia_train.h"
 
+struct stages; /* stages.h */
+
 struct session {
   struct glia_comm *comm;
   struct glia_yaml_doc *doc;
@@ -18,6 +20,8 @@ struct session {
   struct glia_program *program;
   struct glia_exchange *exchange;
   struct glia_engine *engine;
+  bool staged; /* set by the caller: parallel.stages counts; others run the model in one piece */
+  struct stages *stages; /* NULL: one */
   struct glia_meeting meeting;
   int n_arrays;
   struct glia_array *array; /* the state table, in place */

@@ -1,4 +1,5 @@
 /* glia train: the whole run, on one rank or many. */
+#include "advise.h"
 #include "attempts.h"
 #include "curves.h"
 #include "glia_agree.h"
@@ -9,6 +10,7 @@
 #include "keeper.h"
 #include "profile.h"
 #include "recorder.h"
+#include "stages.h"
 #include "stop.h"
 #include "theory_stop.h"
 #include "timeline.h"
@@ -37,6 +39,7 @@ struct run {
   double communication_s, hidden_s; /* with sums under way; of it, while workers computed */
   json_t *workers;                  /* on rank 0 all of them */
   json_t *profile;                  /* NULL: none yet */
+  json_t *pipeline;                 /* NULL: none, or not rank 0 */
   double input_wait_s;
 };
 
@@ -65,7 +68,10 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
 /* The loop agrees on the status. */
 static glia_status checkpoint(void *self, int64_t step)
 {
-  return keeper_begin(&((struct run *)self)->keeper, step);
+  struct run *r = self;
+
+  GLIA_TRY(stages_collect(r->s.stages, &r->s));
+  return keeper_begin(&r->keeper, step);
 }
 
 static bool stop_requested(void *self)
@@ -88,11 +94,12 @@ static int64_t micro_batch_for(int64_t batch, int64_t workers)
 static void warn_idle(const struct run *r)
 {
   const int64_t v = r->s.config.batch / r->s.config.micro_batch;
-  const int64_t workers = (int64_t)glia_comm_size(r->s.comm) * r->s.config.threads;
+  const int64_t workers =
+      (int64_t)glia_comm_size(r->s.comm) / r->s.config.stages * r->s.config.threads;
   char idle[128] = "";
 
   if (v >= workers || glia_comm_rank(r->s.comm) != 0) return;
-  for (int k = 0; k < glia_comm_size(r->s.comm); k++) {
+  for (int k = 0; k < workers / r->s.config.threads; k++) {
     const size_t used = strlen(idle);
     const int64_t t = r->s.config.threads;
     if (glia_tree_range(v, workers, k * t) == glia_tree_range(v, workers, (k + 1) * t) &&
@@ -115,11 +122,11 @@ static glia_status gather_workers(struct run *r)
   r->workers = json_array();
   for (int t = 0; t < r->s.config.threads; t++) {
     const struct glia_worker_stat w = glia_engine_worker(r->s.engine, t);
-    json_array_append_new(own, json_pack("{s:i, s:i, s:i, s:I, s:o, s:o}", "rank",
-                                         glia_comm_rank(r->s.comm), "thread", t, "stage", 0,
-                                         "micro_batches", (json_int_t)w.micro_batches, "compute_s",
-                                         glia_json_real(w.compute_s), "input_wait_s",
-                                         glia_json_real(w.input_s)));
+    json_array_append_new(
+        own, json_pack("{s:i, s:i, s:i, s:I, s:o, s:o}", "rank", glia_comm_rank(r->s.comm),
+                       "thread", t, "stage", glia_comm_rank(r->s.comm) % r->s.config.stages,
+                       "micro_batches", (json_int_t)w.micro_batches, "compute_s",
+                       glia_json_real(w.compute_s), "input_wait_s", glia_json_real(w.input_s)));
   }
   char *text = json_dumps(own, JSON_COMPACT);
   json_decref(own);
@@ -216,11 +223,13 @@ static glia_status train(struct run *r)
   glia_progress_end(&r->progress);
   GLIA_TRY(st);
   if (at_its_end) r->result.reason = GLIA_REASON_STOPPED;
+  GLIA_TRY(stages_collect(r->s.stages, &r->s));
   GLIA_TRY(keeper_finish(&r->keeper, r->result.steps));
   r->engine = glia_engine_stat(r->s.engine);
   r->profile = profile_json(r);
   GLIA_TRY(average_exchange(r));
   GLIA_TRY(gather_workers(r));
+  GLIA_TRY(stages_report(r->s.stages, &r->s, &r->pipeline));
   /* who asked to stop waits, and not for long: the state is safe, the test can be made up by glia eval */
   r->tested = r->s.test != NULL && r->result.reason != GLIA_REASON_SIGNAL;
   if (!r->tested) return GLIA_OK;
@@ -272,6 +281,7 @@ static glia_status report(struct run *r)
   const struct glia_train_result *t = &r->result;
   char parameters[65], state[65];
 
+  if (r->s.stages != NULL && glia_comm_rank(r->s.comm) != 0) return GLIA_OK; /* has a part */
   GLIA_TRY(glia_parameters_sha256(r->s.n_arrays, r->s.array, parameters));
   GLIA_TRY(glia_state_sha256(r->s.n_arrays, r->s.array, state));
   const bool alone = glia_comm_size(r->s.comm) == 1;
@@ -299,7 +309,7 @@ static glia_status report(struct run *r)
 
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
-      "s:o, s:o, s:o}",
+      "s:o, s:o, s:o, s:o}",
       "reason", glia_reason_name(reason), "steps", (json_int_t)t->steps, "resumed_from_step",
       (json_int_t)r->first_step, "train_loss", glia_json_real(t->train_loss), "test", test_json(r),
       "parameters_sha256", parameters, "state_sha256", state, "kernel_level", glia_kernels_level(),
@@ -309,13 +319,14 @@ static glia_status report(struct run *r)
       glia_json_real(t->samples_per_s), "communication_s",
       glia_json_real(alone ? 0.0 : r->communication_s), "hidden_fraction", glia_json_real(hidden),
       "input_wait_s", glia_json_real(r->input_wait_s), "theory", theory_json(r), "profile",
-      r->profile != NULL ? json_incref(r->profile) : json_null());
+      r->profile != NULL ? json_incref(r->profile) : json_null(), "pipeline",
+      r->pipeline != NULL ? json_incref(r->pipeline) : json_null());
   free(path);
   return glia_cli_json(r->args, j);
 }
 
 /* --plan: what would run, without running it. */
-static glia_status print_plan(const struct run *r)
+static glia_status print_plan(struct run *r)
 {
   struct glia_program_info info;
   char *layers;
@@ -339,7 +350,9 @@ static glia_status print_plan(const struct run *r)
       (double)info.shared_bytes / 1048576.0, (double)info.micro_bytes / 1048576.0,
       (double)info.micro_lower_bound / 1048576.0, (double)info.sums_bytes / 1048576.0,
       glia_kernels_level());
-  return GLIA_OK;
+  json_t *advice = NULL;
+  GLIA_TRY(advise(&r->s, r->args, &advice));
+  return glia_cli_json(r->args, json_pack("{s:o}", "plan", advice));
 }
 
 /* The outcome, into the record. */
@@ -376,7 +389,8 @@ static glia_status run_all(struct run *r)
   if (glia_args_has(a, "trace"))
     GLIA_TRY(timeline_open(r->s.comm, glia_args_text(a, "trace", NULL)));
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
-  if (glia_args_has(a, "profile")) profile_time(true);
+  if (glia_args_has(a, "profile") || glia_args_has(a, "plan")) profile_time(true);
+  r->s.staged = !glia_args_has(a, "plan"); /* a plan looks at all ways */
   GLIA_TRY(session_build(&r->s));
   if (glia_args_has(a, "plan")) return print_plan(r);
   GLIA_TRY(keeper_open(&r->keeper, &r->s, glia_args_has(a, "resume"), &r->first_step));
@@ -407,6 +421,7 @@ static glia_status run(struct glia_args *args)
   curves_close(&r.curves, r.result.steps, r.tested ? &r.test : NULL);
   json_decref(r.workers);
   json_decref(r.profile);
+  json_decref(r.pipeline);
   stopper_end(&r.stopper);
   watch_close(&r.watch);
   keeper_close(&r.keeper);
@@ -441,7 +456,10 @@ static const struct glia_option options[] = {
      .help = "write what each thread of each rank did, for chrome://tracing or ui.perfetto.dev"},
     {.name = "plan",
      .kind = GLIA_OPTION_FLAG,
-     .help = "show layers, memory and schedule, and stop before the first step"},
+     .help =
+         "show layers and memory, run a few micro-batches, and predict step time, waiting, memory "
+         "and messages of one rank, data groups, stages and grids on these ranks (2 where it is "
+         "one)"},
     {.name = "profile",
      .kind = GLIA_OPTION_FLAG,
      .help = "show where the steps went, by kernel and by layer: rank 0's workers"},

@@ -1,0 +1,316 @@
+/* Layer parallel in a run: see stages.h. */
+#include "stages.h"
+
+#include "glia_agree.h"
+#include "glia_kernels.h"
+#include "glia_log.h"
+#include "glia_messenger_mpi.h"
+#include "glia_pipeline.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stages {
+  int ranks, groups, chunks, kind; /* of one pipeline; pipelines; stages of a rank; schedule */
+  struct glia_comm *pipe, *data;   /* the ranks of this pipeline; of this stage */
+  struct glia_model_cut layers;
+  double *cost; /* [layers + 1] */
+  double imbalance;
+  struct glia_cut cut;
+  struct glia_stage *stage;
+  struct glia_schedule *schedule;
+  struct glia_messenger messenger;
+  void *mirror; /* states of other stages: rank 0 all of them, else the largest */
+  size_t mirror_bytes;
+};
+
+static glia_status refuse(const struct session *s, const char *key, const char *what)
+{
+  const struct glia_yaml *at = glia_yaml_get(glia_yaml_root(s->doc), key);
+
+  return glia_yaml_error(at != NULL ? at : glia_yaml_root(s->doc), "%s", what);
+}
+
+static glia_status check(const struct session *s)
+{
+  const struct glia_train_config *c = &s->config;
+  const int size = glia_comm_size(s->comm), more = size - size % c->stages + c->stages;
+  char text[200];
+
+  if (size % c->stages != 0) {
+    snprintf(
+        text, sizeof text,
+        "%d rank%s for %d stages: ranks are data groups x stages; start %d or %d ranks, or set "
+        "stages: 1",
+        size, size == 1 ? "" : "s", c->stages, size > c->stages ? more - c->stages : c->stages,
+        size > c->stages ? more : 2 * c->stages);
+    return refuse(s, "parallel", text);
+  }
+  if (c->threads > 1)
+    return refuse(s, "parallel", "threads: 1 goes with stages: start more ranks instead");
+  if (c->hessian_split != NULL) return refuse(s, "observe", "observe does not go with stages");
+  if (c->stop_by_theory) return refuse(s, "stop", "stop: theory does not go with stages");
+  if (glia_yaml_get(glia_yaml_root(s->doc), "metrics") != NULL)
+    return refuse(s, "metrics",
+                  "metrics do not go with stages: leave them out, and ask glia eval of the "
+                  "checkpoint");
+  return GLIA_OK;
+}
+
+static glia_status cut_layers(struct stages *g, const struct session *s)
+{
+  const struct glia_yaml *parallel = glia_yaml_get(glia_yaml_root(s->doc), "parallel");
+  const struct glia_yaml *cuts = glia_yaml_get(parallel, "cuts");
+  const int n = g->ranks * g->chunks;
+  double own[GLIA_MODEL_MAX_STAGES];
+
+  GLIA_CHECK(n <= GLIA_MODEL_MAX_STAGES, GLIA_E_CONFIG, "%d stages, at most %d", n,
+             GLIA_MODEL_MAX_STAGES);
+  g->cost = calloc((size_t)glia_model_layers(s->model) + 1, sizeof *g->cost);
+  GLIA_CHECK(g->cost != NULL, GLIA_E_MEMORY, "costs of layers");
+  glia_model_cost(s->model, g->cost);
+  if (cuts != NULL && cuts->kind != GLIA_YAML_NULL)
+    GLIA_TRY(glia_model_cut_at(s->model, cuts, n, &g->layers));
+  else
+    GLIA_TRY(glia_model_cut_balanced(s->model, g->cost, n, &g->layers));
+  g->imbalance = glia_model_imbalance(&g->layers, g->cost, own);
+  return GLIA_OK;
+}
+
+static glia_status make_schedule(struct stages *g, const struct session *s)
+{
+  const int64_t v = s->config.batch / s->config.micro_batch;
+  const int group = glia_comm_rank(s->comm) / g->ranks;
+  const int64_t own =
+      glia_tree_range(v, g->groups, group + 1) - glia_tree_range(v, g->groups, group);
+
+  return glia_schedule_make(g->kind, g->ranks, g->chunks, (int)own, &g->schedule);
+}
+
+static glia_status cut_model(struct stages *g, const struct session *s)
+{
+  GLIA_TRY(cut_layers(g, s));
+  GLIA_TRY(make_schedule(g, s));
+  g->cut = (struct glia_cut){.ranks = g->ranks,
+                             .chunks = g->chunks,
+                             .stage_of = glia_model_stage_of,
+                             .self = &g->layers,
+                             .loss = glia_model_loss_sum(s->model),
+                             .split = glia_schedule_splits(g->kind)};
+  return glia_stage_cut(glia_model_graph(s->model), &g->cut, glia_comm_rank(s->comm) % g->ranks,
+                        &g->stage);
+}
+
+/* One line before the run: the stages, and how far the dearest is above the mean. */
+static void tell(const struct stages *g, const struct session *s)
+{
+  char text[512] = "";
+  size_t used = 0;
+
+  if (glia_comm_rank(s->comm) != 0) return;
+  for (int k = 0; k < g->layers.stages && used < sizeof text; k++)
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", k > 0 ? " | " : "",
+                             glia_model_layer(s->model, g->layers.first[k]).name);
+  glia_log(GLIA_LOG_INFO, "train", "stages",
+           "stages=%d groups=%d schedule=%s first_layers=\"%s\" imbalance=%.3f "
+           "micro_batches=%d slots=%d",
+           g->layers.stages, g->groups, g->schedule->name, text, g->imbalance,
+           g->schedule->micro_batches, g->schedule->row[0].slots);
+}
+
+glia_status stages_open(struct session *s, struct stages **out)
+{
+  const struct glia_train_config *c = &s->config;
+
+  *out = NULL;
+  if (c->stages == 1) return GLIA_OK;
+  GLIA_TRY(glia_agree(s->comm, check(s)));
+  struct stages *g = calloc(1, sizeof *g);
+  *out = g;
+  GLIA_TRY(glia_agree(s->comm, g != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "stages")));
+  const int rank = glia_comm_rank(s->comm);
+  *g = (struct stages){.ranks = c->stages,
+                       .groups = glia_comm_size(s->comm) / c->stages,
+                       .chunks = glia_schedule_interleaves(c->schedule) ? c->chunks : 1,
+                       .kind = c->schedule};
+  GLIA_TRY(glia_agree(s->comm, cut_model(g, s)));
+  GLIA_TRY(glia_comm_split(s->comm, rank / g->ranks, rank % g->ranks, &g->pipe));
+  GLIA_TRY(glia_comm_split(s->comm, rank % g->ranks, rank / g->ranks, &g->data));
+  GLIA_TRY(glia_messenger_mpi_create(g->pipe, &g->messenger));
+  tell(g, s);
+  return GLIA_OK;
+}
+
+void stages_close(struct stages **stages)
+{
+  struct stages *g = *stages;
+
+  if (g == NULL) return;
+  *stages = NULL;
+  glia_messenger_mpi_destroy(&g->messenger);
+  glia_stage_destroy(&g->stage);
+  glia_schedule_destroy(&g->schedule);
+  glia_comm_destroy(&g->pipe);
+  glia_comm_destroy(&g->data);
+  free(g->cost);
+  free(g->mirror);
+  free(g);
+}
+
+glia_status stages_compile(struct stages *g, const struct session *s, struct glia_program **out)
+{
+  return glia_stage_compile(g->stage, glia_kernels_default(), (size_t)s->config.bucket_bytes, out);
+}
+
+struct glia_comm *stages_data_group(const struct stages *g) { return g->data; }
+int stages_groups(const struct stages *g) { return g->groups; }
+
+/* Table of all states: own ones in place. */
+static glia_status lay_out(struct stages *g, struct session *s)
+{
+  const bool keeps = glia_comm_rank(s->comm) == 0;
+  const struct glia_state *state;
+  size_t most = 1, all = 0;
+
+  s->n_arrays = glia_graph_states(glia_model_graph(s->model), &state);
+  s->array = calloc((size_t)s->n_arrays + 1, sizeof *s->array);
+  GLIA_CHECK(s->array != NULL, GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
+  for (int i = 0; i < s->n_arrays; i++) {
+    const int own = glia_stage_state(g->stage, i);
+    const size_t bytes = (glia_type_bytes(&state[i].type) + 63) / 64 * 64;
+    s->array[i] = (struct glia_array){state[i].path, state[i].type,
+                                      own >= 0 ? glia_engine_state(s->engine, own) : NULL};
+    if (own < 0 && bytes > most) most = bytes;
+    if (own < 0) all += bytes;
+  }
+  g->mirror_bytes = keeps && all > most ? all : most;
+  g->mirror = calloc(1, g->mirror_bytes);
+  GLIA_CHECK(g->mirror != NULL, GLIA_E_MEMORY, "%zu bytes for states of other stages",
+             g->mirror_bytes);
+  char *at = g->mirror;
+  for (int i = 0; i < s->n_arrays && keeps; i++) {
+    if (s->array[i].data != NULL) continue;
+    s->array[i].data = at;
+    at += (glia_type_bytes(&state[i].type) + 63) / 64 * 64;
+  }
+  return GLIA_OK;
+}
+
+glia_status stages_engine(struct stages *g, struct session *s)
+{
+  const struct glia_pipeline how = {g->stage, &g->messenger, g->schedule};
+  const int group = glia_comm_rank(s->comm) / g->ranks;
+
+  /* the exchange numbers its ranks node by node: all stages of a pipeline must take the same micro-batches */
+  GLIA_CHECK(s->exchange == NULL || s->exchange->rank == group, GLIA_E_RANKS,
+             "rank %d is number %d of its data group where %d is due: place the ranks of a node "
+             "side by side (--map-by slot)",
+             glia_comm_rank(s->comm), s->exchange != NULL ? s->exchange->rank : 0, group);
+  GLIA_TRY(glia_engine_create_pipeline(s->program, 1, s->exchange, s->eval_micro_batches, &how,
+                                       &s->engine));
+  return lay_out(g, s);
+}
+
+static glia_status bring(struct stages *g, struct session *s, struct glia_comm *comm, int root,
+                         int i)
+{
+  void *data = s->array[i].data != NULL ? s->array[i].data : g->mirror;
+
+  return glia_comm_bcast(comm, data, glia_type_bytes(&s->array[i].type), root);
+}
+
+glia_status stages_spread(struct stages *g, struct session *s, int i)
+{
+  return bring(g, s, s->comm, 0, i);
+}
+
+glia_status stages_collect(struct stages *g, struct session *s)
+{
+  if (g == NULL || glia_comm_rank(s->comm) >= g->ranks) return GLIA_OK;
+  for (int i = 0; i < s->n_arrays; i++) {
+    const int owner = glia_stage_owner(g->stage, i);
+    if (owner != 0) GLIA_TRY(bring(g, s, g->pipe, owner, i));
+  }
+  return GLIA_OK;
+}
+
+/* This rank's line of the report. */
+static json_t *own_report(struct stages *g, struct session *s)
+{
+  const struct glia_pipeline_stat p = glia_engine_pipeline(s->engine);
+  const struct glia_stage_traffic t = glia_stage_traffic(g->stage, "train");
+  json_t *cpu = json_array();
+
+  for (int k = 0; k < g->schedule->segments; k++)
+    json_array_append_new(cpu, glia_json_real(p.task_cpu_s[k]));
+  return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "rank",
+                   glia_comm_rank(s->comm), "stage", glia_comm_rank(s->comm) % g->ranks, "slots",
+                   p.slots, "slot_bytes", (json_int_t)p.slot_bytes, "engine_bytes",
+                   (json_int_t)glia_engine_memory(s->engine), "mirror_bytes",
+                   (json_int_t)g->mirror_bytes, "span_s", glia_json_real(p.span_s), "busy_s",
+                   glia_json_real(p.busy_s), "cpu_s", glia_json_real(p.cpu_s), "wait_s",
+                   glia_json_real(p.wait_s), "bytes_out", (json_int_t)t.bytes_out, "bytes_in",
+                   (json_int_t)t.bytes_in, "task_cpu_s", cpu);
+}
+
+/* The table played with the times that its tasks took of the processor: what a rank waits for others, and not for a core that it
+ * shares with them. */
+static double replay(const struct stages *g, const json_t *all)
+{
+  const int segments = g->schedule->segments;
+  double *cost = calloc((size_t)g->ranks * (size_t)segments + 1, sizeof *cost);
+  struct glia_schedule_play play;
+  double bubble = (double)NAN;
+
+  for (int r = 0; cost != NULL && r < g->ranks; r++)
+    for (int k = 0; k < segments; k++)
+      cost[r * segments + k] = json_number_value(
+          json_array_get(json_object_get(json_array_get(all, (size_t)r), "task_cpu_s"), (size_t)k));
+  if (cost != NULL && glia_schedule_check(g->schedule, cost, &play) == GLIA_OK)
+    bubble = glia_schedule_bubble(g->schedule, &play);
+  glia_trace_clear();
+  free(cost);
+  return bubble;
+}
+
+static json_t *whole_report(const struct stages *g, json_t *all)
+{
+  const double p = g->ranks, m = g->schedule->micro_batches;
+  double busy = 0.0, span = 0.0;
+
+  for (int r = 0; r < g->ranks; r++) {
+    busy += json_number_value(json_object_get(json_array_get(all, (size_t)r), "busy_s"));
+    span += json_number_value(json_object_get(json_array_get(all, (size_t)r), "span_s"));
+  }
+  return json_pack("{s:s, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "schedule",
+                   g->schedule->name, "stages", g->ranks, "chunks", g->chunks, "groups", g->groups,
+                   "micro_batches", g->schedule->micro_batches, "imbalance",
+                   glia_json_real(g->imbalance), "bubble",
+                   glia_json_real(span > 0.0 ? 1.0 - busy / span : (double)NAN), "bubble_own_cores",
+                   glia_json_real(replay(g, all)), "bubble_1f1b",
+                   glia_json_real((p - 1.0) / (m + p - 1.0)), "ranks", all);
+}
+
+glia_status stages_report(struct stages *g, struct session *s, json_t **out)
+{
+  char **texts = NULL;
+
+  *out = NULL;
+  if (g == NULL) return GLIA_OK;
+  json_t *own = own_report(g, s);
+  char *text = own != NULL ? json_dumps(own, JSON_COMPACT) : NULL;
+  json_decref(own);
+  GLIA_TRY(glia_agree(s->comm, text != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a report")));
+  const glia_status st = glia_comm_gather_text(s->comm, text, 0, &texts);
+  free(text);
+  GLIA_TRY(st);
+  if (texts == NULL) return GLIA_OK;
+  json_t *all = json_array();
+  for (int r = 0; r < glia_comm_size(s->comm); r++)
+    json_array_append_new(all, json_loads(texts[r], 0, NULL));
+  free(texts);
+  *out = whole_report(g, all);
+  return GLIA_OK;
+}

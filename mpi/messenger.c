@@ -1,0 +1,141 @@
+/* Messages of a pipeline by MPI: see glia_messenger_mpi.h. */
+#include "glia_messenger_mpi.h"
+#include "mpi_priv.h"
+
+#include "glia_log.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SPINS = 200 };
+
+struct messenger {
+  struct glia_comm *comm;
+  MPI_Comm mpi; /* of its own: channels are tags */
+  int n, tag_most;
+  MPI_Request *request; /* [n] */
+};
+
+/* Ranks that wait in one step call the same roll. */
+static void begin(void *self) { ((struct messenger *)self)->comm->entered++; }
+
+static glia_status open_handles(void *self, int n)
+{
+  struct messenger *m = self;
+
+  free(m->request);
+  m->request = malloc((size_t)n * sizeof(MPI_Request));
+  m->n = n;
+  GLIA_CHECK(m->request != NULL, GLIA_E_MEMORY, "%d messages", n);
+  for (int i = 0; i < n; i++) m->request[i] = MPI_REQUEST_NULL;
+  return GLIA_OK;
+}
+
+static glia_status check(const struct messenger *m, int handle, int channel, size_t bytes)
+{
+  GLIA_CHECK(handle >= 0 && handle < m->n && channel >= 0 && channel <= m->tag_most,
+             GLIA_E_ARGUMENT, "message %d of %d, channel %d of %d", handle, m->n, channel,
+             m->tag_most);
+  GLIA_CHECK(bytes <= INT_MAX, GLIA_E_UNSUPPORTED,
+             "%zu bytes are too many for a message between stages: make data.micro_batch smaller",
+             bytes);
+  return GLIA_OK;
+}
+
+static glia_status send(void *self, int handle, int channel, int to, size_t bytes, const void *data)
+{
+  struct messenger *m = self;
+
+  GLIA_TRY(check(m, handle, channel, bytes));
+  GLIA_TRY_MPI(MPI_Isend(data, (int)bytes, MPI_BYTE, to, channel, m->mpi, &m->request[handle]));
+  return GLIA_OK;
+}
+
+static glia_status receive(void *self, int handle, int channel, int from, size_t bytes, void *data)
+{
+  struct messenger *m = self;
+
+  GLIA_TRY(check(m, handle, channel, bytes));
+  GLIA_TRY_MPI(MPI_Irecv(data, (int)bytes, MPI_BYTE, from, channel, m->mpi, &m->request[handle]));
+  return GLIA_OK;
+}
+
+static glia_status wait_for(struct messenger *m, MPI_Request *request, const char *what,
+                            void (*idle)(void *arg), void *arg)
+{
+  const double start_s = glia_time_s();
+  bool warned = false;
+  int done = 0;
+
+  for (int64_t i = 0;; i++) {
+    GLIA_TRY_MPI(MPI_Test(request, &done, MPI_STATUS_IGNORE));
+    if (done) return GLIA_OK;
+    idle(arg);
+    if (i < SPINS) continue;
+    /* who waits gives up the core soon: the others may need it to come */
+    nanosleep(&(struct timespec){.tv_nsec = i < 4 * SPINS ? 10000 : 200000}, NULL);
+    if (i % 64 == 0) GLIA_TRY(glia_comm_patience_(m->comm, what, glia_time_s() - start_s, &warned));
+  }
+}
+
+static glia_status wait_handle(void *self, int handle, const char *what, void (*idle)(void *arg),
+                               void *arg)
+{
+  struct messenger *m = self;
+
+  return wait_for(m, &m->request[handle], what, idle, arg);
+}
+
+static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), void *arg)
+{
+  struct messenger *m = self;
+  MPI_Request request;
+
+  m->comm->entered++;
+  GLIA_TRY_MPI(
+      MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, n, MPI_DOUBLE, m->mpi, &request));
+  return wait_for(m, &request, "what stages share", idle, arg);
+}
+
+glia_status glia_messenger_mpi_create(struct glia_comm *comm, struct glia_messenger *out)
+{
+  int found = 0, *most = NULL;
+  struct messenger *m = calloc(1, sizeof *m);
+
+  *out = (struct glia_messenger){0};
+  GLIA_CHECK(m != NULL, GLIA_E_MEMORY, "a messenger");
+  *m = (struct messenger){.comm = comm, .mpi = MPI_COMM_NULL, .tag_most = 32767};
+  if (MPI_Comm_dup(glia_comm_mpi(comm), &m->mpi) != MPI_SUCCESS ||
+      MPI_Comm_get_attr(m->mpi, MPI_TAG_UB, &most, &found) != MPI_SUCCESS) {
+    free(m);
+    return GLIA_FAIL(GLIA_E_MPI, "no communicator for messages between stages");
+  }
+  if (found) m->tag_most = *most;
+  *out = (struct glia_messenger){.self = m,
+                                 .rank = glia_comm_rank(comm),
+                                 .size = glia_comm_size(comm),
+                                 .begin = begin,
+                                 .send = send,
+                                 .receive = receive,
+                                 .wait = wait_handle,
+                                 .share = share,
+                                 .open = open_handles};
+  return GLIA_OK;
+}
+
+void glia_messenger_mpi_destroy(struct glia_messenger *messenger)
+{
+  struct messenger *m = messenger->self;
+  int over = 0;
+
+  if (m == NULL) return;
+  *messenger = (struct glia_messenger){0};
+  for (int i = 0; i < m->n; i++)
+    if (m->request[i] != MPI_REQUEST_NULL) return; /* a message may still come into its memory */
+  if (MPI_Finalized(&over) == MPI_SUCCESS && !over && !m->comm->parted) MPI_Comm_free(&m->mpi);
+  free(m->request);
+  free(m);
+}

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Layers over ranks: the same bits for any number of stages, data groups and schedule; checkpoints go from one to another; what
+# cannot be cut is refused.
+. "$srcdir/tests/points.sh"
+. "$srcdir/tests/training.sh"
+
+cat >run.yaml <<'END'
+seed: 3
+data: {file: moons.h5, batch: 64, micro_batch: 8}
+model:
+  - linear: 16
+  - batch_norm
+  - tanh
+  - dropout: 0.2
+  - {linear: 16, name: middle}
+  - layer_norm
+  - relu
+  - linear: 2
+loss: cross_entropy
+optimizer: {adam: {lr: 1e-2}}
+lr_schedule: {constant: {warmup: 3}}
+clip_norm: 0.5
+max_steps: 50
+END
+
+trains 1; reference=$(hashes) test_loss=$(tr -d '\n' <"$out" | grep -o '"test": {[^}]*}')
+stages() { # RANKS STAGES SCHEDULE
+  trains "$1" parallel.stages="$2" parallel.schedule="$3" && same "$reference" && [ "$(key stages)" = "$2" ] &&
+    [ "$(tr -d '\n' <"$out" | grep -o '"test": {[^}]*}')" = "$test_loss" ]
+}
+stages 2 2 1f1b && said 'stages=2 groups=1 schedule=1f1b first_layers="00-linear | ' && said imbalance=; point "2 stages have the bits of one, and the test's loss"
+stages 2 2 zero_bubble; point "backward in two parts too"
+stages 2 2 interleaved; point "two stages on each rank too"
+stages 4 2 1f1b && [ "$(key groups)" = 2 ]; point "two data groups of two stages too"
+if [ -n "${GLIA_TEST_LONG-}" ]; then
+  for s in 1f1b gpipe zero_bubble; do
+    stages 3 3 $s && stages 4 4 $s && stages 4 2 $s; point "$s: 3 stages, 4 stages, 2 x 2"
+  done
+fi
+
+# 30 steps in one piece, 10 more on two stages, the rest on three with other cuts
+trains 1 max_steps=30 checkpoint.dir=kept && trains 2 max_steps=40 checkpoint.dir=kept --resume parallel.stages=2 &&
+  trains 3 checkpoint.dir=kept --resume parallel.stages=3 'parallel.cuts=[2, middle]' && same "$reference"
+point "a run goes on from its checkpoints on any number of stages"
+exits 0 "$glia" eval kept/step-0000000050.h5 --json; point "glia eval takes the checkpoint in one piece"
+
+ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
+ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"
+ends 78 2 parallel.stages=2 'parallel.cuts=[2, 3]' && said '2 stages need a list of 1 layers'; point "so is one cut too many"
+ends 78 2 parallel.stages=2 parallel.threads=2 && said 'threads: 1 goes with stages'; point "so are threads"
+finish
