@@ -17,6 +17,7 @@ struct messenger {
   MPI_Comm mpi; /* of its own: channels are tags */
   int n, tag_most;
   MPI_Request *request; /* [n] */
+  bool *comes;          /* [n] it is received */
 };
 
 /* Ranks that wait in one step call the same roll. */
@@ -27,9 +28,11 @@ static glia_status open_handles(void *self, int n)
   struct messenger *m = self;
 
   free(m->request);
+  free(m->comes);
   m->request = malloc((size_t)n * sizeof(MPI_Request));
-  m->n = n;
-  GLIA_CHECK(m->request != NULL, GLIA_E_MEMORY, "%d messages", n);
+  m->comes = calloc((size_t)n, sizeof *m->comes);
+  m->n = m->request != NULL && m->comes != NULL ? n : 0;
+  GLIA_CHECK(m->n == n, GLIA_E_MEMORY, "%d messages", n);
   for (int i = 0; i < n; i++) m->request[i] = MPI_REQUEST_NULL;
   return GLIA_OK;
 }
@@ -50,6 +53,7 @@ static glia_status send(void *self, int handle, int channel, int to, size_t byte
   struct messenger *m = self;
 
   GLIA_TRY(check(m, handle, channel, bytes));
+  m->comes[handle] = false;
   GLIA_TRY_MPI(MPI_Isend(data, (int)bytes, MPI_BYTE, to, channel, m->mpi, &m->request[handle]));
   return GLIA_OK;
 }
@@ -59,6 +63,7 @@ static glia_status receive(void *self, int handle, int channel, int from, size_t
   struct messenger *m = self;
 
   GLIA_TRY(check(m, handle, channel, bytes));
+  m->comes[handle] = true;
   GLIA_TRY_MPI(MPI_Irecv(data, (int)bytes, MPI_BYTE, from, channel, m->mpi, &m->request[handle]));
   return GLIA_OK;
 }
@@ -81,12 +86,24 @@ static glia_status wait_for(struct messenger *m, MPI_Request *request, const cha
   }
 }
 
+/* A wait was given up: what is being received must not come into memory that its owner frees. */
+static void call_off(struct messenger *m)
+{
+  for (int i = 0; i < m->n; i++) {
+    if (m->request[i] == MPI_REQUEST_NULL || !m->comes[i]) continue;
+    MPI_Cancel(&m->request[i]);
+    MPI_Request_free(&m->request[i]);
+  }
+}
+
 static glia_status wait_handle(void *self, int handle, const char *what, void (*idle)(void *arg),
                                void *arg)
 {
   struct messenger *m = self;
 
-  return wait_for(m, &m->request[handle], what, idle, arg);
+  const glia_status st = wait_for(m, &m->request[handle], what, idle, arg);
+  if (st != GLIA_OK) call_off(m);
+  return st;
 }
 
 static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), void *arg)
@@ -137,5 +154,6 @@ void glia_messenger_mpi_destroy(struct glia_messenger *messenger)
     if (m->request[i] != MPI_REQUEST_NULL) return; /* a message may still come into its memory */
   if (MPI_Finalized(&over) == MPI_SUCCESS && !over && !m->comm->parted) MPI_Comm_free(&m->mpi);
   free(m->request);
+  free(m->comes);
   free(m);
 }

@@ -82,6 +82,14 @@ ended 137 9 1; point "a killed rank ends all"
 [ "$(($(milliseconds) - began))" -le 8000 ] && grep -q 'rank 1 .*signal 9\|exited on signal 9' "$err"; point "it is named"
 good; point "the last checkpoint is good after a kill"
 
+# --- a stage of three
+GLIA_STALL_ABORT_S=3; export GLIA_STALL_ABORT_S
+starts 3 parallel.stages=3; point "three stages train"
+kill -STOP "$victim"
+ended 79 && grep 'stall host=' "$err" | grep -q 'missing="1 ('; point "a stopped stage is named as the only one missing, and all end"
+good; point "the last checkpoint is good, in one piece"
+unset GLIA_STALL_ABORT_S
+
 # --- parted at the start
 sed 's/linear: 64/linear: 63/' run.yaml >other.yaml
 rm -rf run

@@ -292,6 +292,189 @@ static void a_batch_that_is_coupled_is_refused(void)
   train_rig_end(&alone);
 }
 
+/* A rank whose rows cannot be read in the second step. */
+struct broken {
+  struct member *m;
+  int64_t fails_at; /* micro-batch, -1: none */
+  int64_t step;
+  bool kept;     /* the step that failed left the states as they were */
+  double failed; /* what this rank learnt of it */
+  glia_status status;
+};
+
+static glia_status fill_pattern(void *self, int64_t index, int worker, void *const *data)
+{
+  const struct broken *b = self;
+  const struct glia_input *in;
+  const int n = glia_graph_inputs(glia_model_graph(b->m->rig->model), &in);
+
+  (void)worker;
+  if (b->step == 2 && index == b->fails_at) return GLIA_FAIL(GLIA_E_IO, "no such row");
+  for (int i = 0; i < n; i++) {
+    if (data[i] == NULL) continue;
+    memset(data[i], 0, glia_type_bytes(&in[i].type));
+    for (int64_t k = 0; k < glia_type_count(&in[i].type) && in[i].type.dtype == GLIA_F32; k++)
+      ((float *)data[i])[k] = strcmp(in[i].name, "weight") == 0 ? 1.0f : (float)(k + index);
+  }
+  return GLIA_OK;
+}
+
+static glia_status steps_until_it_fails(struct broken *b)
+{
+  const struct glia_feed feed = {.self = b, .fill = fill_pattern};
+  const struct glia_state *state;
+  const int n = glia_graph_states(glia_stage_graph(b->m->stage), &state);
+  const int64_t seed = 1;
+  const double rate = 0.01;
+  char *was[128] = {0};
+
+  GLIA_TRY(glia_engine_set(b->m->engine, "rate", &rate));
+  GLIA_TRY(glia_engine_set(b->m->engine, "seed", &seed));
+  GLIA_TRY(glia_engine_set(b->m->engine, "step", &b->step));
+  GLIA_TRY(glia_engine_step(b->m->engine, "train", MICRO_BATCHES, &feed));
+  for (int i = 0; i < n && i < 128; i++) {
+    was[i] = malloc(glia_type_bytes(&state[i].type));
+    memcpy(was[i], glia_engine_state(b->m->engine, i), glia_type_bytes(&state[i].type));
+  }
+  b->step = 2;
+  const glia_status st = glia_engine_step(b->m->engine, "train", MICRO_BATCHES, &feed);
+  b->kept = true;
+  for (int i = 0; i < n && i < 128; i++) {
+    b->kept = b->kept && memcmp(was[i], glia_engine_state(b->m->engine, i),
+                                glia_type_bytes(&state[i].type)) == 0;
+    free(was[i]);
+  }
+  b->failed = *(const double *)glia_engine_output(b->m->engine, "train", "failed");
+  return st;
+}
+
+static void *broken_main(void *arg)
+{
+  struct broken *b = arg;
+
+  b->status = steps_until_it_fails(b);
+  return NULL;
+}
+
+static void a_rank_that_fails_lets_the_others_end(void)
+{
+  enum { RANKS = 3, FAILS = 1 };
+  struct train_rig alone;
+  struct member m[MOST];
+  struct broken b[RANKS];
+  struct glia_messenger messenger[MOST];
+  struct glia_model_cut cut;
+
+  train_rig_start(&alone, everything, "points", 1, NULL);
+  even_cut(alone.model, RANKS, &cut);
+  for (int at = 0; at < MICRO_BATCHES; at += MICRO_BATCHES - 1) {
+    start(&alone, m, messenger, &cut, 0, RANKS, 1);
+    for (int r = 0; r < RANKS; r++) {
+      b[r] = (struct broken){.m = &m[r], .fails_at = r == FAILS ? at : -1, .step = 1};
+      pthread_create(&m[r].thread, NULL, broken_main, &b[r]);
+    }
+    for (int r = 0; r < RANKS; r++) pthread_join(m[r].thread, NULL);
+    for (int r = 0; r < RANKS; r++) {
+      CU_ASSERT_EQUAL(b[r].status, r == FAILS ? GLIA_E_IO : GLIA_OK);
+      CU_ASSERT_EQUAL(b[r].failed, 1.0);
+      CU_ASSERT(b[r].kept);
+    }
+    end(m, messenger, RANKS);
+  }
+  train_rig_end(&alone);
+}
+
+/* Three modules with heads and losses of their own; what stands between is `detach`, or a layer that lets gradients pass. */
+#define MODULES(BETWEEN)                                                                           \
+  "seed: 3\n"                                                                                      \
+  "data: {file: none.h5, batch: 32, micro_batch: 4}\n"                                             \
+  "model:\n"                                                                                       \
+  "  - {linear: 12, name: a}\n"                                                                    \
+  "  - batch_norm\n"                                                                               \
+  "  - {tanh: , name: x1}\n"                                                                       \
+  "  - {linear: 2, name: head1}\n"                                                                 \
+  "  - {" BETWEEN ": , name: cut1, from: [x1]}\n"                                                  \
+  "  - {linear: 12, name: b}\n"                                                                    \
+  "  - {tanh: , name: x2}\n"                                                                       \
+  "  - {linear: 2, name: head2}\n"                                                                 \
+  "  - {" BETWEEN ": , name: cut2, from: [x2]}\n"                                                  \
+  "  - {linear: 2, name: out}\n"                                                                   \
+  "loss: [{name: cross_entropy, of: out}, {name: cross_entropy, of: head1}, "                      \
+  "{name: cross_entropy, of: head2}]\n"                                                            \
+  "optimizer: {sgd: {lr: 0.1, momentum: 0.9, nesterov: true}}\n"                                   \
+  "parallel: {stages: 3, cuts: [cut1, cut2]}\n"                                                    \
+  "max_steps: 50\n"
+
+static void local_learning_sends_nothing_back(void)
+{
+  struct train_rig alone;
+  struct member m[MOST];
+  struct glia_messenger messenger[MOST];
+  struct glia_model_cut cut;
+
+  train_rig_start(&alone, MODULES("detach"), "points", 1, NULL);
+  const struct glia_yaml *cuts =
+      glia_yaml_get(glia_yaml_get(glia_yaml_root(alone.doc), "parallel"), "cuts");
+  CU_ASSERT_EQUAL_FATAL(glia_model_cut_at(alone.model, cuts, 3, &cut), GLIA_OK);
+  CU_ASSERT_EQUAL(train_rig_train(&alone, NULL, NULL, NULL, 0, STEPS), GLIA_OK);
+  for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++) {
+    if (glia_schedule_interleaves(kind)) continue;
+    start(&alone, m, messenger, &cut, kind, 3, 1);
+    for (int r = 0; r < 3; r++) {
+      const struct glia_stage_traffic t = glia_stage_traffic(m[r].stage, "train");
+      if (r == 0) CU_ASSERT_EQUAL(t.messages_in, 0);
+      if (r == 2) CU_ASSERT_EQUAL(t.messages_out, 0);
+      if (r > 0) CU_ASSERT(t.messages_in > 0);
+    }
+    go(m, 3);
+    for (int r = 0; r < 3; r++) CU_ASSERT_EQUAL(m[r].status, GLIA_OK);
+    CU_ASSERT(same_states(&alone, m, 3));
+    end(m, messenger, 3);
+  }
+  train_rig_end(&alone);
+}
+
+/* One step from weights of which those of module b are moved: which parameters the step leaves elsewhere than without. */
+static void step_from(const char *yaml, double move, struct train_rig *r)
+{
+  const struct glia_state *state;
+
+  train_rig_start(r, yaml, "points", 1, NULL);
+  const int n = glia_graph_states(glia_model_graph(r->model), &state);
+  for (int i = 0; i < n; i++)
+    if (strcmp(state[i].path, "params/b/weight") == 0)
+      ((float *)glia_engine_state(r->engine, i))[0] += (float)move;
+  CU_ASSERT_EQUAL(train_rig_train(r, NULL, NULL, NULL, 0, 1), GLIA_OK);
+}
+
+static bool moved(const char *yaml, const char *path)
+{
+  struct train_rig a, b;
+  const struct glia_state *state;
+  bool differs = false;
+
+  step_from(yaml, 0.0, &a);
+  step_from(yaml, 1e-2, &b);
+  const int n = glia_graph_states(glia_model_graph(a.model), &state);
+  for (int i = 0; i < n; i++)
+    if (strcmp(state[i].path, path) == 0)
+      differs = memcmp(glia_engine_state(a.engine, i), glia_engine_state(b.engine, i),
+                       glia_type_bytes(&state[i].type)) != 0;
+  train_rig_end(&a);
+  train_rig_end(&b);
+  return differs;
+}
+
+static void modules_are_isolated(void)
+{
+  CU_ASSERT(!moved(MODULES("detach"), "params/a/weight"));
+  CU_ASSERT(!moved(MODULES("detach"), "params/head1/weight"));
+  CU_ASSERT(moved(MODULES("detach"), "params/head2/weight"));
+  CU_ASSERT(moved(MODULES("detach"), "params/out/weight"));
+  CU_ASSERT(moved(MODULES("sin"), "params/a/weight"));
+}
+
 TAP_MAIN("pipeline", TAP(bubbles_are_those_of_the_papers),
          TAP(a_table_that_could_not_run_is_refused), TAP(every_schedule_has_the_bits_of_one_piece),
-         TAP(a_batch_that_is_coupled_is_refused))
+         TAP(a_batch_that_is_coupled_is_refused), TAP(a_rank_that_fails_lets_the_others_end),
+         TAP(local_learning_sends_nothing_back), TAP(modules_are_isolated))

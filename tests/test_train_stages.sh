@@ -44,6 +44,29 @@ trains 1 max_steps=30 checkpoint.dir=kept && trains 2 max_steps=40 checkpoint.di
 point "a run goes on from its checkpoints on any number of stages"
 exits 0 "$glia" eval kept/step-0000000050.h5 --json; point "glia eval takes the checkpoint in one piece"
 
+# the first and the last stage have one weight
+seq 1 600 >numbers.txt
+exits 0 "$glia" data import text numbers.txt --window 16 --stride 8 --test-share 0.1 -o text.h5
+cp run.yaml other.yaml
+cat >run.yaml <<'END'
+data: {file: text.h5, batch: 32, micro_batch: 8}
+model:
+  - {embedding: {count: 16, size: 16, std: 0.02}, name: characters}
+  - positional
+  - transformer_block: {heads: 2, causal: true}
+  - transformer_block: {heads: 2, causal: true}
+  - layer_norm
+  - unembedding: characters
+loss: cross_entropy
+optimizer: {adamw: {lr: 2e-3, weight_decay: 0.1}}
+clip_norm: 1
+max_steps: 50
+END
+trains 1; reference=$(hashes)
+trains 2 parallel.stages=2 && same "$reference"; point "a weight that two stages share has the bits of one piece"
+[ -z "${GLIA_TEST_LONG-}" ] || { trains 3 parallel.stages=3 parallel.schedule=zero_bubble && same "$reference"; point "and on three"; }
+mv other.yaml run.yaml
+
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"
 ends 78 2 parallel.stages=2 'parallel.cuts=[2, 3]' && said '2 stages need a list of 1 layers'; point "so is one cut too many"

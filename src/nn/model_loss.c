@@ -1,7 +1,9 @@
 /* The `loss:` of a run: one loss, or a weighted sum of several on any layers. */
+#include "glia_profile.h"
 #include "nn_priv.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define X(name) extern const struct nn_loss_kind glia_loss_##name##_;
@@ -199,6 +201,17 @@ static bool has_correct(const struct glia_model *m, const struct nn_loss *t)
          !glia_dtype_is_float(m->field[-1 - t->target].row.dtype);
 }
 
+/* A loss of a layer before the last belongs to that layer: cut into stages, it is where its layer is, and so is its gradient. */
+static void enter_scope(struct glia_model *m, const struct nn_loss *t)
+{
+  const int layer = t->of > t->target ? t->of : t->target;
+  char scope[256];
+
+  if (layer < 0 || layer == m->n_layers - 1) return;
+  snprintf(scope, sizeof scope, "%.200s/loss", m->layer[layer].name);
+  glia_graph_scope(m->g, scope);
+}
+
 glia_status glia_losses_build_(struct glia_model *m, bool training, glia_value *sum,
                                glia_value *correct)
 {
@@ -209,9 +222,11 @@ glia_status glia_losses_build_(struct glia_model *m, bool training, glia_value *
   for (int i = 0; i < m->n_losses; i++) {
     struct nn_loss *t = &m->loss[i];
     glia_value of, target;
+    if (training) enter_scope(m, t);
     glia_loss_operands_(m, t, training, &of, &target);
     glia_value y = glia_cast(g, t->kind->build(m, t, of, target), GLIA_F64);
     if (t->weight != 1.0) y = glia_mul(g, y, glia_constant(g, t->weight));
+    if (training) glia_graph_scope(g, "loss");
     total = total == GLIA_NONE ? y : glia_add(g, total, y);
     if (*correct == GLIA_NONE && has_correct(m, t))
       *correct = sum_weighted(m, glia_cast(g, t->kind->correct(m, t, of, target), GLIA_F64));

@@ -101,7 +101,7 @@ void glia_order_rows(const struct glia_order *o, int64_t position, int64_t n, in
 
   if (o->shuffle && o->chunk_rows > 0)
     rows_by_chunks(o, key, p, real, row);
-  else if (o->shuffle)
+  else if (o->shuffle && real > 0)
     glia_random_permute_range(key, o->n, p, real, row);
   else
     for (int64_t i = 0; i < real; i++) row[i] = p + i;
