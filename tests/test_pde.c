@@ -3,6 +3,7 @@
 #include "tap.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,6 +196,55 @@ static void rows_meet_differences(void)
   forget();
 }
 
-TAP_MAIN("pde", TAP(bad_problems_are_refused_with_the_reason),
-         TAP(faults_show_a_caret_below_the_text), TAP(sobol_points_fill_each_cell_once),
-         TAP(points_lie_in_the_domain_and_on_its_boundary), TAP(rows_meet_differences))
+/* u at x with all weights drawn: what the ansatz alone gives. */
+static double drawn(double t, double x)
+{
+  static const struct glia_pinn_network net = {1, 8, GLIA_JET_TANH, 1.0, 1};
+  struct glia_pinn *p;
+  double theta[64], u = (double)NAN;
+
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_create(&q, &net, false, 1, NULL, &p), GLIA_OK);
+  CU_ASSERT_FATAL(glia_pinn_size(p) <= 64);
+  glia_pinn_initialize(p, 7, theta);
+  glia_pinn_set(p, theta);
+  CU_ASSERT_EQUAL(glia_pinn_fields(p, 1, (double[]){t, x}, &u), GLIA_OK);
+  glia_pinn_destroy(&p);
+  return u;
+}
+
+static void conditions_on_sides_hold_whatever_the_weights(void)
+{
+  static const char wave[] =
+      "unknowns: [u]\ndomain: {t: [0, 2], x: [0, 1]}\nequations: [\"u_tt = u_xx\"]\n"
+      "conditions:\n"
+      "  - {at: {t: 0}, equation: [\"2*u = 2*x\", \"u_t = x*(1 - x)\"]}\n"
+      "  - {at: {x: 0}, equation: \"u = t^2\"}\n"
+      "  - {at: {x: 1}, equation: \"u = %s\"}\n";
+  char text[512];
+  const double h = 1e-6;
+
+  snprintf(text, sizeof text, wave, "cos(t)");
+  must_read(text);
+  CU_ASSERT_TRUE(q.imposed[0]);
+  CU_ASSERT(fabs(drawn(0.0, 0.3) - 0.3) < 1e-14);
+  CU_ASSERT(fabs((drawn(h, 0.3) - drawn(0.0, 0.3)) / h - 0.21) < 1e-4);
+  CU_ASSERT(fabs(drawn(1.5, 0.0) - 2.25) < 1e-13);
+  CU_ASSERT(fabs(drawn(1.5, 1.0) - cos(1.5)) < 1e-13);
+  CU_ASSERT(fabs(drawn(1.5, 0.5) - drawn(1.4, 0.5)) > 1e-3); /* the network speaks between them */
+  forget();
+  /* u(0, 1) = 1 and 2: no smooth function has both */
+  snprintf(text, sizeof text, wave, "2*cos(t)");
+  must_read(text);
+  CU_ASSERT_FALSE(q.imposed[0]);
+  forget();
+  snprintf(text, sizeof text, wave, "cos(t)");
+  snprintf(text + strlen(text), sizeof text - strlen(text), "impose: penalty\n");
+  must_read(text);
+  CU_ASSERT_FALSE(q.imposed[0]);
+  forget();
+}
+
+TAP_MAIN("pde", TAP(conditions_on_sides_hold_whatever_the_weights),
+         TAP(bad_problems_are_refused_with_the_reason), TAP(faults_show_a_caret_below_the_text),
+         TAP(sobol_points_fill_each_cell_once), TAP(points_lie_in_the_domain_and_on_its_boundary),
+         TAP(rows_meet_differences))

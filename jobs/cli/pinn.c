@@ -73,7 +73,8 @@ static void tell(const struct job *j)
                    p->hi[i], p->periodic[i] ? "as sine and cosine of its period" : "on [-1, 1]");
   for (int i = 0; i < p->n_unknowns; i++)
     if (!p->ansatz_given[i])
-      glia_cli_print(j->args, "  %s = %g x output of the network\n", p->unknown[i], p->scale[i]);
+      glia_cli_print(j->args, "  %s = %s%g x output of the network\n", p->unknown[i],
+                     p->imposed[i] ? "what the conditions say + " : "", p->scale[i]);
   glia_cli_print(j->args, "  network %d x %d %s, %lld weights\n", n->depth, n->width,
                  glia_jet_activation_names()[n->activation], (long long)glia_pinn_size(pinn));
 }
@@ -264,7 +265,7 @@ const struct glia_command glia_command_pinn_ = {
         "    equations: [\"u_xx + u_yy = -2*pi^2*sin(pi*x)*sin(pi*y)\"]\n"
         "    conditions: [{at: boundary, equation: \"u = 0\"}]\n"
         "    exact: {u: \"sin(pi*x)*sin(pi*y)\"}\n\n"
-        "A network takes the place of the solution; its weights are found by damped Gauss-Newton "
+        "A network takes the place of the solution; its weights are found by Levenberg-Marquardt "
         "steps in double precision, with the same bits for any number of ranks. `parameters` are "
         "numbers of the equation that are found from `data` as well.",
     .example = "glia pinn poisson.yaml -o poisson.h5 --plot poisson.svg\n"

@@ -149,6 +149,8 @@ struct replacement {
   int n_with;
   const int *with;
   int *made; /* by node, or UNSEEN */
+  int coord; /* replaced by `value`; < 0: none */
+  double value;
 };
 
 static int substitute(struct replacement *s, int e)
@@ -159,6 +161,8 @@ static int substitute(struct replacement *s, int e)
 
   if (x.kind == GLIA_EXPR_UNKNOWN && x.index < s->n_with && s->with[x.index] != GLIA_EXPR_NONE)
     out = replaced(s->p, s->with[x.index], x.order);
+  else if (x.kind == GLIA_EXPR_COORD && x.index == s->coord)
+    out = glia_expr_number(s->p, s->value);
   else if (x.kind == GLIA_EXPR_CALL)
     out = glia_expr_call(s->p, (glia_expr_function)x.index, substitute(s, x.a));
   else if (x.kind > GLIA_EXPR_UNKNOWN) {
@@ -168,14 +172,23 @@ static int substitute(struct replacement *s, int e)
   return s->made[e] = out;
 }
 
-int glia_expr_substitute(struct glia_expr_pool *p, int e, int n, const int *with)
+static int replace(struct replacement s, int e)
 {
   if (e == GLIA_EXPR_NONE) return GLIA_EXPR_NONE;
-  struct replacement s = {p, n, with, malloc(((size_t)e + 1) * sizeof(int))};
-
+  s.made = malloc(((size_t)e + 1) * sizeof *s.made);
   if (s.made == NULL) return GLIA_EXPR_NONE;
   for (int i = 0; i <= e; i++) s.made[i] = UNSEEN;
   const int out = substitute(&s, e);
   free(s.made);
   return out;
+}
+
+int glia_expr_substitute(struct glia_expr_pool *p, int e, int n, const int *with)
+{
+  return replace((struct replacement){.p = p, .n_with = n, .with = with, .coord = -1}, e);
+}
+
+int glia_expr_fix(struct glia_expr_pool *p, int e, int coord, double value)
+{
+  return replace((struct replacement){.p = p, .coord = coord, .value = value}, e);
 }

@@ -117,6 +117,9 @@ GLIA_API int glia_expr_partial(struct glia_expr_pool *p, int e, int leaf);
 /** e with unknown i, and its derivatives, replaced by with[i] and its derivatives; GLIA_EXPR_NONE in with: left alone. */
 GLIA_API int glia_expr_substitute(struct glia_expr_pool *p, int e, int n, const int *with);
 
+/** e with a coordinate held at a value; derivatives of unknowns are left alone. */
+GLIA_API int glia_expr_fix(struct glia_expr_pool *p, int e, int coord, double value);
+
 /** Does e read a coordinate (index), a parameter (index) or any derivative of an unknown (index)? index < 0: any. */
 GLIA_API bool glia_expr_reads(const struct glia_expr_pool *p, int e, glia_expr_kind leaf,
                               int index);

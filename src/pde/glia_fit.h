@@ -47,13 +47,14 @@ struct glia_fit_result {
 GLIA_API GLIA_NODISCARD glia_status glia_cloud_loss(const struct glia_cloud *c, double *loss,
                                                     double *gradient);
 
-/** Damped Gauss-Newton steps: each solves min |J p + r|^2 + damping |p|^2 by QR over the rows of all ranks, never by the product
- *  J^T J, is halved until the loss falls, and tells the next one's damping by how much of it was taken. theta [size] in and out.
+/** Names of the methods, NULL-terminated; number 0 is the default. */
+GLIA_API const char *const *glia_fit_method_names(void);
+
+/** Make the loss smaller by a method of the table: theta [size] in and out.
  *  Collective: yes. The same bits for any number of ranks.
- *  Errors: GLIA_E_MEMORY, GLIA_E_MPI.  Source: marquardt1963, muller2023. */
-GLIA_API GLIA_NODISCARD glia_status glia_fit_gauss_newton(const struct glia_cloud *c,
-                                                          const struct glia_fit_options *o,
-                                                          double *theta,
-                                                          struct glia_fit_result *out);
+ *  Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
+GLIA_API GLIA_NODISCARD glia_status glia_fit(const struct glia_cloud *c, int method,
+                                             const struct glia_fit_options *o, double *theta,
+                                             struct glia_fit_result *out);
 
 #endif

@@ -10,9 +10,10 @@
 
 const char *const *glia_problem_keys(void)
 {
-  static const char *const keys[] = {
-      "unknowns", "domain",  "constants", "parameters", "equations", "conditions", "periodic",
-      "within",   "without", "ansatz",    "exact",      "data",      "reference",  NULL};
+  static const char *const keys[] = {"unknowns",  "domain",     "constants", "parameters",
+                                     "equations", "conditions", "periodic",  "within",
+                                     "without",   "ansatz",     "impose",    "exact",
+                                     "data",      "reference",  NULL};
 
   return keys;
 }
@@ -490,6 +491,16 @@ static glia_status read_data(struct glia_problem *p, const struct glia_yaml *roo
   return GLIA_OK;
 }
 
+static glia_status read_impose(struct glia_problem *p, const struct glia_yaml *root)
+{
+  static const char *const ways[] = {"penalty", "exact", NULL};
+  int way = 1;
+
+  GLIA_TRY(glia_yaml_get_choice(root, "impose", ways, &way));
+  p->impose = way == 1;
+  return GLIA_OK;
+}
+
 glia_status glia_problem_read(const struct glia_yaml *root, struct glia_problem *p)
 {
   *p = (struct glia_problem){.time = -1};
@@ -505,6 +516,7 @@ glia_status glia_problem_read(const struct glia_yaml *root, struct glia_problem 
   GLIA_TRY(read_equations(p, root));
   GLIA_TRY(read_conditions(p, root));
   GLIA_TRY(read_by_unknown(p, root, "ansatz", true, p->ansatz));
+  GLIA_TRY(read_impose(p, root));
   GLIA_TRY(read_by_unknown(p, root, "exact", false, p->exact));
   GLIA_TRY(read_data(p, root, "data", &p->data));
   GLIA_TRY(read_data(p, root, "reference", &p->reference));

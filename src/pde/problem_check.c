@@ -103,12 +103,17 @@ glia_status glia_problem_scale_(struct glia_problem *p)
 
   for (int i = 0; i < p->n_unknowns; i++) {
     double most = 0.0;
+    int g, d;
     for (int k = 0; k < p->n_conditions; k++) GLIA_TRY(asked_for(p, k, i, &most));
     /* nothing but zeros says nothing about the scale */
     p->scale[i] = most > 0.0 ? most : 1.0;
     if (p->ansatz_given[i]) continue;
     p->ansatz[i] = glia_expr_binary(p->pool, GLIA_EXPR_MUL, glia_expr_number(p->pool, p->scale[i]),
                                     glia_expr_unknown(p->pool, p->n_unknowns + i, value));
+    p->imposed[i] = p->impose && glia_problem_impose_(p, i, &g, &d);
+    if (p->imposed[i])
+      p->ansatz[i] = glia_expr_binary(p->pool, GLIA_EXPR_ADD, g,
+                                      glia_expr_binary(p->pool, GLIA_EXPR_MUL, d, p->ansatz[i]));
     GLIA_CHECK(p->ansatz[i] != GLIA_EXPR_NONE, GLIA_E_MEMORY, "an expression");
   }
   return GLIA_OK;

@@ -15,4 +15,10 @@ glia_status glia_problem_check_(struct glia_problem *p, const struct glia_yaml *
 /* Choose what the user left open: scales of the unknowns from what the conditions say, and the ansatz from it. */
 glia_status glia_problem_scale_(struct glia_problem *p);
 
+/* The condition's residual as c (leaf - g), c a number and g of the coordinates: g, or GLIA_EXPR_NONE where it is not of that form. */
+int glia_problem_solved_for_(struct glia_problem *p, const struct glia_pde_condition *c, int leaf);
+
+/* *g + *d N: unknown i with the conditions on whole faces made exact. false: none can be. */
+bool glia_problem_impose_(struct glia_problem *p, int i, int *g, int *d);
+
 #endif

@@ -444,7 +444,7 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
   st = draw(s);
   for (int k = 0; k < glia_pinn_groups(s->pinn) && st == GLIA_OK; k++) st = inspect(s, k);
   GLIA_TRY(glia_agree(s->comm, st));
-  GLIA_TRY(glia_fit_gauss_newton(&s->cloud, &o, s->theta, &out->fit));
+  GLIA_TRY(glia_fit(&s->cloud, s->config.method, &o, s->theta, &out->fit));
   GLIA_TRY(glia_agree(s->comm, measure(s, &out->relative_l2)));
   out->wall_s = now_s() - start_s;
   return GLIA_OK;

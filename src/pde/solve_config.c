@@ -5,8 +5,8 @@
 
 const char *const *glia_solve_keys(void)
 {
-  static const char *const keys[] = {"network", "points", "steps", "time", "tolerance",
-                                     "target",  "seed",   "seeds", NULL};
+  static const char *const keys[] = {"network",   "points", "optimizer", "steps", "time",
+                                     "tolerance", "target", "seed",      "seeds", NULL};
 
   return keys;
 }
@@ -88,6 +88,7 @@ glia_status glia_solve_config_read(const struct glia_yaml *root, const struct gl
                                   .seeds = 1};
   GLIA_TRY(read_network(root, &c->network));
   GLIA_TRY(read_points(root, c));
+  GLIA_TRY(glia_yaml_get_choice(root, "optimizer", glia_fit_method_names(), &c->method));
   GLIA_TRY(glia_yaml_get_int(root, "steps", 0, 10000000, &c->steps));
   GLIA_TRY(glia_yaml_get_duration(root, "time", &c->time_s));
   GLIA_TRY(glia_yaml_get_real(root, "tolerance", 0.0, 1e300, &c->tolerance));

@@ -1,0 +1,156 @@
+/* The loop around the steps of a fit: see glia_fit.h. */
+#include "fit_priv.h"
+
+#include "glia_agree.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define GLIA_FIT_METHOD(id) extern const struct glia_fit_method_ glia_fit_##id##_;
+#include "fit_methods.def"
+#undef GLIA_FIT_METHOD
+
+static const struct glia_fit_method_ *const methods[] = {
+#define GLIA_FIT_METHOD(id) &glia_fit_##id##_,
+#include "fit_methods.def"
+#undef GLIA_FIT_METHOD
+};
+
+const char *const *glia_fit_method_names(void)
+{
+  static const char *names[GLIA_COUNT(methods) + 1];
+
+  for (size_t i = 0; i < GLIA_COUNT(methods); i++) names[i] = methods[i]->name;
+  return names;
+}
+
+const char *glia_fit_reason_text(glia_fit_reason r)
+{
+  static const char *const text[] = {"steps",   "time",     "tolerance",
+                                     "stalled", "diverged", "stopped"};
+
+  return text[r];
+}
+
+static double now_s(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+glia_status glia_cloud_loss(const struct glia_cloud *c, double *loss, double *gradient)
+{
+  const int64_t n = glia_pinn_size(c->pinn);
+  double sum, *part = NULL;
+  glia_status st = GLIA_OK;
+
+  *loss = 0.0;
+  if (gradient != NULL) {
+    memset(gradient, 0, (size_t)n * sizeof *gradient);
+    part = malloc((size_t)n * sizeof *part);
+    GLIA_CHECK(part != NULL, GLIA_E_MEMORY, "a gradient of %lld", (long long)n);
+  }
+  for (int g = 0; g < glia_pinn_groups(c->pinn) && st == GLIA_OK; g++) {
+    if (c->points[g].n == 0) continue;
+    st = glia_pinn_sum(c->pinn, g, &c->points[g], &sum, part);
+    *loss += sum;
+    for (int64_t i = 0; part != NULL && i < n; i++) gradient[i] += part[i];
+  }
+  free(part);
+  return st;
+}
+
+glia_status glia_fit_look_(struct glia_fit_ *f, const double *theta, double t, const double *step,
+                           double *loss)
+{
+  for (int64_t i = 0; i < f->n; i++) f->trial[i] = theta[i] + t * step[i];
+  glia_pinn_set(f->cloud->pinn, f->trial);
+  GLIA_TRY(glia_cloud_loss(f->cloud, loss, NULL));
+  f->evaluations++;
+  if (!isfinite(*loss)) *loss = (double)INFINITY;
+  return GLIA_OK;
+}
+
+/* What ends a fit before its next step; true: *reason says why. The same on all ranks: rank 0's clock counts. */
+static glia_status ended(struct glia_fit_ *f, const double *theta, bool *end,
+                         glia_fit_reason *reason)
+{
+  bool stop = false;
+
+  f->now.time_s = now_s() - f->start_s;
+  f->fresh = false;
+  GLIA_TRY(glia_comm_bcast(f->comm, &f->now.time_s, sizeof f->now.time_s, 0));
+  *end = true;
+  if (!isfinite(f->now.loss)) {
+    *reason = GLIA_FIT_DIVERGED;
+    return GLIA_OK;
+  }
+  if (f->o->before != NULL) GLIA_TRY(f->o->before(f->o->self, &f->now, theta, &stop, &f->fresh));
+  if (f->fresh) {
+    glia_pinn_set(f->cloud->pinn, theta);
+    GLIA_TRY(glia_cloud_loss(f->cloud, &f->now.loss, NULL));
+  }
+  if (stop)
+    *reason = GLIA_FIT_STOPPED;
+  else if (f->now.step >= f->o->steps)
+    *reason = GLIA_FIT_STEPS;
+  else if (f->o->time_s > 0.0 && f->now.time_s >= f->o->time_s)
+    *reason = GLIA_FIT_TIME;
+  else if (f->now.loss <= f->o->tolerance)
+    *reason = GLIA_FIT_TOLERANCE;
+  else
+    *end = false;
+  return GLIA_OK;
+}
+
+static glia_status run(struct glia_fit_ *f, const struct glia_fit_method_ *m, void *self,
+                       double *theta, struct glia_fit_result *out)
+{
+  bool end = false, found = true;
+
+  for (;;) {
+    GLIA_TRY(ended(f, theta, &end, &out->reason));
+    if (end) break;
+    GLIA_TRY(m->step(f, self, theta, &found));
+    if (!found) {
+      out->reason = GLIA_FIT_STALLED;
+      break;
+    }
+    f->now.step++;
+  }
+  glia_pinn_set(f->cloud->pinn, theta);
+  out->steps = f->now.step;
+  out->loss = f->now.loss;
+  out->evaluations = f->evaluations;
+  out->time_s = f->now.time_s;
+  return GLIA_OK;
+}
+
+glia_status glia_fit(const struct glia_cloud *c, int method, const struct glia_fit_options *o,
+                     double *theta, struct glia_fit_result *out)
+{
+  const struct glia_fit_method_ *m = methods[method];
+  struct glia_fit_ f = {.cloud = c, .o = o, .comm = glia_pinn_comm(c->pinn)};
+  void *self = NULL;
+  glia_status st = GLIA_OK;
+
+  *out = (struct glia_fit_result){0};
+  f.n = glia_pinn_size(c->pinn);
+  f.start_s = now_s();
+  f.trial = malloc((size_t)f.n * sizeof *f.trial);
+  if (f.trial == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld weights", (long long)f.n);
+  st = glia_agree(f.comm, st);
+  if (st == GLIA_OK) {
+    glia_pinn_set(c->pinn, theta);
+    st = glia_cloud_loss(c, &f.now.loss, NULL);
+  }
+  if (st == GLIA_OK) st = m->open(&f, theta, &self);
+  if (st == GLIA_OK) st = run(&f, m, self, theta, out);
+  m->close(self);
+  free(f.trial);
+  return st;
+}

@@ -1,0 +1,33 @@
+/* What the methods of a fit share. */
+#ifndef FIT_PRIV_H
+#define FIT_PRIV_H
+
+#include "glia_fit.h"
+
+struct glia_fit_ {
+  const struct glia_cloud *cloud;
+  const struct glia_fit_options *o;
+  struct glia_comm *comm;
+  int64_t n;     /* length of theta */
+  double *trial; /* [n] */
+  double start_s;
+  bool
+      fresh; /* the rows were drawn anew since the last step: losses before and after do not compare */
+  struct glia_fit_state now;
+  int64_t evaluations;
+};
+
+/* One way to make the loss smaller. All functions are called on all ranks, with the same arguments. */
+struct glia_fit_method_ {
+  const char *name, *source, *help;
+  glia_status (*open)(struct glia_fit_ *f, const double *theta, void **self);
+  /** One step: theta, f->now.loss. *found = false: none makes the loss smaller. */
+  glia_status (*step)(struct glia_fit_ *f, void *self, double *theta, bool *found);
+  void (*close)(void *self); /* NULL is welcome */
+};
+
+/** The loss at theta + t step, into *loss; infinite where it is not finite. f->trial holds the place. Collective: yes. */
+glia_status glia_fit_look_(struct glia_fit_ *f, const double *theta, double t, const double *step,
+                           double *loss);
+
+#endif
