@@ -35,8 +35,9 @@ conditions:
 exact: {u: "cos(pi*t)*sin(pi*x)"}
 steps: 150
 END
-exits 0 "$glia" pinn wave.yaml --json && about "$(key relative_l2)" 1e-14 1e-7 && [ "$(key weights)" = 193 ]
-point "the wave equation with all defaults"
+exits 0 "$glia" pinn wave.yaml --json && about "$(key relative_l2)" 1e-14 1e-7 && [ "$(key weights)" = 193 ] &&
+  about "$(key error)" 1e-12 1e-6
+point "the wave equation with all defaults, and finite differences beside it"
 
 awk 'BEGIN { print "t,x,u"; for (i = 0; i < 200; i++) { t = (i * 37 % 200) / 200; x = -1 + 2 * (i * 91 % 199) / 199
   printf "%.17g,%.17g,%.17g\n", t, x, exp(-0.3 * 9.8696044010893586 * t) * sin(3.14159265358979323846 * x) } }' >heat.csv

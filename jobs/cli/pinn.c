@@ -22,6 +22,7 @@ struct job {
   struct glia_progress progress;
   char *config_text;
   json_t *runs;
+  bool classical;
   int64_t seeds, successes;
   double *error, *wall, *parameter; /* by seed; parameter [seeds, n_parameters] */
   bool stopped;
@@ -37,6 +38,7 @@ static glia_status check_keys(const struct glia_yaml *root)
   for (const char *const *k = glia_problem_keys(); *k != NULL; k++) known[n++] = *k;
   for (const char *const *k = glia_solve_keys(); *k != NULL; k++) known[n++] = *k;
   known[n++] = "grid";
+  known[n++] = "classical";
   known[n] = NULL;
   return glia_yaml_check_keys(root, known);
 }
@@ -53,6 +55,8 @@ static glia_status configure(struct job *j)
   GLIA_TRY(check_keys(root));
   GLIA_TRY(glia_problem_read(root, &j->problem));
   GLIA_TRY(glia_solve_config_read(root, &j->problem, &j->config));
+  j->classical = true;
+  GLIA_TRY(glia_yaml_get_bool(root, "classical", &j->classical));
   return glia_yaml_print(root, &j->config_text);
 }
 
@@ -173,7 +177,7 @@ static glia_status answer(struct job *j)
 {
   const struct glia_problem *p = &j->problem;
   double *column = malloc((size_t)j->seeds * sizeof *column);
-  json_t *parameters = json_object();
+  json_t *parameters = json_object(), *beside = json_null();
 
   GLIA_CHECK(column != NULL, GLIA_E_MEMORY, "%lld seeds", (long long)j->seeds);
   for (int i = 0; i < p->n_parameters; i++) {
@@ -185,13 +189,16 @@ static glia_status answer(struct job *j)
   if (j->seeds > 1 && !isnan(error))
     glia_cli_print(j->args, "median of %lld seeds: relative L2 error %.3g, %.1f s; %lld below %g\n",
                    (long long)j->seeds, error, wall, (long long)j->successes, j->config.target);
+  if (j->classical && !j->stopped)
+    GLIA_TRY(pinn_classical(j->args, j->comm, &j->problem, j->solver, error, wall, &beside));
   return glia_cli_json(j->args,
-                       json_pack("{s:o, s:o, s:I, s:I, s:f, s:I, s:i, s:o, s:O}", "relative_l2",
-                                 glia_json_real(error), "wall_s", glia_json_real(wall), "seeds",
-                                 (json_int_t)j->seeds, "successes", (json_int_t)j->successes,
-                                 "target", j->config.target, "weights",
+                       json_pack("{s:o, s:o, s:I, s:I, s:f, s:I, s:i, s:o, s:o, s:O}",
+                                 "relative_l2", glia_json_real(error), "wall_s",
+                                 glia_json_real(wall), "seeds", (json_int_t)j->seeds, "successes",
+                                 (json_int_t)j->successes, "target", j->config.target, "weights",
                                  (json_int_t)glia_pinn_size(glia_solver_pinn(j->solver)), "ranks",
-                                 j->args->size, "parameters", parameters, "runs", j->runs));
+                                 j->args->size, "parameters", parameters, "classical", beside,
+                                 "runs", j->runs));
 }
 
 static glia_status run_all(struct job *j)
@@ -266,7 +273,9 @@ const struct glia_command glia_command_pinn_ = {
         "    conditions: [{at: boundary, equation: \"u = 0\"}]\n"
         "    exact: {u: \"sin(pi*x)*sin(pi*y)\"}\n\n"
         "A network takes the place of the solution; its weights are found by Levenberg-Marquardt "
-        "steps in double precision, with the same bits for any number of ranks. `parameters` are "
+        "steps in double precision, with the same bits for any number of ranks. Where finite "
+        "differences by PETSc can solve the same text, the answer has them beside it. `parameters` "
+        "are "
         "numbers of the equation that are found from `data` as well.",
     .example = "glia pinn poisson.yaml -o poisson.h5 --plot poisson.svg\n"
                "mpirun -n 2 glia pinn burgers.yaml seeds=3 time=300s --json",

@@ -33,4 +33,10 @@ glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
 glia_status pinn_draw(const struct glia_problem *p, struct glia_solver *s,
                       const struct pinn_grid *g, const struct pinn_history *h, const char *path);
 
+/** The same problem by finite differences, told and as *out (null where they do not cover it).
+ *  error, wall_s  of the network; error NaN without a reference
+ *  Collective: yes. Ownership: *out is yours to release. */
+glia_status pinn_classical(struct glia_args *a, struct glia_comm *comm, struct glia_problem *p,
+                           struct glia_solver *solver, double error, double wall_s, json_t **out);
+
 #endif
