@@ -33,9 +33,9 @@ conditions:
   - {at: {t: 0}, equation: ["u = sin(pi*x)", "u_t = 0"]}
   - {at: {x: [0, 1]}, equation: "u = 0"}
 exact: {u: "cos(pi*t)*sin(pi*x)"}
-steps: 150
+steps: 60
 END
-exits 0 "$glia" pinn wave.yaml --json && about "$(key relative_l2)" 1e-14 1e-7 && [ "$(key weights)" = 193 ] &&
+exits 0 "$glia" pinn wave.yaml --json && about "$(key relative_l2)" 1e-14 1e-7 && [ "$(key weights)" = 337 ] &&
   about "$(key error)" 1e-12 1e-6
 point "the wave equation with all defaults, and finite differences beside it"
 

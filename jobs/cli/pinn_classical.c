@@ -77,7 +77,7 @@ glia_status pinn_classical(struct glia_args *a, struct glia_comm *comm, struct g
 
   *out = json_null();
   GLIA_TRY(glia_petsc_begin(comm));
-  glia_status st = glia_classical_solve(p, comm, fmin(20.0, fmax(5.0, wall_s)), &c);
+  glia_status st = glia_classical_solve(p, comm, fmin(20.0, fmax(5.0, 0.5 * wall_s)), &c);
   if (st == GLIA_OK && c.solved)
     st = compare(a, p, solver, &c, error, wall_s, out);
   else if (st == GLIA_OK)

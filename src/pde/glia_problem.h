@@ -78,8 +78,9 @@ struct glia_problem {
       [GLIA_PDE_UNKNOWNS]; /* unknown in terms of the network's outputs; chosen where the user gives none */
   double scale[GLIA_PDE_UNKNOWNS];
   bool ansatz_given[GLIA_PDE_UNKNOWNS];
-  bool impose, imposed[GLIA_PDE_UNKNOWNS]; /* conditions on faces of the box are part of the ansatz */
-  int exact[GLIA_PDE_UNKNOWNS]; /* expression in the coordinates, or GLIA_EXPR_NONE */
+  bool impose,
+      imposed[GLIA_PDE_UNKNOWNS]; /* conditions on faces of the box are part of the ansatz */
+  int exact[GLIA_PDE_UNKNOWNS];   /* expression in the coordinates, or GLIA_EXPR_NONE */
   struct glia_pde_data data, reference;
   struct glia_expr_names names; /* unknowns alone */
   /* Where the last text was not understood, as two lines: the text and a caret below it. "": nowhere. */

@@ -9,7 +9,7 @@ struct glia_solve_config {
   struct glia_pinn_network network;
   glia_points_kind kind;
   int64_t interior, condition; /* points inside; on each condition */
-  int method; /* of glia_fit_method_names */
+  int method;                  /* of glia_fit_method_names */
   int64_t redraw; /* steps between draws of the inner points by the residual; 0: never */
   int64_t steps;
   double time_s, tolerance; /* 0: none */
