@@ -5,17 +5,21 @@
 #include "glia_log.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { SPINS = 200 };
+enum { SPINS = 200, YIELDS = 20000 };
 
 struct messenger {
   struct glia_comm *comm;
   MPI_Comm mpi; /* of its own: channels are tags */
   int n, tag_most;
+  int64_t
+      patient; /* looks before it sleeps between them: tasks are short, and a sleep takes longer than it says */
   MPI_Request *request; /* [n] */
   bool *comes;          /* [n] it is received */
 };
@@ -80,9 +84,13 @@ static glia_status wait_for(struct messenger *m, MPI_Request *request, const cha
     if (done) return GLIA_OK;
     idle(arg);
     if (i < SPINS) continue;
-    /* who waits gives up the core soon: the others may need it to come */
-    nanosleep(&(struct timespec){.tv_nsec = i < 4 * SPINS ? 10000 : 200000}, NULL);
-    if (i % 64 == 0) GLIA_TRY(glia_comm_patience_(m->comm, what, glia_time_s() - start_s, &warned));
+    /* who waits gives up the core: the others may need it to come */
+    if (i < m->patient)
+      sched_yield();
+    else
+      nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    if (i % 256 == 0)
+      GLIA_TRY(glia_comm_patience_(m->comm, what, glia_time_s() - start_s, &warned));
   }
 }
 
@@ -131,6 +139,7 @@ glia_status glia_messenger_mpi_create(struct glia_comm *comm, struct glia_messen
     return GLIA_FAIL(GLIA_E_MPI, "no communicator for messages between stages");
   }
   if (found) m->tag_most = *most;
+  m->patient = glia_comm_local_size(comm) <= sysconf(_SC_NPROCESSORS_ONLN) ? YIELDS : SPINS;
   *out = (struct glia_messenger){.self = m,
                                  .rank = glia_comm_rank(comm),
                                  .size = glia_comm_size(comm),

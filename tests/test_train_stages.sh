@@ -29,6 +29,7 @@ stages() { # RANKS STAGES SCHEDULE
     [ "$(tr -d '\n' <"$out" | grep -o '"test": {[^}]*}')" = "$test_loss" ]
 }
 stages 2 2 1f1b && said 'stages=2 groups=1 schedule=1f1b first_layers="00-linear | ' && said imbalance=; point "2 stages have the bits of one, and the test's loss"
+about "$(key bubble_1f1b)" 0.111 0.112 && about "$(key bubble_own_cores)" 0 0.9 && about "$(key engine_bytes)" 1e3 1e7; point "waiting and memory of the ranks are told"
 stages 2 2 zero_bubble; point "backward in two parts too"
 stages 2 2 interleaved; point "two stages on each rank too"
 stages 4 2 1f1b && [ "$(key groups)" = 2 ]; point "two data groups of two stages too"

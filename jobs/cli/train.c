@@ -276,6 +276,27 @@ static json_t *test_json(const struct run *r)
   return j;
 }
 
+/* What the pipeline did, on one line. */
+static void print_pipeline(const struct run *r)
+{
+  const json_t *p = r->pipeline, *ranks = json_object_get(p, "ranks");
+  char memory[256] = "";
+  size_t used = 0;
+
+  if (p == NULL) return;
+  for (size_t i = 0; i < json_array_size(ranks) && used < sizeof memory; i++)
+    used += (size_t)snprintf(
+        memory + used, sizeof memory - used, "%s%.1f", i > 0 ? ", " : "",
+        json_number_value(json_object_get(json_array_get(ranks, i), "engine_bytes")) / 1048576.0);
+  glia_cli_print(
+      r->args,
+      "%s on %d stages: %.1f %% of the time outside of tasks, %.1f %% where every rank has "
+      "a core; memory of the ranks %s MiB\n",
+      json_string_value(json_object_get(p, "schedule")), r->s.config.stages,
+      1e2 * json_number_value(json_object_get(p, "bubble")),
+      1e2 * json_number_value(json_object_get(p, "bubble_own_cores")), memory);
+}
+
 static glia_status report(struct run *r)
 {
   const struct glia_train_result *t = &r->result;
@@ -306,6 +327,8 @@ static glia_status report(struct run *r)
   if (!alone)
     glia_cli_print(r->args, "communication %.0f ms, hidden %.0f ms (%.0f %%)\n",
                    1e3 * r->communication_s, 1e3 * r->hidden_s, isnan(hidden) ? 0.0 : 1e2 * hidden);
+
+  print_pipeline(r);
 
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
