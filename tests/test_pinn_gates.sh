@@ -1,0 +1,40 @@
+#!/bin/sh
+# Accuracy of glia pinn with all defaults, medians over ten seeds: Poisson's equation in the plane to 1e-8 each time, heat conduction and
+# waves in one dimension to 1e-7. Errors are against exact solutions at 4096 points that the fit has not seen.
+. "$srcdir/tests/points.sh"
+within_s=3000
+
+# gate NAME MEDIAN SUCCESSES: of $1.yaml
+gate() {
+  exits 0 "$glia" pinn "$1.yaml" seeds=10 steps=200 classical=false target="$2" --json && about "$(key relative_l2)" 1e-16 "$2" &&
+    about "$(key successes)" "$3" 10
+  point "$1: median $(key relative_l2) of ten seeds, gate $2; $(key successes) below it"
+}
+# relative_l2 and successes of the whole answer come before those of the runs
+key() { tr -d '\n' <"$out" | sed 's/"runs".*//; s/.*"'"$1"'": *"\{0,1\}\([^",}]*\).*/\1/'; }
+
+cat >poisson.yaml <<'END'
+unknowns: [u]
+domain: {x: [0, 1], y: [0, 1]}
+equations: ["u_xx + u_yy = -2*pi^2*sin(pi*x)*sin(pi*y)"]
+conditions: [{at: boundary, equation: "u = 0"}]
+exact: {u: "sin(pi*x)*sin(pi*y)"}
+END
+cat >heat.yaml <<'END'
+unknowns: [u]
+domain: {t: [0, 1], x: [0, 1]}
+equations: ["u_t = 0.25*u_xx"]
+conditions: [{at: {t: 0}, equation: "u = sin(pi*x)"}, {at: {x: [0, 1]}, equation: "u = 0"}]
+exact: {u: "exp(-0.25*pi^2*t)*sin(pi*x)"}
+END
+cat >wave.yaml <<'END'
+unknowns: [u]
+domain: {t: [0, 1], x: [0, 1]}
+equations: ["u_tt = u_xx"]
+conditions: [{at: {t: 0}, equation: ["u = sin(pi*x)", "u_t = 0"]}, {at: {x: [0, 1]}, equation: "u = 0"}]
+exact: {u: "cos(pi*t)*sin(pi*x)"}
+END
+gate poisson 1e-8 10
+gate heat 1e-7 5
+gate wave 1e-7 5
+finish
