@@ -7,6 +7,8 @@ exits 0 "$glia" theory --alpha 0.5 --snr 5 --inr 0 --t 0.2,1,100 --json -o curve
   about "$(key test_error_opt)" 4.129 4.131 && about "$(key late_test_error)" 4.4999 4.5001 &&
   about "$(tr -d '\n ' <"$out" | sed 's/.*"test_error":\[\([0-9.]*\),.*/\1/')" 5.2535 5.2545 && [ -s curves.svg ] && [ -s curves.csv ]
 point "theory answers with the keys of the contract, and draws"
+! grep -l glia_random "$srcdir/src/analysis/theory.c" "$srcdir/src/analysis/theory_deep.c" "$srcdir/src/analysis/quadrature.c" >"$out"
+point "theory draws no random numbers"
 exits 0 "$glia" theory --alpha 1 --snr 5 --t 1 --json && [ "$(key late_test_error)" = null ]
 point "at alpha = 1 the late error has no limit"
 exits 0 "$glia" theory --alpha 2 --snr 5 --inr 1e-6 --depth 3 --t 1,300 --json && [ "$(key depth)" = 3 ]
