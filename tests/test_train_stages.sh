@@ -68,6 +68,10 @@ trains 2 parallel.stages=2 && same "$reference"; point "a weight that two stages
 [ -z "${GLIA_TEST_LONG-}" ] || { trains 3 parallel.stages=3 parallel.schedule=zero_bubble && same "$reference"; point "and on three"; }
 mv other.yaml run.yaml
 
+exits 0 "$glia" train run.yaml --plan --json && [ -n "$(key recommended)" ] && [ "$(grep -o '"name"' "$out" | wc -l)" = 6 ]
+point "--plan predicts one rank, data groups, and stages by every schedule"
+[ "$(tr -d '\n' <"$out" | grep -o '"step_s": *[0-9.e-]*' | awk '{ if ($2 > 0 && $2 < 60) n++ } END { print n }')" = 6 ]; point "with a time of each"
+
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"
 ends 78 2 parallel.stages=2 'parallel.cuts=[2, 3]' && said '2 stages need a list of 1 layers'; point "so is one cut too many"
