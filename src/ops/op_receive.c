@@ -5,8 +5,6 @@
 /* attr.i: from, to */
 static glia_status infer(const struct glia_graph *g, struct glia_node *n)
 {
-  GLIA_CHECK(glia_graph_node(g, n->in[0])->op == &glia_op_send_, GLIA_E_ARGUMENT,
-             "receive of what nobody sent");
   n->type = *glia_type_of_(g, n->in[0]);
   return GLIA_OK;
 }
@@ -20,8 +18,8 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
 static glia_value sample(struct glia_sample *s, int k)
 {
   if (k > 0) return GLIA_NONE;
-  const glia_value x = glia_sample_real(s, 2, (int64_t[]){2, 4}, -2.0, 2.0);
-  return glia_mul(s->g, x, glia_receive(s->g, glia_send(s->g, x, 2, 0)));
+  return glia_receive(s->g,
+                      glia_send(s->g, glia_sample_real(s, 2, (int64_t[]){2, 4}, -2.0, 2.0), 2, 0));
 }
 
 const struct glia_op glia_op_receive_ = {
@@ -40,6 +38,8 @@ glia_value glia_receive(struct glia_graph *g, glia_value sent)
   const struct glia_node *n = glia_graph_node(g, sent);
 
   if (n == NULL) return GLIA_NONE;
+  if (n->op != &glia_op_send_)
+    return glia_graph_fail(g, GLIA_E_ARGUMENT, "receive of what nobody sent: %s", n->op->name);
   const struct glia_attr attr = {.i = {n->attr.i[0], n->attr.i[1]}};
   return glia_node_add(g, &glia_op_receive_, 1, &sent, &attr);
 }

@@ -14,15 +14,15 @@ static glia_status infer(const struct glia_graph *g, struct glia_node *n)
 /* What comes back was sent by the rule of `receive`. */
 static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, glia_value *dx)
 {
-  (void)y;
-  dx[0] = glia_receive(g, dy);
+  const struct glia_attr back = {.i = {y->attr.i[1], y->attr.i[0]}};
+
+  dx[0] = glia_node_add(g, &glia_op_receive_, 1, &dy, &back);
 }
 
 static glia_value sample(struct glia_sample *s, int k)
 {
-  if (k > 0) return GLIA_NONE;
-  return glia_receive(s->g,
-                      glia_send(s->g, glia_sample_real(s, 2, (int64_t[]){3, 5}, -2.0, 2.0), 0, 1));
+  return k > 0 ? GLIA_NONE
+               : glia_send(s->g, glia_sample_real(s, 2, (int64_t[]){3, 5}, -2.0, 2.0), 0, 1);
 }
 
 const struct glia_op glia_op_send_ = {
