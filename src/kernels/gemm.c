@@ -1,6 +1,6 @@
 /* Products of matrices of training's sizes, for CPUs with AVX-512: BLAS loses a third of the core to packing and to its edges there.
  *
- * y = op(a) op(b): a tile of y is kept in registers, 12 rows by two vectors, over DEPTH terms; then added to y. Columns of
+ * y = op(a) op(b): a tile of y is kept in registers, 12 rows by two vectors or 8 by three, over DEPTH terms; then added to y. Columns of
  * op(b) are laid out once for all rows; op(a) is read where it is. Few rows by a transposed b (evaluation of one sample) are
  * sums of products along the terms.
  *
@@ -38,56 +38,68 @@ static struct product product_of(const struct glia_call *c)
   return p;
 }
 
-GLIA_AVX512 static inline void turn_f64(const double *from, int64_t ld, double *to)
+GLIA_AVX512 static inline void turn_f64(const double *from, int64_t ld, double *to, int64_t to_ld)
 {
 #pragma GCC unroll 8
   for (int i = 0; i < 8; i++)
 #pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) to[i * 16 + j] = from[j * ld + i];
+    for (int j = 0; j < 8; j++) to[i * to_ld + j] = from[j * ld + i];
 }
 
-enum { MOST = 12 }; /* rows of a tile: 24 of the 32 registers */
+enum {
+  MOST = 12,
+  FEW_ROWS = 8
+}; /* rows of a tile of two vectors, and of three: 24 of the 32 registers */
 #define TILES_ABOVE_SIX(X) X(7) X(8) X(9) X(10) X(11) X(12)
 
-#define TARGET             GLIA_AVX512
-#define T                  float
-#define V                  __m512
-#define LANES              16
-#define NAME(x)            x##_f32
-#define ZERO               _mm512_setzero_ps
-#define LOAD               _mm512_loadu_ps
-#define STORE              _mm512_storeu_ps
-#define SPREAD             _mm512_set1_ps
-#define FMA                _mm512_fmadd_ps
-#define ADD                _mm512_add_ps
-#define SUM                glia_lanes_f32_
-#define TURN(from, ld, to) glia_turn_f32_(from, ld, to, 2 * LANES)
+#define TARGET     GLIA_AVX512
+#define T          float
+#define V          __m512
+#define M          __mmask16
+#define LANES      16
+#define NAME(x)    x##_f32
+#define ZERO       _mm512_setzero_ps
+#define LOAD       _mm512_loadu_ps
+#define STORE      _mm512_storeu_ps
+#define LOAD_SOME  _mm512_maskz_loadu_ps
+#define STORE_SOME _mm512_mask_storeu_ps
+#define SPREAD     _mm512_set1_ps
+#define FMA        _mm512_fmadd_ps
+#define ADD        _mm512_add_ps
+#define SUM        glia_lanes_f32_
+#define TURN       glia_turn_f32_
 #include "gemm.inc"
 #undef T
 #undef V
+#undef M
 #undef LANES
 #undef NAME
 #undef ZERO
 #undef LOAD
 #undef STORE
+#undef LOAD_SOME
+#undef STORE_SOME
 #undef SPREAD
 #undef FMA
 #undef ADD
 #undef SUM
 #undef TURN
 
-#define T       double
-#define V       __m512d
-#define LANES   8
-#define NAME(x) x##_f64
-#define ZERO    _mm512_setzero_pd
-#define LOAD    _mm512_loadu_pd
-#define STORE   _mm512_storeu_pd
-#define SPREAD  _mm512_set1_pd
-#define FMA     _mm512_fmadd_pd
-#define ADD     _mm512_add_pd
-#define SUM     glia_lanes_f64_
-#define TURN    turn_f64
+#define T          double
+#define V          __m512d
+#define M          __mmask8
+#define LANES      8
+#define NAME(x)    x##_f64
+#define ZERO       _mm512_setzero_pd
+#define LOAD       _mm512_loadu_pd
+#define STORE      _mm512_storeu_pd
+#define LOAD_SOME  _mm512_maskz_loadu_pd
+#define STORE_SOME _mm512_mask_storeu_pd
+#define SPREAD     _mm512_set1_pd
+#define FMA        _mm512_fmadd_pd
+#define ADD        _mm512_add_pd
+#define SUM        glia_lanes_f64_
+#define TURN       turn_f64
 #include "gemm.inc"
 
 bool glia_gemm_here_(void) { return glia_avx512_here_(); }
