@@ -3,12 +3,11 @@
  * minutes: past a minute the run ends when it has a checkpoint. Beside it the same file written
  * while the loop waits, and copies of slices, which say what writing by all ranks instead of a leader could save. */
 #include "bench.h"
+#include "loop.h"
 
 #include "glia_checkpoint_writer.h"
-#include "glia_kernels.h"
 #include "glia_log.h"
 #include "glia_random.h"
-#include "glia_train.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -29,15 +28,10 @@ static const char config_text[] = "seed: 1\n"
 
 static const double LIMIT_S = 60.0;
 
-struct workload {
+struct run {
   const struct bench_report *report;
   double start_s;
-  struct glia_yaml_doc *doc;
-  struct glia_train_config config;
-  struct glia_source *source;
-  struct glia_model *model;
-  struct glia_program *program;
-  struct glia_engine *engine;
+  struct loop loop;
   float *x;
   uint8_t *y;
   int n;
@@ -60,21 +54,17 @@ static void remove_folder(const char *dir)
   rmdir(dir);
 }
 
-static void close_workload(struct workload *w)
+static void close_run(struct run *w)
 {
   glia_checkpoint_writer_destroy(&w->writer);
-  glia_engine_destroy(&w->engine);
-  glia_program_destroy(&w->program);
-  glia_model_destroy(&w->model);
-  glia_source_close(&w->source);
-  glia_yaml_destroy(&w->doc);
+  loop_close(&w->loop);
   free(w->array);
   free(w->x);
   free(w->y);
   if (w->dir[0] != '\0') remove_folder(w->dir);
 }
 
-static glia_status open_data(struct workload *w)
+static glia_status open_data(struct run *w, struct glia_source **out)
 {
   const struct glia_field field[2] = {{"x", glia_type_make(GLIA_F32, 1, (int64_t[]){IN}), 1.0, 0.0},
                                       {"y", glia_type_make(GLIA_U8, 0, NULL), 1.0, 0.0}};
@@ -84,36 +74,29 @@ static glia_status open_data(struct workload *w)
   GLIA_CHECK(w->x != NULL && w->y != NULL, GLIA_E_MEMORY, "%d rows", ROWS);
   for (size_t i = 0; i < (size_t)ROWS * IN; i++) w->x[i] = (float)glia_random_uniform(7, 0, i);
   for (size_t i = 0; i < ROWS; i++) w->y[i] = (uint8_t)(glia_random_bits(7, 1, i) % 10);
-  return glia_source_from_memory("bench", ROWS, 2, field, (const void *const[]){w->x, w->y},
-                                 &w->source);
+  return glia_source_from_memory("bench", ROWS, 2, field, (const void *const[]){w->x, w->y}, out);
 }
 
-static glia_status open_model(struct workload *w)
+static glia_status open_model(struct run *w)
 {
-  const struct glia_model_field seen[2] = {
-      {"x", glia_type_make(GLIA_F32, 1, (int64_t[]){IN}), 1.0, 0.0},
-      {"y", glia_type_make(GLIA_U8, 0, NULL), 1.0, 0.0}};
+  struct glia_source *source = NULL;
   const struct glia_state *state;
 
-  GLIA_TRY(glia_yaml_parse_text("bench", config_text, strlen(config_text), &w->doc));
-  GLIA_TRY(glia_train_config_read(glia_yaml_root(w->doc), &w->config));
-  GLIA_TRY(glia_model_build(glia_yaml_root(w->doc), 2, seen, BATCH, 10, &w->model));
-  GLIA_TRY(glia_program_compile(glia_model_graph(w->model), glia_kernels_default(), &w->program));
-  GLIA_TRY(glia_engine_create(w->program, 1, NULL, 1, &w->engine));
-  w->n = glia_graph_states(glia_model_graph(w->model), &state);
+  GLIA_TRY(open_data(w, &source));
+  GLIA_TRY(loop_open(&w->loop, config_text, &source, 10));
+  w->n = glia_graph_states(glia_model_graph(w->loop.model), &state);
   w->array = calloc((size_t)w->n + 1, sizeof *w->array);
   GLIA_CHECK(w->array != NULL, GLIA_E_MEMORY, "%d arrays", w->n);
   for (int i = 0; i < w->n; i++) {
     w->array[i] =
-        (struct glia_array){state[i].path, state[i].type, glia_engine_state(w->engine, i)};
-    glia_model_initialize(w->model, 1, i, w->array[i].data);
+        (struct glia_array){state[i].path, state[i].type, glia_engine_state(w->loop.engine, i)};
     w->bytes += (int64_t)glia_type_bytes(&w->array[i].type);
   }
   return GLIA_OK;
 }
 
 /* The folder is beside the program's current one: a disk, where /tmp may be memory. */
-static glia_status open_writer(struct workload *w)
+static glia_status open_writer(struct run *w)
 {
   strcpy(w->dir, "bench-checkpoint-XXXXXX");
   if (mkdtemp(w->dir) == NULL) {
@@ -127,7 +110,7 @@ static glia_status open_writer(struct workload *w)
 
 static glia_status after_step(void *self, const struct glia_step_info *info, glia_action *action)
 {
-  struct workload *w = self;
+  struct run *w = self;
   char what[64];
 
   if (info->step == 1) w->start_s = glia_time_s();
@@ -143,11 +126,11 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
 
 static glia_status checkpoint(void *self, int64_t step)
 {
-  return glia_checkpoint_writer_begin(((struct workload *)self)->writer, step, false);
+  return glia_checkpoint_writer_begin(((struct run *)self)->writer, step, false);
 }
 
 /* The copy of one of `ranks` equal slices, in seconds. */
-static double copy_of_slice(const struct workload *w, char *to, int ranks)
+static double copy_of_slice(const struct run *w, char *to, int ranks)
 {
   const double t0 = glia_time_s();
 
@@ -159,7 +142,7 @@ static double copy_of_slice(const struct workload *w, char *to, int ranks)
   return glia_time_s() - t0;
 }
 
-static glia_status compare_slices(struct bench_report *r, const struct workload *w, double step_s)
+static glia_status compare_slices(struct bench_report *r, const struct run *w, double step_s)
 {
   double whole[COPIES], half[COPIES];
   char *room = malloc((size_t)w->bytes);
@@ -179,19 +162,14 @@ static glia_status compare_slices(struct bench_report *r, const struct workload 
   return GLIA_OK;
 }
 
-static glia_status measure(struct bench_report *r, struct workload *w, double seconds)
+static glia_status measure(struct bench_report *r, struct run *w, double seconds)
 {
   const struct glia_observer observer = {w, after_step, checkpoint, NULL};
-  const struct glia_train_job job = {.config = &w->config,
-                                     .model = w->model,
-                                     .engine = w->engine,
-                                     .source = w->source,
-                                     .observer = &observer};
   struct glia_train_result result;
   double waited[ROUNDS];
 
   (void)seconds; /* a checkpoint needs its 50 steps */
-  GLIA_TRY(glia_train(&job, &result));
+  GLIA_TRY(loop_run(&w->loop, &observer, &result));
   GLIA_TRY(glia_checkpoint_writer_wait(w->writer));
   const struct glia_checkpoint_cost c = glia_checkpoint_writer_cost(w->writer);
   const double step_s = (result.wall_s - c.stall_s) / (double)result.steps;
@@ -215,15 +193,14 @@ static glia_status measure(struct bench_report *r, struct workload *w, double se
 
 static glia_status run(struct bench_report *r, double seconds)
 {
-  struct workload w = {.report = r};
+  struct run w = {.report = r};
   glia_status st = GLIA_OK;
 
-  GLIA_TRY_TO(out, st, open_data(&w));
   GLIA_TRY_TO(out, st, open_model(&w));
   GLIA_TRY_TO(out, st, open_writer(&w));
   st = measure(r, &w, seconds);
 out:
-  close_workload(&w);
+  close_run(&w);
   return st;
 }
 

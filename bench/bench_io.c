@@ -5,13 +5,12 @@
  * by the clock; what the host of a virtual machine caches stays. Then how long a small CNN waits for its rows.
  */
 #include "bench.h"
+#include "loop.h"
 
 #include "glia_dataset.h"
-#include "glia_kernels.h"
 #include "glia_log.h"
 #include "glia_pages.h"
 #include "glia_random.h"
-#include "glia_train.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -201,39 +200,18 @@ static const char cnn_text[] =
     "optimizer: {adam: {lr: 1e-3}}\n"
     "max_steps: 120\n";
 
-struct cnn {
-  struct glia_yaml_doc *doc;
-  struct glia_train_config config;
-  struct glia_source *source;
-  struct glia_model *model;
-  struct glia_program *program;
-  struct glia_engine *engine;
-};
-
-static glia_status train_cnn(struct cnn *c, const char *path, double *wait_fraction, double *step_s)
+/* A run that reads from the file, cold. */
+static glia_status train_cnn(struct loop *l, const char *path, double *wait_fraction,
+                             double *step_s)
 {
-  struct glia_model_field field[2];
-  const struct glia_state *state;
+  struct glia_source *source = NULL;
   struct glia_train_result result;
 
-  GLIA_TRY(glia_yaml_parse_text("bench", cnn_text, strlen(cnn_text), &c->doc));
-  GLIA_TRY(glia_train_config_read(glia_yaml_root(c->doc), &c->config));
-  GLIA_TRY(glia_dataset_open(path, "train", CACHE_BYTES, &c->source));
-  for (int i = 0; i < 2; i++) {
-    const struct glia_field *f = &c->source->field[i];
-    field[i] = (struct glia_model_field){f->name, f->row, f->scale, f->offset};
-  }
-  GLIA_TRY(
-      glia_model_build(glia_yaml_root(c->doc), 2, field, c->config.micro_batch, 10, &c->model));
-  GLIA_TRY(glia_program_compile(glia_model_graph(c->model), glia_kernels_default(), &c->program));
-  GLIA_TRY(glia_engine_create(c->program, 1, NULL, 1, &c->engine));
-  const int n = glia_graph_states(glia_model_graph(c->model), &state);
-  for (int i = 0; i < n; i++)
-    glia_model_initialize(c->model, 1, i, glia_engine_state(c->engine, i));
-  const struct glia_train_job job = {
-      .config = &c->config, .model = c->model, .engine = c->engine, .source = c->source};
-  GLIA_TRY(glia_train(&job, &result));
-  *wait_fraction = glia_engine_worker(c->engine, 0).input_s / result.wall_s;
+  GLIA_TRY(forget_pages(path));
+  GLIA_TRY(glia_dataset_open(path, "train", CACHE_BYTES, &source));
+  GLIA_TRY(loop_open(l, cnn_text, &source, 10));
+  GLIA_TRY(loop_run(l, NULL, &result));
+  *wait_fraction = glia_engine_worker(l->engine, 0).input_s / result.wall_s;
   *step_s = result.wall_s / (double)result.steps;
   return GLIA_OK;
 }
@@ -245,14 +223,9 @@ static glia_status exposed_wait(struct bench_report *r, const char *path, const 
 
   r->progress(r->self, name);
   for (int i = 0; i < 3; i++) {
-    struct cnn c = {0};
-    GLIA_TRY(forget_pages(path));
-    const glia_status st = train_cnn(&c, path, &wait[i], &step_s[i]);
-    glia_engine_destroy(&c.engine);
-    glia_program_destroy(&c.program);
-    glia_model_destroy(&c.model);
-    glia_source_close(&c.source);
-    glia_yaml_destroy(&c.doc);
+    struct loop l = {0};
+    const glia_status st = train_cnn(&l, path, &wait[i], &step_s[i]);
+    loop_close(&l);
     GLIA_TRY(st);
   }
   const double w = bench_median(wait, 3);

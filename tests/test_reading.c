@@ -1,6 +1,7 @@
 /* Reading: orders are permutations in small memory, chunks are read without HDF5, rows read ahead are the same rows. */
 #include "block_cache_priv.h"
 #include "glia_dataset.h"
+#include "glia_log.h"
 #include "glia_order.h"
 #include "glia_random.h"
 #include "prefetch_priv.h"
@@ -8,6 +9,8 @@
 #include "tap.h"
 
 #include <hdf5.h>
+#include <pthread.h>
+#include <sched.h>
 
 static void a_permutation_has_its_inverse(void)
 {
@@ -238,6 +241,51 @@ static void a_failure_ahead_is_told_to_who_waits(void)
   glia_prefetch_destroy_(&p);
 }
 
+/* A source that tells how far it was read, and by whom. */
+struct watched {
+  _Atomic int64_t rows;
+  pthread_t reader;
+};
+
+static glia_status read_watched(void *self, int field, int64_t n_rows, const int64_t *row,
+                                void *out)
+{
+  struct watched *w = self;
+
+  (void)field;
+  memcpy(out, row, (size_t)n_rows * sizeof *row);
+  w->reader = pthread_self();
+  w->rows += n_rows;
+  return GLIA_OK;
+}
+
+/* While the first step runs, the next two are read, by another thread than the one that computes. */
+static void two_steps_are_read_ahead(void)
+{
+  const struct glia_field x = {"x", glia_type_make(GLIA_I64, 0, NULL), 1.0, 0.0};
+  const struct glia_order orders[] = {{1, 4096, 64, 32, true, 0, 0},
+                                      {1, 4096, 64, 32, true, 8, 4},
+                                      {1, 4096, 64, 32, true, 256, 8}};
+
+  for (size_t i = 0; i < GLIA_COUNT(orders); i++) {
+    struct watched w = {0};
+    struct glia_source s = {
+        .self = &w, .name = "s", .n = 4096, .n_fields = 1, .field = &x, .read = read_watched};
+    struct glia_prefetch *p = NULL;
+    const int field = 0;
+    int64_t out[32];
+    CU_ASSERT_EQUAL_FATAL(glia_prefetch_create_(&s, &orders[i], 0, 2, 1, &field, 0, 64, 0, &p),
+                          GLIA_OK);
+    glia_prefetch_begin_(p, 0);
+    CU_ASSERT_EQUAL(glia_prefetch_take_(p, 0, 0, out), GLIA_OK);
+    const double t0 = glia_time_s();
+    while (w.rows < 3 * 64 && glia_time_s() - t0 < 60.0) sched_yield();
+    CU_ASSERT(w.rows >= INT64_C(3) * 64);
+    CU_ASSERT(!pthread_equal(w.reader, pthread_self()));
+    glia_prefetch_destroy_(&p);
+  }
+}
+
 /* Hand out all rows of all blocks, one block after the other in a keyed order; every byte is that of its block. Returns loads. */
 static int64_t loads_of_an_epoch(struct glia_block_cache *c, uint64_t key)
 {
@@ -362,6 +410,7 @@ TAP_MAIN("reading", TAP(a_permutation_has_its_inverse),
          TAP(an_order_by_chunks_is_local_and_complete),
          TAP(the_last_rows_of_a_file_are_no_special_ones),
          TAP(packed_chunks_are_read_in_every_dress), TAP(damaged_chunks_are_refused),
-         TAP(rows_read_ahead_are_the_same_rows), TAP(a_failure_ahead_is_told_to_who_waits),
-         TAP(blocks_stay_for_the_next_epoch), TAP(rows_go_where_they_are_wanted),
-         TAP(what_is_read_together_is_whole), TAP(windows_that_need_too_much_are_refused))
+         TAP(rows_read_ahead_are_the_same_rows), TAP(two_steps_are_read_ahead),
+         TAP(a_failure_ahead_is_told_to_who_waits), TAP(blocks_stay_for_the_next_epoch),
+         TAP(rows_go_where_they_are_wanted), TAP(what_is_read_together_is_whole),
+         TAP(windows_that_need_too_much_are_refused))

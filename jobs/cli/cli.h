@@ -109,6 +109,9 @@ void glia_cli_print(const struct glia_args *args, const char *format, ...) GLIA_
  */
 GLIA_NODISCARD glia_status glia_cli_json(struct glia_args *args, json_t *object);
 
+/** The status of making `out`: where a file of that name stands in the way, says how to replace it. */
+GLIA_NODISCARD glia_status glia_cli_made(glia_status st, const char *out);
+
 /** A number, or null where it is not finite (JSON has no NaN). */
 json_t *glia_json_real(double v);
 

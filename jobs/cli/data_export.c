@@ -87,8 +87,7 @@ static glia_status write_fields(struct glia_args *a, struct glia_source *s, cons
   for (int i = 0; i < n; i++) field[i] = s->field[chosen[i]];
   const glia_status made = glia_rows_file_create(out, glia_args_has(a, "force"), split, n, field,
                                                  s->n, !glia_args_has(a, "stored"), &f);
-  if (made == GLIA_E_EXISTS) return GLIA_FAIL(made, "%s exists already: --force replaces it", out);
-  GLIA_TRY(made);
+  GLIA_TRY(glia_cli_made(made, out));
   glia_status st = copy(s, n, chosen, f);
   if (st == GLIA_OK)
     st = glia_rows_file_commit(&f);

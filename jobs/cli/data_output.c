@@ -46,7 +46,5 @@ glia_status data_end(struct glia_import_out *out, glia_status st)
   if (out->progress != NULL) glia_progress_end(out->progress);
   for (size_t i = 0; i < GLIA_COUNT(interrupts); i++)
     if (before[i] != SIG_ERR) signal(interrupts[i], before[i]);
-  if (st == GLIA_E_EXISTS)
-    return GLIA_FAIL(st, "%s exists already: --force replaces it", out->path);
-  return st;
+  return glia_cli_made(st, out->path);
 }

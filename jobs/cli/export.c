@@ -91,10 +91,9 @@ static glia_status export(struct glia_args *a, struct set *s)
   GLIA_TRY(glia_weights_open(a->word[0], &s->w));
   GLIA_TRY(read_arrays(s));
   GLIA_TRY(rename_arrays(s, glia_args_text(a, "names", NULL)));
-  const glia_status st = glia_weights_write(out, glia_args_has(a, "force"), s->n, s->array,
-                                            (glia_weights_as)type, glia_args_size(a, "split", 0));
-  if (st == GLIA_E_EXISTS) return GLIA_FAIL(st, "%s exists already: --force replaces it", out);
-  GLIA_TRY(st);
+  const glia_status made = glia_weights_write(out, glia_args_has(a, "force"), s->n, s->array,
+                                              (glia_weights_as)type, glia_args_size(a, "split", 0));
+  GLIA_TRY(glia_cli_made(made, out));
   json_t *names = json_array();
   for (int i = 0; i < s->n; i++) {
     char text[128];

@@ -22,6 +22,11 @@ glia_status cli_keep_stdout(struct glia_args *args)
   return GLIA_OK;
 }
 
+glia_status glia_cli_made(glia_status st, const char *out)
+{
+  return st == GLIA_E_EXISTS ? GLIA_FAIL(st, "%s exists already: --force replaces it", out) : st;
+}
+
 void glia_cli_print(const struct glia_args *args, const char *format, ...)
 {
   va_list list;

@@ -250,8 +250,7 @@ static glia_status predict(struct glia_args *a, struct session *s, struct glia_c
   const glia_status made =
       glia_rows_file_create(out, glia_args_has(a, "force"), glia_args_text(a, "split", "test"), 1,
                             &field, s->train->n, true, &file);
-  if (made == GLIA_E_EXISTS) return GLIA_FAIL(made, "%s exists already: --force replaces it", out);
-  GLIA_TRY(made);
+  GLIA_TRY(glia_cli_made(made, out));
   glia_status st = glia_predict(s->model, s->engine, s->train, s->config.micro_batch, take, file);
   if (st == GLIA_OK)
     st = glia_rows_file_commit(&file);
