@@ -241,6 +241,25 @@ static void a_failure_ahead_is_told_to_who_waits(void)
   glia_prefetch_destroy_(&p);
 }
 
+/* Micro-batches that end the last step, in part or wholly, with padding: row 0 of weight 0. */
+static void padding_is_row_0_in_every_order(void)
+{
+  const struct glia_order orders[] = {
+      {1, 37, 32, 8, true, 0, 0}, {1, 37, 32, 8, false, 0, 0}, {1, 37, 32, 8, true, 5, 2}};
+
+  for (size_t i = 0; i < GLIA_COUNT(orders); i++)
+    for (int64_t m = 0; m < 4; m++) {
+      int64_t row[8], position[8];
+      float weight[8];
+      glia_order_fill(&orders[i], 1, m, row, weight, position);
+      for (int k = 0; k < 8; k++) {
+        const bool real = m == 0 && k < 5;
+        CU_ASSERT(weight[k] == (real ? 1.0F : 0.0F) && (real || row[k] == 0));
+        CU_ASSERT(row[k] >= 0 && row[k] < 37 && position[k] == 32 + m * 8 + k);
+      }
+    }
+}
+
 /* A source that tells how far it was read, and by whom. */
 struct watched {
   _Atomic int64_t rows;
@@ -411,6 +430,6 @@ TAP_MAIN("reading", TAP(a_permutation_has_its_inverse),
          TAP(the_last_rows_of_a_file_are_no_special_ones),
          TAP(packed_chunks_are_read_in_every_dress), TAP(damaged_chunks_are_refused),
          TAP(rows_read_ahead_are_the_same_rows), TAP(two_steps_are_read_ahead),
-         TAP(a_failure_ahead_is_told_to_who_waits), TAP(blocks_stay_for_the_next_epoch),
-         TAP(rows_go_where_they_are_wanted), TAP(what_is_read_together_is_whole),
-         TAP(windows_that_need_too_much_are_refused))
+         TAP(padding_is_row_0_in_every_order), TAP(a_failure_ahead_is_told_to_who_waits),
+         TAP(blocks_stay_for_the_next_epoch), TAP(rows_go_where_they_are_wanted),
+         TAP(what_is_read_together_is_whole), TAP(windows_that_need_too_much_are_refused))
