@@ -1,0 +1,170 @@
+/* bench overlap: what of the exchange of gradients computation hides. Whole steps of a model with their sums exchanged while
+ * the backward pass runs (polling), exchanged behind it (blocking), and not at all (each rank alone), in turn; and the exchange
+ * of the same buckets alone. Run it under mpirun, a rank a core, best on nodes with a slow link between them.
+ *
+ *   hidden = 1 - (step polling - step without) / exchange alone
+ *
+ * Medians over rounds; in each round the slowest rank's. */
+#include "bench.h"
+#include "workload.h"
+
+#include "glia_exchange_mpi.h"
+#include "glia_log.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { ROUNDS = 9, STEPS = 3, MOST_BUCKETS = 64 };
+
+static const char yaml[] = "model: [linear: 512, relu, linear: 512, relu, linear: 512, relu,\n"
+                           "        linear: 512, relu, linear: 512, relu, linear: 10]\n"
+                           "loss: cross_entropy\noptimizer: {adam: {lr: 1e-3}}\n";
+
+/* Rows of a rank: few compute little beside the 5 MB of their gradients. One micro-batch a rank. */
+static const int64_t rows_of_rank[] = {256, 512, 1024, 2048};
+
+enum { POLLING, BLOCKING, ALONE, EXCHANGE, WAYS };
+
+struct scene {
+  struct glia_comm *comm;
+  struct workload_kind kind[2]; /* of all ranks; of one */
+  struct workload all, one;
+  struct glia_exchange *exchange;
+  int n_buckets;
+  struct glia_bucket bucket[MOST_BUCKETS];
+  void *part[MOST_BUCKETS];
+};
+
+static void close_scene(struct scene *s)
+{
+  workload_close(&s->all);
+  workload_close(&s->one);
+  glia_exchange_mpi_destroy(&s->exchange);
+  for (int b = 0; b < s->n_buckets; b++) free(s->part[b]);
+}
+
+/* The workload of all ranks gets an engine that exchanges. */
+static glia_status join_ranks(struct scene *s)
+{
+  const int size = glia_comm_size(s->comm);
+  struct glia_exchange_need need[MOST_BUCKETS];
+
+  s->n_buckets = glia_program_buckets(s->all.program, "train", MOST_BUCKETS, s->bucket);
+  GLIA_CHECK(s->n_buckets <= MOST_BUCKETS, GLIA_E_INTERNAL, "%d buckets", s->n_buckets);
+  for (int b = 0; b < s->n_buckets; b++) {
+    need[b] = (struct glia_exchange_need){s->bucket[b], size};
+    s->part[b] = calloc((size_t)s->bucket[b].n, glia_dtype_size(s->bucket[b].dtype));
+    GLIA_CHECK(s->part[b] != NULL, GLIA_E_MEMORY, "bucket %d", b);
+  }
+  GLIA_TRY(glia_exchange_mpi_open(s->comm, 1, s->n_buckets, need, &s->exchange));
+  glia_engine_destroy(&s->all.engine);
+  GLIA_TRY(glia_engine_create(s->all.program, 1, s->exchange, size, &s->all.engine));
+  workload_reset(&s->all);
+  return GLIA_OK;
+}
+
+static glia_status open_scene(struct scene *s, int64_t rows)
+{
+  const struct workload_kind one = {"mlp",
+                                    "784-512 x 5-10",
+                                    yaml,
+                                    rows,
+                                    .x = {.dtype = GLIA_F32, .rank = 1, .dim = {784}},
+                                    .y = {.dtype = GLIA_U8},
+                                    .classes = 10};
+
+  s->kind[0] = s->kind[1] = one;
+  s->kind[0].batch *= glia_comm_size(s->comm);
+  GLIA_TRY(workload_open(&s->all, &s->kind[0], rows, 1));
+  GLIA_TRY(workload_open(&s->one, &s->kind[1], rows, 1));
+  return join_ranks(s);
+}
+
+/* All buckets, one behind the other on their way at once, as a step has them. */
+static glia_status exchange_alone(struct scene *s)
+{
+  const struct glia_exchange *x = s->exchange;
+
+  for (int step = 0; step < STEPS; step++) {
+    for (int b = 0; b < s->n_buckets; b++) {
+      const struct glia_part part = {x->rank, x->rank + 1, s->part[b]};
+      GLIA_TRY(x->start(x->self, &s->bucket[b], x->size, 1, &part, s->part[b]));
+    }
+    for (int b = 0; b < s->n_buckets; b++) GLIA_TRY(x->wait(x->self, &s->bucket[b]));
+  }
+  return GLIA_OK;
+}
+
+static glia_status go(struct scene *s, int way)
+{
+  if (way == EXCHANGE) return exchange_alone(s);
+  if (way == ALONE) return workload_run(&s->one, STEPS, NULL);
+  GLIA_TRY(glia_engine_progress(s->all.engine,
+                                way == POLLING ? GLIA_PROGRESS_POLLING : GLIA_PROGRESS_BLOCKING));
+  return workload_run(&s->all, STEPS, NULL);
+}
+
+/* Seconds per step of each way, this round's slowest rank's. */
+static glia_status one_round(struct scene *s, double took_s[WAYS])
+{
+  for (int way = 0; way < WAYS; way++) {
+    GLIA_TRY(glia_comm_barrier(s->comm));
+    const double t0 = glia_time_s();
+    GLIA_TRY(go(s, way));
+    took_s[way] = (glia_time_s() - t0) / STEPS;
+  }
+  return glia_comm_reduce_f64(s->comm, GLIA_COMM_MAX, took_s, WAYS);
+}
+
+static void tell(struct bench_report *r, int64_t rows, const double s[WAYS])
+{
+  bench_add(r, "steps/s", 1.0 / s[POLLING], "blocking", 1.0 / s[BLOCKING], s[ALONE] / s[POLLING],
+            "step, %lld rows a rank", (long long)rows);
+  bench_add(r, "%", 100.0 * (1.0 - (s[POLLING] - s[ALONE]) / s[EXCHANGE]), NULL, NAN, NAN,
+            "hidden, %lld rows a rank", (long long)rows);
+  bench_add(r, "%", 100.0 * s[EXCHANGE] / (s[ALONE] + s[EXCHANGE]), NULL, NAN, NAN,
+            "exchange's share of a blocking step");
+}
+
+static glia_status one_size(struct scene *s, int64_t rows, struct bench_report *r)
+{
+  double s_of[WAYS][ROUNDS], took_s[WAYS], median[WAYS];
+
+  GLIA_TRY(open_scene(s, rows));
+  GLIA_TRY(one_round(s, took_s)); /* warm */
+  for (int i = 0; i < ROUNDS; i++) {
+    GLIA_TRY(one_round(s, took_s));
+    for (int way = 0; way < WAYS; way++) s_of[way][i] = took_s[way];
+  }
+  for (int way = 0; way < WAYS; way++) median[way] = bench_median(s_of[way], ROUNDS);
+  tell(r, rows, median);
+  return GLIA_OK;
+}
+
+static glia_status run(struct bench_report *r, double seconds)
+{
+  struct glia_comm *comm = NULL;
+
+  (void)seconds;
+  glia_status st = glia_comm_world(&comm);
+  if (st == GLIA_OK && glia_comm_size(comm) == 1)
+    st = GLIA_FAIL(GLIA_E_USAGE,
+                   "one rank has nobody to exchange with: mpirun -n 2 glia bench overlap");
+  for (size_t i = 0; st == GLIA_OK && i < GLIA_COUNT(rows_of_rank); i++) {
+    struct scene s = {.comm = comm};
+    char what[64];
+    snprintf(what, sizeof what, "%lld rows a rank", (long long)rows_of_rank[i]);
+    r->progress(r->self, what);
+    st = one_size(&s, rows_of_rank[i], r);
+    close_scene(&s);
+  }
+  glia_comm_destroy(&comm);
+  return st;
+}
+
+const struct bench bench_overlap_ = {
+    .name = "overlap",
+    .what = "steps with gradients exchanged behind the backward pass, beside steps without (under "
+            "mpirun)",
+    .run = run,
+};
