@@ -21,7 +21,7 @@ static const char yaml[] = "model: [linear: 512, relu, linear: 512, relu, linear
                            "loss: cross_entropy\noptimizer: {adam: {lr: 1e-3}}\n";
 
 /* Rows of a rank: few compute little beside the 5 MB of their gradients. One micro-batch a rank. */
-static const int64_t rows_of_rank[] = {256, 512, 1024, 2048};
+static const int64_t rows_of_rank[] = {512, 1024, 2048};
 
 enum { POLLING, BLOCKING, ALONE, EXCHANGE, WAYS };
 

@@ -4,6 +4,7 @@
  * classical bound.
  */
 #include "glia_kernels.h"
+#include "glia_pause.h"
 #include "glia_random.h"
 #include "ref/interpret.h"
 #include "run_graph.h"
@@ -141,4 +142,30 @@ static void rows_do_not_depend_on_their_number(void)
   free(all);
 }
 
-TAP_MAIN("gemm", TAP(products_are_their_definition), TAP(rows_do_not_depend_on_their_number))
+static void count(void *self) { ++*(int *)self; }
+
+/* Messages that move when they are looked at alone wait for no longer than a tenth of a millisecond or two: 16 Mflop. */
+static void a_long_product_looks_up(void)
+{
+  const struct shape long_one = {0, 700, 512, 512, false, true};
+  const struct glia_type ta = matrices(&long_one, GLIA_F32, 700, 512, false),
+                         tb = matrices(&long_one, GLIA_F32, 512, 512, true);
+  void *a = numbers(&ta), *b = numbers(&tb), *alone = product(&long_one, GLIA_F32, a, b);
+  int times = 0;
+
+  glia_pause_ = (struct glia_pause){count, &times};
+  void *watched = product(&long_one, GLIA_F32, a, b);
+  glia_pause_ = (struct glia_pause){0};
+  if (strstr(glia_kernels_level(), "gemm:") == NULL)
+    tap_note("BLAS looks up for nobody");
+  else
+    CU_ASSERT(times >= 2 * 700 * 512 * 512 / 16000000);
+  CU_ASSERT(memcmp(alone, watched, 700 * 512 * sizeof(float)) == 0);
+  free(a);
+  free(b);
+  free(alone);
+  free(watched);
+}
+
+TAP_MAIN("gemm", TAP(products_are_their_definition), TAP(rows_do_not_depend_on_their_number),
+         TAP(a_long_product_looks_up))

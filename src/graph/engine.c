@@ -8,6 +8,7 @@
  */
 #include "engine_priv.h"
 #include "glia_log.h"
+#include "glia_pause.h"
 #include "glia_timeline.h"
 
 #include <stdio.h>
@@ -186,6 +187,7 @@ static void run_last(struct worker *w, int64_t index, char *own, char *const *ba
   const int end = phase_end(e, REGION_MICRO, e->phase);
   int at = phase_start(e, REGION_MICRO, e->phase);
 
+  glia_pause_ = (struct glia_pause){glia_drive_poll_, e};
   for (int b = glia_engine_first_bucket_(e); b < e->c->buckets_end[e->phase]; b++) {
     for (; at < e->c->bucket[b].ready; at++) {
       glia_engine_run_units_(e, REGION_MICRO, at, at + 1, bases, w->scratch);
@@ -197,6 +199,7 @@ static void run_last(struct worker *w, int64_t index, char *own, char *const *ba
     glia_engine_run_units_(e, REGION_MICRO, at, at + 1, bases, w->scratch);
     glia_drive_poll_(e);
   }
+  glia_pause_ = (struct glia_pause){0};
 }
 
 /* The phase of micro-batch `index`, this worker's `slot`-th. */

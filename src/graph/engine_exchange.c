@@ -5,6 +5,7 @@
  */
 #include "engine_priv.h"
 #include "glia_log.h"
+#include "glia_pause.h"
 #include "glia_timeline.h"
 
 #include <sched.h>
@@ -158,8 +159,12 @@ static void drive_as_worker(struct glia_engine *e, const char *what, int64_t arg
   pthread_mutex_unlock(&d->mutex);
 }
 
-void glia_drive_poll_(struct glia_engine *e)
+_Thread_local struct glia_pause glia_pause_;
+
+void glia_drive_poll_(void *self)
 {
+  struct glia_engine *e = self;
+
   if (glia_time_s() - atomic_load_explicit(&e->drive.polled_s, memory_order_relaxed) >
       poll_period_s)
     drive_as_worker(e, "poll", -1);

@@ -128,8 +128,8 @@ void glia_drive_ready_(struct worker *w, int b, int64_t index, char *own);
 /* All parts of this rank are there and nothing has started: the workers add them up, each its slice of every bucket. */
 void glia_drive_join_(struct glia_engine *e);
 
-/* Move what is under way, if it is time to. Called by workers between kernels. */
-void glia_drive_poll_(struct glia_engine *e);
+/* Move what is under way in the engine `self`, if it is time to. Called by workers between kernels and tiles of kernels. */
+void glia_drive_poll_(void *self);
 
 /* Wait until the first `n` buckets of the entry point are there. */
 GLIA_NODISCARD glia_status glia_drive_wait_(struct glia_engine *e, int n);

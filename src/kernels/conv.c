@@ -102,6 +102,7 @@ static int64_t line_at(const struct glia_conv *c, int64_t row, int64_t line, int
   {                                                                                                \
     const int m = (int)s->out, k = (int)s->rows;                                                   \
     for (int64_t j = 0; j < s->windows; j += s->width) {                                           \
+      glia_pause();                                                                                \
       const int64_t n = s->windows - j < s->width ? s->windows - j : s->width;                     \
       if (!s->direct) columns_##suffix(s, x, j, n, scratch);                                       \
       gemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, (int)n, k, one, w, k,                     \
@@ -114,6 +115,7 @@ static int64_t line_at(const struct glia_conv *c, int64_t row, int64_t line, int
     const int m = (int)s->rows, k = (int)s->out;                                                   \
     if (!s->direct) memset(x, 0, (size_t)s->nx * sizeof *x);                                       \
     for (int64_t j = 0; j < s->windows; j += s->width) {                                           \
+      glia_pause();                                                                                \
       const int64_t n = s->windows - j < s->width ? s->windows - j : s->width;                     \
       gemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, (int)n, k, one, w, m, y + j,                \
            (int)s->windows, zero, s->direct ? x + j : scratch, (int)(s->direct ? s->windows : n)); \
@@ -125,6 +127,7 @@ static int64_t line_at(const struct glia_conv *c, int64_t row, int64_t line, int
   {                                                                                                \
     const int m = (int)s->out, n = (int)s->rows;                                                   \
     for (int64_t j = 0; j < s->windows; j += s->width) {                                           \
+      glia_pause();                                                                                \
       const int64_t k = s->windows - j < s->width ? s->windows - j : s->width;                     \
       if (!s->direct) columns_##suffix(s, x, j, k, scratch);                                       \
       gemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, (int)k, one, y + j, (int)s->windows,     \

@@ -152,6 +152,7 @@ static void run_data(const struct glia_call *call)
   pack(&f, call->in[1].data, panels);
   memset(sources + f.in * f.plane, 0, (size_t)(f.sources - f.in * f.plane) * sizeof *sources);
   for (int64_t s = 0; s < f.n; s++) {
+    glia_pause();
     surround(&f, x, sources);
     for (int64_t j = 0; j < f.out; j += BLOCK)
       for (int64_t p = 0; p < f.pixels; p += PIXELS) {
@@ -221,6 +222,7 @@ static void run_weight(const struct glia_call *call)
   memset(w, 0, (size_t)call->out.n * sizeof *w);
   memset(sources + f.in * f.plane, 0, (size_t)(f.sources - f.in * f.plane) * sizeof *sources);
   for (int64_t s = 0; s < f.n; s++) {
+    glia_pause();
     surround(&f, x, sources);
     widen(&f, y, wide);
     for (int64_t j = 0; j < f.out; j += BLOCK)

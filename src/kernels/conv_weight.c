@@ -150,6 +150,7 @@ static void run(const struct glia_call *call)
 
   memset(planes, 0, (size_t)(l.planes + l.sums) * sizeof *planes);
   for (int64_t s = 0; s < l.n; s++) {
+    glia_pause();
     turn(&l, x + s * l.in * l.source_rows * l.source_columns, planes);
     add_sample(&l, y + s * l.out * l.rows * l.columns, planes, sums);
   }

@@ -4,6 +4,7 @@
 
 #include "glia_conv.h"
 #include "glia_kernels.h"
+#include "glia_pause.h"
 
 /* Products that a convolution is made of, for a node `conv`; false: the reference kernel. */
 bool glia_conv_pick_(const struct glia_graph *g, const struct glia_node *n,
