@@ -73,7 +73,7 @@ static void make_up(void *to, const struct glia_type *row, int64_t rows, int64_t
 static glia_status build_model(struct workload *w)
 {
   const struct workload_kind *k = w->kind;
-  const struct glia_model_field field[2] = {{"x", k->x, 1.0, 0.0}, {"y", k->y, 1.0, 0.0}};
+  const struct glia_model_field field[2] = {{"x", k->x, 1.0, 0.0, 0}, {"y", k->y, 1.0, 0.0, 0}};
 
   GLIA_TRY(glia_yaml_parse_text(k->name, k->yaml, strlen(k->yaml), &w->doc));
   GLIA_TRY(glia_model_build(glia_yaml_root(w->doc), k->y.dtype == GLIA_BOOL ? 1 : 2, field,

@@ -59,7 +59,7 @@ char *glia_net_config_(const struct glia_detect_options *o, int n)
 
 static glia_status build(struct glia_net *net, const char *config, int n, int64_t micro_batch)
 {
-  const struct glia_model_field x = {"x", glia_type_make(GLIA_F32, 1, (int64_t[]){n}), 1.0, 0.0};
+  const struct glia_model_field x = {"x", glia_type_make(GLIA_F32, 1, (int64_t[]){n}), 1.0, 0.0, 0};
 
   GLIA_TRY(glia_yaml_parse_text("the model's configuration", config, strlen(config), &net->doc));
   GLIA_TRY(glia_train_config_read(glia_yaml_root(net->doc), &net->config));

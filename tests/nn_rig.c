@@ -6,7 +6,7 @@
 
 struct glia_model_field rig_field(const char *name, glia_dtype dtype, int rank, const int64_t *dim)
 {
-  return (struct glia_model_field){name, glia_type_make(dtype, rank, dim), 1.0, 0.0};
+  return (struct glia_model_field){name, glia_type_make(dtype, rank, dim), 1.0, 0.0, 0};
 }
 
 glia_status rig_build(struct rig *r, const char *yaml)

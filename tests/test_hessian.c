@@ -39,8 +39,8 @@ static glia_status set_up(void)
   const struct glia_field field[2] = {
       {"x", glia_type_make(GLIA_F32, 1, (int64_t[]){INPUTS}), 1.0, 0.0},
       {"y", glia_type_make(GLIA_I32, 0, NULL), 1.0, 0.0}};
-  const struct glia_model_field seen[2] = {{"x", field[0].row, 1.0, 0.0},
-                                           {"y", field[1].row, 1.0, 0.0}};
+  const struct glia_model_field seen[2] = {{"x", field[0].row, 1.0, 0.0, 0},
+                                           {"y", field[1].row, 1.0, 0.0, 0}};
   const void *const data[2] = {w.x, w.y};
   const struct glia_state *state;
 

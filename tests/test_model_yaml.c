@@ -36,6 +36,12 @@ static const struct {
     {"model: [flatten, {linear: 5, nane: a}]\n" TAIL, "unknown layer 'nane': did you mean 'name'?"},
     {"model: [flatten, {linear: {unitz: 5}}]\n" TAIL, "unknown key 'unitz': did you mean 'units'?"},
     {"model: [flatten, linear]\n" TAIL, "linear needs units"},
+    {"model: [flatten, {linear: 2147483647}, {linear: 2147483647}, {linear: 3}]\n" TAIL,
+     "is more than any memory holds"},
+    {"model: [{max_pool: {kernel: 2, padding: 2}}]\n" TAIL,
+     "padding 2, expected at most half of the kernel, 1"},
+    {"model: [{avg_pool: {kernel: 2, padding: 2, count_padding: false}}]\n" TAIL,
+     "padding 2, expected at most half of the kernel, 1"},
     {"model: [flatten, {linear: {bias: false}}]\n" TAIL, "linear needs units"},
     {"model: [flatten, {linear: 0}]\n" TAIL, "found 0, expected 1 to"},
     {"model: [flatten, {linear: many}]\n" TAIL, "found 'many', expected a whole number"},
@@ -247,7 +253,33 @@ static void a_model_prints_as_a_table(void)
   rig_end(&r);
 }
 
+/* Labels out of range are found before a step is taken, in whatever field they stand. */
+static void labels_of_any_field_are_checked(void)
+{
+  static const char yaml[] =
+      "model: [flatten, {linear: 5}]\nloss: [{name: cross_entropy, target: z}]\n";
+  static const struct {
+    int64_t n_labels;
+    const char *says;
+  } cases[] = {{5, NULL},
+               {6, "cross_entropy: labels go up to 5, layer 01-linear tells 5 classes apart"},
+               {-1, "field z holds numbers below 0, labels count from 0"}};
+
+  for (size_t i = 0; i < GLIA_COUNT(cases); i++) {
+    struct rig r = {.n_fields = 2, .micro_batch = 2};
+    r.field[0] = rig_field("x", GLIA_U8, 2, (int64_t[]){4, 3});
+    r.field[1] = rig_field("z", GLIA_I64, 0, NULL);
+    r.field[1].n_labels = cases[i].n_labels;
+    const glia_status st = rig_build(&r, yaml);
+    CU_ASSERT_EQUAL(st, cases[i].says == NULL ? GLIA_OK : GLIA_E_CONFIG);
+    CU_ASSERT(cases[i].says == NULL || strstr(glia_trace(), cases[i].says) != NULL);
+    glia_trace_clear();
+    rig_end(&r);
+  }
+}
+
 TAP_MAIN("model_yaml", TAP(bad_models_are_refused_with_reason_and_place),
          TAP(data_without_x_are_refused), TAP(fields_cannot_have_the_names_of_other_inputs),
          TAP(good_models_build), TAP(parameters_are_listed_by_path),
-         TAP(long_models_have_three_digits), TAP(a_model_prints_as_a_table))
+         TAP(long_models_have_three_digits), TAP(a_model_prints_as_a_table),
+         TAP(labels_of_any_field_are_checked))

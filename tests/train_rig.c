@@ -46,7 +46,7 @@ void train_rig_start(struct train_rig *r, const char *yaml, const char *name, in
   make_source(r, name);
   for (int i = 0; i < 2; i++)
     field[i] =
-        (struct glia_model_field){r->source->field[i].name, r->source->field[i].row, 1.0, 0.0};
+        (struct glia_model_field){r->source->field[i].name, r->source->field[i].row, 1.0, 0.0, 0};
   CU_ASSERT_EQUAL_FATAL(glia_yaml_parse_text("run.yaml", yaml, strlen(yaml), &r->doc), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_train_config_read(glia_yaml_root(r->doc), &r->config), GLIA_OK);
   r->config.threads = threads;

@@ -56,11 +56,6 @@ glia_status session_configure_text(struct session *s, const char *name, const ch
                        override);
 }
 
-static bool is_label(const struct glia_field *f)
-{
-  return strcmp(f->name, "y") == 0 && f->row.rank == 0 && !glia_dtype_is_float(f->row.dtype);
-}
-
 static int64_t label(const void *data, glia_dtype dtype, int64_t i)
 {
   switch (dtype) {
@@ -74,26 +69,50 @@ static int64_t label(const void *data, glia_dtype dtype, int64_t i)
   }
 }
 
-/* Largest label + 1, 0 when y holds no labels. */
-static glia_status count_classes(const struct glia_source *src, int64_t *out)
+enum { AT_ONCE = 4096 };
+
+/* Fields that may be targets; a pass over a file that does not fit into memory is made for y alone. */
+static bool is_label(const struct glia_source *src, const struct glia_field *f)
 {
-  enum { AT_ONCE = 4096 };
-  const int y = glia_source_field(src, "y");
+  const bool y = strcmp(f->name, "y") == 0;
+
+  return strcmp(f->name, "x") != 0 && !glia_dtype_is_float(f->row.dtype) &&
+         glia_type_count(&f->row) <= AT_ONCE && (!src->slow || (y && f->row.rank == 0));
+}
+
+/* Largest number + 1 of a field of whole numbers, -1 where some are below 0; 0 when it is none. */
+static glia_status count_labels(const struct glia_source *src, int field, int64_t *out)
+{
+  const struct glia_field *f = &src->field[field];
+  const int64_t each = glia_type_count(&f->row);
   int64_t row[AT_ONCE], values[AT_ONCE];
 
   *out = 0;
-  if (y < 0 || !is_label(&src->field[y])) return GLIA_OK;
-  for (int64_t first = 0; first < src->n; first += AT_ONCE) {
-    const int64_t n = src->n - first < AT_ONCE ? src->n - first : AT_ONCE;
+  if (!is_label(src, f) || each == 0) return GLIA_OK;
+  for (int64_t first = 0; first < src->n && *out >= 0; first += AT_ONCE / each) {
+    const int64_t n = src->n - first < AT_ONCE / each ? src->n - first : AT_ONCE / each;
     for (int64_t i = 0; i < n; i++) row[i] = first + i;
-    GLIA_TRY(src->read(src->self, y, n, row, values));
-    for (int64_t i = 0; i < n; i++) {
-      const int64_t v = label(values, src->field[y].row.dtype, i);
-      GLIA_CHECK(v >= 0, GLIA_E_DATA, "%s/y: row %lld holds the label %lld; labels count from 0",
-                 src->name, (long long)(first + i), (long long)v);
-      if (v + 1 > *out) *out = v + 1;
+    GLIA_TRY(src->read(src->self, field, n, row, values));
+    for (int64_t i = 0; i < n * each && *out >= 0; i++) {
+      const int64_t v = label(values, f->row.dtype, i);
+      GLIA_CHECK(v >= 0 || f->row.rank > 0 || strcmp(f->name, "y") != 0, GLIA_E_DATA,
+                 "%s/y: row %lld holds the label %lld; labels count from 0", src->name,
+                 (long long)(first + i / each), (long long)v);
+      *out = v < 0 ? -1 : v + 1 > *out ? v + 1 : *out;
     }
   }
+  return GLIA_OK;
+}
+
+/* Of both splits. */
+static glia_status count_field(const struct session *s, int field, int64_t *out)
+{
+  int64_t test = 0;
+
+  GLIA_TRY(count_labels(s->train, field, out));
+  const int other = s->test != NULL ? glia_source_field(s->test, s->train->field[field].name) : -1;
+  if (other >= 0) GLIA_TRY(count_labels(s->test, other, &test));
+  *out = *out < 0 || test < 0 ? -1 : *out > test ? *out : test;
   return GLIA_OK;
 }
 
@@ -131,7 +150,7 @@ static glia_status open_data(struct session *s)
 
 static glia_status build_model(struct session *s)
 {
-  int64_t classes = 0, test_classes = 0;
+  int64_t classes = 0;
   struct glia_model_field field[64];
 
   GLIA_CHECK(s->train->n_fields <= (int)GLIA_COUNT(field), GLIA_E_DATA,
@@ -139,11 +158,10 @@ static glia_status build_model(struct session *s)
              (int)GLIA_COUNT(field));
   for (int i = 0; i < s->train->n_fields; i++) {
     const struct glia_field *f = &s->train->field[i];
-    field[i] = (struct glia_model_field){f->name, f->row, f->scale, f->offset};
+    field[i] = (struct glia_model_field){f->name, f->row, f->scale, f->offset, 0};
+    GLIA_TRY(count_field(s, i, &field[i].n_labels));
+    if (strcmp(f->name, "y") == 0) classes = field[i].n_labels;
   }
-  GLIA_TRY(count_classes(s->train, &classes));
-  if (s->test != NULL) GLIA_TRY(count_classes(s->test, &test_classes));
-  if (test_classes > classes) classes = test_classes;
   GLIA_TRY(glia_model_build(glia_yaml_root(s->doc), s->train->n_fields, field,
                             s->config.micro_batch, classes, &s->model));
   if (s->extend != NULL) GLIA_TRY(s->extend(s->model));

@@ -205,6 +205,21 @@ static glia_value append(struct glia_graph *g, const struct glia_node *n, glia_v
   return g->status == GLIA_OK ? y : GLIA_NONE;
 }
 
+/* Of one array: 2^43, so that the bytes of all arrays of a graph can be added up. */
+static const int64_t MOST_ELEMENTS = INT64_C(1) << 43;
+
+/* Whether an array could not be held, or its elements not even be counted. */
+static bool too_large(const struct glia_type *t)
+{
+  int64_t n = 1;
+
+  for (int i = 0; i < t->rank; i++)
+    if (t->dim[i] == 0) return false;
+  for (int i = 0; i < t->rank; i++)
+    if (__builtin_mul_overflow(n, t->dim[i], &n) || n > MOST_ELEMENTS) return true;
+  return false;
+}
+
 glia_value glia_node_add(struct glia_graph *g, const struct glia_op *op, int n_in,
                          const glia_value *in, const struct glia_attr *attr)
 {
@@ -225,6 +240,11 @@ glia_value glia_node_add(struct glia_graph *g, const struct glia_op *op, int n_i
   struct glia_node n = {.op = op, .id = GLIA_NONE, .n_in = n_in, .in = in, .attr = *attr};
   const glia_status st = op->infer(g, &n);
   if (st != GLIA_OK) return glia_graph_fail(g, st, "%s", glia_trace_message());
+  if (too_large(&n.type)) {
+    char text[128];
+    return glia_graph_fail(g, GLIA_E_SHAPE, "%s: a result of %s is more than any memory holds",
+                           op->name, glia_type_text(&n.type, text, sizeof text));
+  }
   double folded;
   if (fold(g, &n, &folded)) return glia_full(g, n.type, folded);
   if (op->simplify != NULL) {

@@ -31,6 +31,7 @@ struct glia_model_field {
   const char *name;
   struct glia_type row; /* one row, as stored */
   double scale, offset; /* value = stored * scale + offset */
+  int64_t n_labels;     /* of whole numbers: largest + 1, -1 where some are below 0; 0: not known */
 };
 
 struct glia_model_parameter {

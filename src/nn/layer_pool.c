@@ -37,6 +37,19 @@ static glia_status read_avg(struct glia_model *m, struct nn_layer *l,
                    (const char *const[]){"kernel", "stride", "padding", "count_padding", NULL});
 }
 
+/* A window that lies in padding alone has no largest element and no mean. */
+static glia_status check_padding(const struct nn_layer *l, const struct glia_window *w)
+{
+  for (int k = 0; k < w->rank; k++) {
+    const int64_t more = w->low[k] > w->high[k] ? w->low[k] : w->high[k];
+    if (more > w->size[k] / 2)
+      return glia_yaml_error(l->at,
+                             "layer %s: padding %lld, expected at most half of the kernel, %lld",
+                             l->name, (long long)more, (long long)(w->size[k] / 2));
+  }
+  return GLIA_OK;
+}
+
 static glia_status build_max(struct glia_model *m, struct nn_layer *l, const glia_value *x,
                              bool training, glia_value *y)
 {
@@ -45,6 +58,7 @@ static glia_status build_max(struct glia_model *m, struct nn_layer *l, const gli
 
   (void)training;
   GLIA_TRY(glia_window_of_(m, l, x[0], &o->window, true, &w));
+  GLIA_TRY(check_padding(l, &w));
   *y = glia_max_pool(m->g, x[0], &w);
   return GLIA_OK;
 }
@@ -57,6 +71,7 @@ static glia_status build_avg(struct glia_model *m, struct nn_layer *l, const gli
 
   (void)training;
   GLIA_TRY(glia_window_of_(m, l, x[0], &o->window, true, &w));
+  GLIA_TRY(check_padding(l, &w));
   *y = glia_avg_pool(m->g, x[0], &w, o->count_padding);
   return GLIA_OK;
 }

@@ -186,6 +186,7 @@ static glia_status declare_inputs(struct glia_model *m, int n_fields,
         .row = field[i].row,
         .scale = field[i].scale,
         .offset = field[i].offset,
+        .n_labels = field[i].n_labels,
         .value = glia_input(m->g, field[i].name, GLIA_PER_MICRO_BATCH, type),
     };
     GLIA_CHECK(m->field[i].name != NULL, GLIA_E_MEMORY, "a model with %d fields", n_fields);

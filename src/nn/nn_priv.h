@@ -325,6 +325,7 @@ struct nn_field {
   const char *name;
   struct glia_type row;
   double scale, offset;
+  int64_t n_labels; /* as in struct glia_model_field */
   glia_value value; /* input, as stored */
 };
 
