@@ -16,7 +16,7 @@ static glia_status build(struct loop *l, const char *yaml, int64_t classes)
   GLIA_CHECK(s->n_fields <= FIELDS, GLIA_E_ARGUMENT, "%d fields", s->n_fields);
   for (int i = 0; i < s->n_fields; i++)
     field[i] = (struct glia_model_field){s->field[i].name, s->field[i].row, s->field[i].scale,
-                                         s->field[i].offset};
+                                         s->field[i].offset, 0};
   GLIA_TRY(glia_yaml_parse_text("bench", yaml, strlen(yaml), &l->doc));
   GLIA_TRY(glia_train_config_read(glia_yaml_root(l->doc), &l->config));
   GLIA_TRY(glia_model_build(glia_yaml_root(l->doc), s->n_fields, field, l->config.micro_batch,

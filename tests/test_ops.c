@@ -4,12 +4,11 @@
  * derivative, the rounding error 1e-16 / 1e-5 times the value, so 1e-7 of the largest element leaves two digits.
  * A surrogate's first derivative is compared with differences of its stated stand-in; all other statements hold for it as they are.
  * Identities between rules hold up to the order of additions: 1e-12. float32 against float64 on the same inputs: a few ulp of a
- * few operations, 2e-6. bf16 has 8 bits: one rounding is 2^-9 of an element at most, and what only moves elements adds none.
+ * few operations, 2e-6, and five times that for derivatives. bf16 has 8 bits: one rounding is 2^-9 of an element at most, and what only moves elements adds none.
  */
-#include "control_samples.h"
 #include "glia_bf16.h"
 #include "glia_kernels.h"
-#include "glia_random.h"
+#include "op_trial.h"
 #include "ref/interpret.h"
 #include "run_graph.h"
 #include "tap.h"
@@ -18,33 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_INPUTS = 64, MAX_CASES = 32, BATCH = 3 };
-
 static const double difference_step = 1e-5, difference_tolerance = 1e-7, identity_tolerance = 1e-12,
                     float_tolerance = 2e-6, stored_tolerance = 0x1p-9;
-
-/* One sample case of one operator, with data for every input of its graph. */
-struct trial {
-  const struct glia_op *op;
-  int k;
-  struct glia_graph *g;
-  struct glia_sample s;
-  glia_value y;
-  void *data[MAX_INPUTS];
-  int n_data;
-};
-
-static const struct glia_type *type_of(const struct trial *t, glia_value v)
-{
-  return &glia_graph_node(t->g, v)->type;
-}
-
-static void check(bool ok, const struct trial *t, const char *what, double found, double expected)
-{
-  if (!ok)
-    tap_note("%s, case %d: %s: %.17g, expected %.17g", t->op->name, t->k, what, found, expected);
-  CU_ASSERT(ok);
-}
 
 /* Operators that the table cannot sample, with the reason. */
 static bool is_exempt(const struct glia_op *op)
@@ -64,100 +38,6 @@ static bool has_reference(const struct glia_op *op)
   for (int t = 0; t < GLIA_DTYPE_COUNT_; t++)
     if (op->reference[t] != NULL) return true;
   return false;
-}
-
-static bool begin(struct trial *t, const struct glia_op *op, int k, glia_dtype dtype)
-{
-  *t = (struct trial){.op = op, .k = k};
-  if (glia_graph_new(&t->g) != GLIA_OK) abort();
-  t->s = (struct glia_sample){.g = t->g, .dtype = dtype};
-  t->y = op->sample(&t->s, k);
-  return t->y != GLIA_NONE;
-}
-
-static void end(struct trial *t)
-{
-  if (glia_graph_status(t->g) != GLIA_OK)
-    tap_note("%s, case %d: %s", t->op->name, t->k, glia_trace());
-  CU_ASSERT(glia_graph_status(t->g) == GLIA_OK);
-  for (int i = 0; i < t->n_data; i++) free(t->data[i]);
-  glia_graph_destroy(&t->g);
-}
-
-static glia_value fresh(struct trial *t, const char *kind, int i, struct glia_type type)
-{
-  char name[32];
-
-  snprintf(name, sizeof name, "%s%d", kind, i);
-  return glia_input(t->g, name, GLIA_PER_STEP, type);
-}
-
-static bool exact_in_bf16; /* inputs are drawn so */
-
-static double number(const struct glia_sample *s, int sample, uint64_t input, int64_t e)
-{
-  double u = glia_random_uniform(glia_random_stream(7, "test"), input, (uint64_t)e);
-
-  if (sample < 0) return (double)(float)(2.0 * u - 1.0);
-  const double lo = s->in[sample].lo, hi = s->in[sample].hi;
-  if (!s->in[sample].differentiable) return floor(lo + u * (hi - lo + 1.0));
-  double x = lo + u * (hi - lo);
-  if (fabs(x - s->in[sample].avoid) < s->in[sample].gap)
-    x = s->in[sample].avoid + s->in[sample].gap;
-  if (exact_in_bf16) return (double)glia_bf16_wide(glia_bf16_round_f64(x));
-  return (double)(float)x; /* exact in both float types */
-}
-
-/* Which sample input (-1: none) fills graph input i: its own, or that whose batch it is. */
-static int sample_of(const struct trial *t, const struct glia_input *in)
-{
-  int i;
-
-  if (sscanf(in->name, "x%d", &i) == 1 || sscanf(in->name, "batched%d", &i) == 1) return i;
-  (void)t;
-  return -1;
-}
-
-/* Data for all inputs that have none yet. */
-static void fill(struct trial *t)
-{
-  const struct glia_input *in;
-  const int n = glia_graph_inputs(t->g, &in);
-
-  if (n > MAX_INPUTS) abort();
-  for (; t->n_data < n; t->n_data++) {
-    const struct glia_type *type = &in[t->n_data].type;
-    t->data[t->n_data] = array_of(type);
-    for (int64_t e = 0; e < glia_type_count(type); e++)
-      set_element(type, t->data[t->n_data], e,
-                  number(&t->s, sample_of(t, &in[t->n_data]), (uint64_t)t->n_data, e));
-  }
-}
-
-static int index_of(const struct trial *t, glia_value input)
-{
-  return (int)glia_graph_node(t->g, input)->attr.i[0];
-}
-
-static void each_of(const struct glia_op *const *op, glia_dtype dtype,
-                    void (*visit)(struct trial *t))
-{
-  for (; *op != NULL; op++) {
-    struct trial t;
-    for (int k = 0; (*op)->sample != NULL && k < MAX_CASES; k++) {
-      const bool more = begin(&t, *op, k, dtype);
-      if (more && glia_graph_status(t.g) == GLIA_OK) visit(&t);
-      end(&t);
-      if (!more) break;
-    }
-  }
-}
-
-/* Visit every sample case of every operator, and of control flow. */
-static void each(glia_dtype dtype, void (*visit)(struct trial *t))
-{
-  each_of(glia_ops(), dtype, visit);
-  each_of(control_samples(), dtype, visit);
 }
 
 /* (a) */
@@ -191,22 +71,6 @@ static void every_operator_is_sampled_and_has_its_rules(void)
 }
 
 /* (b) */
-
-/* Largest difference of two arrays, relative to the largest element (at least 1); NaN equals NaN. */
-static double distance(const struct glia_type *ta, const void *a, const struct glia_type *tb,
-                       const void *b)
-{
-  double scale = 1.0, worst = 0.0;
-
-  for (int64_t i = 0; i < glia_type_count(ta); i++) {
-    const double x = element(ta, a, i), y = element(tb, b, i);
-    if (isnan(x) != isnan(y)) return INFINITY;
-    if (isnan(x) || x == y) continue;
-    scale = fmax(scale, fabs(y));
-    worst = fmax(worst, fabs(x - y));
-  }
-  return worst / scale;
-}
 
 static void compare_compiled(struct trial *t)
 {
@@ -412,6 +276,57 @@ static void compare_differences(struct trial *t)
 
 static void reverse_rules_agree_with_differences(void) { each(GLIA_F64, compare_differences); }
 
+static void compare_value(const struct trial *t, glia_value a, const struct trial *d, glia_value b,
+                          const char *what)
+{
+  check((a == GLIA_NONE) == (b == GLIA_NONE), t, what, a, b);
+  if (a == GLIA_NONE || b == GLIA_NONE) return;
+  struct interpretation p = interpret(t->g, t->data, NULL, 1, &a);
+  struct interpretation q = interpret(d->g, d->data, NULL, 1, &b);
+  const double far = distance(type_of(t, a), p.at[a], type_of(d, b), q.at[b]);
+  check(far <= 5.0 * float_tolerance, t, what, far, 0);
+  interpretation_free(&p);
+  interpretation_free(&q);
+}
+
+/* First derivatives of both, and the gradient of psi where there is one. */
+static void compare_gradients(struct trial *t, const struct derivatives *a, struct trial *d,
+                              const struct derivatives *b)
+{
+  glia_value second[2][GLIA_MAX_IN + 1];
+
+  check((a->psi == GLIA_NONE) == (b->psi == GLIA_NONE), t, "has a gradient", a->psi, b->psi);
+  if (a->psi == GLIA_NONE || b->psi == GLIA_NONE) return;
+  const glia_value one[2] = {glia_full(t->g, *type_of(t, a->psi), 1.0),
+                             glia_full(d->g, *type_of(d, b->psi), 1.0)};
+  glia_vjp(t->g, 1, &a->psi, &one[0], a->n, a->x, second[0]);
+  glia_vjp(d->g, 1, &b->psi, &one[1], b->n, b->x, second[1]);
+  fill(t);
+  fill(d);
+  for (int i = 0; i < a->n; i++) {
+    compare_value(t, a->dx[i], d, b->dx[i], "first derivative in float32");
+    compare_value(t, second[0][i], d, second[1][i], "second derivative in float32");
+  }
+}
+
+/* Derivatives in float32 are those in float64, up to the rounding of more operations. */
+static void compare_single_derivatives(struct trial *t)
+{
+  struct trial d;
+
+  if (!begin(&d, t->op, t->k, GLIA_F64)) abort();
+  if (is_differentiable(t)) {
+    const struct derivatives a = derive(t), b = derive(&d);
+    compare_gradients(t, &a, &d, &b);
+  }
+  end(&d);
+}
+
+static void float32_derivatives_are_those_of_float64(void)
+{
+  each(GLIA_F32, compare_single_derivatives);
+}
+
 /* sum_i <a_i, b_i> over the differentiable inputs, and of the absolute values. */
 static double inner(const struct trial *t, const struct interpretation *p, int n,
                     const glia_value *a, const glia_value *b, double *size)
@@ -465,7 +380,11 @@ static void compare_adjoint(struct trial *t)
   interpretation_free(&p);
 }
 
-static void forward_rules_are_adjoint_to_reverse_rules(void) { each(GLIA_F64, compare_adjoint); }
+static void forward_rules_are_adjoint_to_reverse_rules(void)
+{
+  each(GLIA_F32, compare_adjoint);
+  each(GLIA_F64, compare_adjoint);
+}
 
 static void no_derivative_passes_where_there_is_none(void)
 {
@@ -564,7 +483,11 @@ static void compare_batches(struct trial *t)
   }
 }
 
-static void batching_is_a_loop(void) { each(GLIA_F64, compare_batches); }
+static void batching_is_a_loop(void)
+{
+  each(GLIA_F32, compare_batches);
+  each(GLIA_F64, compare_batches);
+}
 
 /* (f) */
 
@@ -614,6 +537,7 @@ static void nan_goes_through(void)
 TAP_MAIN("ops", TAP(every_operator_is_sampled_and_has_its_rules),
          TAP(compiled_values_are_those_of_the_reference_kernels), TAP(float32_is_float64_rounded),
          TAP(bf16_is_float64_rounded_once), TAP(reverse_rules_agree_with_differences),
+         TAP(float32_derivatives_are_those_of_float64),
          TAP(forward_rules_are_adjoint_to_reverse_rules),
          TAP(no_derivative_passes_where_there_is_none), TAP(batching_is_a_loop),
          TAP(nan_goes_through))
