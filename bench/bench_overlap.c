@@ -20,7 +20,7 @@ static const char yaml[] = "model: [linear: 512, relu, linear: 512, relu, linear
                            "        linear: 512, relu, linear: 512, relu, linear: 10]\n"
                            "loss: cross_entropy\noptimizer: {adam: {lr: 1e-3}}\n";
 
-/* Rows of a rank: few compute little beside the 5 MB of their gradients. One micro-batch a rank. */
+/* Rows of a rank: few compute little beside the 4 MB of their gradients. One micro-batch a rank. */
 static const int64_t rows_of_rank[] = {512, 1024, 2048};
 
 enum { POLLING, BLOCKING, ALONE, EXCHANGE, WAYS };
@@ -69,7 +69,7 @@ static glia_status open_scene(struct scene *s, int64_t rows)
                                     "784-512 x 5-10",
                                     yaml,
                                     rows,
-                                    .x = {.dtype = GLIA_F32, .rank = 1, .dim = {784}},
+                                    .x = {.dtype = GLIA_F32, .rank = 1, .dim = {128}},
                                     .y = {.dtype = GLIA_U8},
                                     .classes = 10};
 
