@@ -64,6 +64,21 @@ static const char recurrent[] = "model:\n"
                                 "optimizer: {lion: {lr: 0.02}}\n"
                                 "clip_norm: 0.5\n";
 
+static const char transformed[] =
+    "model:\n"
+    "  - {linear: {units: 6, last_axis: true}, transform: [weight_norm, {fake_quant: 8}]}\n"
+    "  - group_norm: 3\n"
+    "  - leaky_relu\n"
+    "  - {linear: {units: 6, last_axis: true}, transform: spectral_norm}\n"
+    "  - {linear: {units: 4, last_axis: true}, transform: [{mask: {keep: 0.5, every: 2}}, "
+    "{low_rank: 2}], "
+    "name: back}\n"
+    "  - tanh\n"
+    "  - {linear: {units: 3, last_axis: true}}\n"
+    "loss: [hinge, {name: huber, target: x, of: back, weight: 0.1}]\n"
+    "optimizer: {rmsprop: {lr: 0.02, momentum: 0.5, centered: true}}\n"
+    "clip_norm: 0.05\n";
+
 static void make_data(void)
 {
   for (int b = 0; b < ROWS; b++)
@@ -109,12 +124,26 @@ static void compare(struct rig *a, struct rig *b)
                      glia_type_bytes(&state[i].type)) == 0);
 }
 
+/* Some state of `a` is no longer what it was at first, here that of `b`. */
+static bool has_moved(struct rig *a, struct rig *b)
+{
+  const struct glia_state *state;
+  const int n = glia_graph_states(a->g, &state);
+  bool moved = false;
+
+  for (int i = 0; i < n; i++)
+    moved = moved || memcmp(glia_engine_state(a->e, i), glia_engine_state(b->e, i),
+                            glia_type_bytes(&state[i].type)) != 0;
+  return moved;
+}
+
 static void step_both(const char *yaml, struct glia_comm *c, int threads)
 {
   struct glia_exchange *exchange[2] = {NULL, NULL};
-  struct rig alone, shared;
+  struct rig alone, shared, untouched;
 
   start(&alone, yaml, NULL, 1, &exchange[0]);
+  start(&untouched, yaml, NULL, 1, &exchange[0]);
   start(&shared, yaml, c, threads, &exchange[1]);
   for (int i = 1; i <= STEPS; i++) {
     CU_ASSERT_EQUAL(rig_step(&alone, "train", 0.02, i), GLIA_OK);
@@ -123,11 +152,13 @@ static void step_both(const char *yaml, struct glia_comm *c, int threads)
     CU_ASSERT_EQUAL(rig_output(&alone, "train", "loss"), rig_output(&shared, "train", "loss"));
   }
   compare(&alone, &shared);
+  CU_ASSERT(has_moved(&alone, &untouched));
   CU_ASSERT_EQUAL(rig_step(&alone, "eval", 0.0, STEPS), GLIA_OK);
   CU_ASSERT_EQUAL(rig_step(&shared, "eval", 0.0, STEPS), GLIA_OK);
   CU_ASSERT_EQUAL(rig_output(&alone, "eval", "loss_sum"), rig_output(&shared, "eval", "loss_sum"));
   rig_end(&shared);
   glia_exchange_mpi_destroy(&exchange[1]);
+  rig_end(&untouched);
   rig_end(&alone);
 }
 
@@ -151,7 +182,9 @@ static void on_any_ranks_and_threads(const char *yaml)
 static void a_gpt_has_the_same_bits(void) { on_any_ranks_and_threads(gpt); }
 static void a_graph_network_has_the_same_bits(void) { on_any_ranks_and_threads(graph); }
 static void a_model_in_bf16_has_the_same_bits(void) { on_any_ranks_and_threads(stored); }
+static void transformed_weights_have_the_same_bits(void) { on_any_ranks_and_threads(transformed); }
 static void recurrent_layers_have_the_same_bits(void) { on_any_ranks_and_threads(recurrent); }
 
 TAP_MPI_MAIN("models", TAP(recurrent_layers_have_the_same_bits), TAP(a_gpt_has_the_same_bits),
-             TAP(a_graph_network_has_the_same_bits), TAP(a_model_in_bf16_has_the_same_bits))
+             TAP(a_graph_network_has_the_same_bits), TAP(a_model_in_bf16_has_the_same_bits),
+             TAP(transformed_weights_have_the_same_bits))

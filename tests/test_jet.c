@@ -158,7 +158,7 @@ static void all_orders_up_to_4_meet_the_formula(void)
     }
   }
   tap_note("largest error %.2g", worst);
-  CU_ASSERT(worst < 1e-12); /* the bound; rounding alone gives some 1e-15 */
+  CU_ASSERT(worst < 1e-12); /* rounding alone gives some 1e-15 */
   end(&m, &p, &e);
 }
 

@@ -427,7 +427,9 @@ static glia_status allocate(struct glia_engine *e)
   }
   lay_out(e);
   e->memory = take_pages(e->memory_bytes);
-  GLIA_CHECK(e->memory != NULL, GLIA_E_MEMORY, "%zu bytes for the model, its state and %d workers",
+  GLIA_CHECK(e->memory != NULL, GLIA_E_MEMORY,
+             "no memory: %zu bytes for the model, its state and %d workers; fewer workers or rows "
+             "in a micro-batch take less",
              e->memory_bytes, e->threads);
   memset(e->memory, 0, e->memory_bytes);
   lay_out(e);
