@@ -28,9 +28,12 @@ GLIA_EACH_FLOAT(KERNEL)
 
 static glia_value sample(struct glia_sample *s, int k)
 {
-  if (k > 0) return GLIA_NONE;
-  return glia_clamp(s->g, glia_sample_away(s, 2, (int64_t[]){3, 5}, -2.0, 0.9, -1.0, 0.05), -1.0,
-                    1.0);
+  static const double bound[] = {-1.0, 1.0}; /* around which a case draws */
+
+  if (k >= (int)GLIA_COUNT(bound)) return GLIA_NONE;
+  const double at = bound[k];
+  return glia_clamp(s->g, glia_sample_away(s, 2, (int64_t[]){3, 5}, at - 0.9, at + 0.9, at, 0.05),
+                    bound[0], bound[1]);
 }
 
 const struct glia_op glia_op_clamp_ = {

@@ -288,6 +288,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_conv_ = {
     .name = "conv",
+    .source = "dumoulin2016",
     .n_in = 2,
     .infer = infer,
     .vjp = vjp,

@@ -61,6 +61,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_cumprod_ = {
     .name = "cumprod",
+    .source = "blelloch1990",
     .n_in = 1,
     .infer = infer,
     .vjp = vjp,

@@ -58,6 +58,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_cumsum_ = {
     .name = "cumsum",
+    .source = "blelloch1990",
     .n_in = 1,
     .linear = true,
     .infer = infer,

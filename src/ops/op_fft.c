@@ -195,6 +195,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_fft_ = {
     .name = "fft",
+    .source = "frigo2005",
     .n_in = 1,
     .linear = true,
     .infer = infer,

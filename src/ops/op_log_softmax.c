@@ -54,6 +54,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_log_softmax_ = {
     .name = "log_softmax",
+    .source = "blanchard2021",
     .n_in = 1,
     .infer = infer,
     .vjp = vjp,

@@ -25,6 +25,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_logaddexp_ = {
     .name = "logaddexp",
+    .source = "blanchard2021",
     .n_in = 2,
     .elementwise = true,
     .infer = glia_infer_float_,

@@ -18,6 +18,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_relu_ = {
     .name = "relu",
+    .source = "nair2010",
     .n_in = 1,
     .elementwise = true,
     .infer = glia_infer_float_,

@@ -16,6 +16,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_softplus_ = {
     .name = "softplus",
+    .source = "dugas2000",
     .n_in = 1,
     .elementwise = true,
     .infer = glia_infer_float_,

@@ -111,6 +111,7 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_spmm_ = {
     .name = "spmm",
+    .source = "gale2020",
     .n_in = 4,
     .infer = infer,
     .vjp = vjp,
