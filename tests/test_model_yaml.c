@@ -49,7 +49,7 @@ static const struct {
     {"model: [flatten, {linear: {units: 5, init: pytorsch}}]\n" TAIL, "did you mean 'pytorch'?"},
     {"model: [flatten, {relu: 5}]\n" TAIL, "relu takes no options"},
     {"model: [flatten, dropout]\n" TAIL, "dropout needs p"},
-    {"model: [flatten, {dropout: 1.0}]\n" TAIL, "found 1.0, expected 0 to 1"},
+    {"model: [flatten, {dropout: 1.0}]\n" TAIL, "found 1.0, expected 0 to less than 1"},
     {"model:\n  - linear: 5\n" TAIL, "run.yaml:2: model.0.linear: layer 00-linear: input has rows "
                                      "of shape [4, 3], expected one axis: put flatten"},
     {"model: [{reshape: [5, 2]}]\n" TAIL,

@@ -169,8 +169,11 @@ glia_status glia_yaml_get_real(const struct glia_yaml *node, const char *key, do
   if (c->kind != GLIA_YAML_SCALAR || c->quoted || !glia_parse_real(c->text, &v))
     return expected(c, "a number");
   if (!(v >= lo && v <= hi)) {
+    const bool open = (double)(float)hi != hi && hi == nextafter((double)(float)hi, lo);
+    if (isinf(lo)) return expected(c, "a number");
     if (isinf(hi)) return glia_yaml_error(c, "found %s, expected at least %g", c->text, lo);
-    return glia_yaml_error(c, "found %s, expected %g to %g", c->text, lo, hi);
+    return glia_yaml_error(c, "found %s, expected %g to %s%g", c->text, lo,
+                           open ? "less than " : "", hi);
   }
   *out = v;
   return GLIA_OK;

@@ -105,7 +105,9 @@ static glia_status read_loss(struct glia_model *m, const struct glia_yaml *node,
   } else {
     GLIA_TRY(glia_yaml_get_choice(node, "", names, &kind));
   }
-  if (kind < 0) return glia_yaml_error(node, "no name of a loss here");
+  if (kind < 0)
+    return glia_yaml_error(node,
+                           "no name of a loss here: write mse, or {name: huber, of: a layer}");
   t->kind = kinds[kind];
   GLIA_TRY(glia_options_read_beside_(node, t->kind->name, t->kind->option, common, t->v));
   const struct glia_yaml *at_of = glia_yaml_get(node, "of"),
