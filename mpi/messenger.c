@@ -1,4 +1,5 @@
 /* Messages of a pipeline by MPI: see glia_messenger_mpi.h. */
+#include "glia_agree.h"
 #include "glia_messenger_mpi.h"
 #include "mpi_priv.h"
 
@@ -22,20 +23,24 @@ struct messenger {
       patient; /* looks before it sleeps between them: tasks are short, and a sleep takes longer than it says */
   MPI_Request *request; /* [n] */
   bool *comes;          /* [n] it is received */
+  double *shared;       /* [size, most that is shared]: on its way, so none of a caller's */
+  bool parted;          /* a sharing was given up: `shared` is still written */
 };
 
 /* Ranks that wait in one step call the same roll. */
 static void begin(void *self) { ((struct messenger *)self)->comm->entered++; }
 
-static glia_status open_handles(void *self, int n)
+static glia_status open_handles(void *self, int n, int shared)
 {
   struct messenger *m = self;
 
   free(m->request);
   free(m->comes);
+  free(m->shared);
+  m->shared = calloc((size_t)shared * (size_t)glia_comm_size(m->comm) + 1, sizeof *m->shared);
   m->request = malloc((size_t)n * sizeof(MPI_Request));
   m->comes = calloc((size_t)n, sizeof *m->comes);
-  m->n = m->request != NULL && m->comes != NULL ? n : 0;
+  m->n = m->request != NULL && m->comes != NULL && m->shared != NULL ? n : 0;
   GLIA_CHECK(m->n == n, GLIA_E_MEMORY, "%d messages", n);
   for (int i = 0; i < n; i++) m->request[i] = MPI_REQUEST_NULL;
   return GLIA_OK;
@@ -117,12 +122,18 @@ static glia_status wait_handle(void *self, int handle, const char *what, void (*
 static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), void *arg)
 {
   struct messenger *m = self;
+  const size_t row = (size_t)n * sizeof *x, own = (size_t)m->comm->rank * (size_t)n;
   MPI_Request request;
 
   m->comm->entered++;
-  GLIA_TRY_MPI(
-      MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x, n, MPI_DOUBLE, m->mpi, &request));
-  return wait_for(m, &request, "what stages share", idle, arg);
+  memcpy(m->shared + own, x + own, row);
+  GLIA_TRY_MPI(MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, m->shared, n, MPI_DOUBLE, m->mpi,
+                              &request));
+  m->parted = true;
+  GLIA_TRY(wait_for(m, &request, "what stages share", idle, arg));
+  m->parted = false;
+  memcpy(x, m->shared, row * (size_t)m->comm->size);
+  return GLIA_OK;
 }
 
 glia_status glia_messenger_mpi_create(struct glia_comm *comm, struct glia_messenger *out)
@@ -131,7 +142,12 @@ glia_status glia_messenger_mpi_create(struct glia_comm *comm, struct glia_messen
   struct messenger *m = calloc(1, sizeof *m);
 
   *out = (struct glia_messenger){0};
-  GLIA_CHECK(m != NULL, GLIA_E_MEMORY, "a messenger");
+  const glia_status st =
+      glia_agree(comm, m != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a messenger"));
+  if (st != GLIA_OK) {
+    free(m);
+    return st;
+  }
   *m = (struct messenger){.comm = comm, .mpi = MPI_COMM_NULL, .tag_most = 32767};
   if (MPI_Comm_dup(glia_comm_mpi(comm), &m->mpi) != MPI_SUCCESS ||
       MPI_Comm_get_attr(m->mpi, MPI_TAG_UB, &most, &found) != MPI_SUCCESS) {
@@ -159,10 +175,12 @@ void glia_messenger_mpi_destroy(struct glia_messenger *messenger)
 
   if (m == NULL) return;
   *messenger = (struct glia_messenger){0};
+  if (m->parted) return;
   for (int i = 0; i < m->n; i++)
     if (m->request[i] != MPI_REQUEST_NULL) return; /* a message may still come into its memory */
   if (MPI_Finalized(&over) == MPI_SUCCESS && !over && !m->comm->parted) MPI_Comm_free(&m->mpi);
   free(m->request);
   free(m->comes);
+  free(m->shared);
   free(m);
 }

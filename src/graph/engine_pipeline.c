@@ -333,7 +333,8 @@ glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipelin
                  p->n_tasks != NULL && p->mean != NULL,
              GLIA_E_MEMORY, "a pipeline");
   glia_stage_bind_(how->stage, how->messenger, idle, e);
-  return how->messenger->open(how->messenger->self, handles > 0 ? handles : 1);
+  return how->messenger->open(how->messenger->self, handles > 0 ? handles : 1,
+                              glia_stage_shared_(how->stage));
 }
 
 void glia_pipeline_fini_(struct glia_engine *e)

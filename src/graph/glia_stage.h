@@ -82,8 +82,9 @@ struct glia_messenger {
   glia_status (*wait)(void *self, int handle, const char *what, void (*idle)(void *arg), void *arg);
   /** x [size][n]: row `rank` comes in, all rows go out. Collective: yes, over the pipeline. Errors: GLIA_E_MPI. */
   glia_status (*share)(void *self, int n, double *x, void (*idle)(void *arg), void *arg);
-  /** Make room for handles 0 to n - 1, once, before the first message. Errors: GLIA_E_MEMORY. */
-  glia_status (*open)(void *self, int n);
+  /** Make room for handles 0 to n - 1 and for rows of up to `shared` numbers, once, before the first message: a step allocates nothing.
+   *  Errors: GLIA_E_MEMORY. */
+  glia_status (*open)(void *self, int n, int shared);
 };
 
 /** A pipeline of threads of one process: messenger of rank r is out[r]. out [ranks]

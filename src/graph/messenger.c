@@ -30,22 +30,33 @@ struct house {
   int ranks;
   struct desk *desk;
   /* what is shared */
-  double *x;
-  size_t x_bytes;
+  double *x; /* [numbers] */
+  int numbers;
   int came;
   int64_t generation;
 };
 
 static void begin(void *self) { (void)self; }
 
-static glia_status open_desk(void *self, int n)
+static glia_status open_desk(void *self, int n, int shared)
 {
   struct desk *d = self;
+  struct house *h = d->house;
+  const int numbers = shared * h->ranks;
 
   free(d->letter);
   d->letter = calloc((size_t)n, sizeof *d->letter);
   d->n = n;
   GLIA_CHECK(d->letter != NULL, GLIA_E_MEMORY, "%d messages", n);
+  pthread_mutex_lock(&h->mutex);
+  if (numbers > h->numbers) {
+    double *more = realloc(h->x, (size_t)numbers * sizeof *more);
+    if (more != NULL) h->x = more;
+    if (more != NULL) h->numbers = numbers;
+  }
+  const bool room = numbers <= h->numbers;
+  pthread_mutex_unlock(&h->mutex);
+  GLIA_CHECK(room, GLIA_E_MEMORY, "%d numbers to share", shared);
   return GLIA_OK;
 }
 
@@ -147,22 +158,14 @@ static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), 
   struct desk *d = self;
   struct house *h = d->house;
   const size_t row = (size_t)n * sizeof *x;
-  glia_status st = GLIA_OK;
 
   pthread_mutex_lock(&h->mutex);
-  if (h->x_bytes < row * (size_t)h->ranks) {
-    double *more = realloc(h->x, row * (size_t)h->ranks);
-    if (more != NULL) h->x = more;
-    if (more != NULL) h->x_bytes = row * (size_t)h->ranks;
-    if (more == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d numbers to share", n);
-  }
-  if (st == GLIA_OK && n > 0)
-    memcpy(h->x + (size_t)d->rank * (size_t)n, x + (size_t)d->rank * (size_t)n, row);
+  if (n > 0) memcpy(h->x + (size_t)d->rank * (size_t)n, x + (size_t)d->rank * (size_t)n, row);
   meet(h, idle, arg);
-  if (st == GLIA_OK && n > 0) memcpy(x, h->x, row * (size_t)h->ranks);
+  if (n > 0) memcpy(x, h->x, row * (size_t)h->ranks);
   meet(h, idle, arg);
   pthread_mutex_unlock(&h->mutex);
-  return st;
+  return GLIA_OK;
 }
 
 glia_status glia_messenger_loopback(int ranks, struct glia_messenger *out)

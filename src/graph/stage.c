@@ -72,6 +72,15 @@ void glia_stage_bind_(struct glia_stage *s, struct glia_messenger *m, void (*idl
   }
 }
 
+int glia_stage_shared_(const struct glia_stage *s)
+{
+  int most = 0;
+
+  for (int i = 0; i < s->n_sharings; i++)
+    if (s->sharing[i]->n > most) most = s->sharing[i]->n;
+  return most;
+}
+
 glia_status glia_stage_outcome_(struct glia_stage *s)
 {
   for (int i = 0; i < s->n_sharings; i++) {

@@ -82,6 +82,9 @@ struct glia_stage {
 /* Who carries what is shared; idle is called meanwhile. */
 void glia_stage_bind_(struct glia_stage *s, struct glia_messenger *m, void (*idle)(void *arg),
                       void *arg);
+/* Most numbers that this stage shares at once. */
+int glia_stage_shared_(const struct glia_stage *s);
+
 /* First failure of a sharing since the last call. */
 GLIA_NODISCARD glia_status glia_stage_outcome_(struct glia_stage *s);
 
