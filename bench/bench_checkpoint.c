@@ -83,7 +83,7 @@ static glia_status open_model(struct run *w)
   const struct glia_state *state;
 
   GLIA_TRY(open_data(w, &source));
-  GLIA_TRY(loop_open(&w->loop, config_text, &source, 10));
+  GLIA_TRY(loop_open(&w->loop, config_text, &source));
   w->n = glia_graph_states(glia_model_graph(w->loop.model), &state);
   w->array = calloc((size_t)w->n + 1, sizeof *w->array);
   GLIA_CHECK(w->array != NULL, GLIA_E_MEMORY, "%d arrays", w->n);

@@ -209,7 +209,7 @@ static glia_status train_cnn(struct loop *l, const char *path, double *wait_frac
 
   GLIA_TRY(forget_pages(path));
   GLIA_TRY(glia_dataset_open(path, "train", CACHE_BYTES, &source));
-  GLIA_TRY(loop_open(l, cnn_text, &source, 10));
+  GLIA_TRY(loop_open(l, cnn_text, &source));
   GLIA_TRY(loop_run(l, NULL, &result));
   *wait_fraction = glia_engine_worker(l->engine, 0).input_s / result.wall_s;
   *step_s = result.wall_s / (double)result.steps;

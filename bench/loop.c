@@ -7,7 +7,7 @@
 
 enum { FIELDS = 8 };
 
-static glia_status build(struct loop *l, const char *yaml, int64_t classes)
+static glia_status build(struct loop *l, const char *yaml)
 {
   const struct glia_source *s = l->source;
   struct glia_model_field field[FIELDS];
@@ -20,7 +20,7 @@ static glia_status build(struct loop *l, const char *yaml, int64_t classes)
   GLIA_TRY(glia_yaml_parse_text("bench", yaml, strlen(yaml), &l->doc));
   GLIA_TRY(glia_train_config_read(glia_yaml_root(l->doc), &l->config));
   GLIA_TRY(glia_model_build(glia_yaml_root(l->doc), s->n_fields, field, l->config.micro_batch,
-                            classes, &l->model));
+                            &l->model));
   GLIA_TRY(glia_program_compile(glia_model_graph(l->model), glia_kernels_default(), &l->program));
   GLIA_TRY(glia_engine_create(l->program, 1, NULL, 1, &l->engine));
   const int n = glia_graph_states(glia_model_graph(l->model), &state);
@@ -29,12 +29,11 @@ static glia_status build(struct loop *l, const char *yaml, int64_t classes)
   return GLIA_OK;
 }
 
-glia_status loop_open(struct loop *l, const char *yaml, struct glia_source **source,
-                      int64_t classes)
+glia_status loop_open(struct loop *l, const char *yaml, struct glia_source **source)
 {
   *l = (struct loop){.source = *source};
   *source = NULL;
-  return build(l, yaml, classes);
+  return build(l, yaml);
 }
 
 glia_status loop_run(struct loop *l, const struct glia_observer *observer,

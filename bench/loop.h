@@ -15,8 +15,7 @@ struct loop {
 
 /** Build and compile the model for rows of *source, with its initial weights.
  *  Ownership: *source is taken, also on failure; loop_close frees.  Errors: GLIA_E_CONFIG, GLIA_E_MEMORY. */
-GLIA_NODISCARD glia_status loop_open(struct loop *l, const char *yaml, struct glia_source **source,
-                                     int64_t classes);
+GLIA_NODISCARD glia_status loop_open(struct loop *l, const char *yaml, struct glia_source **source);
 
 /** Train as the configuration says. observer may be NULL. */
 GLIA_NODISCARD glia_status loop_run(struct loop *l, const struct glia_observer *observer,

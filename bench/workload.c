@@ -77,7 +77,7 @@ static glia_status build_model(struct workload *w)
 
   GLIA_TRY(glia_yaml_parse_text(k->name, k->yaml, strlen(k->yaml), &w->doc));
   GLIA_TRY(glia_model_build(glia_yaml_root(w->doc), k->y.dtype == GLIA_BOOL ? 1 : 2, field,
-                            w->micro_batch, k->classes, &w->model));
+                            w->micro_batch, &w->model));
   w->graph = glia_model_graph(w->model);
   return GLIA_OK;
 }

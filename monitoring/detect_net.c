@@ -64,8 +64,7 @@ static glia_status build(struct glia_net *net, const char *config, int n, int64_
   GLIA_TRY(glia_yaml_parse_text("the model's configuration", config, strlen(config), &net->doc));
   GLIA_TRY(glia_train_config_read(glia_yaml_root(net->doc), &net->config));
   if (micro_batch > 0) net->config.batch = net->config.micro_batch = micro_batch;
-  GLIA_TRY(
-      glia_model_build(glia_yaml_root(net->doc), 1, &x, net->config.micro_batch, 0, &net->model));
+  GLIA_TRY(glia_model_build(glia_yaml_root(net->doc), 1, &x, net->config.micro_batch, &net->model));
   GLIA_TRY(
       glia_program_compile(glia_model_graph(net->model), glia_kernels_default(), &net->program));
   return GLIA_OK;

@@ -74,11 +74,7 @@ static glia_status run(size_t k)
   static double out[B][CLASSES];
   const struct glia_type type = glia_type_make(GLIA_F64, 2, (int64_t[]){B, CLASSES});
   char yaml[1024];
-  struct rig r = {.n_fields = 2,
-                  .micro_batch = B,
-                  .n_rows = B,
-                  .n_classes = CLASSES,
-                  .kernels = glia_kernels_default()};
+  struct rig r = {.n_fields = 2, .micro_batch = B, .n_rows = B, .kernels = glia_kernels_default()};
 
   snprintf(yaml, sizeof yaml,
            "dtype: f64\nmodel: [%s, {linear: %d, name: last}]\nloss: cross_entropy\noptimizer: "

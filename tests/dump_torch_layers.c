@@ -177,7 +177,6 @@ static glia_status run_cnn(const char *name, const char *dtype)
   struct rig r = {.n_fields = 2,
                   .micro_batch = ROWS,
                   .n_rows = ROWS,
-                  .n_classes = 4,
                   .data = {image, label},
                   .kernels = glia_kernels_default()};
 

@@ -85,7 +85,7 @@ static glia_status run(size_t k)
 {
   char yaml[1024];
   const bool own = cases[k].loss != NULL;
-  struct rig r = {.n_fields = 3, .micro_batch = own ? B : 8, .n_rows = B, .n_classes = CLASSES};
+  struct rig r = {.n_fields = 3, .micro_batch = own ? B : 8, .n_rows = B};
 
   snprintf(yaml, sizeof yaml,
            "dtype: f64\nmodel: [linear: 16, silu, layer_norm, linear: 12, tanh, linear: %d]\nloss: "

@@ -34,7 +34,6 @@ static void start(struct rig *r, struct glia_comm *c, int threads, struct glia_e
   *r = (struct rig){.n_fields = 2,
                     .micro_batch = MICRO,
                     .n_rows = ROWS,
-                    .n_classes = CLASSES,
                     .data = {x, y},
                     .kernels = glia_kernels_default()};
   r->field[0] = rig_field("x", GLIA_F32, 3, (int64_t[]){C, H, W});

@@ -13,8 +13,7 @@ glia_status rig_build(struct rig *r, const char *yaml)
 {
   r->fail_at = -1;
   GLIA_TRY(glia_yaml_parse_text("run.yaml", yaml, strlen(yaml), &r->doc));
-  GLIA_TRY(glia_model_build(glia_yaml_root(r->doc), r->n_fields, r->field, r->micro_batch,
-                            r->n_classes, &r->m));
+  GLIA_TRY(glia_model_build(glia_yaml_root(r->doc), r->n_fields, r->field, r->micro_batch, &r->m));
   glia_yaml_destroy(&r->doc); /* a model keeps nothing of it */
   r->g = glia_model_graph(r->m);
   return GLIA_OK;

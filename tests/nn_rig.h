@@ -16,10 +16,9 @@ struct rig {
   int n_fields;
   struct glia_model_field field[RIG_FIELDS];
   const void *data[RIG_FIELDS];
-  int64_t micro_batch, n_rows,
-      n_classes;       /* rows of a step; the last micro-batch is padded with weight 0 */
-  const float *weight; /* [n_rows], NULL: 1 */
-  int64_t fail_at;     /* micro-batch whose fill fails, -1: none */
+  int64_t micro_batch, n_rows; /* rows of a step; the last micro-batch is padded with weight 0 */
+  const float *weight;         /* [n_rows], NULL: 1 */
+  int64_t fail_at;             /* micro-batch whose fill fails, -1: none */
   const struct glia_kernels *kernels; /* NULL: reference kernels */
   struct glia_exchange *exchange;     /* NULL: this process alone */
   void *taken;                        /* where outputs of predict go [n_rows, row], NULL: nowhere */

@@ -52,7 +52,7 @@ static glia_status set_up(void)
   }
   GLIA_TRY(glia_source_from_memory("rows", ROWS, 2, field, data, &w.source));
   GLIA_TRY(glia_yaml_parse_text("run.yaml", yaml, strlen(yaml), &w.doc));
-  GLIA_TRY(glia_model_build(glia_yaml_root(w.doc), 2, seen, 16, CLASSES, &w.model));
+  GLIA_TRY(glia_model_build(glia_yaml_root(w.doc), 2, seen, 16, &w.model));
   GLIA_TRY(glia_curvature_extend(w.model));
   const struct glia_graph *g = glia_model_graph(w.model);
   GLIA_TRY(glia_program_compile(g, glia_kernels_default(), &w.program));

@@ -43,7 +43,7 @@ static void begin(const char *layers)
            "model: %s\nloss: cross_entropy\noptimizer: {sgd: {lr: 0.1}}\ndtype: f64\n", layers);
   CU_ASSERT_EQUAL_FATAL(glia_source_from_memory("rows", ROWS, 2, field, data, &w.source), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_yaml_parse_text("run.yaml", yaml, strlen(yaml), &w.doc), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_model_build(glia_yaml_root(w.doc), 2, seen, 10, 2, &w.model), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_model_build(glia_yaml_root(w.doc), 2, seen, 10, &w.model), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_curvature_extend(w.model), GLIA_OK);
   const struct glia_graph *g = glia_model_graph(w.model);
   CU_ASSERT_EQUAL_FATAL(glia_program_compile(g, glia_kernels_default(), &w.program), GLIA_OK);

@@ -7,11 +7,12 @@
 #include <string.h>
 
 /* x u8 [4, 3], y i64, t f32 [2] */
-static glia_status build(struct rig *r, const char *yaml, int64_t n_classes)
+static glia_status build(struct rig *r, const char *yaml, int64_t n_labels)
 {
-  *r = (struct rig){.n_fields = 3, .micro_batch = 2, .n_classes = n_classes};
+  *r = (struct rig){.n_fields = 3, .micro_batch = 2};
   r->field[0] = rig_field("x", GLIA_U8, 2, (int64_t[]){4, 3});
   r->field[1] = rig_field("y", GLIA_I64, 0, NULL);
+  r->field[1].n_labels = n_labels;
   r->field[2] = rig_field("t", GLIA_F32, 1, (int64_t[]){2});
   return rig_build(r, yaml);
 }

@@ -294,7 +294,7 @@ static void losses_are_their_formulas(void)
   static const double t[3][4] = {{0, 2, 1, -1}, {1, 1, 1, 1}, {0, 0, 0, 0}};
   static const uint8_t y[3] = {1, 3, 0};
   static const float weight[3] = {1, 1, 0.5f};
-  struct rig r = {.n_fields = 3, .micro_batch = 2, .n_rows = 3, .n_classes = 4, .weight = weight};
+  struct rig r = {.n_fields = 3, .micro_batch = 2, .n_rows = 3, .weight = weight};
   double ce = 0, mse = 0, mae = 0, l1 = 0;
 
   r.field[0] = rig_field("x", GLIA_F64, 1, (int64_t[]){4});
@@ -368,7 +368,7 @@ static void start_whole(struct rig *r, int64_t micro_batch, int threads)
     for (int i = 0; i < 3; i++) x[k][i] = sin(1 + 3 * k + i);
     for (int i = 0; i < 6; i++) t[k][i] = cos(2 + k * i);
   }
-  *r = (struct rig){.n_fields = 3, .micro_batch = micro_batch, .n_rows = 7, .n_classes = 4};
+  *r = (struct rig){.n_fields = 3, .micro_batch = micro_batch, .n_rows = 7};
   r->field[0] = rig_field("x", GLIA_F64, 1, (int64_t[]){3});
   r->field[1] = rig_field("y", GLIA_I64, 0, NULL);
   r->field[2] = rig_field("t", GLIA_F64, 1, (int64_t[]){6});

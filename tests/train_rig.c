@@ -51,7 +51,7 @@ void train_rig_start(struct train_rig *r, const char *yaml, const char *name, in
   CU_ASSERT_EQUAL_FATAL(glia_train_config_read(glia_yaml_root(r->doc), &r->config), GLIA_OK);
   r->config.threads = threads;
   const glia_status built =
-      glia_model_build(glia_yaml_root(r->doc), 2, field, r->config.micro_batch, 2, &r->model);
+      glia_model_build(glia_yaml_root(r->doc), 2, field, r->config.micro_batch, &r->model);
   if (built != GLIA_OK) tap_note("%s", glia_trace());
   CU_ASSERT_EQUAL_FATAL(built, GLIA_OK);
   const struct glia_graph *g = glia_model_graph(r->model);

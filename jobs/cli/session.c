@@ -150,7 +150,6 @@ static glia_status open_data(struct session *s)
 
 static glia_status build_model(struct session *s)
 {
-  int64_t classes = 0;
   struct glia_model_field field[64];
 
   GLIA_CHECK(s->train->n_fields <= (int)GLIA_COUNT(field), GLIA_E_DATA,
@@ -160,10 +159,9 @@ static glia_status build_model(struct session *s)
     const struct glia_field *f = &s->train->field[i];
     field[i] = (struct glia_model_field){f->name, f->row, f->scale, f->offset, 0};
     GLIA_TRY(count_field(s, i, &field[i].n_labels));
-    if (strcmp(f->name, "y") == 0) classes = field[i].n_labels;
   }
   GLIA_TRY(glia_model_build(glia_yaml_root(s->doc), s->train->n_fields, field,
-                            s->config.micro_batch, classes, &s->model));
+                            s->config.micro_batch, &s->model));
   if (s->extend != NULL) GLIA_TRY(s->extend(s->model));
   glia_graph_hash(glia_model_graph(s->model), s->model_hash);
   return GLIA_OK;

@@ -46,14 +46,12 @@ struct glia_model;
  *  config       root of the run's YAML; keys that are not read here are left to the caller
  *  field        fields of the data [n_fields]; "x" is the input of the first layer, "y" the default target
  *  micro_batch  rows of one micro-batch
- *  n_classes    of field "y" when it is of integers (largest label + 1), else 0; checks the last layer
  *  Ownership:   *out is yours to destroy; config is borrowed until this returns.
  *  Errors:      GLIA_E_CONFIG with file, line, layer and shapes; GLIA_E_DATA (a field has the name of another
  *               input); GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_model_build(const struct glia_yaml *config, int n_fields,
                                                      const struct glia_model_field *field,
-                                                     int64_t micro_batch, int64_t n_classes,
-                                                     struct glia_model **out);
+                                                     int64_t micro_batch, struct glia_model **out);
 GLIA_API void glia_model_destroy(struct glia_model **m);
 
 /** Ownership: borrowed for the model's life. */

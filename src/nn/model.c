@@ -237,7 +237,7 @@ static glia_status build(struct glia_model *m, const struct glia_yaml *config, i
 
 glia_status glia_model_build(const struct glia_yaml *config, int n_fields,
                              const struct glia_model_field *field, int64_t micro_batch,
-                             int64_t n_classes, struct glia_model **out)
+                             struct glia_model **out)
 {
   *out = NULL;
   GLIA_CHECK(config != NULL && micro_batch > 0 && n_fields >= 0, GLIA_E_ARGUMENT,
@@ -245,7 +245,6 @@ glia_status glia_model_build(const struct glia_yaml *config, int n_fields,
   struct glia_model *m = calloc(1, sizeof *m);
   GLIA_CHECK(m != NULL, GLIA_E_MEMORY, "a model");
   m->micro_batch = micro_batch;
-  m->n_classes = n_classes;
   const glia_status st = build(m, config, n_fields, field);
   if (st != GLIA_OK) {
     glia_model_destroy(&m);

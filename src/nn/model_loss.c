@@ -43,13 +43,13 @@ static glia_status check_labels(const struct glia_model *m, const struct nn_loss
                            "%s, field %s holds %s",
                            name, m->layer[t->of].name, glia_row_text_(m, of, a, sizeof a), f->name,
                            text);
-  const int64_t labels = strcmp(f->name, "y") == 0 ? m->n_classes : f->n_labels;
-  if (labels < 0)
+  if (f->n_labels < 0)
     return glia_yaml_error(t->at, "%s: field %s holds numbers below 0, labels count from 0", name,
                            f->name);
-  if (labels > classes)
+  if (f->n_labels > classes)
     return glia_yaml_error(t->at, "%s: labels go up to %lld, layer %s tells %lld classes apart",
-                           name, (long long)labels - 1, m->layer[t->of].name, (long long)classes);
+                           name, (long long)f->n_labels - 1, m->layer[t->of].name,
+                           (long long)classes);
   return GLIA_OK;
 }
 

@@ -353,7 +353,7 @@ struct glia_model {
   struct glia_graph *g;
   glia_dtype dtype, storage; /* of computation; of parameters, and of what layers hand on */
   bool evaluating;           /* the layers are being built for evaluation */
-  int64_t micro_batch, n_classes;
+  int64_t micro_batch;
   int n_fields;
   struct nn_field *field;
   glia_value weight, position, stop, rate, step, seed, failed;
