@@ -24,7 +24,7 @@ struct measured {
   double micro_s, end_s;      /* a micro-batch; what follows all of them */
   double *forward, *backward; /* [layers + 1] of one micro-batch */
   double latency_s, bytes_per_s;
-  double gradient_bytes;
+  double gradient_bytes; /* sums of a micro-batch: what data groups exchange */
   int64_t micro_batches;
   int layers;
 };
@@ -136,11 +136,12 @@ static glia_status measure_messages(const struct session *s, struct measured *m)
 
 static glia_status measure(const struct session *s, struct measured *m)
 {
+  struct glia_program_info info;
   double shared[4];
 
   m->layers = glia_model_layers(s->model);
   m->micro_batches = s->config.batch / s->config.micro_batch;
-  m->gradient_bytes = 4.0 * (double)glia_model_size(s->model);
+  m->gradient_bytes = glia_program_info(s->program, "train", &info) ? (double)info.sums_bytes : 0.0;
   m->forward = calloc(2 * ((size_t)m->layers + 1), sizeof *m->forward);
   glia_status st = m->forward != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "times of layers");
   if (st == GLIA_OK) m->backward = m->forward + m->layers + 1;
