@@ -501,24 +501,30 @@ static glia_status read_impose(struct glia_problem *p, const struct glia_yaml *r
   return GLIA_OK;
 }
 
-glia_status glia_problem_read(const struct glia_yaml *root, struct glia_problem *p)
+glia_status glia_problem_begin_(struct glia_problem *p, const struct glia_yaml *root)
 {
   *p = (struct glia_problem){.time = -1};
   GLIA_TRY(glia_expr_pool_create(&p->pool));
   GLIA_TRY(read_constants(p, root));
   GLIA_TRY(read_unknowns(p, root));
   GLIA_TRY(read_box(p, root));
+  GLIA_TRY(read_periodic(p, root));
+  p->names = names_of(p, false);
+  return read_data(p, root, "data", &p->data);
+}
+
+glia_status glia_problem_read(const struct glia_yaml *root, struct glia_problem *p)
+{
+  GLIA_TRY(glia_problem_begin_(p, root));
   GLIA_TRY(read_parameters(p, root));
   GLIA_TRY(read_shapes(p, root, "within", p->within, &p->n_within));
   GLIA_TRY(read_shapes(p, root, "without", p->without, &p->n_without));
-  GLIA_TRY(read_periodic(p, root));
   p->names = names_of(p, false);
   GLIA_TRY(read_equations(p, root));
   GLIA_TRY(read_conditions(p, root));
   GLIA_TRY(read_by_unknown(p, root, "ansatz", true, p->ansatz));
   GLIA_TRY(read_impose(p, root));
   GLIA_TRY(read_by_unknown(p, root, "exact", false, p->exact));
-  GLIA_TRY(read_data(p, root, "data", &p->data));
   GLIA_TRY(read_data(p, root, "reference", &p->reference));
   GLIA_TRY(glia_problem_check_(p, root));
   return glia_problem_scale_(p);

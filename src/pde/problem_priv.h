@@ -4,6 +4,9 @@
 
 #include "glia_problem.h"
 
+/* Constants, unknowns, domain, periods and data: what stands before equations. */
+glia_status glia_problem_begin_(struct glia_problem *p, const struct glia_yaml *root);
+
 /* Parse a text of the configuration; a failure names its place, and p->fault shows it. */
 glia_status glia_problem_text_(struct glia_problem *p, const struct glia_expr_names *names,
                                const struct glia_yaml *at, const char *text, bool equation,

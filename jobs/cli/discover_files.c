@@ -1,0 +1,190 @@
+/* What glia discover leaves: a problem that glia pinn solves, and a picture. */
+#include "discover.h"
+
+#include "glia_figure.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int discover_equation(const struct glia_discovery *d, int which, const struct glia_found *found)
+{
+  struct glia_discovery *pool = (struct glia_discovery *)(uintptr_t)d;
+  int with[GLIA_PDE_UNKNOWNS + GLIA_DISCOVER_HIDDEN];
+
+  for (int i = 0; i < d->names.n_unknowns; i++) with[i] = GLIA_EXPR_NONE;
+  with[d->p.n_unknowns + which] = glia_found_expression(pool, which, &found->fit, true);
+  return glia_expr_substitute(d->p.pool, d->hidden[which].equation, d->names.n_unknowns, with);
+}
+
+static void print_list(FILE *f, const char *key, int n, const char *const *name, const bool *take)
+{
+  bool any = false;
+
+  for (int i = 0; i < n; i++) {
+    if (take != NULL && !take[i]) continue;
+    fprintf(f, "%s%s", any ? ", " : "", any ? "" : key);
+    if (!any) fprintf(f, ": [");
+    fprintf(f, "%s", name[i]);
+    any = true;
+  }
+  if (any) fprintf(f, "]\n");
+}
+
+static void print_problem(FILE *f, const struct glia_discovery *d, const struct glia_found *found,
+                          const char *csv)
+{
+  const struct glia_problem *p = &d->p;
+  char text[GLIA_EXPR_TEXT];
+
+  fprintf(f, "# found by glia discover in %s\n", p->data.file);
+  print_list(f, "unknowns", p->n_unknowns, p->unknown, NULL);
+  fprintf(f, "domain: {");
+  for (int c = 0; c < p->n_coords; c++)
+    fprintf(f, "%s%s: [%.17g, %.17g]", c > 0 ? ", " : "", p->coord[c], p->lo[c], p->hi[c]);
+  fprintf(f, "}\n");
+  print_list(f, "periodic", p->n_coords, p->coord, p->periodic);
+  fprintf(f, "equations:\n");
+  for (int h = 0; h < d->n_hidden; h++)
+    fprintf(
+        f, "  - \"%s = 0\"\n",
+        glia_expr_print(p->pool, &d->names, discover_equation(d, h, &found[h]), text, sizeof text));
+  fprintf(f, "data: {file: %s}\n", csv);
+}
+
+/* Does node i of the grid lie at the first time, or on a side that is no period? */
+static bool on_side(const struct glia_problem *p, const struct glia_grid_data *g, int64_t i)
+{
+  bool side = false;
+
+  for (int c = p->n_coords - 1; c >= 0; c--) {
+    const int64_t k = i % g->dim[c];
+    i /= g->dim[c];
+    if (c == p->time)
+      side = side || k == 0;
+    else if (!p->periodic[c])
+      side = side || k == 0 || k == g->dim[c] - 1;
+  }
+  return side;
+}
+
+static void print_sides(FILE *f, const struct glia_problem *p, const struct glia_grid_data *g)
+{
+  for (int c = 0; c < p->n_coords; c++) fprintf(f, "%s%s", c > 0 ? "," : "", p->coord[c]);
+  for (int k = 0; k < p->n_unknowns; k++) fprintf(f, ",%s", p->unknown[k]);
+  fprintf(f, "\n");
+  for (int64_t i = 0; i < g->n; i++) {
+    int64_t at[GLIA_PDE_COORDS], rest = i;
+    if (!on_side(p, g, i)) continue;
+    for (int c = p->n_coords - 1; c >= 0; c--) {
+      at[c] = rest % g->dim[c];
+      rest /= g->dim[c];
+    }
+    for (int c = 0; c < p->n_coords; c++)
+      fprintf(f, "%s%.17g", c > 0 ? "," : "", g->lo[c] + (double)at[c] * g->step[c]);
+    for (int k = 0; k < p->n_unknowns; k++) fprintf(f, ",%.17g", g->u[k * g->n + i]);
+    fprintf(f, "\n");
+  }
+}
+
+static glia_status finish(FILE *f, const char *path)
+{
+  const bool bad = ferror(f) != 0;
+
+  GLIA_CHECK(fclose(f) == 0 && !bad, GLIA_E_IO, "%s: %s", path, strerror(errno));
+  return GLIA_OK;
+}
+
+glia_status discover_write_yaml(const struct glia_discovery *d, const struct glia_grid_data *g,
+                                const struct glia_found *found, const char *path)
+{
+  char csv[4096];
+  const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+  const size_t stem =
+      dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - path) : strlen(path);
+
+  GLIA_CHECK(stem + 5 < sizeof csv, GLIA_E_USAGE, "a path of %zu bytes", strlen(path));
+  snprintf(csv, sizeof csv, "%.*s.csv", (int)stem, path);
+  GLIA_CHECK(strcmp(csv, path) != 0, GLIA_E_USAGE,
+             "%s: the conditions go to that name: give FOUND.yaml", path);
+  FILE *f = fopen(path, "w");
+  GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", path, strerror(errno));
+  print_problem(f, d, found, csv);
+  GLIA_TRY(finish(f, path));
+  f = fopen(csv, "w");
+  GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", csv, strerror(errno));
+  print_sides(f, &d->p, g);
+  return finish(f, csv);
+}
+
+/* Pictures: a row of panels for each hidden term. */
+
+static void draw_front(struct glia_panel *panel, const struct glia_regression_result *r)
+{
+  double x[GLIA_REGRESSION_MOST + 1], left[GLIA_REGRESSION_MOST + 1],
+      held[GLIA_REGRESSION_MOST + 1];
+
+  for (int k = 0; k < r->n_steps; k++) {
+    x[k] = __builtin_popcountll(r->step[k].support);
+    left[k] = fmax(r->step[k].error, 1e-16);
+    held[k] = fmax(r->step[k].held_out, 1e-16);
+  }
+  glia_panel_title(panel, "front");
+  glia_panel_xlabel(panel, "terms");
+  glia_panel_ylabel(panel, "unexplained share");
+  glia_panel_log_y(panel);
+  glia_panel_line(panel, r->n_steps, x, left, &(struct glia_style){.label = "fitted"});
+  glia_panel_points(panel, r->n_steps, x, held, &(struct glia_style){.label = "held out"});
+  glia_panel_vline(panel, r->n_terms, "chosen");
+}
+
+static void draw_coefficients(struct glia_panel *panel, const struct glia_found *f)
+{
+  double lo[GLIA_REGRESSION_MOST], hi[GLIA_REGRESSION_MOST];
+
+  for (int k = 0; k < f->fit.n_terms; k++) {
+    lo[k] = f->fit.coefficient[k] - 2.0 * f->fit.error[k];
+    hi[k] = f->fit.coefficient[k] + 2.0 * f->fit.error[k];
+  }
+  glia_panel_title(panel, "coefficients, two errors");
+  glia_panel_xlabel(panel, "term");
+  glia_panel_hline(panel, 0.0, NULL);
+  if (f->fit.n_terms > 0)
+    glia_panel_errorbars(panel, f->fit.n_terms, NULL, f->fit.coefficient, lo, hi, NULL);
+}
+
+static glia_status draw_rows(struct glia_panel *fit, struct glia_panel *rest,
+                             const struct glia_found *f)
+{
+  double *left = malloc((size_t)f->rows * sizeof *left);
+
+  GLIA_CHECK(left != NULL, GLIA_E_MEMORY, "%lld rows", (long long)f->rows);
+  for (int64_t i = 0; i < f->rows; i++) left[i] = f->target[i] - f->fitted[i];
+  glia_panel_title(fit, "fit");
+  glia_panel_xlabel(fit, "weak form of the hidden term");
+  glia_panel_ylabel(fit, "of what was found");
+  glia_panel_points(fit, f->rows, f->target, f->fitted, &(struct glia_style){.size_pt = 1.5});
+  glia_panel_title(rest, "residual");
+  glia_panel_xlabel(rest, "difference");
+  glia_panel_histogram(rest, f->rows, left, 0, false, NULL);
+  free(left);
+  return GLIA_OK;
+}
+
+glia_status discover_draw(const struct glia_discovery *d, const struct glia_found *found,
+                          const char *path)
+{
+  struct glia_figure *fig;
+  glia_status st = glia_figure_create(13.6, 2.6 * d->n_hidden, d->n_hidden, 4, &fig);
+
+  for (int h = 0; h < d->n_hidden && st == GLIA_OK; h++) {
+    draw_front(glia_figure_panel(fig, h, 0), &found[h].fit);
+    draw_coefficients(glia_figure_panel(fig, h, 1), &found[h]);
+    st = draw_rows(glia_figure_panel(fig, h, 2), glia_figure_panel(fig, h, 3), &found[h]);
+  }
+  if (st == GLIA_OK) st = glia_figure_write(fig, path);
+  glia_figure_destroy(&fig);
+  return st;
+}
