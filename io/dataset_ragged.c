@@ -145,20 +145,55 @@ static glia_status check_numbers(const struct ragged *r, int i)
   return GLIA_OK;
 }
 
+/* Starts of rows [n + 1] in an array of `total`; the longest row. name: for messages */
+static glia_status check_starts(const char *file, const char *name, const int64_t *ptr, int64_t n,
+                                int64_t total, int64_t *most)
+{
+  GLIA_CHECK(n >= 1 && ptr[0] == 0 && ptr[n] == total, GLIA_E_DATA,
+             "%s/%s goes from %lld to %lld over %lld rows, expected 0 to %lld", file, name,
+             (long long)(n < 0 ? 0 : ptr[0]), (long long)(n < 0 ? 0 : ptr[n]), (long long)n,
+             (long long)total);
+  for (int64_t k = 0; k < n; k++) {
+    GLIA_CHECK(ptr[k] <= ptr[k + 1], GLIA_E_DATA, "%s/%s falls behind row %lld", file, name,
+               (long long)k);
+    if (ptr[k + 1] > total) break; /* falls later on: no length yet */
+    if (ptr[k + 1] - ptr[k] > *most) *most = ptr[k + 1] - ptr[k];
+  }
+  return GLIA_OK;
+}
+
 /* Rows of array i start where p says. */
 static glia_status check_pointers(const struct ragged *r, int i, int p)
 {
-  const int64_t *ptr = (const int64_t *)(const void *)r->data[p], n = r->type[p].dim[0] - 1,
-                total = r->type[i].dim[0];
+  return check_starts(r->name, r->names.name[p], (const int64_t *)(const void *)r->data[p],
+                      r->type[p].dim[0] - 1, r->type[i].dim[0], &(int64_t){0});
+}
 
-  GLIA_CHECK(n >= 1 && ptr[0] == 0 && ptr[n] == total, GLIA_E_DATA,
-             "%s/%s goes from %lld to %lld over %lld rows, expected 0 to %lld", r->name,
-             r->names.name[p], (long long)ptr[0], (long long)ptr[n < 0 ? 0 : n], (long long)n,
-             (long long)total);
-  for (int64_t k = 0; k < n; k++)
-    GLIA_CHECK(ptr[k] <= ptr[k + 1], GLIA_E_DATA, "%s/%s falls behind row %lld", r->name,
-               r->names.name[p], (long long)k);
-  return GLIA_OK;
+/* The longest row of <name> in one split, of which the array `ptr_at` says where they start. */
+static glia_status longest_there(hid_t file, const char *path, const char *at, const char *ptr_at,
+                                 int64_t *most)
+{
+  struct glia_h5_array rows, starts;
+  hid_t d = -1;
+  int64_t *ptr = NULL;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY(glia_h5_array_open_(file, path, at, &d, &rows));
+  glia_h5_close_(&d);
+  GLIA_TRY(glia_h5_array_open_(file, path, ptr_at, &d, &starts));
+  GLIA_CHECK_TO(
+      out, st,
+      rows.type.rank >= 1 && starts.type.rank == 1 && !glia_dtype_is_float(starts.type.dtype),
+      GLIA_E_SHAPE, "%s: %s is no list of whole numbers beside rows of %s", path, ptr_at, at);
+  starts.type.dtype = GLIA_I64;
+  ptr = malloc(glia_type_bytes(&starts.type) + 8);
+  GLIA_CHECK_TO(out, st, ptr != NULL, GLIA_E_MEMORY, "%s: %s", path, ptr_at);
+  GLIA_TRY_TO(out, st, glia_h5_array_read_(d, &starts.type, ptr));
+  st = check_starts(path, ptr_at, ptr, starts.type.dim[0] - 1, rows.type.dim[0], most);
+out:
+  glia_h5_close_(&d);
+  free(ptr);
+  return st;
 }
 
 /* The longest row of <name> in any split of the file. */
@@ -168,29 +203,12 @@ static glia_status longest(hid_t file, const char *path, const char *name, int64
 
   *most = 1;
   for (int s = 0; s < 3; s++) {
-    char at[1024];
+    char at[1024], ptr_at[1024];
     bool group = false, array = false;
-    struct glia_h5_array info;
-    hid_t d = -1;
-    snprintf(at, sizeof at, "%s/%s", splits[s], name);
-    GLIA_TRY(glia_h5_exists_(file, at, &group, &array));
-    if (!array) continue;
-    GLIA_TRY(glia_h5_array_open_(file, path, at, &d, &info));
-    struct glia_type type = info.type;
-    type.dtype = GLIA_I64;
-    int64_t *ptr = malloc(glia_type_bytes(&type) + 8);
-    glia_status st = GLIA_OK;
-    if (ptr == NULL)
-      st = GLIA_FAIL(GLIA_E_MEMORY, "%s: %s", path, at);
-    else if (type.rank != 1 || glia_dtype_is_float(info.type.dtype))
-      st = GLIA_FAIL(GLIA_E_SHAPE, "%s: %s is no list of whole numbers", path, at);
-    else
-      st = glia_h5_array_read_(d, &type, ptr);
-    glia_h5_close_(&d);
-    for (int64_t k = 0; st == GLIA_OK && k + 1 < type.dim[0]; k++)
-      if (ptr[k + 1] - ptr[k] > *most) *most = ptr[k + 1] - ptr[k];
-    free(ptr);
-    GLIA_TRY(st);
+    snprintf(at, sizeof at, "%s/%.1000s", splits[s], name);
+    snprintf(ptr_at, sizeof ptr_at, "%s/%.1000s_ptr", splits[s], name);
+    GLIA_TRY(glia_h5_exists_(file, ptr_at, &group, &array));
+    if (array) GLIA_TRY(longest_there(file, path, at, ptr_at, most));
   }
   return GLIA_OK;
 }
@@ -220,7 +238,7 @@ static glia_status add_array(struct ragged *r, hid_t file, const char *path, int
   c.cell_bytes = glia_type_bytes(&f.row);
   if (p >= 0) {
     GLIA_TRY(check_pointers(r, i, p));
-    GLIA_TRY(longest(file, path, r->names.name[p], &c.most));
+    GLIA_TRY(longest(file, path, r->names.name[i], &c.most));
     c.ptr = (const int64_t *)(const void *)r->data[p];
     c.repeat = ends_with_ptr(f.name);
     n = r->type[p].dim[0] - 1;

@@ -252,6 +252,25 @@ static glia_status check_chunks(hid_t create, const char *file, const char *path
   return GLIA_OK;
 }
 
+/* Deflate makes a byte of 1032 at most: what claims more of its file was never written, and nobody should find room for it. */
+static glia_status check_stored(hid_t array, const char *file, const char *path,
+                                const struct glia_h5_array *info)
+{
+  enum { DEFLATE_MOST = 1032 };
+  hid_t whole = H5Iget_file_id(array);
+  hsize_t file_bytes = 0;
+  const hsize_t stored = H5Dget_storage_size(array);
+  const bool known = whole >= 0 && H5Fget_filesize(whole, &file_bytes) >= 0;
+
+  glia_h5_close_(&whole);
+  GLIA_CHECK(known && stored <= file_bytes, GLIA_E_DATA,
+             "%s: chunks of %s lie outside the file: was it cut short?", file, path);
+  GLIA_CHECK(glia_type_bytes(&info->type) / DEFLATE_MOST <= stored, GLIA_E_DATA,
+             "%s: %s has %zu bytes, of which %llu are stored: most of it was never written", file,
+             path, glia_type_bytes(&info->type), (unsigned long long)stored);
+  return GLIA_OK;
+}
+
 static glia_status check_layout(hid_t array, const char *file, const char *path,
                                 struct glia_h5_array *info)
 {
@@ -274,6 +293,7 @@ static glia_status check_layout(hid_t array, const char *file, const char *path,
                 GLIA_E_DATA, "%s: %s was never written", file, path);
   GLIA_CHECK_TO(out, st, H5Dget_storage_size(array) > 0, GLIA_E_DATA, "%s: %s was never written",
                 file, path);
+  if (layout == H5D_CHUNKED) GLIA_TRY_TO(out, st, check_stored(array, file, path, info));
   if (layout == H5D_CONTIGUOUS && info->as_stored) {
     const haddr_t at = H5Dget_offset(array);
     if (at != HADDR_UNDEF) info->offset = (int64_t)at;

@@ -307,6 +307,37 @@ static void arrays_outside_the_allow_list_are_refused(void)
   refused(path, "train", GLIA_E_DATA, "x was never written", "");
 }
 
+/* Few bytes that say they are many: nobody may look for room for them. */
+static void what_a_file_cannot_hold_is_refused(void)
+{
+  const char *path = scratch("claim.h5");
+  const unsigned char v[100] = {0};
+  const int64_t lies[2] = {0, INT64_MAX / 2};
+  hid_t f = foreign(path, "dataset");
+  hid_t create = H5Pcreate(H5P_DATASET_CREATE);
+
+  H5Pset_chunk(create, 1, (hsize_t[]){100});
+  put(f, "train/x", H5T_NATIVE_UCHAR, H5T_NATIVE_UCHAR, 1, (hsize_t[]){(hsize_t)1 << 40}, create,
+      NULL);
+  const hid_t x = H5Dopen2(f, "train/x", H5P_DEFAULT);
+  CU_ASSERT(H5Dwrite_chunk(x, H5P_DEFAULT, 0, (hsize_t[]){0}, sizeof v, v) >= 0);
+  H5Dclose(x);
+  H5Pclose(create);
+  H5Fclose(f);
+  refused(path, "train", GLIA_E_DATA, "100 are stored", "most of it was never written");
+
+  f = foreign(path, "dataset");
+  H5Gclose(H5Gcreate2(f, "test", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  put(f, "train/x", H5T_NATIVE_UCHAR, H5T_NATIVE_UCHAR, 1, (hsize_t[]){1}, H5P_DEFAULT, v);
+  put(f, "train/x_ptr", H5T_STD_I64LE, H5T_NATIVE_LLONG, 1, (hsize_t[]){2}, H5P_DEFAULT,
+      (int64_t[]){0, 1});
+  put(f, "test/x", H5T_NATIVE_UCHAR, H5T_NATIVE_UCHAR, 1, (hsize_t[]){1}, H5P_DEFAULT, v);
+  put(f, "test/x_ptr", H5T_STD_I64LE, H5T_NATIVE_LLONG, 1, (hsize_t[]){2}, H5P_DEFAULT, lies);
+  H5Fclose(f);
+  refused(path, "train", GLIA_E_DATA, "test/x_ptr goes from 0 to 4611686018427387903",
+          "expected 0 to 1");
+}
+
 static void big_endian_numbers_are_taken(void)
 {
   const char *path = scratch("big.h5");
@@ -493,7 +524,8 @@ TAP_MAIN("dataset", TAP(what_is_written_is_read), TAP(several_threads_may_read),
          TAP(an_existing_file_is_kept_unless_forced), TAP(an_aborted_file_leaves_nothing),
          TAP(a_writer_refuses_wrong_use), TAP(missing_files_and_splits_are_named),
          TAP(foreign_hdf5_is_refused), TAP(arrays_outside_the_allow_list_are_refused),
-         TAP(big_endian_numbers_are_taken), TAP(fields_must_agree_on_the_number_of_rows),
-         TAP(nan_is_refused_with_its_place), TAP(a_cut_file_is_refused_or_read_right),
-         TAP(flipped_bytes_do_not_crash), TAP(a_size_limit_gives_one_error_and_no_file),
+         TAP(what_a_file_cannot_hold_is_refused), TAP(big_endian_numbers_are_taken),
+         TAP(fields_must_agree_on_the_number_of_rows), TAP(nan_is_refused_with_its_place),
+         TAP(a_cut_file_is_refused_or_read_right), TAP(flipped_bytes_do_not_crash),
+         TAP(a_size_limit_gives_one_error_and_no_file),
          TAP(a_full_disk_gives_one_error_and_no_file))
