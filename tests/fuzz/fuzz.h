@@ -17,6 +17,13 @@ typedef void fuzz_target(const uint8_t *data, size_t size);
 /* The input as a file in memory: a path, valid until the next call. */
 const char *fuzz_file(const uint8_t *data, size_t size);
 
+/* Everything that a reader of such a file can do. */
+void fuzz_read_dataset(const char *path);
+void fuzz_read_graph(const char *path);
+void fuzz_read_checkpoint(const char *path);
+void fuzz_read_telemetry(const char *path);
+void fuzz_read_run(const char *path);
+
 /* A path for what an import writes. */
 const char *fuzz_out(void);
 
