@@ -279,8 +279,26 @@ static void labels_of_any_field_are_checked(void)
   }
 }
 
+/* What is read ahead, staged and handed to a step is a quarter of what f32 would be: only an operator makes floats of bytes. */
+static void bytes_stay_bytes_until_the_first_operator(void)
+{
+  const struct glia_input *in = NULL;
+  struct rig r;
+  int seen = 0;
+
+  CU_ASSERT_EQUAL_FATAL(build(&r, "model: [flatten, {linear: 5}]\n" TAIL, 5), GLIA_OK);
+  const int n = glia_graph_inputs(glia_model_graph(r.m), &in);
+  for (int i = 0; i < n; i++) {
+    if (strcmp(in[i].name, "x") != 0) continue;
+    CU_ASSERT(in[i].type.dtype == GLIA_U8 && glia_type_bytes(&in[i].type) == 2 * 4 * 3);
+    seen++;
+  }
+  CU_ASSERT_EQUAL(seen, 1);
+  rig_end(&r);
+}
+
 TAP_MAIN("model_yaml", TAP(bad_models_are_refused_with_reason_and_place),
          TAP(data_without_x_are_refused), TAP(fields_cannot_have_the_names_of_other_inputs),
          TAP(good_models_build), TAP(parameters_are_listed_by_path),
          TAP(long_models_have_three_digits), TAP(a_model_prints_as_a_table),
-         TAP(labels_of_any_field_are_checked))
+         TAP(labels_of_any_field_are_checked), TAP(bytes_stay_bytes_until_the_first_operator))
