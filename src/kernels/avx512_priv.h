@@ -14,14 +14,11 @@ static inline bool glia_avx512_here_(void)
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 }
 
-/** 16 rows of 16 floats, ld apart, as columns: rows to_ld apart. */
-GLIA_AVX512 static inline void glia_turn_f32_(const float *from, int64_t ld, float *to,
-                                              int64_t to_ld)
+/** A matrix of 16 rows of 16 floats transposed. */
+__attribute__((always_inline)) GLIA_AVX512 static inline void glia_turn_registers_(__m512 r[16])
 {
-  __m512 r[16], s[16];
+  __m512 s[16];
 
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(from + i * ld);
 #pragma GCC unroll 8
   for (int i = 0; i < 16; i += 2) {
     s[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
@@ -43,11 +40,58 @@ GLIA_AVX512 static inline void glia_turn_f32_(const float *from, int64_t ld, flo
                  b = _mm512_shuffle_f32x4(r[i], r[4 + i], 0xdd),
                  c = _mm512_shuffle_f32x4(r[8 + i], r[12 + i], 0x88),
                  d = _mm512_shuffle_f32x4(r[8 + i], r[12 + i], 0xdd);
-    _mm512_storeu_ps(to + i * to_ld, _mm512_shuffle_f32x4(a, c, 0x88));
-    _mm512_storeu_ps(to + (8 + i) * to_ld, _mm512_shuffle_f32x4(a, c, 0xdd));
-    _mm512_storeu_ps(to + (4 + i) * to_ld, _mm512_shuffle_f32x4(b, d, 0x88));
-    _mm512_storeu_ps(to + (12 + i) * to_ld, _mm512_shuffle_f32x4(b, d, 0xdd));
+    s[i] = _mm512_shuffle_f32x4(a, c, 0x88);
+    s[8 + i] = _mm512_shuffle_f32x4(a, c, 0xdd);
+    s[4 + i] = _mm512_shuffle_f32x4(b, d, 0x88);
+    s[12 + i] = _mm512_shuffle_f32x4(b, d, 0xdd);
   }
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) r[i] = s[i];
+}
+
+/** 16 rows of 16 floats, ld apart, as columns: rows to_ld apart. */
+GLIA_AVX512 static inline void glia_turn_f32_(const float *from, int64_t ld, float *to,
+                                              int64_t to_ld)
+{
+  __m512 r[16];
+
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(from + i * ld);
+  glia_turn_registers_(r);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) _mm512_storeu_ps(to + i * to_ld, r[i]);
+}
+
+/** The same of a smaller matrix: `rows` by `columns`, both at most 16. */
+GLIA_AVX512 static inline void glia_turn_some_f32_(int64_t rows, int64_t columns, const float *from,
+                                                   int64_t ld, float *to, int64_t to_ld)
+{
+  const __mmask16 read = (__mmask16)((1U << columns) - 1U), write = (__mmask16)((1U << rows) - 1U);
+  __m512 r[16];
+
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++)
+    r[i] = i < rows ? _mm512_maskz_loadu_ps(read, from + i * ld) : _mm512_setzero_ps();
+  glia_turn_registers_(r);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++)
+    if (i < columns) _mm512_mask_storeu_ps(to + i * to_ld, write, r[i]);
+}
+
+/** The same of a larger one. */
+GLIA_AVX512 static inline void glia_turn_all_f32_(int64_t rows, int64_t columns, const float *from,
+                                                  int64_t ld, float *to, int64_t to_ld)
+{
+  for (int64_t i = 0; i < rows; i += 16)
+    for (int64_t j = 0; j < columns; j += 16) {
+      const float *at = from + i * ld + j;
+      float *out = to + j * to_ld + i;
+      if (rows - i >= 16 && columns - j >= 16)
+        glia_turn_f32_(at, ld, out, to_ld);
+      else
+        glia_turn_some_f32_(rows - i < 16 ? rows - i : 16, columns - j < 16 ? columns - j : 16, at,
+                            ld, out, to_ld);
+    }
 }
 
 /** The lanes' halves added, down to one. */

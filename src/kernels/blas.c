@@ -13,7 +13,8 @@ static void set_up(void)
 {
   openblas_set_num_threads(1);
   snprintf(level, sizeof level, "openblas:%s%s%s", openblas_get_corename(),
-           glia_conv_direct_here_() ? " conv:avx512" : "", glia_gemm_here_() ? " gemm:avx512" : "");
+           glia_conv_direct_here_() ? " conv:avx512,winograd" : "",
+           glia_gemm_here_() ? " gemm:avx512" : "");
 }
 
 const char *glia_kernels_level(void)
@@ -69,29 +70,44 @@ static void run_f64(const struct glia_call *c)
 }
 
 /* BLAS counts in int and wants no empty operand: the reference kernel takes what it does not. */
-static bool pick(const struct glia_graph *g, const struct glia_node *n,
-                 struct glia_kernel_choice *out)
+static int product_candidates(const struct glia_graph *g, const struct glia_node *n,
+                              struct glia_kernel_choice *out)
 {
   const glia_dtype t = n->type.dtype;
 
-  if (strcmp(n->op->name, "conv") == 0) return glia_conv_pick_(g, n, out);
-  if (strcmp(n->op->name, "fft") == 0) return glia_fft_pick_(g, n, out);
-  if (glia_dense_pick_(g, n, out) || glia_int8_pick_(g, n, out) || glia_pool_pick_(g, n, out))
-    return true;
-  if (strcmp(n->op->name, "matmul") != 0 || (t != GLIA_F32 && t != GLIA_F64)) return false;
+  if (t != GLIA_F32 && t != GLIA_F64) return 0;
   for (int i = 0; i < n->n_in; i++) {
     const struct glia_type *in = &glia_graph_node(g, n->in[i])->type;
     if (glia_type_count(in) == 0 || in->dim[in->rank - 1] > INT32_MAX ||
         in->dim[in->rank - 2] > INT32_MAX)
-      return false;
+      return 0;
   }
-  if (glia_type_count(&n->type) == 0) return false;
+  if (glia_type_count(&n->type) == 0) return 0;
   pthread_once(&once, set_up);
-  if (glia_gemm_pick_(t, out)) return true;
-  out->name = t == GLIA_F32 ? "sgemm" : "dgemm";
-  out->run = t == GLIA_F32 ? run_f32 : run_f64;
-  out->scratch_bytes = 0;
-  return true;
+  const int count = glia_gemm_pick_(t, out) ? 1 : 0;
+  out[count] = (struct glia_kernel_choice){.name = t == GLIA_F32 ? "sgemm" : "dgemm",
+                                           .run = t == GLIA_F32 ? run_f32 : run_f64};
+  return count + 1;
+}
+
+int glia_kernels_candidates(const struct glia_graph *g, const struct glia_node *n, int most,
+                            struct glia_kernel_choice *out)
+{
+  struct glia_kernel_choice all[GLIA_MOST_CANDIDATES] = {{0}};
+  int count = 0;
+
+  if (strcmp(n->op->name, "conv") == 0) count = glia_conv_candidates_(g, n, all);
+  if (strcmp(n->op->name, "matmul") == 0) count = product_candidates(g, n, all);
+  for (int i = 0; i < count && i < most; i++) out[i] = all[i];
+  return count;
+}
+
+static bool pick(const struct glia_graph *g, const struct glia_node *n,
+                 struct glia_kernel_choice *out)
+{
+  if (strcmp(n->op->name, "fft") == 0) return glia_fft_pick_(g, n, out);
+  return glia_dense_pick_(g, n, out) || glia_int8_pick_(g, n, out) || glia_pool_pick_(g, n, out) ||
+         glia_kernels_candidates(g, n, 1, out) > 0;
 }
 
 const struct glia_kernels *glia_kernels_default(void)

@@ -157,27 +157,40 @@ static int64_t line_at(const struct glia_conv *c, int64_t row, int64_t line, int
 KERNEL(float, f32, cblas_sgemm, 1.0F, 0.0F)
 KERNEL(double, f64, cblas_dgemm, 1.0, 0.0)
 
-/* BLAS counts in int and wants no empty operand. */
-bool glia_conv_pick_(const struct glia_graph *g, const struct glia_node *n,
-                     struct glia_kernel_choice *out)
+static bool columns_pick(const struct glia_conv *c, glia_dtype dtype,
+                         struct glia_kernel_choice *out)
 {
-  const bool single = n->type.dtype == GLIA_F32;
-  const struct glia_type *a = &glia_graph_node(g, n->in[0])->type,
-                         *b = &glia_graph_node(g, n->in[1])->type;
+  const size_t size = glia_dtype_size(dtype);
+  const struct strips s = strips_of(c, size);
 
-  if (!single && n->type.dtype != GLIA_F64) return false;
-  if (glia_type_count(a) == 0 || glia_type_count(b) == 0 || glia_type_count(&n->type) == 0)
-    return false;
-  const struct glia_conv c = glia_conv_of(&n->attr, a, b, &n->type);
-  if (glia_conv_weight_pick_(&c, n->type.dtype, out) ||
-      glia_conv_direct_pick_(&c, n->type.dtype, out))
-    return true;
-  const size_t size = glia_dtype_size(n->type.dtype);
-  const struct strips s = strips_of(&c, size);
   if (s.rows > INT32_MAX || s.windows > INT32_MAX || s.out > INT32_MAX) return false;
   glia_kernels_level(); /* sets BLAS up */
-  out->name = single ? "conv sgemm" : "conv dgemm";
-  out->run = single ? run_f32 : run_f64;
+  out->name = dtype == GLIA_F32 ? "conv sgemm" : "conv dgemm";
+  out->run = dtype == GLIA_F32 ? run_f32 : run_f64;
   out->scratch_bytes = s.direct ? 0 : (size_t)(s.rows * s.width) * size;
   return true;
+}
+
+/* BLAS counts in int and wants no empty operand. */
+int glia_conv_candidates_(const struct glia_graph *g, const struct glia_node *n,
+                          struct glia_kernel_choice *out)
+{
+  const glia_dtype dtype = n->type.dtype;
+  const struct glia_type *a = &glia_graph_node(g, n->in[0])->type,
+                         *b = &glia_graph_node(g, n->in[1])->type;
+  struct glia_kernel_choice last = {0};
+  int count = 0;
+
+  if (dtype != GLIA_F32 && dtype != GLIA_F64) return 0;
+  if (glia_type_count(a) == 0 || glia_type_count(b) == 0 || glia_type_count(&n->type) == 0)
+    return 0;
+  const struct glia_conv c = glia_conv_of(&n->attr, a, b, &n->type);
+  const bool tiles = glia_conv_winograd_pick_(&c, dtype, &last),
+             pays = glia_conv_winograd_pays_(&c);
+  if (tiles && pays) out[count++] = last;
+  count += glia_conv_weight_pick_(&c, dtype, &out[count]);
+  count += glia_conv_direct_pick_(&c, dtype, &out[count]);
+  count += columns_pick(&c, dtype, &out[count]);
+  if (tiles && !pays) out[count++] = last;
+  return count;
 }

@@ -69,6 +69,23 @@ enum {
 #define SUM        glia_lanes_f32_
 #define TURN       glia_turn_f32_
 #include "gemm.inc"
+
+void glia_gemm_small_f32_(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                          int64_t a_col, const float *b, int64_t ldb, float *c, int64_t ldc,
+                          bool add)
+{
+  for (int64_t j = 0, width; j < n; j += width) {
+    width = next_width_f32(n - j);
+    const int64_t vectors = width / LANES, most = vectors == 3 ? FEW_ROWS : MOST;
+    for (int64_t i = 0; i < m;) {
+      const int64_t blocks = (m - i + most - 1) / most, rows = (m - i + blocks - 1) / blocks;
+      tiles_f32[vectors - 1][rows](k, a + i * a_row, a_row, a_col, b + j, ldb, c + i * ldc + j, ldc,
+                                   (__mmask16)-1, add);
+      i += rows;
+    }
+  }
+}
+
 #undef T
 #undef V
 #undef M

@@ -8,6 +8,11 @@
  *  the parallelism, and one thread per product keeps the bits. Ownership: borrowed for ever. */
 GLIA_API const struct glia_kernels *glia_kernels_default(void);
 
+/** Kernels other than the reference that run a node `matmul` or `conv`, the table's pick (src/kernels/tuning.def) first; out [most].
+ *  Returns how many: 0 for other nodes. */
+GLIA_API int glia_kernels_candidates(const struct glia_graph *g, const struct glia_node *n,
+                                     int most, struct glia_kernel_choice *out);
+
 /** Name of the CPU kernel level that products run on, e.g. "openblas:SkylakeX": same level and build, same bits. */
 GLIA_API const char *glia_kernels_level(void);
 

@@ -6,9 +6,17 @@
 #include "glia_kernels.h"
 #include "glia_pause.h"
 
-/* Products that a convolution is made of, for a node `conv`; false: the reference kernel. */
-bool glia_conv_pick_(const struct glia_graph *g, const struct glia_node *n,
-                     struct glia_kernel_choice *out);
+/* What the table says. */
+enum {
+#define TUNE(name, value) GLIA_TUNE_##name = (value),
+#include "tuning.def"
+#undef TUNE
+};
+
+/* Kernels that run a node `conv`, out [GLIA_MOST_CANDIDATES], the table's pick first; returns how many. */
+enum { GLIA_MOST_CANDIDATES = 4 };
+int glia_conv_candidates_(const struct glia_graph *g, const struct glia_node *n,
+                          struct glia_kernel_choice *out);
 
 /* The same without columns; and whether this CPU has it. */
 bool glia_conv_direct_pick_(const struct glia_conv *c, glia_dtype dtype,
@@ -17,6 +25,17 @@ bool glia_conv_direct_here_(void);
 /* The adjoint by weights, channels last. */
 bool glia_conv_weight_pick_(const struct glia_conv *c, glia_dtype dtype,
                             struct glia_kernel_choice *out);
+
+/* Windows of 3 x 3 with fewer products; and whether the table takes it where there are others. */
+bool glia_conv_winograd_pays_(const struct glia_conv *c);
+bool glia_conv_winograd_pick_(const struct glia_conv *c, glia_dtype dtype,
+                              struct glia_kernel_choice *out);
+
+/* c [m, n] = a [m, k] b [k, n], or added to c; n whole vectors of 16, a's element (i, p) at i a_row + p a_col. No scratch: for b that
+ * stays in the first cache. */
+void glia_gemm_small_f32_(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                          int64_t a_col, const float *b, int64_t ldb, float *c, int64_t ldc,
+                          bool add);
 
 /* Products of floats on CPUs with AVX-512; and whether this is one. */
 bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out);
