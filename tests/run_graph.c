@@ -8,14 +8,39 @@
 #include <stdio.h>
 #include <string.h>
 
+struct given {
+  const struct glia_graph *g;
+  void *const *input;
+};
+
+static glia_status fill(void *self, int64_t index, int worker, void *const *data)
+{
+  const struct given *from = self;
+  const struct glia_input *in;
+  const int n = glia_graph_inputs(from->g, &in);
+
+  (void)index;
+  (void)worker;
+  for (int i = 0; i < n; i++)
+    if (data[i] != NULL) memcpy(data[i], from->input[i], glia_type_bytes(&in[i].type));
+  return GLIA_OK;
+}
+
 static glia_status step(struct glia_engine *e, const struct glia_graph *g, const char *entry,
                         void *const *input)
 {
+  struct given given = {g, input};
+  const struct glia_feed feed = {.self = &given, .fill = fill};
   const struct glia_input *in;
   const int n = glia_graph_inputs(g, &in);
+  int64_t micro_batches = 0;
 
-  for (int i = 0; i < n; i++) GLIA_TRY(glia_engine_set(e, in[i].name, input[i]));
-  return glia_engine_step(e, entry, 0, NULL);
+  for (int i = 0; i < n; i++)
+    if (in[i].per == GLIA_PER_STEP)
+      GLIA_TRY(glia_engine_set(e, in[i].name, input[i]));
+    else
+      micro_batches = 1;
+  return glia_engine_step(e, entry, micro_batches, &feed);
 }
 
 bool run_graph(struct glia_graph *g, const struct glia_kernels *kernels, void *const *input, int n,

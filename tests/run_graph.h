@@ -5,7 +5,7 @@
 #include "glia_ops.h"
 #include "glia_program.h"
 
-/** Compile an entry point with outputs roots [n], set the inputs (all per step), run one step, copy the outputs.
+/** Compile an entry point with outputs roots [n], set the inputs (of micro-batches: one), run one step, copy the outputs.
  *  kernels  NULL = reference kernels
  *  input    [inputs of the graph] arrays
  *  out      [n]; the caller frees each with free()

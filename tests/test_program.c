@@ -221,6 +221,9 @@ static glia_value grow(struct maker *m)
   }
 }
 
+/* The inputs of every other graph belong to a micro-batch: there sums run inside groups. */
+static bool is_micro(uint64_t seed) { return seed % 2 != 0; }
+
 static void make(struct maker *m, uint64_t seed, glia_dtype dtype)
 {
   static const int64_t extents[] = {1, 2, 3, 5, 7, 33, 130};
@@ -235,7 +238,8 @@ static void make(struct maker *m, uint64_t seed, glia_dtype dtype)
     char name[16];
     const struct glia_type t = glia_type_make(dtype, ranks[i], dims[i]);
     snprintf(name, sizeof name, "in%d", i);
-    m->pool[m->n++] = glia_input(m->g, name, GLIA_PER_STEP, t);
+    m->pool[m->n++] =
+        glia_input(m->g, name, is_micro(seed) ? GLIA_PER_MICRO_BATCH : GLIA_PER_STEP, t);
     m->data[i] = array_of(&t);
     for (int64_t e = 0; e < glia_type_count(&t); e++)
       set_element(&t, m->data[i], e,
@@ -266,6 +270,7 @@ static void compare_graph(uint64_t seed, glia_dtype dtype)
     roots[0] = glia_reduce_sum(m.g, m.pool[m.n - 1], -1, NULL, false);
     glia_grad(m.g, roots[0], 2, m.pool, &roots[1]);
     for (int i = 3; i < OUTPUTS; i++) roots[i] = m.pool[m.n - 1 - (int)below(&m, NODES / 2)];
+    for (int i = 0; i < OUTPUTS && is_micro(seed); i++) roots[i] = glia_batch_sum(m.g, roots[i]);
   }
   CU_ASSERT(glia_graph_status(m.g) == GLIA_OK);
   if (glia_graph_status(m.g) != GLIA_OK) {

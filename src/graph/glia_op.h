@@ -45,6 +45,16 @@ struct glia_many {
                const bool *batched, glia_value *yb);
 };
 
+/* How a reduction takes its one input piece by piece, in order, as a group of elementwise nodes makes it: with its reference's bits. */
+struct glia_streamed {
+  /** Bytes that it works in, for an input of type x; 0: not this one. */
+  size_t (*bytes)(const struct glia_type *x, const struct glia_attr *attr);
+  /** c->in[0].n elements from `start` on, in c->scratch; the first piece has start 0. */
+  void (*take)(const struct glia_call *c, int64_t start);
+  /** All are taken: c->out. */
+  void (*finish)(const struct glia_call *c);
+};
+
 struct glia_op {
   const char *name;
   const char *source; /* key in docs/papers.bib, where the operator has a source */
@@ -76,6 +86,8 @@ struct glia_op {
   glia_value (*stand_in)(const struct glia_node *y);
   /** Naive C, by element type of `key`; NULL = type not supported. The oracle in every test of a faster one. */
   void (*reference[GLIA_DTYPE_COUNT_])(const struct glia_call *c);
+  const struct glia_streamed
+      *streamed[GLIA_DTYPE_COUNT_]; /* by the input's type; NULL: only as a whole */
   /** Bytes that the reference kernel works in; NULL: none. */
   size_t (*scratch)(const struct glia_graph *g, const struct glia_node *n);
   double flops_per_element; /* of the result, roughly */

@@ -54,7 +54,8 @@ static struct glia_unit_info info_of(const struct glia_program *p, const struct 
 
   if (u->step == NULL) return info;
   info.members = 0;
-  for (int i = 0; i < u->n_steps; i++) info.members += u->step[i].kind == TILE_OP;
+  for (int i = 0; i < u->n_steps; i++)
+    info.members += u->step[i].kind == TILE_OP || u->step[i].kind == TILE_SUM;
   return info;
 }
 

@@ -161,6 +161,7 @@ static void print_group(FILE *f, const struct unit *u, int indent)
     fprintf(f, "%*s  %s", indent, "",
             s->kind == TILE_BROADCAST ? "broadcast"
             : s->kind == TILE_STORE   ? "store"
+            : s->kind == TILE_SUM     ? "sum"
                                       : "op");
     for (int j = 0; j < s->n_in; j++)
       if (s->in[j].reg >= 0)

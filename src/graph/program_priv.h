@@ -46,7 +46,7 @@ struct tile_operand {
   struct place at; /* memory: element 0 of the whole array */
   const struct glia_type *type;
 };
-typedef enum { TILE_OP, TILE_BROADCAST, TILE_STORE } tile_kind;
+typedef enum { TILE_OP, TILE_BROADCAST, TILE_STORE, TILE_SUM } tile_kind;
 struct tile_step {
   tile_kind kind;
   void (*run)(const struct glia_call *c);
@@ -57,7 +57,9 @@ struct tile_step {
   /* TILE_BROADCAST: result index -> source index, extents slowest first, merged */
   int rank;
   int64_t dim[GLIA_MAX_RANK], stride[GLIA_MAX_RANK];
-  bool once; /* the same in every tile: done before the first */
+  const struct glia_streamed *sum; /* TILE_SUM: out is whole, written behind the last tile */
+  size_t kept;                     /* where it works, from the start of the scratch */
+  bool once;                       /* the same in every tile: done before the first */
 };
 
 struct unit {
@@ -272,6 +274,18 @@ static inline struct place glia_body_place_(const struct glia_body *b, int input
 static inline int glia_segment_(const struct compiler *k, glia_value v)
 {
   return k->segment != NULL && k->region[v] == REGION_MICRO ? k->segment[v] : 0;
+}
+
+/* How a node takes its input piece by piece; NULL: only as a whole, as in the epilogue, where workers share tiles out. */
+static inline const struct glia_streamed *glia_streamed_(const struct compiler *k,
+                                                         const struct glia_node *n)
+{
+  const region r = k->region[n->id];
+
+  if (n->n_in != 1 || (r != REGION_MICRO && r != REGION_PROLOGUE)) return NULL;
+  const struct glia_type *x = &k->g->node[n->in[0]]->type;
+  const struct glia_streamed *s = n->op->streamed[x->dtype];
+  return s != NULL && s->bytes(x, &n->attr) > 0 ? s : NULL;
 }
 
 /* Representative of a unit. */

@@ -58,11 +58,14 @@ static void *tile_address(const struct tile_operand *o, char *const *bases, char
 }
 
 /* From tile `tile` on. */
-static void prepare(struct prepared *p, const struct tile_step *s, char *const *bases, char *regs,
-                    int64_t tile)
+static void prepare(struct prepared *p, const struct tile_step *s, char *const *bases,
+                    char *scratch, int64_t tile)
 {
+  char *regs = scratch; /* 64-byte aligned */
+
   p->step = s;
-  p->call = (struct glia_call){.n_in = s->n_in, .in = p->in, .attr = s->attr};
+  p->call = (struct glia_call){
+      .n_in = s->n_in, .in = p->in, .attr = s->attr, .scratch = scratch + s->kept};
   p->call.out.data = tile_address(&s->out, bases, regs, &p->move_out);
   p->call.out.type = s->out.type;
   for (int i = 0; i < s->n_in; i++) {
@@ -70,6 +73,7 @@ static void prepare(struct prepared *p, const struct tile_step *s, char *const *
     p->in[i].data = tile_address(&s->in[i], bases, regs, &p->move_in[i]);
   }
   if (s->kind == TILE_BROADCAST) p->move_in[0] = 0; /* read by index from its start */
+  if (s->kind == TILE_SUM) p->move_out = 0;
   for (int i = 0; i < s->n_in; i++)
     p->in[i].data = (char *)p->in[i].data + (size_t)tile * p->move_in[i];
   p->call.out.data = (char *)p->call.out.data + (size_t)tile * p->move_out;
@@ -92,6 +96,9 @@ static void run_step(struct prepared *p, int64_t start)
   case TILE_BROADCAST:
     glia_tile_load_(p->step, p->in[0].data, p->call.out.data, start, p->call.out.n);
     break;
+  case TILE_SUM:
+    p->step->sum->take(&p->call, start);
+    break;
   case TILE_STORE:
     memcpy(p->call.out.data, p->in[0].data,
            (size_t)p->call.out.n * glia_dtype_size(p->call.out.type->dtype));
@@ -105,14 +112,13 @@ static void run_step(struct prepared *p, int64_t start)
 static void run_tiles(const struct unit *u, char *const *bases, char *scratch, int64_t lo,
                       int64_t hi)
 {
-  char *regs = scratch; /* 64-byte aligned */
   struct prepared *p = (void *)(scratch + (size_t)u->n_regs * TILE * sizeof(double));
   int n = 0;
 
   if (lo == hi) return;
   for (int once = 1; once >= 0; once--) /* loads that are the same in every tile go first */
     for (int i = 0; i < u->n_steps; i++)
-      if (u->step[i].once == (once != 0)) prepare(&p[n++], &u->step[i], bases, regs, lo / TILE);
+      if (u->step[i].once == (once != 0)) prepare(&p[n++], &u->step[i], bases, scratch, lo / TILE);
   set_length(p, n, u->n < TILE ? u->n : TILE);
   int first = 0;
   while (first < n && p[first].step->once) run_step(&p[first++], 0);
@@ -120,6 +126,8 @@ static void run_tiles(const struct unit *u, char *const *bases, char *scratch, i
     if (hi - start < TILE) set_length(p + first, n - first, hi - start);
     for (int i = first; i < n; i++) run_step(&p[i], start);
   }
+  for (int i = first; i < n; i++)
+    if (p[i].step->kind == TILE_SUM) p[i].step->sum->finish(&p[i].call);
 }
 
 static void run_unit(const struct unit *u, char *const *bases, void *scratch)

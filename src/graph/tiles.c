@@ -16,6 +16,7 @@ struct writer {
   struct glia_fused fused[GROUP_MAX]; /* run NULL: the member's own kernel */
   bool inside[GROUP_MAX];             /* of another member's fused kernel */
   bool busy[GROUP_MAX * (TILE_OPERANDS + 1)];
+  size_t kept; /* bytes of sums */
 };
 
 static int take_reg(struct writer *w)
@@ -240,6 +241,23 @@ static glia_status write_member(struct writer *w, int m)
   return GLIA_OK;
 }
 
+/* A sum of what the members before it make. Its input's shape is its own, not that of the value that a view shows. */
+static void write_sum(struct writer *w, int m)
+{
+  struct compiler *k = w->k;
+  const struct glia_node *n = k->g->node[w->member[m]];
+  const struct glia_type *x = &k->g->node[n->in[0]]->type;
+  struct tile_step s = {.kind = TILE_SUM, .sum = glia_streamed_(k, n), .attr = &n->attr, .n_in = 1};
+
+  s.in[0] = operand(w, k->root[n->in[0]]);
+  s.in[0].type = x;
+  s.out = in_memory(k->place[n->id], &n->type);
+  s.kept = w->kept;
+  w->kept += glia_round_up_(s.sum->bytes(x, &n->attr));
+  w->u->step[w->u->n_steps++] = s;
+  free_registers(w, m);
+}
+
 static void store(struct writer *w, int m)
 {
   const glia_value v = w->member[m];
@@ -259,7 +277,8 @@ glia_status glia_compile_group_(struct compiler *k, const glia_value *member, in
   glia_status st = GLIA_OK;
 
   u->name = "group";
-  u->node = k->g->node[member[n_members - 1]];
+  for (int m = 0; m < n_members; m++)
+    if (k->g->node[member[m]]->op->elementwise) u->node = k->g->node[member[m]];
   u->n = glia_type_count(&u->node->type);
   u->step = glia_arena_take(&k->p->arena, most, sizeof *u->step);
   GLIA_CHECK_TO(out, st, u->step != NULL && w != NULL, GLIA_E_MEMORY, "calls");
@@ -267,10 +286,15 @@ glia_status glia_compile_group_(struct compiler *k, const glia_value *member, in
   for (int m = 0; m < n_members; m++) w->member_reg[m] = -1;
   fuse(w);
   for (int m = 0; m < n_members; m++)
-    if (!w->inside[m]) GLIA_TRY_TO(out, st, write_member(w, m));
+    if (!k->g->node[member[m]]->op->elementwise)
+      write_sum(w, m);
+    else if (!w->inside[m])
+      GLIA_TRY_TO(out, st, write_member(w, m));
   for (int m = 0; m < n_members; m++)
     if (w->member_reg[m] >= 0 && k->stored[member[m]]) store(w, m);
-  u->scratch_bytes = glia_group_scratch_(u->n_regs, u->n_steps);
+  u->scratch_bytes = glia_round_up_(glia_group_scratch_(u->n_regs, u->n_steps));
+  for (int i = 0; i < u->n_steps; i++) u->step[i].kept += u->scratch_bytes;
+  u->scratch_bytes += w->kept;
   k->c->groups++;
 out:
   free(w);

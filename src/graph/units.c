@@ -1,7 +1,7 @@
 /* Second stage: which nodes run together (fusion), and in which order.
  *
  * Elementwise nodes of one region and one number of elements join the group of a producer, and groups merge, unless that would
- * make a cycle among units. Broadcasts that only groups read become indexed loads. A function of the graph alone.
+ * make a cycle among units. Sums join the group that makes their summands: whoever reads a sum comes behind the whole group. Broadcasts that only groups read become indexed loads. A function of the graph alone.
  */
 #include "program_priv.h"
 
@@ -141,6 +141,18 @@ static int32_t home_of(struct compiler *k, const struct glia_node *n, const int3
   return -1;
 }
 
+/* The group that makes what a streamed node takes, every piece of it; -1: it runs alone. */
+static int32_t source_group(const struct compiler *k, const struct glia_node *n,
+                            const int32_t *prod, const bool *direct, int n_prod)
+{
+  if (n_prod != 1 || !direct[0] || glia_streamed_(k, n) == NULL) return -1;
+  const struct forming *u = &k->u[prod[0]];
+  const bool fits = u->group && u->region == k->region[n->id] && u->phase == k->phase[n->id] &&
+                    u->segment == glia_segment_(k, n->id) && u->members < GROUP_MAX &&
+                    u->count == glia_type_count(&k->g->node[n->in[0]]->type);
+  return fits ? prod[0] : -1;
+}
+
 static bool merge(struct compiler *k, int32_t into, int32_t from)
 {
   struct forming *a = &k->u[into];
@@ -185,7 +197,10 @@ static bool place_node(struct compiler *k, const struct glia_node *n, struct sea
   const int n_prod = producers(k, n, prod, direct);
   int32_t home = -1;
 
-  if (is_group_node(k, n)) home = home_of(k, n, prod, direct, n_prod, s);
+  if (is_group_node(k, n))
+    home = home_of(k, n, prod, direct, n_prod, s);
+  else
+    home = source_group(k, n, prod, direct, n_prod);
   if (home < 0)
     home = new_unit(k, n, is_group_node(k, n));
   else {
@@ -195,7 +210,7 @@ static bool place_node(struct compiler *k, const struct glia_node *n, struct sea
   k->unit[n->id] = home;
   for (int i = 0; i < n_prod; i++)
     if (prod[i] != home && !add_dep(&k->u[home], prod[i], !direct[i])) return false;
-  if (!k->u[home].group) return true;
+  if (!is_group_node(k, n)) return true;
 
   /* other producers that are groups of the same size: one pass over memory instead of two */
   for (int i = 0; i < n_prod; i++) {
@@ -294,7 +309,8 @@ static void find_stored(const struct compiler *k)
   for (int32_t v = 0; v < k->n; v++) {
     const struct glia_node *n = k->g->node[v];
     if (k->region[v] == REGION_DEAD || n->op->view) continue;
-    if (k->unit[v] >= 0 && !k->u[glia_unit_find_(k, k->unit[v])].group && n->op->many == NULL)
+    const bool alone = k->unit[v] >= 0 && !k->u[glia_unit_find_(k, k->unit[v])].group;
+    if (k->unit[v] >= 0 && (alone || !n->op->elementwise) && n->op->many == NULL)
       k->stored[v] = true;
     if (k->unit[v] < 0 && n->op != &glia_op_batch_sum_) continue;
     for (int i = 0; i < n->n_in; i++) {

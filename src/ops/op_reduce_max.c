@@ -71,8 +71,11 @@ static double join(double a, double b) { return larger(a, b); }
   }                                                                                                \
   static void reference_##suffix(const struct glia_call *c)                                        \
   {                                                                                                \
-    static const struct glia_fold largest = {-HUGE_VAL, run_##suffix, rows_##suffix, join,         \
-                                             glia_store_##suffix##_};                              \
+    static const struct glia_fold largest = {.start = -HUGE_VAL,                                   \
+                                             .run = run_##suffix,                                  \
+                                             .rows = rows_##suffix,                                \
+                                             .join = join,                                         \
+                                             .store = glia_store_##suffix##_};                     \
     glia_reduce_(c, &largest);                                                                     \
   }
 GLIA_EACH_FLOAT(KERNEL)

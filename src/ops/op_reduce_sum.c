@@ -99,23 +99,37 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   dx[0] = glia_unreduce_(g, dy, glia_type_of_(g, y->in[0]), y->attr.i[0]);
 }
 
-enum { LANES = 16 };
+enum { LANES = GLIA_REDUCE_LANES };
 
 static double join(double a, double b) { return a + b; }
 
-/* Lane k adds elements k, k + 16, ...; then the upper half of the lanes is added to the lower, and so on. */
+/* The upper half of the lanes is added to the lower, and so on. */
+static double close_lanes(double *lane)
+{
+  for (int half = LANES / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; k++) lane[k] += lane[k + half];
+  return lane[0];
+}
+
+/* Lane k adds elements k, k + 16, ... of a block. */
 #define KERNEL(T, suffix)                                                                          \
-  GLIA_CLONES static double run_##suffix(const void *data, int64_t n)                              \
+  GLIA_CLONES static void add_##suffix(double *lanes, const void *data, int64_t n, int64_t at)     \
   {                                                                                                \
     const T *x = data;                                                                             \
-    double lane[LANES] = {0.0};                                                                    \
+    double lane[LANES];                                                                            \
     int64_t i = 0;                                                                                 \
+    for (; at % LANES != 0 && i < n; i++, at++) lanes[at % LANES] += (double)x[i];                 \
+    for (int k = 0; k < LANES; k++) lane[k] = lanes[k];                                            \
     for (; i + LANES <= n; i += LANES)                                                             \
       for (int k = 0; k < LANES; k++) lane[k] += (double)x[i + k];                                 \
     for (int k = 0; i + k < n; k++) lane[k] += (double)x[i + k];                                   \
-    for (int half = LANES / 2; half > 0; half /= 2)                                                \
-      for (int k = 0; k < half; k++) lane[k] += lane[k + half];                                    \
-    return lane[0];                                                                                \
+    for (int k = 0; k < LANES; k++) lanes[k] = lane[k];                                            \
+  }                                                                                                \
+  static double run_##suffix(const void *data, int64_t n)                                          \
+  {                                                                                                \
+    double lane[LANES] = {0.0};                                                                    \
+    add_##suffix(lane, data, n, 0);                                                                \
+    return close_lanes(lane);                                                                      \
   }                                                                                                \
   GLIA_CLONES static void rows_##suffix(double *acc, const void *data, int64_t rows,               \
                                         int64_t stride, int64_t width)                             \
@@ -124,12 +138,15 @@ static double join(double a, double b) { return a + b; }
     for (int64_t r = 0; r < rows; r++, x += stride)                                                \
       for (int64_t j = 0; j < width; j++) acc[j] += (double)x[j];                                  \
   }                                                                                                \
-  static void reference_##suffix(const struct glia_call *c)                                        \
+  static const struct glia_fold sum_##suffix = {                                                   \
+      0.0, run_##suffix, add_##suffix, close_lanes, rows_##suffix, join, glia_store_##suffix##_};  \
+  static void reference_##suffix(const struct glia_call *c) { glia_reduce_(c, &sum_##suffix); }    \
+  static void take_##suffix(const struct glia_call *c, int64_t start)                              \
   {                                                                                                \
-    static const struct glia_fold sum = {0.0, run_##suffix, rows_##suffix, join,                   \
-                                         glia_store_##suffix##_};                                  \
-    glia_reduce_(c, &sum);                                                                         \
-  }
+    glia_reduce_take_(c, start, &sum_##suffix);                                                    \
+  }                                                                                                \
+  static const struct glia_streamed streamed_##suffix = {glia_reduce_bytes_, take_##suffix,        \
+                                                         glia_reduce_finish_};
 GLIA_EACH_FLOAT(KERNEL)
 
 static glia_value sample(struct glia_sample *s, int k)
@@ -155,6 +172,7 @@ const struct glia_op glia_op_reduce_sum_ = {
     .vjp = vjp,
     .vmap = glia_vmap_reduce_,
     .reference = GLIA_FLOATS(reference),
+    .streamed = {[GLIA_F32] = &streamed_f32, [GLIA_F64] = &streamed_f64},
     .flops_per_element = 1.0,
     .sample = sample,
 };

@@ -139,6 +139,77 @@ void glia_reduce_(const struct glia_call *c, const struct glia_fold *fold)
   }
 }
 
+/* In pieces: lanes of the block that is open, and what closed blocks came to, in the order of memory. */
+struct kept {
+  struct walk walk;
+  int64_t blocks; /* of a run */
+  double lane[GLIA_REDUCE_LANES];
+  double leaf[];
+};
+
+static int64_t blocks_of(int64_t run) { return (run + GLIA_REDUCE_BLOCK - 1) / GLIA_REDUCE_BLOCK; }
+
+size_t glia_reduce_bytes_(const struct glia_type *x, const struct glia_attr *attr)
+{
+  const struct walk w = plan(x, (uint64_t)attr->i[0], NULL);
+  const int64_t count = glia_type_count(x);
+
+  if (w.last_kept || w.run < GLIA_REDUCE_LANES || count == 0) return 0;
+  return sizeof(struct kept) + (size_t)(count / w.run * blocks_of(w.run)) * sizeof(double);
+}
+
+void glia_reduce_take_(const struct glia_call *c, int64_t start, const struct glia_fold *fold)
+{
+  struct kept *k = c->scratch;
+  const char *x = c->in[0].data;
+
+  if (start == 0) {
+    k->walk = plan(c->in[0].type, (uint64_t)c->attr->i[0], fold);
+    k->blocks = blocks_of(k->walk.run);
+  }
+  for (int64_t left = c->in[0].n, n; left > 0; left -= n) {
+    const int64_t at = start % k->walk.run, in_block = at % GLIA_REDUCE_BLOCK;
+    int64_t rest = k->walk.run - at;
+    if (rest > GLIA_REDUCE_BLOCK - in_block) rest = GLIA_REDUCE_BLOCK - in_block;
+    n = left < rest ? left : rest;
+    for (int i = 0; in_block == 0 && i < GLIA_REDUCE_LANES; i++) k->lane[i] = fold->start;
+    fold->add(k->lane, x, n, in_block);
+    if (n == rest)
+      k->leaf[start / k->walk.run * k->blocks + at / GLIA_REDUCE_BLOCK] = fold->close(k->lane);
+    x += (size_t)n * k->walk.size;
+    start += n;
+  }
+}
+
+/* The trees of fold_run and fold_runs, over what is kept. */
+static double join_blocks(const struct kept *k, const double *leaf, int64_t n)
+{
+  if (n == 1) return leaf[0];
+  const int64_t m = glia_tree_split(0, n);
+  const double left = join_blocks(k, leaf, m);
+  return k->walk.fold->join(left, join_blocks(k, leaf + m, n - m));
+}
+
+static double join_runs(const struct kept *k, int64_t from, int64_t lo, int64_t hi)
+{
+  if (hi - lo == 1)
+    return join_blocks(k, k->leaf + (from + offset(&k->walk.reduced, lo)) / k->walk.run * k->blocks,
+                       k->blocks);
+  const int64_t mid = glia_tree_split(lo, hi);
+  const double left = join_runs(k, from, lo, mid);
+  return k->walk.fold->join(left, join_runs(k, from, mid, hi));
+}
+
+void glia_reduce_finish_(const struct glia_call *c)
+{
+  const struct kept *k = c->scratch;
+
+  for (int64_t i = 0; i < k->walk.kept.count; i++) {
+    const double sum = join_runs(k, offset(&k->walk.kept, i), 0, k->walk.reduced.count);
+    k->walk.fold->store((char *)c->out.data + (size_t)i * k->walk.size, &sum, 1);
+  }
+}
+
 void glia_store_f32_(void *y, const double *acc, int64_t n)
 {
   float *to = y;

@@ -4,12 +4,15 @@
 
 #include "op_priv.h"
 
-enum { GLIA_REDUCE_BLOCK = 4096 };
+enum { GLIA_REDUCE_BLOCK = 4096, GLIA_REDUCE_LANES = 16 };
 
 /* How elements of one type are folded in float64. Each function has a fixed order. */
 struct glia_fold {
   double start;
   double (*run)(const void *x, int64_t n);
+  /* The same in pieces, in GLIA_REDUCE_LANES that are `start` before: `at` elements came before these. NULL: not in pieces. */
+  void (*add)(double *lane, const void *x, int64_t n, int64_t at);
+  double (*close)(double *lane);
   /* acc[j] = acc[j] folded with x[j], x[stride + j], ...: `rows` rows, j < width */
   void (*rows)(double *acc, const void *x, int64_t rows, int64_t stride, int64_t width);
   double (*join)(double a, double b);
@@ -18,6 +21,10 @@ struct glia_fold {
 
 /* The kernel: in[0] folded over the axes of mask attr.i[0]. */
 void glia_reduce_(const struct glia_call *c, const struct glia_fold *fold);
+/* The same in pieces, see struct glia_streamed: runs along the last axes, with what is kept of each. */
+size_t glia_reduce_bytes_(const struct glia_type *x, const struct glia_attr *attr);
+void glia_reduce_take_(const struct glia_call *c, int64_t start, const struct glia_fold *fold);
+void glia_reduce_finish_(const struct glia_call *c);
 void glia_store_f32_(void *y, const double *acc, int64_t n);
 void glia_store_f64_(void *y, const double *acc, int64_t n);
 
