@@ -4,113 +4,33 @@
 #include "glia_kernels.h"
 #include "glia_log.h"
 #include "glia_profile.h"
+#include "products.h"
 
-#include <cblas.h>
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { REPEATS = 7, MOST_UNITS = 4096, STREAM = 1 << 22 };
 
-/* Memory for one call of a kernel, filled with numbers of ordinary size. */
-struct call {
-  struct glia_operand in[2];
-  struct glia_call call;
-  void *memory[4];
-};
-
-static bool fill(struct call *c, int slot, size_t bytes, glia_dtype dtype, struct glia_operand *out)
-{
-  c->memory[slot] = aligned_alloc(64, (bytes / 64 + 1) * 64);
-  if (c->memory[slot] == NULL) return false;
-  memset(c->memory[slot], 0, bytes);
-  for (size_t i = 0; dtype == GLIA_F32 && i < bytes / sizeof(float); i++)
-    ((float *)c->memory[slot])[i] = (float)(i % 17) / 17.0F;
-  for (size_t i = 0; dtype == GLIA_F64 && i < bytes / sizeof(double); i++)
-    ((double *)c->memory[slot])[i] = (double)(i % 17) / 17.0;
-  if (out != NULL) out->data = c->memory[slot];
-  return true;
-}
-
-static void drop(struct call *c)
-{
-  for (size_t i = 0; i < GLIA_COUNT(c->memory); i++) free(c->memory[i]);
-}
-
-static bool prepare(const struct glia_graph *g, const struct glia_node *n,
-                    const struct glia_kernel_choice *choice, struct call *c)
-{
-  bool ok = true;
-
-  *c = (struct call){0};
-  for (int i = 0; i < 2; i++) {
-    const struct glia_type *t = &glia_graph_node(g, n->in[i])->type;
-    c->in[i] = (struct glia_operand){.n = glia_type_count(t), .type = t};
-    ok = ok && fill(c, i, glia_type_bytes(t), t->dtype, &c->in[i]);
-  }
-  c->call = (struct glia_call){.n_in = 2,
-                               .in = c->in,
-                               .out = {.n = glia_type_count(&n->type), .type = &n->type},
-                               .attr = &n->attr,
-                               .plan = choice->plan};
-  ok = ok && fill(c, 2, glia_type_bytes(&n->type), n->type.dtype, &c->call.out);
-  ok = ok && fill(c, 3, choice->scratch_bytes, GLIA_U8, NULL);
-  c->call.scratch = c->memory[3];
-  return ok;
-}
-
-/* The same product by BLAS. */
-static void blas(const struct glia_call *c)
-{
-  const struct glia_type *a = c->in[0].type, *b = c->in[1].type, *y = c->out.type;
-  const int r = y->rank, m = (int)y->dim[r - 2], n = (int)y->dim[r - 1];
-  const bool ta = c->attr->i[0] != 0, tb = c->attr->i[1] != 0;
-  const int k = (int)a->dim[ta ? r - 2 : r - 1];
-  const CBLAS_TRANSPOSE oa = ta ? CblasTrans : CblasNoTrans, ob = tb ? CblasTrans : CblasNoTrans;
-  const int64_t batches = c->out.n / ((int64_t)m * n);
-
-  for (int64_t i = 0; i < batches; i++) {
-    const int64_t x = i * m * k, w = i * k * n, to = i * m * n;
-    if (y->dtype == GLIA_F32)
-      cblas_sgemm(CblasRowMajor, oa, ob, m, n, k, 1.0F, (const float *)c->in[0].data + x,
-                  (int)a->dim[r - 1], (const float *)c->in[1].data + w, (int)b->dim[r - 1], 0.0F,
-                  (float *)c->out.data + to, n);
-    else
-      cblas_dgemm(CblasRowMajor, oa, ob, m, n, k, 1.0, (const double *)c->in[0].data + x,
-                  (int)a->dim[r - 1], (const double *)c->in[1].data + w, (int)b->dim[r - 1], 0.0,
-                  (double *)c->out.data + to, n);
-  }
-}
-
-static double best_of(void (*run)(const struct glia_call *), const struct glia_call *c)
-{
-  double best = 1e30;
-
-  run(c);
-  for (int i = 0; i < REPEATS; i++) {
-    const double t0 = glia_time_s();
-    run(c);
-    const double took = glia_time_s() - t0;
-    if (took < best) best = took;
-  }
-  return best;
-}
-
 static glia_status best_time(const struct glia_graph *g, const struct glia_node *n, double *out)
 {
   struct glia_kernel_choice choice = {.run = n->op->reference[n->type.dtype]};
-  struct call c;
+  struct product_call c;
 
   if (n->op->scratch != NULL) choice.scratch_bytes = n->op->scratch(g, n);
   glia_kernels_default()->pick(g, n, &choice);
-  const bool ok = prepare(g, n, &choice, &c);
+  const bool ok = product_prepare(g, n, &choice, &c);
   if (ok) {
-    *out = best_of(choice.run, &c.call);
+    *out = product_best_s(choice.run, &c.call);
     if (strcmp(n->op->name, "matmul") == 0) {
-      const double other = best_of(blas, &c.call);
+      const double other = product_best_s(product_by_blas, &c.call);
       if (other < *out) *out = other;
     }
   }
-  drop(&c);
+  product_drop(&c);
   GLIA_CHECK(ok, GLIA_E_MEMORY, "one call of %s", n->op->name);
   return GLIA_OK;
 }
@@ -132,29 +52,118 @@ static double bandwidth(void)
   return 3.0 * STREAM * sizeof *x / best;
 }
 
-static bool is_product(const struct glia_unit_info *u)
+/* Seconds an element of an operator of one operand in the first cache; those that are no functions cost nothing here. */
+static double function_s(const struct glia_op *op, glia_dtype dtype)
 {
-  return u->members == 1 &&
-         (strcmp(u->node->op->name, "matmul") == 0 || strcmp(u->node->op->name, "conv") == 0) &&
-         (u->node->type.dtype == GLIA_F32 || u->node->type.dtype == GLIA_F64);
+  enum { TILE = 512, FUNCTION = 8, TURNS = 64 };
+  static double in[TILE], out[TILE];
+  const struct glia_type type = glia_type_make(dtype, 1, (int64_t[]){TILE});
+  const struct glia_operand x = {in, TILE, &type};
+  const struct glia_call c = {.n_in = 1, .in = &x, .out = {out, TILE, &type}};
+  double best = 1e30;
+
+  if (op->n_in != 1 || op->flops_per_element < FUNCTION || op->reference[dtype] == NULL) return 0.0;
+  for (int i = 0; i < TILE; i++)
+    if (dtype == GLIA_F32)
+      ((float *)in)[i] = (float)(i % 31) / 16.0F - 1.0F;
+    else
+      in[i] = (double)(i % 31) / 16.0 - 1.0;
+  for (int i = 0; i < REPEATS; i++) {
+    const double t0 = glia_time_s();
+    for (int k = 0; k < TURNS; k++) op->reference[dtype](&c);
+    best = fmin(best, (glia_time_s() - t0) / TURNS / TILE);
+  }
+  return best;
 }
 
-static bool same_call(const struct glia_graph *g, const struct glia_node *a,
-                      const struct glia_node *b)
-{
-  bool same = a->op == b->op && glia_type_equal(&a->type, &b->type) &&
-              memcmp(&a->attr, &b->attr, sizeof a->attr) == 0;
+/* What the functions of a unit take, the rates found so far in known [most]. */
+struct rates {
+  int n;
+  struct {
+    const struct glia_op *op;
+    glia_dtype dtype;
+    double s;
+  } known[32];
+};
 
-  for (int i = 0; same && i < 2; i++)
-    same =
-        glia_type_equal(&glia_graph_node(g, a->in[i])->type, &glia_graph_node(g, b->in[i])->type);
-  return same;
+static double functions_of(const struct workload *w, int unit, glia_dtype dtype, struct rates *r)
+{
+  const struct glia_op *op[64];
+  int64_t elements = 0;
+  double sum = 0.0;
+
+  if (dtype != GLIA_F32 && dtype != GLIA_F64) return 0.0;
+  const int n =
+      glia_program_unit_operators(w->program, "train", unit, GLIA_COUNT(op), op, &elements);
+  for (int i = 0; i < n && i < (int)GLIA_COUNT(op); i++) {
+    int k = 0;
+    while (k < r->n && (r->known[k].op != op[i] || r->known[k].dtype != dtype)) k++;
+    if (k == (int)GLIA_COUNT(r->known)) continue;
+    if (k == r->n) {
+      r->known[k].op = op[i];
+      r->known[k].dtype = dtype;
+      r->known[r->n++].s = function_s(op[i], dtype);
+    }
+    sum += r->known[k].s * (double)elements;
+  }
+  return sum;
+}
+
+/* Memory that goes to and fro between two cores. */
+struct shared {
+  float *x;
+  size_t n;
+  atomic_int turn; /* 0: the writer's, 1: the reader's, -1: the end */
+  double read_s, sum;
+};
+
+static void *read_back(void *arg)
+{
+  struct shared *s = arg;
+
+  for (int turn; (turn = atomic_load(&s->turn)) >= 0;) {
+    if (turn != 1) continue;
+    float lane[16] = {0.0F};
+    const double t0 = glia_time_s();
+    for (size_t i = 0; i + 16 <= s->n; i += 16)
+      for (size_t k = 0; k < 16; k++) lane[k] += s->x[i + k];
+    s->read_s = fmin(s->read_s, glia_time_s() - t0);
+    s->sum += (double)lane[0];
+    atomic_store(&s->turn, 0);
+  }
+  return NULL;
+}
+
+glia_status limit_hand_over(size_t bytes, double *write_s, double *read_s)
+{
+  enum { TURNS = 40 };
+  struct shared s = {.n = bytes / sizeof(float) + 16, .read_s = 1e30};
+  pthread_t reader;
+
+  s.x = calloc(s.n, sizeof *s.x);
+  *write_s = 1e30;
+  GLIA_CHECK(s.x != NULL, GLIA_E_MEMORY, "%zu bytes between two cores", bytes);
+  const bool started = pthread_create(&reader, NULL, read_back, &s) == 0;
+  for (int i = 0; i < TURNS && started; i++) {
+    const double t0 = glia_time_s();
+    for (size_t k = 0; k < s.n; k++) s.x[k] = 0.5F * s.x[k] + 1.0F;
+    *write_s = fmin(*write_s, glia_time_s() - t0);
+    atomic_store(&s.turn, 1);
+    while (atomic_load(&s.turn) == 1) sched_yield();
+  }
+  atomic_store(&s.turn, -1);
+  if (started) pthread_join(reader, NULL);
+  *read_s = s.read_s;
+  free(s.x);
+  GLIA_CHECK(started, GLIA_E_MEMORY, "a second thread");
+  return GLIA_OK;
 }
 
 glia_status limit_measure(const struct workload *w, struct limit *out)
 {
   struct glia_unit_info *unit = calloc(MOST_UNITS, sizeof *unit);
   double *took = calloc(MOST_UNITS, sizeof *took);
+  struct rates rates = {0};
   glia_status st = GLIA_OK;
 
   *out = (struct limit){.bandwidth = bandwidth()};
@@ -162,16 +171,18 @@ glia_status limit_measure(const struct workload *w, struct limit *out)
   const int n = glia_program_units(w->program, "train", MOST_UNITS, unit);
   GLIA_CHECK_TO(out, st, n <= MOST_UNITS, GLIA_E_INTERNAL, "%s has %d units", w->kind->name, n);
   for (int i = 0; i < n; i++) {
-    if (!is_product(&unit[i])) {
+    if (!product_is(&unit[i])) {
       out->bytes += unit[i].bytes;
+      out->others_s += fmax(unit[i].bytes / out->bandwidth,
+                            functions_of(w, i, unit[i].node->type.dtype, &rates));
       continue;
     }
     for (int j = 0; j < i && took[i] == 0.0; j++)
-      if (took[j] > 0.0 && same_call(w->graph, unit[i].node, unit[j].node)) took[i] = took[j];
+      if (took[j] > 0.0 && product_same(w->graph, unit[i].node, unit[j].node)) took[i] = took[j];
     if (took[i] == 0.0) GLIA_TRY_TO(out, st, best_time(w->graph, unit[i].node, &took[i]));
     out->products_s += took[i];
   }
-  out->limit_s = out->products_s + out->bytes / out->bandwidth;
+  out->limit_s = out->products_s + out->others_s;
 out:
   free(unit);
   free(took);

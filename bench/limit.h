@@ -1,5 +1,6 @@
-/* What a step could not beat: the best time of each of its products and convolutions alone, measured here and now, and the bytes
- * of all other units over the bandwidth of memory. */
+/* What a step could not beat: the best time of each of its products and convolutions alone, measured here and now; of all other units
+ * the bytes over the bandwidth of memory, or, where they take longer, their functions (tanh, exp, erf) at the best rate in the first
+ * cache. */
 #ifndef LIMIT_H
 #define LIMIT_H
 
@@ -8,11 +9,16 @@
 struct limit {
   double products_s; /* sum of the best times of products and convolutions, ours or BLAS's */
   double bytes;      /* that other units read and write */
+  double others_s;   /* what they take at least */
   double
       bandwidth; /* bytes/s of y = a x + z over arrays beyond the caches, three streams counted */
   double limit_s;
 };
 
 GLIA_NODISCARD glia_status limit_measure(const struct workload *w, struct limit *out);
+
+/** What two cores lose by sharing memory: seconds in which one writes so many bytes that the other has read, and reads so many that the
+ *  other has written. Errors: GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status limit_hand_over(size_t bytes, double *write_s, double *read_s);
 
 #endif

@@ -29,4 +29,9 @@ struct glia_unit_info {
 GLIA_API int glia_program_units(const struct glia_program *p, const char *entry, int most,
                                 struct glia_unit_info *out);
 
+/** Operators of the elementwise nodes of a unit, by its place in that order, one kernel each. out [most]; returns their number, which
+ *  may exceed most; 0 when it is no group. *elements: of each. */
+GLIA_API int glia_program_unit_operators(const struct glia_program *p, const char *entry, int unit,
+                                         int most, const struct glia_op **out, int64_t *elements);
+
 #endif

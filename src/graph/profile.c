@@ -73,3 +73,28 @@ int glia_program_units(const struct glia_program *p, const char *entry, int most
   }
   return n;
 }
+
+static const struct unit *unit_of(const struct compiled *c, int place)
+{
+  for (int r = 0; r < TIMED_REGIONS; place -= c->list[r++].n)
+    if (place < c->list[r].n) return &c->list[r].unit[place];
+  return NULL;
+}
+
+int glia_program_unit_operators(const struct glia_program *p, const char *entry, int unit, int most,
+                                const struct glia_op **out, int64_t *elements)
+{
+  const struct unit *u = NULL;
+  int n = 0;
+
+  for (int i = 0; i < p->n_entries; i++)
+    if (strcmp(p->entry[i].entry->name, entry) == 0) u = unit_of(&p->entry[i], unit);
+  if (u == NULL || u->step == NULL) return 0;
+  *elements = u->n;
+  for (int i = 0; i < u->n_steps; i++) {
+    if (u->step[i].op == NULL) continue;
+    if (n < most) out[n] = u->step[i].op;
+    n++;
+  }
+  return n;
+}

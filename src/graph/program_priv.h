@@ -51,6 +51,7 @@ struct tile_step {
   tile_kind kind;
   void (*run)(const struct glia_call *c);
   const struct glia_attr *attr;
+  const struct glia_op *op; /* NULL: a load, a store, several nodes in one kernel */
   int n_in;
   struct tile_operand in[TILE_MOST];
   struct tile_operand out;

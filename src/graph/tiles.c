@@ -224,7 +224,8 @@ static glia_status write_member(struct writer *w, int m)
   const glia_value *in;
   struct tile_step s = {.kind = TILE_OP,
                         .run = f->run != NULL ? f->run : n->op->reference[glia_key_dtype_(k->g, n)],
-                        .attr = &n->attr};
+                        .attr = &n->attr,
+                        .op = f->run != NULL ? NULL : n->op};
 
   GLIA_CHECK(s.run != NULL, GLIA_E_UNSUPPORTED, "%s of %s has no kernel", n->op->name,
              glia_dtype_name(glia_key_dtype_(k->g, n)));
