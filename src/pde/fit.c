@@ -34,6 +34,51 @@ const char *glia_fit_reason_text(glia_fit_reason r)
   return text[r];
 }
 
+glia_status glia_cloud_read_(void *self, int64_t first, int64_t n, double *out)
+{
+  const struct glia_cloud *c = self;
+  const int64_t size = glia_pinn_size(c->pinn), cols = size + 1;
+  glia_status st = GLIA_OK;
+
+  for (int g = 0; g < glia_pinn_groups(c->pinn) && n > 0 && st == GLIA_OK; g++) {
+    const struct glia_pinn_points *p = &c->points[g];
+    const int64_t m = glia_pinn_residuals(c->pinn, g), rows = p->n * m,
+                  d = glia_pinn_coords(c->pinn);
+    if (first >= rows) {
+      first -= rows;
+      continue;
+    }
+    const int64_t take = rows - first < n ? rows - first : n;
+    const int64_t lo = first / m, hi = (first + take + m - 1) / m, skip = first - lo * m;
+    const struct glia_pinn_points some = {.n = hi - lo,
+                                          .x = p->x + lo * d,
+                                          .weight = p->weight != NULL ? p->weight + lo : NULL,
+                                          .target = p->target != NULL ? p->target + lo * m : NULL};
+    double *r = malloc((size_t)((hi - lo) * m) * sizeof *r);
+    double *j = malloc((size_t)((hi - lo) * m * size) * sizeof *j);
+    if (r == NULL || j == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)take);
+    if (st == GLIA_OK) st = glia_pinn_rows(c->pinn, g, &some, r, j);
+    for (int64_t i = 0; i < take && st == GLIA_OK; i++, out += cols) {
+      memcpy(out, j + (skip + i) * size, (size_t)size * sizeof *out);
+      out[size] = r[skip + i];
+    }
+    free(r);
+    free(j);
+    n -= take;
+    first = 0;
+  }
+  return st;
+}
+
+int64_t glia_cloud_rows_(const struct glia_cloud *c)
+{
+  int64_t n = 0;
+
+  for (int g = 0; g < glia_pinn_groups(c->pinn); g++)
+    n += c->points[g].n * glia_pinn_residuals(c->pinn, g);
+  return n;
+}
+
 static double now_s(void)
 {
   struct timespec t;

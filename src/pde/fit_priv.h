@@ -17,6 +17,13 @@ struct glia_fit_ {
   int64_t evaluations;
 };
 
+/** Rows of all groups together. */
+int64_t glia_cloud_rows_(const struct glia_cloud *c);
+
+/** Rows first .. first + n - 1 of [J r] into out [n, size + 1], groups one after another, points in order; self is the cloud. The
+ *  form that glia_tsqr reads. Collective: no. Errors: GLIA_E_MEMORY. */
+glia_status glia_cloud_read_(void *self, int64_t first, int64_t n, double *out);
+
 /* One way to make the loss smaller. All functions are called on all ranks, with the same arguments. */
 struct glia_fit_method_ {
   const char *name, *source, *help;
