@@ -244,7 +244,61 @@ static void conditions_on_sides_hold_whatever_the_weights(void)
   forget();
 }
 
-TAP_MAIN("pde", TAP(conditions_on_sides_hold_whatever_the_weights),
+/* Laplace's operator of a network on some domain, by jets less by differences: the largest; *size: its weights. */
+static double worst_laplacian(const char *shape, int64_t *size)
+{
+  static const double x[] = {-0.5, -0.5, 0.02, 0.01, -0.3, 0.8, 0.9, 0.05, -0.01, -0.9};
+  const struct glia_pinn_network net = {1, 3, GLIA_JET_TANH, 1.0, 1};
+  enum { N = sizeof x / sizeof *x / 2 };
+  const double h = 1e-4;
+  struct glia_pinn *p;
+  double theta[64], r[N], u[5], worst = 0.0;
+  char text[512];
+
+  snprintf(text, sizeof text,
+           "unknowns: [u]\ndomain: {x: [-1, 1], y: [-1, 1]}\nequations: [\"u_xx + u_yy = 0\"]\n%s\n"
+           "conditions: [{at: boundary, equation: \"u = 0\"}]\n",
+           shape);
+  must_read(text);
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_create(&q, &net, false, N, NULL, &p), GLIA_OK);
+  *size = glia_pinn_size(p);
+  CU_ASSERT_FATAL(*size <= 64);
+  glia_pinn_initialize(p, 3, theta);
+  glia_pinn_set(p, theta);
+  const struct glia_pinn_points points = {.n = N, .x = x};
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_rows(p, 0, &points, r, NULL), GLIA_OK);
+  for (int i = 0; i < N; i++) {
+    const double a = x[2 * i], b = x[2 * i + 1];
+    const double around[] = {a, b, a - h, b, a + h, b, a, b - h, a, b + h};
+    CU_ASSERT_EQUAL_FATAL(glia_pinn_fields(p, 5, around, u), GLIA_OK);
+    worst = fmax(worst, fabs(r[i] - (u[1] + u[2] + u[3] + u[4] - 4.0 * u[0]) / (h * h)));
+  }
+  glia_pinn_destroy(&p);
+  forget();
+  return worst;
+}
+
+static void reentrant_corners_are_unfolded(void)
+{
+  const int64_t plain = 3 * 2 + 3 + 3 + 1, unfolded = plain + 3 * 2;
+  int64_t size;
+
+  /* h^2/12 of fourth derivatives, which go like r^(2/3 - 4) and r is 0.02 at the nearest; rounding 1e-16/h^2 */
+  CU_ASSERT(worst_laplacian("without: [{box: {x: [0, 1], y: [-1, 0]}}]", &size) < 1e-2);
+  CU_ASSERT_EQUAL(size, unfolded);
+  CU_ASSERT(
+      worst_laplacian("within: [{polygon: [[-1, -1], [0, -1], [0, 0], [1, 0], [1, 1], [-1, 1]]}]",
+                      &size) < 1e-2);
+  CU_ASSERT_EQUAL(size, unfolded);
+  /* no corner; corners whose cuts would come out in the domain on the other side */
+  CU_ASSERT(worst_laplacian("without: [{disk: {center: [0.5, -0.5], radius: 0.2}}]", &size) < 1e-6);
+  CU_ASSERT_EQUAL(size, plain);
+  CU_ASSERT(worst_laplacian("without: [{box: {x: [0.3, 0.6], y: [-0.6, -0.3]}}]", &size) < 1e-6);
+  CU_ASSERT_EQUAL(size, plain);
+}
+
+TAP_MAIN("pde", TAP(reentrant_corners_are_unfolded),
+         TAP(conditions_on_sides_hold_whatever_the_weights),
          TAP(bad_problems_are_refused_with_the_reason), TAP(faults_show_a_caret_below_the_text),
          TAP(sobol_points_fill_each_cell_once), TAP(points_lie_in_the_domain_and_on_its_boundary),
          TAP(rows_meet_differences))

@@ -1,5 +1,6 @@
 /* The graph of a problem's residuals: points -> features -> jets through the network -> equations. */
 #include "pinn_priv.h"
+#include "problem_priv.h"
 
 #include "glia_ops.h"
 
@@ -162,7 +163,23 @@ static glia_status builder_begin(struct builder *b, struct glia_pinn *p, glia_va
   return GLIA_OK;
 }
 
-/* What the network sees of the coordinates: each on [-1, 1], or as sines and cosines of its period. */
+/* Corners unfolded. */
+static glia_status corner_features(struct glia_pinn *p)
+{
+  struct glia_corner_ corner[GLIA_PINN_CORNERS_];
+  const int n = glia_problem_corners_(p->problem, GLIA_PINN_CORNERS_, corner);
+
+  for (int k = 0; k < 2 * n; k++) {
+    const int e = glia_corner_unfolded_(p->problem->pool, &corner[k / 2], k % 2);
+    GLIA_CHECK(e != GLIA_EXPR_NONE, GLIA_E_MEMORY, "an expression");
+    GLIA_CHECK(p->n_features < GLIA_PINN_FEATURES_, GLIA_E_CONFIG,
+               "more than %d inputs of the network", GLIA_PINN_FEATURES_);
+    p->feature[p->n_features++] = e;
+  }
+  return GLIA_OK;
+}
+
+/* What the network sees of the coordinates: each on [-1, 1], or as sines and cosines of its period; corners unfolded. */
 glia_status glia_pinn_features_(struct glia_pinn *p)
 {
   struct glia_problem *q = p->problem;
@@ -183,7 +200,7 @@ glia_status glia_pinn_features_(struct glia_pinn *p)
       p->feature[p->n_features++] = e;
     }
   }
-  return GLIA_OK;
+  return corner_features(p);
 }
 
 static int derived(struct glia_expr_pool *pool, int e, int n_coords, const uint8_t *order)

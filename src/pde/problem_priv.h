@@ -24,4 +24,16 @@ int glia_problem_solved_for_(struct glia_problem *p, const struct glia_pde_condi
 /* *g + *d N: unknown i with the conditions on whole faces made exact. false: none can be. */
 bool glia_problem_impose_(struct glia_problem *p, int i, int *g, int *d);
 
+/* A corner whose angle inside the domain is above pi: the angle, and the direction of its middle (radians). */
+struct glia_corner_ {
+  double at[2], angle, middle, size; /* size: of the box */
+  int axis[2];
+};
+
+/* Re-entrant corners of the shapes whose cut leaves the domain alone: into out [most]. Returns their number. */
+int glia_problem_corners_(const struct glia_problem *p, int most, struct glia_corner_ *out);
+
+/* Real (0) or imaginary (1) part of z^(pi/angle), z = r e^(i phi) with phi from the middle of the angle: an expression. */
+int glia_corner_unfolded_(struct glia_expr_pool *pool, const struct glia_corner_ *c, int which);
+
 #endif

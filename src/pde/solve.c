@@ -1,5 +1,7 @@
 /* From a problem to its solution: see glia_solve.h. */
 #include "glia_solve.h"
+#include "pinn_priv.h"
+#include "problem_priv.h"
 
 #include "glia_agree.h"
 #include "glia_fields.h"
@@ -347,7 +349,8 @@ static glia_status set_up(struct glia_solver *s)
 static int64_t weights_of(const struct glia_solver *s)
 {
   const struct glia_pinn_network *n = &s->config.network;
-  int64_t in = 0, size = 0;
+  struct glia_corner_ corner[GLIA_PINN_CORNERS_];
+  int64_t in = 2 * glia_problem_corners_(s->problem, GLIA_PINN_CORNERS_, corner), size = 0;
 
   for (int c = 0; c < s->problem->n_coords; c++)
     in += s->problem->periodic[c] ? 2 * n->harmonics : 1;
