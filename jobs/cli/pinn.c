@@ -105,6 +105,7 @@ static glia_status one_seed(struct job *j, int64_t k)
   const struct glia_problem *p = &j->problem;
   const struct glia_solve_watch w = {j, watch};
   struct glia_solve_result r;
+  double half[GLIA_PDE_PARAMETERS];
   const uint64_t seed = (uint64_t)(j->config.seed + k);
 
   j->history.n = 0;
@@ -113,6 +114,7 @@ static glia_status one_seed(struct job *j, int64_t k)
   const glia_status st = glia_solver_run(j->solver, seed, &w, &r);
   glia_progress_end(&j->progress);
   GLIA_TRY(st);
+  GLIA_TRY(glia_solver_intervals(j->solver, half));
   j->stopped = r.fit.reason == GLIA_FIT_STOPPED;
   j->error[j->seeds] = r.relative_l2;
   j->wall[j->seeds] = r.wall_s;
@@ -126,8 +128,12 @@ static glia_status one_seed(struct job *j, int64_t k)
                 glia_fit_reason_text(r.fit.reason), "steps", (json_int_t)r.fit.steps, "evaluations",
                 (json_int_t)r.fit.evaluations, "loss", glia_json_real(r.fit.loss), "relative_l2",
                 glia_json_real(r.relative_l2), "wall_s", r.wall_s);
-  for (int i = 0; i < p->n_parameters; i++)
+  for (int i = 0; i < p->n_parameters; i++) {
+    char name[96];
+    snprintf(name, sizeof name, "%s_interval", p->parameter[i]);
     json_object_set_new(run, p->parameter[i], glia_json_real(theta[i]));
+    json_object_set_new(run, name, glia_json_real(half[i]));
+  }
   json_array_append_new(j->runs, run);
   char error[48] = "no reference to compare with";
   if (!isnan(r.relative_l2)) snprintf(error, sizeof error, "relative L2 error %.3g", r.relative_l2);
@@ -135,7 +141,10 @@ static glia_status one_seed(struct job *j, int64_t k)
                  (long long)seed, error, r.fit.loss, (long long)r.fit.steps, r.wall_s,
                  glia_fit_reason_text(r.fit.reason));
   for (int i = 0; i < p->n_parameters; i++)
-    glia_cli_print(j->args, "  %s = %.8g\n", p->parameter[i], theta[i]);
+    if (isnan(half[i]))
+      glia_cli_print(j->args, "  %s = %.8g\n", p->parameter[i], theta[i]);
+    else
+      glia_cli_print(j->args, "  %s = %.8g +- %.2g (95 %%)\n", p->parameter[i], theta[i], half[i]);
   return GLIA_OK;
 }
 

@@ -57,4 +57,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_fit(const struct glia_cloud *c, int met
                                              const struct glia_fit_options *o, double *theta,
                                              struct glia_fit_result *out);
 
+/** Half widths of intervals of 95 % for the problem's parameters, the last n of theta, at the weights last set: into half
+ *  [n_parameters]. From the linearized fit; errors of the data are taken as independent and of one size.
+ *  data_group  number of the data's group: their errors and those of the equations have variances of their own
+ *  Collective: yes. Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
+GLIA_API GLIA_NODISCARD glia_status glia_fit_intervals(const struct glia_cloud *c, int data_group,
+                                                       int n_parameters, double *half);
+
 #endif

@@ -56,6 +56,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_solver_run(struct glia_solver *s, uint6
                                                     const struct glia_solve_watch *watch,
                                                     struct glia_solve_result *out);
 
+/** Half widths of the parameters' intervals of 95 % after the last run: into half [n_parameters]; NaN without data.
+ *  Collective: yes. Errors: those of glia_fit_intervals. */
+GLIA_API GLIA_NODISCARD glia_status glia_solver_intervals(struct glia_solver *s, double *half);
+
 /** The network with the weights of the last run. Ownership: borrowed. */
 GLIA_API struct glia_pinn *glia_solver_pinn(struct glia_solver *s);
 /** Weights and parameters of the last run [glia_pinn_size]. Ownership: borrowed. */

@@ -453,6 +453,16 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
   return GLIA_OK;
 }
 
+glia_status glia_solver_intervals(struct glia_solver *s, double *half)
+{
+  const struct glia_problem *p = s->problem;
+
+  for (int i = 0; i < p->n_parameters; i++) half[i] = (double)NAN;
+  if (s->rows == NULL || p->n_parameters == 0) return GLIA_OK;
+  glia_pinn_set(s->pinn, s->theta);
+  return glia_fit_intervals(&s->cloud, p->n_conditions + 1, p->n_parameters, half);
+}
+
 struct glia_pinn *glia_solver_pinn(struct glia_solver *s) { return s->pinn; }
 double *glia_solver_theta(struct glia_solver *s) { return s->theta; }
 const struct glia_cloud *glia_solver_cloud(const struct glia_solver *s) { return &s->cloud; }
