@@ -9,6 +9,7 @@ struct glia_solve_config {
   struct glia_pinn_network network;
   glia_points_kind kind;
   int64_t interior, condition; /* points inside; on each condition */
+  int64_t per_weight;          /* equations a weight where the number is chosen; 0: 4 */
   int method;                  /* of glia_fit_method_names */
   int64_t redraw; /* steps between draws of the inner points by the residual; 0: never */
   int64_t steps;

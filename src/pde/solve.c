@@ -367,10 +367,11 @@ static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
 static void choose_points(struct glia_solver *s)
 {
   const int64_t size = weights_of(s);
+  const int64_t per_weight = s->config.per_weight > 0 ? s->config.per_weight : 4;
 
-  /* four equations a weight keep a residual from vanishing between the points; below 1,000 they cost nothing */
+  /* four equations a weight keep a smooth residual from vanishing between the points; below 1,000 they cost nothing */
   if (s->config.interior == 0)
-    s->config.interior = largest(1000, 4 * size / s->problem->n_equations);
+    s->config.interior = largest(1000, per_weight * size / s->problem->n_equations);
   if (s->config.condition == 0) s->config.condition = largest(100, s->config.interior / 10);
 }
 
