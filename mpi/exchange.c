@@ -40,6 +40,9 @@ static glia_status advance(struct exchange *x, int bucket, int64_t segments)
 
 static glia_status advance_all(struct exchange *x, int64_t segments)
 {
+  glia_status st = x->status == GLIA_OK ? x->scheme->look(x) : GLIA_OK;
+
+  if (st != GLIA_OK) (void)broken(x, st);
   for (int i = 0; i < x->n_slots && x->status == GLIA_OK; i++)
     if (x->flight[i].active) GLIA_TRY(advance(x, i, segments));
   return x->status;

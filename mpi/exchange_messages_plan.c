@@ -54,14 +54,29 @@ static glia_status plan_slices(struct messages *m, struct slot *s, int64_t n)
   return GLIA_OK;
 }
 
+/* Room to look at the requests of all buckets; s is to have n. */
+static bool grow_look(struct messages *m, struct slot *s, size_t n)
+{
+  if (n > s->most_requests) {
+    m->most_requests += n - s->most_requests;
+    s->most_requests = n;
+  }
+  return grow(m, &m->open, m->most_requests * sizeof(MPI_Request)) &&
+         grow(m, &m->at, m->most_requests * sizeof(MPI_Request *)) &&
+         grow(m, &m->done, m->most_requests * sizeof(int));
+}
+
 glia_status glia_messages_plan_(struct messages *m, struct slot *s, const struct glia_bucket *b,
                                 int64_t v)
 {
+  int count = 0;
+
   if (s->planned && s->v == v && s->bucket.n == b->n && s->bucket.dtype == b->dtype) return GLIA_OK;
   s->planned = false;
   s->bucket = *b;
   s->v = v;
-  s->whole = (size_t)b->n * glia_dtype_size(b->dtype) <= SMALL_BYTES;
+  s->whole = (size_t)b->n * glia_dtype_size(b->dtype) <= SMALL_BYTES ||
+             (m->x.face.size == 2 && glia_mpi_count_(b->n, &count));
   GLIA_TRY(glia_exchange_nodes_(&m->x.stat, v, (int64_t)m->x.face.size * m->x.threads, m->x.threads,
                                 0, m->x.face.size, &s->node, &s->first, &s->n_nodes));
   GLIA_TRY(plan_slices(m, s, b->n));
@@ -73,7 +88,7 @@ glia_status glia_messages_plan_(struct messages *m, struct slot *s, const struct
   GLIA_CHECK(grow(m, &s->room, room_stride(s) * (size_t)n_others) &&
                  grow(m, &s->join, (size_t)s->n_nodes * sizeof(struct glia_part)) &&
                  grow(m, &s->request, n_requests * sizeof(MPI_Request)) &&
-                 grow(m, &s->peer, n_requests * sizeof(int)),
+                 grow(m, &s->peer, n_requests * sizeof(int)) && grow_look(m, s, n_requests),
              GLIA_E_MEMORY, "no memory for bucket %d: %d nodes of %d elements", b->index, n_others,
              s->n_mine);
   s->planned = true;

@@ -26,6 +26,7 @@ struct slot {
   struct store join;  /* struct glia_part [n_nodes]: work space */
   struct store room;  /* slice `rank` of the nodes of other ranks */
   struct store request, peer; /* MPI_Request, int: with which rank */
+  size_t most_requests;       /* of any step so far */
   /* step */
   int n_own;
   struct glia_part own[2 * GLIA_TREE_MAX_PARTS];
@@ -39,6 +40,9 @@ struct messages {
   struct exchange x; /* first */
   MPI_Comm mpi;
   struct slot *slot;
+  /* requests of all buckets under way, for one look at them: MPI_Request, where they stand, which are done; [most_requests] */
+  struct store open, at, done;
+  size_t most_requests;
 };
 
 /** Who holds what, who sends what to whom, and the memory for it; nothing is left to do when the last step was alike.

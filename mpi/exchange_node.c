@@ -259,7 +259,6 @@ static glia_status crossing(struct node_exchange *e, const struct node_slot *s, 
   struct exchange *m = e->messages;
   const struct glia_bucket slice = across_bucket(e, s);
 
-  m->face.poll(m->face.self);
   *crossed = m->status != GLIA_OK || !m->flight[slice.index].active;
   return *crossed ? m->face.wait(m->face.self, &slice)
                   : GLIA_OK; /* does not block: tells what went wrong */
@@ -287,6 +286,14 @@ static void see_arrivals(struct node_exchange *e, struct node_slot *s)
   s->phase = ADDING;
   for (int k = 0; s->whole && k < s->n_nodes; k++)
     memcpy((char *)s->room.data + (size_t)k * s->node_bytes, node_at(s, k), s->node_bytes);
+}
+
+static glia_status look(struct exchange *x)
+{
+  struct exchange *m = of(x)->messages;
+
+  if (m != NULL) m->face.poll(m->face.self); /* what went wrong is told by its wait */
+  return GLIA_OK;
 }
 
 static glia_status advance(struct exchange *x, int bucket, int64_t segments, bool *done)
@@ -367,7 +374,7 @@ static void destroy(struct exchange *x)
   release(e);
 }
 
-static const struct exchange_scheme scheme = {reserve, start, advance, missing, destroy};
+static const struct exchange_scheme scheme = {reserve, start, look, advance, missing, destroy};
 
 /* Ranks numbered node by node, nodes in the order of their first ranks. *rank: of this one; *nodes: 0 where nodes have
  * different numbers of ranks. */

@@ -18,6 +18,9 @@ struct exchange_scheme {
   glia_status (*reserve)(struct exchange *x, const struct glia_bucket *b, int64_t v);
   glia_status (*start)(struct exchange *x, const struct glia_bucket *b, int64_t v, int n_parts,
                        const struct glia_part *parts, void *total);
+  /** See what came for all buckets: once before they are advanced, however many they are, since a look at messages costs a call of
+   *  the system. */
+  glia_status (*look)(struct exchange *x);
   /** A bucket onward, adding at most `segments` segments. */
   glia_status (*advance)(struct exchange *x, int bucket, int64_t segments, bool *done);
   /** Ranks whose message or slice this bucket lacks: "1 (gn2), 2 (gn3)". */

@@ -2,6 +2,7 @@
 #include "glia_agree.h"
 #include "glia_exchange_mpi.h"
 #include "glia_log.h"
+#include "glia_mpi.h"
 #include "tap_mpi.h"
 
 #include <stdio.h>
@@ -13,6 +14,20 @@
 enum { MAX_BUCKETS = 4, MAX_RANKS = 16 };
 
 static struct glia_comm *world;
+
+static int n_looks; /* calls of MPI that ask what came */
+
+int MPI_Testall(int n, MPI_Request request[], int *done, MPI_Status status[])
+{
+  n_looks++;
+  return PMPI_Testall(n, request, done, status);
+}
+
+int MPI_Testsome(int n, MPI_Request request[], int *n_done, int index[], MPI_Status status[])
+{
+  n_looks++;
+  return PMPI_Testsome(n, request, n_done, index, status);
+}
 
 static glia_status open_world(void) { return world != NULL ? GLIA_OK : glia_comm_world(&world); }
 
@@ -237,6 +252,59 @@ static void polls_alone_carry_a_sum(void)
   glia_comm_destroy(&c);
 }
 
+/* A look costs calls of the system: one per poll, however many buckets are under way. */
+static void a_poll_looks_once(void)
+{
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  struct work w[MAX_BUCKETS];
+
+  CU_ASSERT_EQUAL_FATAL(
+      glia_exchange_mpi_create(c, GLIA_EXCHANGE_MESSAGES, 1, MAX_BUCKETS, &x), GLIA_OK);
+  for (int i = 0; i < MAX_BUCKETS; i++) {
+    work_create(&w[i], i, GLIA_F32, 50000, 8);
+    work_through(&w[i], x, 1);
+    CU_ASSERT_EQUAL(work_start(&w[i], x, false), GLIA_OK);
+  }
+  n_looks = 0;
+  for (int i = 0; i < 10; i++) x->poll(x->self);
+  CU_ASSERT(n_looks <= 10);
+  for (int i = 0; i < MAX_BUCKETS; i++) {
+    CU_ASSERT_EQUAL(x->wait(x->self, &w[i].bucket), GLIA_OK);
+    CU_ASSERT(work_is_right(&w[i], false));
+    work_destroy(&w[i]);
+  }
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
+/* Of two ranks each has what it needs after one way: it does not wait until the other has added. */
+static void between_two_ranks_one_way_is_enough(void)
+{
+  struct glia_comm *c = first_ranks(2);
+  struct glia_exchange *x = NULL;
+  struct work w;
+
+  if (c == NULL || glia_comm_size(c) < 2) {
+    glia_comm_destroy(&c);
+    return;
+  }
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, GLIA_EXCHANGE_MESSAGES, 1, 1, &x), GLIA_OK);
+  work_create(&w, 0, GLIA_F32, 100003, 8);
+  work_through(&w, x, 1);
+  CU_ASSERT_EQUAL(work_start(&w, x, false), GLIA_OK);
+  const double from_s = glia_time_s();
+  while (x->rank == 1 && !x->test(x->self, &w.bucket) && glia_time_s() - from_s < 5.0)
+    x->poll(x->self);
+  if (x->rank == 1) CU_ASSERT(work_is_right(&w, false));
+  CU_ASSERT_EQUAL(glia_comm_barrier(c), GLIA_OK); /* rank 0 moves messages here, and adds nothing */
+  CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_OK);
+  CU_ASSERT(work_is_right(&w, false));
+  work_destroy(&w);
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
 static void empty_buckets_and_empty_steps_are_fine(void)
 {
   struct glia_comm *c = first_ranks(MAX_RANKS);
@@ -430,7 +498,8 @@ static void without_shared_memory_messages_serve(void)
 TAP_MPI_MAIN("exchange", TAP(float32_has_the_bits_of_the_loopback),
              TAP(float64_has_the_bits_of_the_loopback),
              TAP(buckets_fly_together_without_new_memory), TAP(reserved_memory_is_enough),
-             TAP(polls_alone_carry_a_sum), TAP(empty_buckets_and_empty_steps_are_fine),
+             TAP(polls_alone_carry_a_sum), TAP(a_poll_looks_once),
+             TAP(between_two_ranks_one_way_is_enough), TAP(empty_buckets_and_empty_steps_are_fine),
              TAP(misuse_is_refused), TAP(safe_mode_notices_other_buckets),
              TAP(a_late_rank_is_named), TAP(without_shared_memory_messages_serve),
              TAP(a_rank_that_never_comes_is_an_error))

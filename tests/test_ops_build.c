@@ -68,6 +68,21 @@ static void simple_nodes_vanish_at_birth(void)
   end();
 }
 
+/* A layer's weights stand second: their gradient travels while that of its input is computed. */
+static void a_product_derives_its_second_factor_first(void)
+{
+  const double six[] = {1, 2, 3, 4, 5, 6};
+  glia_value d[2];
+
+  begin();
+  const glia_value x = given(GLIA_F64, DIMS(2, 3), six), w = given(GLIA_F64, DIMS(3, 2), six);
+  const glia_value y = glia_matmul(g, x, w, false, false);
+  const glia_value loss = glia_reduce_sum(g, glia_mul(g, y, y), -1, NULL, false);
+  glia_grad(g, loss, 2, (glia_value[]){x, w}, d);
+  CU_ASSERT(d[1] < d[0]);
+  end();
+}
+
 static void stop_gradient_stops(void)
 {
   begin();
@@ -156,4 +171,4 @@ static void wrong_shapes_are_named(void)
 }
 
 TAP_MAIN("ops as they are built", TAP(what_does_not_vary_goes_behind_a_sum),
-         TAP(simple_nodes_vanish_at_birth), TAP(stop_gradient_stops), TAP(wrong_shapes_are_named))
+         TAP(simple_nodes_vanish_at_birth), TAP(a_product_derives_its_second_factor_first), TAP(stop_gradient_stops), TAP(wrong_shapes_are_named))

@@ -57,8 +57,9 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   const glia_value a = y->in[0], b = y->in[1];
   const bool ta = y->attr.i[0] != 0, tb = y->attr.i[1] != 0;
 
-  dx[0] = ta ? glia_matmul(g, b, dy, tb, true) : glia_matmul(g, dy, b, false, !tb);
+  /* first b, by habit the weights of a layer: what is made first runs first, and their gradient travels while a's is computed */
   dx[1] = tb ? glia_matmul(g, dy, a, true, ta) : glia_matmul(g, a, dy, !ta, false);
+  dx[0] = ta ? glia_matmul(g, b, dy, tb, true) : glia_matmul(g, dy, b, false, !tb);
 }
 
 static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const glia_value *t)
