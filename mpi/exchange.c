@@ -81,27 +81,35 @@ static glia_status start(void *self, const struct glia_bucket *b, int64_t v, int
 
 static void poll(void *self) { (void)advance_all(self, POLL_SEGMENTS); }
 
+/* What is waited for. */
+static void tell(int bucket, char *out, size_t size)
+{
+  if (bucket == MEETING)
+    snprintf(out, size, "meeting of the node");
+  else
+    snprintf(out, size, "exchange bucket %d", bucket);
+}
+
 /* A wait lasts long: say so once, and in the end give up. */
 static glia_status watch(struct exchange *x, int bucket, double waited_s, bool *warned)
 {
   const char *host = glia_comm_host(x->comm, glia_comm_rank(x->comm));
-  char missing[512];
+  char missing[512], op[64];
 
   if (waited_s < x->abort_s && (*warned || waited_s < x->warn_s)) return GLIA_OK;
   if (glia_roll_call_(x->comm) != GLIA_OK) glia_trace_clear(); /* others may wait at a meeting */
   x->scheme->missing(x, bucket, missing, sizeof missing);
+  tell(bucket, op, sizeof op);
   if (!*warned) {
-    glia_log(GLIA_LOG_WARN, "mpi", "stall",
-             "host=%s op=\"exchange bucket %d\" waited_s=%.1f missing=\"%s\"", host, bucket,
-             waited_s, missing);
+    glia_log(GLIA_LOG_WARN, "mpi", "stall", "host=%s op=\"%s\" waited_s=%.1f missing=\"%s\"", host,
+             op, waited_s, missing);
     x->stat.stalls++;
     *warned = true;
   }
   if (waited_s < x->abort_s) return GLIA_OK;
   glia_stall_note_();
-  return broken(x, GLIA_FAIL(GLIA_E_MPI,
-                             "rank %d on %s waited %.1f s in exchange bucket %d for rank %s",
-                             glia_comm_rank(x->comm), host, waited_s, bucket, missing));
+  return broken(x, GLIA_FAIL(GLIA_E_MPI, "rank %d on %s waited %.1f s in %s for rank %s",
+                             glia_comm_rank(x->comm), host, waited_s, op, missing));
 }
 
 static glia_status wait_for(void *self, const struct glia_bucket *b)
@@ -123,6 +131,24 @@ static glia_status wait_for(void *self, const struct glia_bucket *b)
   }
   x->stat.wait_s += glia_time_s() - from_s;
   f->started = false;
+  return GLIA_OK;
+}
+
+static glia_status meet(void *self)
+{
+  struct exchange *x = self;
+
+  if (x->status != GLIA_OK) return refuse(x);
+  x->scheme->come(x);
+  const double from_s = glia_time_s();
+  bool warned = false;
+  for (int64_t turn = 1; !x->scheme->met(x); turn++) {
+    if (advance_all(x, POLL_SEGMENTS) != GLIA_OK) return refuse(x);
+    if (turn > x->spins) sched_yield();
+    if (turn % 16 == 0 && watch(x, MEETING, glia_time_s() - from_s, &warned) != GLIA_OK)
+      return refuse(x);
+  }
+  x->stat.wait_s += glia_time_s() - from_s;
   return GLIA_OK;
 }
 
@@ -151,7 +177,8 @@ glia_status glia_exchange_init_(struct exchange *x, const struct exchange_scheme
                                    .start = start,
                                    .poll = poll,
                                    .wait = wait_for,
-                                   .test = test};
+                                   .test = test,
+                                   .meet = scheme->come != NULL ? meet : NULL};
   GLIA_CHECK(x->flight != NULL, GLIA_E_MEMORY, "no memory for %d buckets", max_buckets);
   return GLIA_OK;
 }

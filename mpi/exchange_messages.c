@@ -272,7 +272,12 @@ static void destroy(struct exchange *x)
   release(m);
 }
 
-static const struct exchange_scheme scheme = {reserve, start, look, advance, missing, destroy};
+static const struct exchange_scheme scheme = {.reserve = reserve,
+                                              .start = start,
+                                              .look = look,
+                                              .advance = advance,
+                                              .missing = missing,
+                                              .destroy = destroy};
 
 glia_status glia_exchange_messages_create_(struct glia_comm *comm, int threads, int max_buckets,
                                            struct exchange **out)

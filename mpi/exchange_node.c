@@ -1,10 +1,10 @@
 /* The exchange through memory that the ranks of a node share, and by messages between nodes. See glia_exchange_mpi.h.
  *
  * A bucket's memory holds the nodes of all local ranks and the total. A step of it:
- *   1. start copies this rank's nodes there and raises `arrived` to the step's number;
+ *   1. start copies this rank's nodes there, but for its own slice, which nobody else reads, and raises `arrived` to the step's number;
  *   2. when all local ranks have arrived, this rank adds its slice of their nodes along the tree;
  *   3. with several nodes, the slice crosses them by messages, on the communicator of equal local ranks;
- *   4. the slice's sum stands in the total and `added` is raised; all copy each slice as it becomes ready.
+ *   4. the slice's sum stands in the total and `added` is raised; all copy the slices of others as they become ready.
  * A rank starts the next step after it has copied the whole total, so nothing is overwritten that somebody still reads.
  * A small bucket is added whole by everybody, without step 4; its nodes alternate between two places.
  * `left` says how far a rank is with a bucket, for the moment when the layout of its memory changes.
@@ -56,7 +56,8 @@ struct node_exchange {
   MPI_Comm node;
   int local_rank, local_size, n_nodes;
   int *comm_rank;    /* [local_size] rank in comm of each local rank */
-  struct mark *mark; /* [n_slots, local_size], shared */
+  struct mark *mark; /* [n_slots + 1, local_size], shared; the last are of meetings */
+  uint64_t meetings; /* to which this rank came */
   size_t mark_bytes;
   struct glia_comm *across; /* equal local ranks of all nodes; NULL with one node */
   struct exchange *messages;
@@ -92,10 +93,15 @@ static int64_t slice_n(const struct node_exchange *e, const struct node_slot *s)
   return s->whole ? s->bucket.n : s->cut[e->local_rank + 1] - s->cut[e->local_rank];
 }
 
-/* Where the own slice's sum goes. */
-static char *sum_at(const struct node_exchange *e, const struct node_slot *s)
+/* The own slice's sum, where others read it. */
+static char *shared_sum(const struct node_exchange *e, const struct node_slot *s)
 {
-  return s->whole ? s->total : (char *)s->memory + (size_t)slice_from(e, s) * size_of(s);
+  return (char *)s->memory + (size_t)slice_from(e, s) * size_of(s);
+}
+
+static char *own_sum(const struct node_exchange *e, const struct node_slot *s)
+{
+  return s->total + (size_t)slice_from(e, s) * size_of(s);
 }
 
 /* Before the layout changes: all local ranks must be through with the last step. */
@@ -190,6 +196,18 @@ static glia_status reserve(struct exchange *x, const struct glia_bucket *b, int6
   return glia_exchange_mpi_reserve(&e->messages->face, &slice, v);
 }
 
+/* What others read of an own node: all of a small one, else all but the own slice. */
+static void share_node(const struct node_exchange *e, const struct node_slot *s, char *to,
+                       const char *from)
+{
+  const size_t bytes = (size_t)s->bucket.n * size_of(s);
+  const size_t lo = s->whole ? bytes : (size_t)slice_from(e, s) * size_of(s);
+  const size_t hi = s->whole ? bytes : lo + (size_t)slice_n(e, s) * size_of(s);
+
+  memcpy(to, from, lo);
+  memcpy(to + hi, from + hi, bytes - hi);
+}
+
 static glia_status start(struct exchange *x, const struct glia_bucket *b, int64_t v, int n_parts,
                          const struct glia_part *parts, void *total)
 {
@@ -206,38 +224,47 @@ static glia_status start(struct exchange *x, const struct glia_bucket *b, int64_
   s->arrived = s->copied = 0;
   s->added = 0;
   s->total = total;
-  for (int k = 0; k < s->n_own; k++)
-    memcpy(node_at(s, first[0] + k), s->own[k].data, (size_t)b->n * size_of(s));
+  for (int k = 0; k < s->n_own; k++) share_node(e, s, node_at(s, first[0] + k), s->own[k].data);
   atomic_store_explicit(&mark_of(e, s, e->local_rank)->arrived, s->step, memory_order_release);
   return GLIA_OK;
 }
 
 /* The nodes of all local ranks as parts from element `at` on; returns their number. What all add, each adds in its own room. */
-static int list_nodes(const struct node_slot *s, int64_t at, struct glia_part *join)
+static int list_nodes(const struct node_exchange *e, const struct node_slot *s, int64_t at,
+                      struct glia_part *join)
 {
   const struct glia_part *node = s->node.data;
+  const int *own = (const int *)s->first.data + e->local_rank; /* own nodes: own[0] to own[1] */
 
   for (int k = 0; k < s->n_nodes; k++) {
-    char *from = s->whole ? (char *)s->room.data + (size_t)k * s->node_bytes : node_at(s, k);
+    char *from = node_at(s, k);
+    if (s->whole)
+      from = (char *)s->room.data + (size_t)k * s->node_bytes;
+    else if (k >= own[0] && k < own[1])
+      from = s->own[k - own[0]].data;
     join[k] = node[k];
     join[k].data = from + (size_t)at * size_of(s);
   }
   return s->n_nodes;
 }
 
-/* Add the next elements of the own slice along the tree; with one node that is the sum. */
+/* Add the next elements of the own slice along the tree; with one node that is the sum, which goes to the caller's total and, while it is
+ * in the cache, to the others'. */
 static void add_segment(struct node_exchange *e, struct node_slot *s)
 {
   struct glia_part *join = s->join.data;
   const int64_t left = slice_n(e, s) - s->added;
   const int64_t n = left < SEGMENT_ELEMENTS ? left : SEGMENT_ELEMENTS;
   const size_t bytes = (size_t)n * size_of(s);
-  char *to = sum_at(e, s) + (size_t)s->added * size_of(s);
-  const int count = list_nodes(s, slice_from(e, s) + s->added, join);
+  const size_t at = (size_t)s->added * size_of(s);
+  const int count = list_nodes(e, s, slice_from(e, s) + s->added, join);
 
-  glia_tree_join(s->v, s->bucket.dtype, n, count, join);
-  if (e->messages == NULL && count == 0) memset(to, 0, bytes);
-  if (e->messages == NULL && count > 0) memcpy(to, join[0].data, bytes);
+  if (e->messages != NULL)
+    glia_tree_join(s->v, s->bucket.dtype, n, count, join);
+  else
+    glia_tree_total(s->v, s->bucket.dtype, n, count, join, own_sum(e, s) + at);
+  if (e->messages == NULL && !s->whole && e->local_size > 1)
+    memcpy(shared_sum(e, s) + at, own_sum(e, s) + at, bytes);
   s->added += n;
 }
 
@@ -247,11 +274,11 @@ static glia_status cross(struct node_exchange *e, struct node_slot *s)
   const struct glia_exchange *m = &e->messages->face;
   const struct glia_bucket slice = across_bucket(e, s);
   struct glia_part *join = s->join.data;
-  int n = list_nodes(s, slice_from(e, s), join);
+  int n = list_nodes(e, s, slice_from(e, s), join);
 
   n = glia_tree_join(s->v, s->bucket.dtype, 0, n,
                      join); /* its elements are added already: which parts remain */
-  return m->start(m->self, &slice, s->v, n, join, sum_at(e, s));
+  return m->start(m->self, &slice, s->v, n, join, own_sum(e, s));
 }
 
 static glia_status crossing(struct node_exchange *e, const struct node_slot *s, bool *crossed)
@@ -264,11 +291,15 @@ static glia_status crossing(struct node_exchange *e, const struct node_slot *s, 
                   : GLIA_OK; /* does not block: tells what went wrong */
 }
 
-/* Copy the slices that are ready. */
+/* Copy the slices of others that are ready. */
 static void copy_slices(struct node_exchange *e, struct node_slot *s)
 {
   while (s->copied < e->local_size) {
     const int r = s->copied;
+    if (r == e->local_rank) { /* that is here already */
+      s->copied++;
+      continue;
+    }
     if (atomic_load_explicit(&mark_of(e, s, r)->added, memory_order_acquire) < s->step) return;
     const size_t at = (size_t)s->cut[r] * size_of(s);
     memcpy(s->total + at, (const char *)s->memory + at,
@@ -313,6 +344,8 @@ static glia_status advance(struct exchange *x, int bucket, int64_t segments, boo
     bool crossed = true;
     if (e->messages != NULL) GLIA_TRY(crossing(e, s, &crossed));
     if (!crossed) return GLIA_OK;
+    if (e->messages != NULL && !s->whole && e->local_size > 1)
+      memcpy(shared_sum(e, s), own_sum(e, s), (size_t)slice_n(e, s) * size_of(s));
     atomic_store_explicit(&own->added, s->step, memory_order_release);
     s->phase = COPYING;
   }
@@ -323,13 +356,57 @@ static glia_status advance(struct exchange *x, int bucket, int64_t segments, boo
   return GLIA_OK;
 }
 
+static struct mark *meeting_of(const struct node_exchange *e, int local)
+{
+  return &e->mark[e->x.n_slots * e->local_size + local];
+}
+
+static void come(struct exchange *x)
+{
+  struct node_exchange *e = of(x);
+
+  atomic_store_explicit(&meeting_of(e, e->local_rank)->arrived, ++e->meetings,
+                        memory_order_release);
+}
+
+static bool came(const struct node_exchange *e, int local)
+{
+  return atomic_load_explicit(&meeting_of(e, local)->arrived, memory_order_acquire) >= e->meetings;
+}
+
+static bool met(const struct exchange *x)
+{
+  const struct node_exchange *e = (const struct node_exchange *)(const void *)x;
+  int r = 0;
+
+  while (r < e->local_size && came(e, r)) r++;
+  return r == e->local_size;
+}
+
+static glia_status share(void *self, size_t bytes, void **memory)
+{
+  struct node_exchange *e = of(self);
+
+  e->x.stat.allocations++;
+  return glia_shared_create_(e->node, bytes, memory);
+}
+
+static void give_back(void *self, void **memory, size_t bytes)
+{
+  (void)self;
+  glia_shared_release_(memory, bytes);
+}
+
 static void missing(const struct exchange *x, int bucket, char *out, size_t size)
 {
   const struct node_exchange *e = (const struct node_exchange *)(const void *)x;
-  const struct node_slot *s = &e->slot[bucket];
   size_t used = 0;
 
   out[0] = '\0';
+  for (int r = 0; bucket == MEETING && r < e->local_size; r++)
+    if (!came(e, r)) used = glia_comm_name_(x->comm, e->comm_rank[r], out, used, size);
+  if (bucket == MEETING) return;
+  const struct node_slot *s = &e->slot[bucket];
   if (s->phase == CROSSING && e->messages != NULL) {
     e->messages->scheme->missing(e->messages, bucket, out, size);
     return;
@@ -374,7 +451,14 @@ static void destroy(struct exchange *x)
   release(e);
 }
 
-static const struct exchange_scheme scheme = {reserve, start, look, advance, missing, destroy};
+static const struct exchange_scheme scheme = {.reserve = reserve,
+                                              .start = start,
+                                              .look = look,
+                                              .advance = advance,
+                                              .come = come,
+                                              .met = met,
+                                              .missing = missing,
+                                              .destroy = destroy};
 
 /* Ranks numbered node by node, nodes in the order of their first ranks. *rank: of this one; *nodes: 0 where nodes have
  * different numbers of ranks. */
@@ -428,7 +512,7 @@ static glia_status open_marks(struct node_exchange *e, struct glia_comm *comm, i
   glia_status st = GLIA_OK;
   void *memory = NULL;
 
-  e->mark_bytes = (size_t)max_buckets * (size_t)e->local_size * sizeof *e->mark;
+  e->mark_bytes = ((size_t)max_buckets + 1) * (size_t)e->local_size * sizeof *e->mark;
   for (int i = 0; i < max_buckets && st == GLIA_OK; i++) {
     e->slot[i].cut = calloc((size_t)e->local_size + 1, sizeof *e->slot[i].cut);
     if (e->slot[i].cut == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d buckets", max_buckets);
@@ -469,6 +553,10 @@ glia_status glia_exchange_node_create_(struct glia_comm *comm, int threads, int 
   GLIA_TRY_TO(fail, st, open_marks(e, comm, max_buckets));
   GLIA_TRY_TO(fail, st, open_across(e, comm, rank, threads, max_buckets));
   e->x.face.rank = rank;
+  e->x.face.node_rank = e->local_rank;
+  e->x.face.node_size = e->local_size;
+  e->x.face.share = share;
+  e->x.face.unshare = give_back;
   *out = &e->x;
   return GLIA_OK;
 

@@ -9,6 +9,7 @@
 enum { SEGMENT_ELEMENTS = 8192, POLL_SEGMENTS = 8 };
 enum { SMALL_BYTES = 4096 };  /* buckets up to here go whole to everybody */
 enum { SLICE_ELEMENTS = 16 }; /* slices start at multiples: a cache line of float32 */
+enum { MEETING = -1 };        /* in place of a bucket */
 enum { MAX_BUCKETS = 16000 }; /* two tags each; MPI promises 32767 */
 
 struct exchange;
@@ -23,7 +24,10 @@ struct exchange_scheme {
   glia_status (*look)(struct exchange *x);
   /** A bucket onward, adding at most `segments` segments. */
   glia_status (*advance)(struct exchange *x, int bucket, int64_t segments, bool *done);
-  /** Ranks whose message or slice this bucket lacks: "1 (gn2), 2 (gn3)". */
+  /** Come to a meeting of the node; whether all have. NULL: its ranks share nothing. */
+  void (*come)(struct exchange *x);
+  bool (*met)(const struct exchange *x);
+  /** Ranks whose message or slice this bucket lacks, or who lack at the meeting (MEETING): "1 (gn2), 2 (gn3)". */
   void (*missing)(const struct exchange *x, int bucket, char *out, size_t size);
   /** Free x; messages may be under way. */
   void (*destroy)(struct exchange *x);

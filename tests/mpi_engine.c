@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { ROWS = 8, N_IN = 24, N_HIDDEN = 60, N_OUT = 5, MAX_V = 13, N_STEPS = 12 };
 
@@ -75,8 +76,9 @@ static glia_status fill(void *self, int64_t index, int worker, void *const *data
   return GLIA_OK;
 }
 
-/* comm NULL: the loopback. Each sum has a bucket of its own. */
-static void run_create(struct run *r, struct glia_comm *comm, int threads, glia_progress progress)
+/* comm NULL: the loopback. Each sum has a bucket of its own. once: states are held once for all ranks. */
+static void run_create(struct run *r, struct glia_comm *comm, int threads, glia_progress progress,
+                       bool once)
 {
   *r = (struct run){.graph = model(), .fail_step = -1};
   CU_ASSERT_EQUAL_FATAL(
@@ -86,6 +88,8 @@ static void run_create(struct run *r, struct glia_comm *comm, int threads, glia_
         glia_exchange_mpi_create(comm, GLIA_EXCHANGE_NODE, threads, 8, &r->exchange), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_engine_create(r->program, threads, r->exchange, MAX_V, &r->engine),
                         GLIA_OK);
+  if (once) CU_ASSERT_EQUAL_FATAL(glia_engine_share(r->engine), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_engine_shares(r->engine), once && glia_comm_size(comm) > 1);
   CU_ASSERT_EQUAL_FATAL(glia_engine_progress(r->engine, progress), GLIA_OK);
   numbers(5, N_IN * N_HIDDEN, glia_engine_state(r->engine, 0));
   numbers(6, N_HIDDEN * N_OUT, glia_engine_state(r->engine, 1));
@@ -133,11 +137,11 @@ static void any_ranks_and_threads_train_the_same_bits(void)
     struct glia_comm *c = NULL;
     CU_ASSERT_EQUAL_FATAL(glia_comm_split(world, glia_comm_rank(world) < ranks ? 0 : -1, 0, &c),
                           GLIA_OK);
-    for (int way = 0; c != NULL && way < 2 * 3; way++) { /* threads, progress */
+    for (int way = 0; c != NULL && way < 2 * 3 * 2; way++) { /* threads, progress, states */
       struct run alone;
       struct run shared;
-      run_create(&alone, NULL, 1, GLIA_PROGRESS_BLOCKING);
-      run_create(&shared, c, 1 + way % 2, (glia_progress)(way / 2));
+      run_create(&alone, NULL, 1, GLIA_PROGRESS_BLOCKING, false);
+      run_create(&shared, c, 1 + way % 2, (glia_progress)(way / 2 % 3), way / 6 == 1);
       for (int i = 0; i < N_STEPS; i++) {
         CU_ASSERT_EQUAL(run_step(&alone), GLIA_OK);
         CU_ASSERT_EQUAL(run_step(&shared), GLIA_OK);
@@ -165,8 +169,8 @@ static void a_failed_fill_reaches_all_and_moves_nothing(void)
     for (int way = 0; way < 2 * 3; way++) {
       struct run before; /* five steps and no more */
       struct run r;
-      run_create(&before, NULL, 1, GLIA_PROGRESS_BLOCKING);
-      run_create(&r, c, 1 + way % 2, (glia_progress)(way / 2));
+      run_create(&before, NULL, 1, GLIA_PROGRESS_BLOCKING, false);
+      run_create(&r, c, 1 + way % 2, (glia_progress)(way / 2), way % 3 > 0);
       r.fail_step = 5; /* a step of MAX_V micro-batches */
       r.fail_index = glia_tree_range(MAX_V, glia_comm_size(c), owner);
       for (int i = 0; i < 5; i++) {
@@ -187,6 +191,52 @@ static void a_failed_fill_reaches_all_and_moves_nothing(void)
       run_destroy(&r);
       run_destroy(&before);
     }
+  glia_comm_destroy(&c);
+}
+
+/* What one rank writes all ranks read; and each state is written by one of them. */
+static void the_states_of_a_node_are_held_once(void)
+{
+  struct glia_comm *c = NULL;
+  struct run r;
+
+  CU_ASSERT_EQUAL_FATAL(glia_comm_world(&c), GLIA_OK);
+  run_create(&r, c, 1, GLIA_PROGRESS_BLOCKING, true);
+  CU_ASSERT_EQUAL(glia_comm_barrier(c), GLIA_OK);
+  float *b = glia_engine_state(r.engine, 1);
+  if (glia_comm_rank(c) == glia_comm_size(c) - 1) b[3] = 17.0F;
+  CU_ASSERT_EQUAL(glia_comm_barrier(c), GLIA_OK);
+  CU_ASSERT_EQUAL(b[3], 17.0F);
+  CU_ASSERT_EQUAL(run_step(&r), GLIA_OK);
+  run_destroy(&r);
+  glia_comm_destroy(&c);
+}
+
+/* Where rank 0 may not make the memory, all ranks keep states of their own, and go on. */
+static void without_memory_to_share_each_rank_has_its_own(void)
+{
+  struct rlimit limit, small;
+  struct glia_comm *c = NULL;
+  struct run alone, r;
+
+  CU_ASSERT_EQUAL_FATAL(glia_comm_world(&c), GLIA_OK);
+  run_create(&alone, NULL, 1, GLIA_PROGRESS_BLOCKING, false);
+  run_create(&r, c, 1, GLIA_PROGRESS_BLOCKING, false);
+  CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  small = limit;
+  small.rlim_cur = 100;
+  if (glia_comm_rank(c) == 0) CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const glia_status st = glia_engine_share(r.engine);
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  CU_ASSERT_EQUAL(st, glia_comm_size(c) > 1 ? GLIA_E_MEMORY : GLIA_OK);
+  CU_ASSERT_FALSE(glia_engine_shares(r.engine));
+  for (int i = 0; i < 3; i++) {
+    CU_ASSERT_EQUAL(run_step(&alone), GLIA_OK);
+    CU_ASSERT_EQUAL(run_step(&r), GLIA_OK);
+  }
+  CU_ASSERT(same_state(&alone, &r));
+  run_destroy(&alone);
+  run_destroy(&r);
   glia_comm_destroy(&c);
 }
 
@@ -240,7 +290,7 @@ static void sums_start_when_they_are_final_and_updates_wait_for_their_own(void)
   for (int polling = 0; polling < 2; polling++) {
     struct witness w = {.face = *glia_exchange_loopback()};
     witness = &w;
-    run_create(&w.r, NULL, 1, GLIA_PROGRESS_BLOCKING);
+    run_create(&w.r, NULL, 1, GLIA_PROGRESS_BLOCKING, false);
     glia_engine_destroy(&w.r.engine);
     w.face.start = note_start;
     w.face.wait = note_wait;
@@ -262,5 +312,7 @@ static void sums_start_when_they_are_final_and_updates_wait_for_their_own(void)
 }
 
 TAP_MPI_MAIN("engine", TAP(sums_start_when_they_are_final_and_updates_wait_for_their_own),
+             TAP(the_states_of_a_node_are_held_once),
+             TAP(without_memory_to_share_each_rank_has_its_own),
              TAP(any_ranks_and_threads_train_the_same_bits),
              TAP(a_failed_fill_reaches_all_and_moves_nothing))

@@ -259,8 +259,8 @@ static void a_poll_looks_once(void)
   struct glia_exchange *x = NULL;
   struct work w[MAX_BUCKETS];
 
-  CU_ASSERT_EQUAL_FATAL(
-      glia_exchange_mpi_create(c, GLIA_EXCHANGE_MESSAGES, 1, MAX_BUCKETS, &x), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, GLIA_EXCHANGE_MESSAGES, 1, MAX_BUCKETS, &x),
+                        GLIA_OK);
   for (int i = 0; i < MAX_BUCKETS; i++) {
     work_create(&w[i], i, GLIA_F32, 50000, 8);
     work_through(&w[i], x, 1);
@@ -466,6 +466,32 @@ static void a_rank_that_never_comes_is_an_error(void)
   CU_ASSERT_EQUAL(glia_comm_barrier(world), GLIA_OK);
 }
 
+static void a_rank_late_at_a_meeting_is_named(void)
+{
+  CU_ASSERT_EQUAL_FATAL(open_world(), GLIA_OK);
+  if (glia_comm_size(world) == 1 || KIND != GLIA_EXCHANGE_NODE)
+    TAP_SKIP("needs two ranks that share memory");
+  setenv("GLIA_STALL_WARN_S", "0.3", 1);
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, MAX_BUCKETS, &x), GLIA_OK);
+  unsetenv("GLIA_STALL_WARN_S");
+  CU_ASSERT_EQUAL(x->meet(x->self), GLIA_OK);
+  n_logged = 0;
+  glia_log_set_sink(keep_line, NULL);
+  if (x->rank == 1) nap(1.0);
+  const double from_s = glia_time_s();
+  CU_ASSERT_EQUAL(x->meet(x->self), GLIA_OK);
+  CU_ASSERT(x->rank == 1 || glia_time_s() - from_s > 0.5);
+  glia_log_set_sink(NULL, NULL);
+  CU_ASSERT_EQUAL(n_logged, x->rank == 1 ? 0 : 1);
+  if (x->rank != 1) CU_ASSERT_PTR_NOT_NULL(strstr(logged, "op=\"meeting of the node\""));
+  if (x->rank != 1) CU_ASSERT_PTR_NOT_NULL(strstr(logged, "missing=\"1 ("));
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+}
+
 /* Where rank 0 may not make the memory that all would share, messages do: with the same bits, and one line that says why. */
 static void without_shared_memory_messages_serve(void)
 {
@@ -501,5 +527,5 @@ TAP_MPI_MAIN("exchange", TAP(float32_has_the_bits_of_the_loopback),
              TAP(polls_alone_carry_a_sum), TAP(a_poll_looks_once),
              TAP(between_two_ranks_one_way_is_enough), TAP(empty_buckets_and_empty_steps_are_fine),
              TAP(misuse_is_refused), TAP(safe_mode_notices_other_buckets),
-             TAP(a_late_rank_is_named), TAP(without_shared_memory_messages_serve),
-             TAP(a_rank_that_never_comes_is_an_error))
+             TAP(a_late_rank_is_named), TAP(a_rank_late_at_a_meeting_is_named),
+             TAP(without_shared_memory_messages_serve), TAP(a_rank_that_never_comes_is_an_error))

@@ -29,6 +29,11 @@ glia_status rig_start(struct rig *r, const char *yaml, uint64_t seed, int thread
   GLIA_TRY(glia_program_verify(r->p));
   GLIA_TRY(glia_engine_create(r->p, threads, r->exchange,
                               (r->n_rows + r->micro_batch - 1) / r->micro_batch, &r->e));
+  const glia_status shared = glia_engine_share(r->e);
+  if (shared == GLIA_E_UNSUPPORTED)
+    glia_trace_clear(); /* such a model has states on every rank */
+  else
+    GLIA_TRY(shared);
   const int n = glia_graph_states(r->g, &state);
   for (int i = 0; i < n; i++) glia_model_initialize(r->m, seed, i, glia_engine_state(r->e, i));
   return glia_engine_set(r->e, "seed", &seed_in);

@@ -171,4 +171,5 @@ static void wrong_shapes_are_named(void)
 }
 
 TAP_MAIN("ops as they are built", TAP(what_does_not_vary_goes_behind_a_sum),
-         TAP(simple_nodes_vanish_at_birth), TAP(a_product_derives_its_second_factor_first), TAP(stop_gradient_stops), TAP(wrong_shapes_are_named))
+         TAP(simple_nodes_vanish_at_birth), TAP(a_product_derives_its_second_factor_first),
+         TAP(stop_gradient_stops), TAP(wrong_shapes_are_named))

@@ -30,6 +30,7 @@ for np in 1 2 3 4 6; do
     [ "$np$threads" = 11 ] && continue
     trains "$np" parallel.threads=$threads && same "$reference" && [ "$(key ranks)" = "$np" ] && [ "$(key threads)" = "$threads" ]
     point "$np ranks with $threads threads have the same bits"
+    [ "$np" = 1 ] || said 'states held=once-per-node'; point "with states that they hold once"
     # shellcheck disable=SC2046
     set -- $(shares)
     sum=0 idle=0

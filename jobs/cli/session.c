@@ -258,6 +258,24 @@ static glia_status set_progress(struct session *s)
   return glia_engine_progress(s->engine, (glia_progress)progress);
 }
 
+/* Parameters and optimizer slots once per node. Where that cannot be, each rank has its own, with the same bits. */
+static glia_status share_states(struct session *s)
+{
+  if (s->exchange == NULL || !s->once_per_node) return GLIA_OK;
+  const glia_status st = glia_engine_share(s->engine);
+  const bool refused = st == GLIA_E_MEMORY || st == GLIA_E_UNSUPPORTED;
+  if (st != GLIA_OK && !refused) return st;
+  if (glia_comm_rank(s->comm) == 0)
+    glia_log(GLIA_LOG_INFO, "train", "states", "held=%s why=\"%s\"",
+             glia_engine_shares(s->engine) ? "once-per-node" : "by-each-rank",
+             refused ? glia_trace_message()
+             : glia_engine_shares(s->engine)
+                 ? "ranks of a node share memory"
+                 : "a rank has its node to itself, or memory cannot be shared");
+  if (refused) glia_trace_clear();
+  return GLIA_OK;
+}
+
 static glia_status build_engine(struct session *s)
 {
   const struct glia_state *state;
@@ -268,6 +286,7 @@ static glia_status build_engine(struct session *s)
   }
   GLIA_TRY(glia_engine_create(s->program, s->config.threads, s->exchange, s->eval_micro_batches,
                               &s->engine));
+  GLIA_TRY(share_states(s));
   GLIA_TRY(set_progress(s));
   s->n_arrays = glia_graph_states(glia_model_graph(s->model), &state);
   s->array = calloc((size_t)s->n_arrays + 1, sizeof *s->array);

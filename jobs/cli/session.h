@@ -20,6 +20,8 @@ struct session {
   struct glia_program *program;
   struct glia_exchange *exchange;
   struct glia_engine *engine;
+  bool
+      once_per_node; /* set by the caller: it writes states before the first step alone, all ranks the same */
   bool staged; /* set by the caller: parallel.stages counts; others run the model in one piece */
   struct stages *stages; /* NULL: one */
   struct glia_meeting meeting;

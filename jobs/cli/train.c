@@ -413,6 +413,7 @@ static glia_status run_all(struct run *r)
     GLIA_TRY(timeline_open(r->s.comm, glia_args_text(a, "trace", NULL)));
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
   if (glia_args_has(a, "profile") || glia_args_has(a, "plan")) profile_time(true);
+  r->s.once_per_node = true;
   r->s.staged = !glia_args_has(a, "plan"); /* a plan looks at all ways */
   GLIA_TRY(session_build(&r->s));
   if (glia_args_has(a, "plan")) return print_plan(r);

@@ -289,33 +289,38 @@ static glia_status failure(struct glia_engine *e)
 static void run_shared(void *engine, int thread)
 {
   const struct glia_engine *e = engine;
+  const bool alone = e->states == NULL;
+  const struct share share = {thread, e->threads, alone ? 0 : e->exchange->node_rank,
+                              alone ? 1 : e->exchange->node_size};
   char *bases[BASE_COUNT];
 
   glia_engine_bases_(e, NULL, NULL, bases);
-  glia_run_share_(&e->together, bases, e->worker[thread].scratch, thread, e->threads);
+  glia_run_share_(&e->together, bases, e->worker[thread].scratch, &share);
 }
 
-/* Units of the epilogue: those that may run side by side are shared out among the workers. */
-static void run_epilogue_units(struct glia_engine *e, int from, int end)
+/* Units of the epilogue: those that may run side by side are shared out among the workers. What writes the states of a node and is
+ * not worth sharing out is its first rank's. */
+static glia_status run_epilogue_units(struct glia_engine *e, int from, int end)
 {
   const struct list *all = &e->c->list[REGION_EPILOGUE];
   char *bases[BASE_COUNT];
 
   glia_engine_bases_(e, NULL, NULL, bases);
-  if (e->threads == 1) {
+  if (e->threads == 1 && e->states == NULL) {
     glia_engine_run_units_(e, REGION_EPILOGUE, from, end, bases, e->worker[0].scratch);
-    return;
+    return GLIA_OK;
   }
   for (int n; from < end; from += n) {
-    n = all->unit[from].together;
-    if (n > 0) {
-      e->together = (struct list){n, all->unit + from};
+    const struct unit *u = &all->unit[from];
+    n = u->together > 0 ? u->together : 1;
+    if (u->meet) GLIA_TRY(glia_drive_meet_(e));
+    e->together = (struct list){n, all->unit + from};
+    if (u->together > 0)
       glia_team_run_(&e->team, run_shared, e);
-      continue;
-    }
-    n = 1;
-    glia_engine_run_units_(e, REGION_EPILOGUE, from, from + 1, bases, e->worker[0].scratch);
+    else if (!u->shared_out || e->states == NULL || e->exchange->node_rank == 0)
+      glia_engine_run_units_(e, REGION_EPILOGUE, from, from + 1, bases, e->worker[0].scratch);
   }
+  return GLIA_OK;
 }
 
 /* What follows from the totals of a phase, each part as soon as its buckets are there. */
@@ -327,10 +332,10 @@ static glia_status run_epilogue(struct glia_engine *e)
   for (int at = phase_start(e, REGION_EPILOGUE, e->phase), to; at < end; at = to) {
     for (to = at + 1; to < end && unit[to].need <= unit[at].need;) to++;
     GLIA_TRY(glia_drive_wait_(e, unit[at].need));
-    const double t0 = glia_time_s();
-    run_epilogue_units(e, at, to);
+    const double t0 = glia_time_s(), waited_s = e->stat.wait_s;
+    GLIA_TRY(run_epilogue_units(e, at, to));
     const double t1 = glia_time_s();
-    e->stat.epilogue_s += t1 - t0;
+    e->stat.epilogue_s += t1 - t0 - (e->stat.wait_s - waited_s);
     glia_timeline_add(GLIA_EVENT_COMPUTE, "epilogue", unit[at].need, t0, t1);
     if (to < end && glia_drive_early_(e)) glia_drive_poll_(e);
   }
@@ -375,15 +380,14 @@ glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v
     e->worker[t].status = GLIA_OK;
   }
 
+  GLIA_TRY(glia_drive_meet_(e)); /* what was written between steps is there */
   glia_engine_bases_(e, NULL, NULL, bases);
   glia_run_list_(&e->c->list[REGION_PROLOGUE], bases, e->worker[0].scratch);
   for (e->phase = 0; e->phase < e->c->phases && st == GLIA_OK; e->phase++) st = step_phase(e);
-  if (st == GLIA_OK) {
-    glia_engine_bases_(e, NULL, NULL, bases);
-    glia_engine_run_units_(e, REGION_EPILOGUE, phase_start(e, REGION_EPILOGUE, e->c->phases),
-                           phase_end(e, REGION_EPILOGUE, e->c->phases), bases,
-                           e->worker[0].scratch);
-  }
+  if (st == GLIA_OK)
+    st = run_epilogue_units(e, phase_start(e, REGION_EPILOGUE, e->c->phases),
+                            phase_end(e, REGION_EPILOGUE, e->c->phases));
+  if (st == GLIA_OK) st = glia_drive_meet_(e); /* the new states are there */
   if (st == GLIA_OK && e->pipe != NULL) st = glia_pipeline_end_(e);
   if (st == GLIA_E_MPI) return st;
   const glia_status own = failure(e);
@@ -487,6 +491,7 @@ void glia_engine_destroy(struct glia_engine **engine)
   glia_drive_fini_(e);
   glia_pipeline_fini_(e);
   glia_team_stop_(&e->team);
+  glia_engine_unshare_(e);
   for (int t = 0; e->worker != NULL && t < e->threads; t++) {
     free(e->worker[t].buffer);
     free(e->worker[t].in);

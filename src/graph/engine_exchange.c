@@ -256,6 +256,21 @@ glia_status glia_drive_wait_(struct glia_engine *e, int n)
   return outcome(d);
 }
 
+glia_status glia_drive_meet_(struct glia_engine *e)
+{
+  struct drive *d = &e->drive;
+
+  if (e->states == NULL) return GLIA_OK;
+  const double from_s = glia_time_s();
+  pthread_mutex_lock(&d->mutex);
+  const glia_status st = e->exchange->meet(e->exchange->self);
+  pthread_mutex_unlock(&d->mutex);
+  const double now_s = glia_time_s();
+  e->stat.wait_s += now_s - from_s; /* for ranks, not for sums */
+  glia_timeline_add(GLIA_EVENT_EXCHANGE, "meet", 0, from_s, now_s);
+  return st;
+}
+
 /* Drive one phase to its end. When all that is left has been started, waiting does it, and watches for ranks that stall. */
 static void drive_phase(struct glia_engine *e)
 {

@@ -68,6 +68,7 @@ struct glia_engine {
   size_t memory_bytes;
   char **constant; /* [entries] */
   char *input, *state, *shared, *spare;
+  void *states; /* those of all ranks of the node, and `state`; NULL: this rank has its own */
   struct worker *worker;
   struct glia_engine_stat stat;
   /* the step that runs */
@@ -130,6 +131,12 @@ void glia_drive_join_(struct glia_engine *e);
 
 /* Move what is under way in the engine `self`, if it is time to. Called by workers between kernels and tiles of kernels. */
 void glia_drive_poll_(void *self);
+
+/* Wait until all ranks of the node are here, if they hold the states once; sums move meanwhile. */
+GLIA_NODISCARD glia_status glia_drive_meet_(struct glia_engine *e);
+
+/* Give the states of the node back. */
+void glia_engine_unshare_(struct glia_engine *e);
 
 /* Wait until the first `n` buckets of the entry point are there. */
 GLIA_NODISCARD glia_status glia_drive_wait_(struct glia_engine *e, int n);

@@ -92,6 +92,53 @@ int glia_tree_join(int64_t v, glia_dtype dtype, int64_t n_elements, int n, struc
   return top;
 }
 
+GLIA_CLONES static void sum_f32(float *restrict to, const float *restrict a,
+                                const float *restrict b, int64_t n)
+{
+  for (int64_t i = 0; i < n; i++) to[i] = a[i] + b[i];
+}
+
+GLIA_CLONES static void sum_f64(double *restrict to, const double *restrict a,
+                                const double *restrict b, int64_t n)
+{
+  for (int64_t i = 0; i < n; i++) to[i] = a[i] + b[i];
+}
+
+static void add(glia_dtype dtype, int64_t n, void *left, const void *right)
+{
+  if (dtype == GLIA_F32)
+    add_f32(left, right, n);
+  else
+    add_f64(left, right, n);
+}
+
+void glia_tree_total(int64_t v, glia_dtype dtype, int64_t n_elements, int n,
+                     struct glia_part *parts, void *to)
+{
+  const size_t bytes = (size_t)n_elements * glia_dtype_size(dtype);
+  int top =
+      n; /* all but the last are joined as far as they go: then they lie behind one another like the digits of a number */
+
+  if (n > 1) top = glia_tree_join(v, dtype, n_elements, n - 1, parts);
+  if (n > 1) parts[top++] = parts[n - 1];
+  for (; top > 2; top--) { /* the last one completes the one before it, and so on up to the root */
+    add(dtype, n_elements, parts[top - 2].data, parts[top - 1].data);
+    parts[top - 2].hi = parts[top - 1].hi;
+  }
+  if (top == 0)
+    memset(to, 0, bytes);
+  else if (top == 1 && to != parts[0].data)
+    memcpy(to, parts[0].data, bytes);
+  else if (top == 2 && to == parts[0].data)
+    add(dtype, n_elements, to, parts[1].data);
+  else if (top == 2 && to == parts[1].data)
+    add(dtype, n_elements, to, parts[0].data); /* a sum of two has no order */
+  else if (top == 2 && dtype == GLIA_F32)
+    sum_f32(to, parts[0].data, parts[1].data, n_elements);
+  else if (top == 2)
+    sum_f64(to, parts[0].data, parts[1].data, n_elements);
+}
+
 static glia_status loopback_start(void *self, const struct glia_bucket *bucket, int64_t v,
                                   int n_parts, const struct glia_part *parts, void *total)
 {

@@ -39,7 +39,7 @@ struct glia_engine_stat {
   double
       exchange_s; /* with sums under way: from the first start until the last was seen to be there */
   double exposed_s; /* of it, what workers spent on it: starting, moving and waiting */
-  double wait_s;    /* of that, waiting */
+  double wait_s;    /* of that, waiting; and waiting for ranks that hold the same states */
 };
 
 /* How sums move while micro-batches run. No bit depends on it. */
@@ -60,6 +60,18 @@ GLIA_API GLIA_NODISCARD glia_status glia_engine_create(const struct glia_program
                                                        int64_t max_micro_batches,
                                                        struct glia_engine **out);
 GLIA_API void glia_engine_destroy(struct glia_engine **e);
+
+/** Hold the states once for all ranks of a node, in memory that they share: each worker of the node then updates its slice of them (of
+ *  states and of the optimizer's slots), and the new ones stand where all read them. Bits are those of states of one's own. Where
+ *  ranks share no memory, or one is alone on its node, nothing changes. From now on every step of every entry point is made by all
+ *  ranks, and states may be written from outside only by all ranks alike, before a step. Call it before glia_engine_state.
+ *  Collective: yes. After an error the engine serves as before.
+ *  Errors: GLIA_E_MEMORY (not that much memory to share), GLIA_E_UNSUPPORTED (stages; a program that computes values for all
+ *          together with states); on all ranks of the node alike. */
+GLIA_API GLIA_NODISCARD glia_status glia_engine_share(struct glia_engine *e);
+
+/** Whether the states are those of all ranks of the node. */
+GLIA_API bool glia_engine_shares(const struct glia_engine *e);
 
 /** How sums move from now on; blocking, until this is called. Between steps only. With polling and thread the exchange is called by
  *  other threads than the caller's, one at a time: MPI must have been started with MPI_THREAD_SERIALIZED or more.

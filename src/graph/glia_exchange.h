@@ -38,6 +38,16 @@ struct glia_exchange {
   glia_status (*wait)(void *self, const struct glia_bucket *bucket);
   /** Whether wait would return at once: the total is there, or never will be. Moves nothing. Collective: no. */
   bool (*test)(void *self, const struct glia_bucket *bucket);
+
+  /* Ranks that can share memory: number node_rank of node_size. Without them the functions below are NULL. */
+  int node_rank, node_size;
+  /** Zeroed memory, the same for all ranks of the node, until unshare. Collective: yes, over the node.
+   *  Errors: GLIA_E_MEMORY, GLIA_E_MPI; on all of them alike. */
+  glia_status (*share)(void *self, size_t bytes, void **memory);
+  void (*unshare)(void *self, void **memory, size_t bytes);
+  /** Wait until all ranks of the node have come here as often; what they wrote before is there then. Moves messages.
+   *  Collective: yes, over the node. Errors: GLIA_E_MPI. */
+  glia_status (*meet)(void *self);
 };
 
 /** First micro-batch of worker w of n_workers when v are dealt out in contiguous ranges: floor(v w / n_workers). */
@@ -57,6 +67,11 @@ GLIA_API int glia_tree_parts(int64_t v, int64_t lo, int64_t hi,
  *  Returns the new number; 1 when the parts cover [0, v). */
 GLIA_API int glia_tree_join(int64_t v, glia_dtype dtype, int64_t n_elements, int n,
                             struct glia_part *parts);
+
+/** Parts that cover [0, v) once each, added along the tree into to [n_elements], which may be the data of one of them and overlaps no
+ *  other; no parts: zeros. What parts hold is lost. */
+GLIA_API void glia_tree_total(int64_t v, glia_dtype dtype, int64_t n_elements, int n,
+                              struct glia_part *parts, void *to);
 
 /** The exchange of one process: joins its own parts. Stateless; never destroyed. */
 GLIA_API const struct glia_exchange *glia_exchange_loopback(void);

@@ -76,7 +76,10 @@ struct unit {
   const void *plan; /* of the kernel */
   int need;         /* in the epilogue: buckets that must be there, all of the first so many */
   int together; /* in the epilogue: so many from here on touch nothing that another writes; 0: not worth sharing out */
-  int64_t n;    /* elements of a group */
+  /* in the epilogue, where the ranks of a node hold the states once: its writes are states, so the ranks share it out; all meet
+   * before it */
+  bool shared_out, meet;
+  int64_t n; /* elements of a group */
   int n_steps, n_regs;
   struct tile_step *step; /* NULL: not a group */
   struct loop *loop;      /* NULL: not a loop */
@@ -164,6 +167,7 @@ struct compiled {
   size_t failed_offset; /* of glia_failed's lane in the sums; SIZE_MAX: none */
   size_t constant_bytes, shared_bytes, micro_bytes, sums_bytes, scratch_bytes;
   size_t micro_lower_bound;
+  bool shares_states; /* its states may be held once per node, see sharing.c */
   int nodes, groups;
   int n_values;
   struct value_place *value;
@@ -236,6 +240,7 @@ GLIA_NODISCARD glia_status glia_compile_buckets_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_memory_(struct compiler *k);
 GLIA_NODISCARD glia_status glia_compile_calls_(struct compiler *k);
 void glia_compile_together_(struct compiled *c);
+GLIA_NODISCARD glia_status glia_compile_sharing_(struct glia_program *p, struct compiled *c);
 
 /* All of them: an entry point, or (body != NULL) the body of a loop whose wanted results are the outputs of `entry`. */
 GLIA_NODISCARD glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
@@ -319,8 +324,15 @@ void glia_run_loop_(const struct unit *u, char *const *bases, char *scratch);
 /* Run a list of units: base [BASE_COUNT] addresses, scratch of c->scratch_bytes. */
 void glia_run_list_(const struct list *list, char *const *bases, void *scratch);
 
-/* The share of worker `index` of n: of each group its tiles, of other units every n-th. Units of the list may not touch what another writes. */
-void glia_run_share_(const struct list *list, char *const *bases, void *scratch, int index, int n);
+/* Worker `index` of the n of this rank, which is `rank` of `ranks` that hold the states once. */
+struct share {
+  int index, n, rank, ranks;
+};
+
+/* The share of a worker: of each group its tiles, of other units every n-th, among all ranks where they share a unit out. Units of the
+ * list may not touch what another writes. */
+void glia_run_share_(const struct list *list, char *const *bases, void *scratch,
+                     const struct share *share);
 
 /* Elements [lo, hi) of `count` for worker `index` of n: whole tiles. */
 static inline void glia_share_(int64_t count, int index, int n, int64_t *lo, int64_t *hi)

@@ -177,14 +177,19 @@ static void run_share(const struct unit *u, int i, char *const *bases, void *scr
   run_tiles(u, bases, scratch, lo, hi);
 }
 
-void glia_run_share_(const struct list *list, char *const *bases, void *scratch, int index, int n)
+void glia_run_share_(const struct list *list, char *const *bases, void *scratch,
+                     const struct share *share)
 {
   const bool detailed = glia_timeline_detailed();
 
   for (int i = 0; i < list->n; i++) {
     const struct unit *u = &list->unit[i];
     const double from_s = detailed ? glia_time_s() : 0.0;
-    run_share(u, i, bases, scratch, index, n);
+    if (u->shared_out)
+      run_share(u, i, bases, scratch, share->rank * share->n + share->index,
+                share->ranks * share->n);
+    else
+      run_share(u, i, bases, scratch, share->index, share->n);
     if (detailed) glia_timeline_add(GLIA_EVENT_KERNEL, u->name, u->node->id, from_s, glia_time_s());
   }
 }

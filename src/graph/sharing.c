@@ -1,0 +1,172 @@
+/* States that the ranks of a node hold once, in memory that they share: who writes what of them, and when all must be there.
+ *
+ * A unit of the epilogue that writes states is shared out over all workers of the node, tiles of groups and whole units, as among the
+ * workers of a rank (together.c); one that writes anything else is run by every rank for itself. Before a unit touches a state that
+ * another may still read or write, the ranks meet. That is found at compile time, so all ranks meet equally often; the
+ * number of ranks is no input.
+ */
+#include "engine_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* What units touch. */
+struct use {
+  bool *read, *written; /* [states] */
+  bool states, others;  /* some state is written; something else is */
+};
+
+static int state_at(const struct glia_program *p, size_t offset)
+{
+  int lo = 0, hi = p->g->n_states;
+
+  while (hi - lo > 1) {
+    const int mid = lo + (hi - lo) / 2;
+    if (p->state_offset[mid] <= offset)
+      lo = mid;
+    else
+      hi = mid;
+  }
+  return lo;
+}
+
+static void note(const struct glia_program *p, struct place at, bool write, struct use *u)
+{
+  if (at.base != BASE_STATE) {
+    u->others = u->others || write;
+    return;
+  }
+  (write ? u->written : u->read)[state_at(p, at.offset)] = true;
+  u->states = u->states || write;
+}
+
+static void note_unit(const struct glia_program *p, const struct unit *u, struct use *use)
+{
+  for (int i = 0; i < u->n_steps; i++) {
+    const struct tile_step *s = &u->step[i];
+    for (int k = 0; k < s->n_in; k++)
+      if (s->in[k].reg < 0) note(p, s->in[k].at, false, use);
+    if (s->out.reg < 0) note(p, s->out.at, true, use);
+  }
+  if (u->step != NULL) return;
+  for (int i = 0; i < u->n_in; i++) note(p, u->in[i].at, false, use);
+  if (u->loop == NULL && u->external == NULL)
+    note(p, u->out.at, true, use);
+  else
+    use->others =
+        true; /* results of loops and call-backs are never computed in place: place_writes */
+}
+
+static void forget(const struct glia_program *p, struct use *u)
+{
+  const size_t n = (size_t)p->g->n_states;
+
+  if (n > 0) memset(u->read, 0, n * sizeof *u->read);
+  if (n > 0) memset(u->written, 0, n * sizeof *u->written);
+  u->states = u->others = false;
+}
+
+static bool conflict(const struct glia_program *p, const struct use *before, const struct use *now)
+{
+  for (int s = 0; s < p->g->n_states; s++)
+    if ((now->written[s] && (before->read[s] || before->written[s])) ||
+        (now->read[s] && before->written[s]))
+      return true;
+  return false;
+}
+
+static void add(const struct glia_program *p, struct use *to, const struct use *from)
+{
+  for (int s = 0; s < p->g->n_states; s++) {
+    to->read[s] = to->read[s] || from->read[s];
+    to->written[s] = to->written[s] || from->written[s];
+  }
+}
+
+/* A run of units that are apart from each other. */
+static void note_run(const struct glia_program *p, struct compiled *c, int first, int n,
+                     struct use *run)
+{
+  struct list *list = &c->list[REGION_EPILOGUE];
+
+  forget(p, run);
+  for (int i = first; i < first + n; i++) {
+    struct use one = {run->read, run->written, false, false};
+    note_unit(p, &list->unit[i], &one);
+    list->unit[i].shared_out = one.states;
+    run->states = run->states || one.states;
+    if (one.states && one.others) c->shares_states = false;
+  }
+}
+
+glia_status glia_compile_sharing_(struct glia_program *p, struct compiled *c)
+{
+  struct list *list = &c->list[REGION_EPILOGUE];
+  const size_t n = (size_t)p->g->n_states + 1;
+  struct use run = {calloc(n, sizeof(bool)), calloc(n, sizeof(bool)), false, false};
+  struct use before = {calloc(n, sizeof(bool)), calloc(n, sizeof(bool)), false, false};
+  bool micro = true; /* others may still be in their micro-batches, which read any state */
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK_TO(out, st,
+                run.read != NULL && run.written != NULL && before.read != NULL &&
+                    before.written != NULL,
+                GLIA_E_MEMORY, "sharing of %d states", p->g->n_states);
+  c->shares_states = true;
+  for (int i = 0, many, phase = 0; i < list->n; i += many) {
+    for (; phase < c->phases && c->end[REGION_EPILOGUE][phase] <= i; phase++)
+      micro = micro || phase + 1 < c->phases;
+    many = list->unit[i].together > 0 ? list->unit[i].together : 1;
+    note_run(p, c, i, many, &run);
+    list->unit[i].meet = (micro && run.states) || conflict(p, &before, &run);
+    if (list->unit[i].meet) {
+      forget(p, &before);
+      micro = false;
+    }
+    add(p, &before, &run);
+  }
+out:
+  free(run.read);
+  free(run.written);
+  free(before.read);
+  free(before.written);
+  return st;
+}
+
+/* Pages of the states that nobody looks at any more. */
+static void give_back(char *from, size_t bytes)
+{
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  const uintptr_t first = ((uintptr_t)from + page - 1) / page * page;
+  const uintptr_t end = ((uintptr_t)from + bytes) / page * page;
+
+  if (first < end) (void)madvise(from + (first - (uintptr_t)from), end - first, MADV_DONTNEED);
+}
+
+glia_status glia_engine_share(struct glia_engine *e)
+{
+  const struct glia_exchange *x = e->exchange;
+  const size_t bytes = e->p->state_bytes;
+  void *memory = NULL;
+
+  if (x->share == NULL || x->node_size < 2 || bytes == 0 || e->states != NULL) return GLIA_OK;
+  GLIA_CHECK(e->pipe == NULL, GLIA_E_UNSUPPORTED, "stages keep states of their own");
+  for (int i = 0; i < e->p->n_entries; i++)
+    GLIA_CHECK(e->p->entry[i].shares_states, GLIA_E_UNSUPPORTED,
+               "entry point %s: something is computed together with a state and needed by all",
+               e->p->entry[i].entry->name);
+  GLIA_TRY(x->share(x->self, bytes, &memory));
+  if (x->node_rank == 0) memcpy(memory, e->state, bytes);
+  give_back(e->state, bytes);
+  e->state = e->states = memory;
+  return x->meet(x->self);
+}
+
+bool glia_engine_shares(const struct glia_engine *e) { return e->states != NULL; }
+
+void glia_engine_unshare_(struct glia_engine *e)
+{
+  if (e->states != NULL) e->exchange->unshare(e->exchange->self, &e->states, e->p->state_bytes);
+}
