@@ -182,7 +182,7 @@ static int seeds_of(void (*make)(void), double noise, int n, const struct truth 
 
 static void burgers_is_found_with_ten_percent_of_noise(void)
 {
-  const int seeds = slow() ? 10 : 2;
+  const int seeds = slow() ? 10 : 1;
 
   must_read(FIELD "domain: {t: [0, 4], x: [0, 2*pi]}\n");
   const int hits = seeds_of(make_burgers, 0.1, 2, burgers, seeds, 0.02);
@@ -208,7 +208,7 @@ static void lorenz_is_found_with_one_percent_of_noise(void)
   static const struct truth tx[] = {{"x", -10.0}, {"y", 10.0}};
   static const struct truth ty[] = {{"x", 28.0}, {"y", -1.0}, {"x*z", -1.0}};
   static const struct truth tz[] = {{"z", -8.0 / 3.0}, {"x*y", 1.0}};
-  const int seeds = slow() ? 10 : 3;
+  const int seeds = slow() ? 10 : 2;
   int hits = 0;
 
   must_read("unknowns: [x, y, z]\ndomain: {t: [0, 20]}\nhidden: [F, G, H]\ndata: {file: none.csv}\n"
@@ -236,7 +236,7 @@ static void lorenz_is_found_with_one_percent_of_noise(void)
 
 static void noise_alone_gives_nothing(void)
 {
-  const int seeds = slow() ? 40 : 6;
+  const int seeds = slow() ? 40 : 3;
   int found = 0;
   struct glia_found f;
 

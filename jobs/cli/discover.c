@@ -2,6 +2,7 @@
 #include "discover.h"
 
 #include "glia_agree.h"
+#include "glia_petsc.h"
 #include "glia_progress.h"
 
 #include <math.h>
@@ -16,8 +17,10 @@ struct job {
   struct glia_discovery d;
   struct glia_grid_data g;
   struct glia_found found[GLIA_DISCOVER_HIDDEN];
+  struct glia_progress progress;
   char *config_text;
   double wall_s;
+  bool stopped;
 };
 
 static double now_s(void)
@@ -71,13 +74,18 @@ static void tell(const struct job *j, int which)
   if (f->fit.n_terms == 0)
     glia_cli_print(j->args, "    none of the %d candidates is seen in these data\n",
                    d->hidden[which].n_candidates);
-  glia_cli_print(
-      j->args, "  unexplained: %.3g of the term's size, over %lld test functions in %lld blocks\n",
-      f->fit.left, (long long)f->rows, (long long)f->blocks);
+  glia_cli_print(j->args, "  unexplained: %.3g of the term's size, over %lld %s in %lld blocks\n",
+                 f->fit.left, (long long)f->rows,
+                 d->network ? "states of the surrogate" : "test functions", (long long)f->blocks);
+  for (int i = 0; i < f->n_front; i++)
+    glia_cli_print(j->args, "  formula: %6.1f bits, leaves %.3g: %s\n", f->front[i].complexity_bits,
+                   f->front[i].rms, f->front[i].text);
   glia_cli_print(j->args, "  known where");
-  for (int i = 0; i < d->p.n_unknowns; i++)
-    glia_cli_print(j->args, "%s %s in [%.4g, %.4g] (noise about %.2g of its spread)",
-                   i > 0 ? "," : "", d->p.unknown[i], f->lo[i], f->hi[i], f->noise[i]);
+  for (int i = 0; i < d->p.n_unknowns; i++) {
+    glia_cli_print(j->args, "%s %s in [%.4g, %.4g]", i > 0 ? "," : "", d->p.unknown[i], f->lo[i],
+                   f->hi[i]);
+    if (!d->network) glia_cli_print(j->args, " (noise about %.2g of its spread)", f->noise[i]);
+  }
   glia_cli_print(j->args, "\n");
 }
 
@@ -109,6 +117,18 @@ static json_t *steps_json(const struct job *j, int which)
   return list;
 }
 
+static json_t *formulas_json(const struct glia_found *f)
+{
+  json_t *list = json_array();
+
+  for (int i = 0; i < f->n_front; i++)
+    json_array_append_new(list,
+                          json_pack("{s:s, s:f, s:f, s:f}", "formula", f->front[i].text,
+                                    "complexity_bits", f->front[i].complexity_bits, "error_bits",
+                                    f->front[i].error_bits, "unexplained", f->front[i].rms));
+  return list;
+}
+
 static json_t *hidden_json(const struct job *j, int which)
 {
   const struct glia_discovery *d = &j->d;
@@ -121,10 +141,10 @@ static json_t *hidden_json(const struct job *j, int which)
   for (int i = 0; i < d->p.n_unknowns; i++)
     json_object_set_new(range, d->p.unknown[i],
                         json_pack("[o, o]", glia_json_real(f->lo[i]), glia_json_real(f->hi[i])));
-  return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o}", "name", d->hidden[which].name,
+  return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o}", "name", d->hidden[which].name,
                    "formula", text, "latex", latex, "unexplained", glia_json_real(f->fit.left),
                    "rows", (json_int_t)f->rows, "blocks", (json_int_t)f->blocks, "known_where",
-                   range, "front", steps_json(j, which));
+                   range, "front", steps_json(j, which), "formulas", formulas_json(f));
 }
 
 static glia_status answer(struct job *j)
@@ -155,10 +175,38 @@ static glia_status files(struct job *j)
   return GLIA_OK;
 }
 
+static void watch(void *self, double share, double loss, bool *stop)
+{
+  struct job *j = self;
+  int64_t asked = glia_stop_requested() != 0;
+  char text[48];
+
+  if (glia_comm_reduce_i64(j->comm, GLIA_COMM_MAX, &asked, 1) != GLIA_OK) asked = 1;
+  *stop = j->stopped = asked != 0;
+  snprintf(text, sizeof text, "loss %.2e", loss);
+  glia_progress_update(&j->progress, 100.0 * share, text);
+}
+
+/* One term after the other on a grid, all together by networks. */
+static glia_status find(struct job *j)
+{
+  const struct glia_discover_watch w = {j, watch};
+
+  if (j->d.network) {
+    GLIA_TRY(glia_petsc_begin(j->comm));
+    return glia_discover_network(&j->d, j->comm, &w, j->found);
+  }
+  GLIA_TRY(glia_agree(j->comm, glia_grid_data_read(&j->d, &j->g)));
+  for (int h = 0; h < j->d.n_hidden; h++) {
+    GLIA_TRY(glia_discover_weak(&j->d, h, &j->g, j->comm, &j->found[h]));
+    glia_progress_update(&j->progress, 100.0 * (h + 1) / j->d.n_hidden, j->d.hidden[h].name);
+  }
+  return GLIA_OK;
+}
+
 static glia_status run_all(struct job *j)
 {
   struct glia_args *a = j->args;
-  struct glia_progress progress;
   const double start_s = now_s();
 
   GLIA_TRY(glia_comm_world(&j->comm));
@@ -167,17 +215,16 @@ static glia_status run_all(struct job *j)
     fprintf(stderr, "%s\n", j->d.p.fault);
   GLIA_TRY(glia_agree(j->comm, read));
   GLIA_TRY(glia_agree_same(j->comm, "the configuration", j->config_text));
-  GLIA_TRY(glia_agree(j->comm, glia_grid_data_read(&j->d, &j->g)));
-  glia_progress_begin(&progress, "discover", "terms", (double)j->d.n_hidden);
-  progress.silent = progress.silent || a->rank != 0;
-  for (int h = 0; h < j->d.n_hidden; h++) {
-    GLIA_TRY(glia_discover_weak(&j->d, h, &j->g, j->comm, &j->found[h]));
-    glia_progress_update(&progress, h + 1, j->d.hidden[h].name);
-  }
-  glia_progress_end(&progress);
+  if (j->d.network) glia_stop_catch();
+  glia_progress_begin(&j->progress, "discover", "%", 100.0);
+  j->progress.silent = j->progress.silent || a->rank != 0;
+  const glia_status st = find(j);
+  glia_progress_end(&j->progress);
+  GLIA_TRY(st);
   j->wall_s = now_s() - start_s;
   for (int h = 0; h < j->d.n_hidden; h++) tell(j, h);
   GLIA_TRY(glia_agree(j->comm, files(j)));
+  if (j->stopped) a->exit_code = GLIA_EXIT_REQUEUE;
   return answer(j);
 }
 

@@ -51,7 +51,7 @@ static void print_problem(FILE *f, const struct glia_discovery *d, const struct 
     fprintf(
         f, "  - \"%s = 0\"\n",
         glia_expr_print(p->pool, &d->names, discover_equation(d, h, &found[h]), text, sizeof text));
-  fprintf(f, "data: {file: %s}\n", csv);
+  fprintf(f, "data: {file: %s}\n", d->network ? p->data.file : csv);
 }
 
 /* Does node i of the grid lie at the first time, or on a side that is no period? */
@@ -113,6 +113,7 @@ glia_status discover_write_yaml(const struct glia_discovery *d, const struct gli
   GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", path, strerror(errno));
   print_problem(f, d, found, csv);
   GLIA_TRY(finish(f, path));
+  if (d->network) return GLIA_OK; /* the samples are few: all of them are told */
   f = fopen(csv, "w");
   GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", csv, strerror(errno));
   print_sides(f, &d->p, g);
@@ -140,6 +141,22 @@ static void draw_front(struct glia_panel *panel, const struct glia_regression_re
   glia_panel_vline(panel, r->n_terms, "chosen");
 }
 
+/* Bits of formulas against what they leave. */
+static void draw_formulas(struct glia_panel *panel, const struct glia_found *f)
+{
+  double x[GLIA_SEARCH_FRONT], y[GLIA_SEARCH_FRONT];
+
+  for (int k = 0; k < f->n_front; k++) {
+    x[k] = f->front[k].complexity_bits;
+    y[k] = fmax(f->front[k].rms, 1e-16);
+  }
+  glia_panel_title(panel, "formulas");
+  glia_panel_xlabel(panel, "complexity (bits)");
+  glia_panel_ylabel(panel, "unexplained share");
+  glia_panel_log_y(panel);
+  glia_panel_points(panel, f->n_front, x, y, NULL);
+}
+
 static void draw_coefficients(struct glia_panel *panel, const struct glia_found *f)
 {
   double lo[GLIA_REGRESSION_MOST], hi[GLIA_REGRESSION_MOST];
@@ -163,7 +180,7 @@ static glia_status draw_rows(struct glia_panel *fit, struct glia_panel *rest,
   GLIA_CHECK(left != NULL, GLIA_E_MEMORY, "%lld rows", (long long)f->rows);
   for (int64_t i = 0; i < f->rows; i++) left[i] = f->target[i] - f->fitted[i];
   glia_panel_title(fit, "fit");
-  glia_panel_xlabel(fit, "weak form of the hidden term");
+  glia_panel_xlabel(fit, f->samples > 0 ? "hidden network" : "weak form of the hidden term");
   glia_panel_ylabel(fit, "of what was found");
   glia_panel_points(fit, f->rows, f->target, f->fitted, &(struct glia_style){.size_pt = 1.5});
   glia_panel_title(rest, "residual");
@@ -177,11 +194,13 @@ glia_status discover_draw(const struct glia_discovery *d, const struct glia_foun
                           const char *path)
 {
   struct glia_figure *fig;
-  glia_status st = glia_figure_create(13.6, 2.6 * d->n_hidden, d->n_hidden, 4, &fig);
+  const int cols = d->network && d->longest > 0 ? 5 : 4;
+  glia_status st = glia_figure_create(3.4 * cols, 2.6 * d->n_hidden, d->n_hidden, cols, &fig);
 
   for (int h = 0; h < d->n_hidden && st == GLIA_OK; h++) {
     draw_front(glia_figure_panel(fig, h, 0), &found[h].fit);
     draw_coefficients(glia_figure_panel(fig, h, 1), &found[h]);
+    if (cols == 5) draw_formulas(glia_figure_panel(fig, h, 4), &found[h]);
     st = draw_rows(glia_figure_panel(fig, h, 2), glia_figure_panel(fig, h, 3), &found[h]);
   }
   if (st == GLIA_OK) st = glia_figure_write(fig, path);

@@ -10,7 +10,8 @@ const char *const *glia_discovery_keys(void)
 {
   static const char *const keys[] = {"unknowns",  "domain",  "constants",  "periodic", "data",
                                      "equations", "hidden",  "candidates", "select",   "window",
-                                     "ignore",    "certain", "bootstrap",  "seed",     NULL};
+                                     "ignore",    "certain", "bootstrap",  "seed",     "method",
+                                     "inputs",    "search",  NULL};
 
   return keys;
 }
@@ -267,14 +268,55 @@ static glia_status read_window(struct glia_discovery *d, const struct glia_yaml 
   return GLIA_OK;
 }
 
+/* Inputs of the hidden network: what the term may depend on. */
+static glia_status read_inputs(struct glia_discovery *d, const struct glia_yaml *root)
+{
+  const struct glia_yaml *list = glia_yaml_get(root, "inputs");
+  struct glia_expr_names names = d->names;
+  int64_t longest = 5;
+
+  names.n_unknowns = d->p.n_unknowns;
+  GLIA_TRY(glia_yaml_get_int(root, "search", 0, GLIA_SEARCH_LENGTH, &longest));
+  d->longest = (int)longest;
+  for (int i = 0; i < d->p.n_unknowns && list == NULL; i++) {
+    const uint8_t none[GLIA_EXPR_COORDS] = {0};
+    d->input_text[i] = d->unknown[i];
+    d->input[d->n_inputs++] = glia_expr_unknown(d->p.pool, i, none);
+  }
+  if (list != NULL && list->kind != GLIA_YAML_LIST)
+    return glia_yaml_error(list, "expected a list of texts, as in [u, u_x]");
+  for (const struct glia_yaml *c = list != NULL ? list->child : NULL; c != NULL; c = c->next) {
+    const char *text = NULL;
+    int e, node[64];
+    GLIA_TRY(text_of(c, &text));
+    if (d->n_inputs == GLIA_SEARCH_VARIABLES)
+      return glia_yaml_error(c, "more than %d inputs", GLIA_SEARCH_VARIABLES);
+    GLIA_TRY(glia_problem_text_(&d->p, &names, c, text, false, &e));
+    const int n = glia_expr_unknowns(d->p.pool, e, 64, node);
+    for (int i = 0; i < n; i++)
+      if (d->p.time >= 0 && glia_expr_at(d->p.pool, node[i])->order[d->p.time] > 0)
+        return glia_yaml_error(
+            c, "'%s' is what the hidden term is solved for: with it anything fits", text);
+    GLIA_TRY(keep_text(d, text, &d->input_text[d->n_inputs]));
+    d->input[d->n_inputs++] = e;
+  }
+  return GLIA_OK;
+}
+
 static glia_status read_options(struct glia_discovery *d, const struct glia_yaml *root)
 {
   static const char *const ways[] = {"subsets", "thresholds", NULL};
+  static const char *const methods[] = {"weak", "network", NULL};
   int64_t seed = 1, draws = 200;
-  int way = 0;
+  int way = 0, method = 0;
 
   d->options = (struct glia_regression_options){.ignore = 1e-2, .certain = 4.0};
   GLIA_TRY(glia_yaml_get_choice(root, "select", ways, &way));
+  GLIA_TRY(glia_yaml_get_choice(root, "method", methods, &method));
+  d->network = method == 1;
+  if (!d->network && d->p.data.points > 0)
+    return glia_yaml_error(glia_yaml_get(root, "data"),
+                           "points: some of a grid are none: take method: network");
   GLIA_TRY(glia_yaml_get_real(root, "ignore", 0.0, 1.0, &d->options.ignore));
   GLIA_TRY(glia_yaml_get_real(root, "certain", 0.0, 100.0, &d->options.certain));
   GLIA_TRY(glia_yaml_get_int(root, "bootstrap", 2, 100000, &draws));
@@ -297,6 +339,7 @@ glia_status glia_discovery_read(const struct glia_yaml *root, struct glia_discov
   GLIA_TRY(read_equations(d, root));
   GLIA_TRY(read_libraries(d, root));
   GLIA_TRY(read_window(d, root));
+  GLIA_TRY(read_inputs(d, root));
   return read_options(d, root);
 }
 

@@ -12,6 +12,7 @@
 #include "glia_comm.h"
 #include "glia_problem.h"
 #include "glia_regression.h"
+#include "glia_search.h"
 
 enum { GLIA_DISCOVER_HIDDEN = GLIA_PDE_EQUATIONS, GLIA_DISCOVER_CANDIDATES = GLIA_REGRESSION_MOST };
 
@@ -43,6 +44,10 @@ struct glia_discovery {
   int64_t window
       [GLIA_PDE_COORDS]; /* half width of test functions in steps of the grid; 0: from the data's spectrum */
   uint64_t seed;
+  bool network;                               /* few or scattered samples: by two networks */
+  int n_inputs, input[GLIA_SEARCH_VARIABLES]; /* of the hidden network: expressions */
+  const char *input_text[GLIA_SEARCH_VARIABLES];
+  int longest; /* words of the brute-force search; 0: none */
 };
 
 /** Read a configuration; docs/formats/discover.md has the keys.
@@ -68,7 +73,10 @@ struct glia_found {
       noise[GLIA_PDE_UNKNOWNS]; /* estimate of each unknown's, relative to its standard deviation */
   double lo[GLIA_PDE_UNKNOWNS],
       hi[GLIA_PDE_UNKNOWNS]; /* where it was identified: 1st and 99th percentile of the data */
-  double *target, *fitted;   /* [rows] of the regression: one block, target its start */
+  int64_t samples;           /* that networks were trained on; 0: a grid */
+  int n_front;               /* formulas of the brute-force search, complexity rising */
+  struct glia_formula front[GLIA_SEARCH_FRONT];
+  double *target, *fitted; /* [rows] of the regression: one block, target its start */
   bool estimated
       [GLIA_DISCOVER_CANDIDATES]; /* the candidate could not be integrated by parts: smoothed derivatives were taken */
 };
@@ -80,6 +88,21 @@ GLIA_API GLIA_NODISCARD glia_status glia_discover_weak(struct glia_discovery *d,
                                                        const struct glia_grid_data *g,
                                                        struct glia_comm *comm,
                                                        struct glia_found *out);
+
+/* Who watches training; as in glia_surrogate.h. */
+struct glia_discover_watch {
+  void *self;
+  void (*step)(void *self, double share, double loss, bool *stop);
+};
+
+/** Find all hidden terms from the samples of the data's file, wherever they lie: out [n_hidden]. PETSc must have begun.
+ *  watch  may be NULL
+ *  Collective: yes; the same bits for any number of ranks. Ownership: glia_found_free each, also after a failure.
+ *  Errors: those of glia_fields_read and glia_surrogate_create. */
+GLIA_API GLIA_NODISCARD glia_status glia_discover_network(struct glia_discovery *d,
+                                                          struct glia_comm *comm,
+                                                          const struct glia_discover_watch *watch,
+                                                          struct glia_found *out);
 
 GLIA_API void glia_found_free(struct glia_found *f);
 

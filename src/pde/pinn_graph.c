@@ -428,3 +428,17 @@ glia_status glia_pinn_fields_graph_(struct glia_pinn *p)
   glia_entry_output(g, glia_graph_entry(g, "fields"), "u", glia_concat(g, q->n_unknowns, u, 1));
   return glia_graph_status(g);
 }
+
+/* Expressions in the network's outputs at points x: out [n], each [BATCH]. For graphs of others around this network. */
+glia_status glia_pinn_values_(struct glia_pinn *p, glia_value x, int n, const int *e,
+                              struct glia_jet_set *set, struct glia_jet_net *net, glia_value *out)
+{
+  struct builder b;
+
+  GLIA_TRY(network(p, x, n, e, set, net));
+  GLIA_TRY(builder_begin(&b, p, x));
+  b.net = net;
+  for (int k = 0; k < n; k++) out[k] = built(&b, e[k]);
+  free(b.made);
+  return glia_graph_status(p->graph);
+}

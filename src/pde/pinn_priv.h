@@ -34,4 +34,9 @@ glia_status glia_pinn_features_(struct glia_pinn *p);
 glia_status glia_pinn_group_(struct glia_pinn *p, int number, int n, const int *e, bool data);
 glia_status glia_pinn_fields_graph_(struct glia_pinn *p);
 
+/* Expressions in the network's outputs at points x: out [n], each [BATCH]. For graphs of others around this network.
+ *  set, net  theirs; borrowed by the graph's later reverse passes */
+glia_status glia_pinn_values_(struct glia_pinn *p, glia_value x, int n, const int *e,
+                              struct glia_jet_set *set, struct glia_jet_net *net, glia_value *out);
+
 #endif
