@@ -22,4 +22,15 @@ GLIA_API GLIA_NODISCARD glia_status
 glia_prometheus_import(const struct glia_prometheus_query *query, const char *path, bool force,
                        struct glia_progress *progress);
 
+/** One target: `name` is its label `instance`, `url` what Prometheus scrapes; both borrowed during the call. What is not GLIA_OK ends the list. */
+typedef glia_status glia_prometheus_target(void *self, const char *name, const char *url);
+
+/** Name what a Prometheus scrapes now, all of it or (job != NULL) one job; of query, url and token are used.
+ *
+ *  Errors: GLIA_E_IO (it does not answer), GLIA_E_DATA (its answer makes no sense, it has no such target), GLIA_E_MEMORY; those of found.
+ */
+GLIA_API GLIA_NODISCARD glia_status
+glia_prometheus_targets(const struct glia_prometheus_query *query, const char *job,
+                        glia_prometheus_target *found, void *self);
+
 #endif

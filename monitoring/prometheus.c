@@ -343,3 +343,56 @@ done:
   free_import(&m);
   return st;
 }
+
+/* ---- what it scrapes */
+
+static glia_status name_targets(const json_t *root, const struct glia_prometheus_query *query,
+                                const char *job, glia_prometheus_target *found, void *self)
+{
+  const json_t *list = json_object_get(json_object_get(root, "data"), "activeTargets");
+  size_t i;
+  json_t *target;
+  int64_t n = 0;
+
+  GLIA_CHECK(json_is_array(list), GLIA_E_DATA, "%s: no list of targets in its answer", query->url);
+  json_array_foreach(list, i, target)
+  {
+    const json_t *labels = json_object_get(target, "labels");
+    const char *name = json_string_value(json_object_get(labels, "instance"));
+    const char *of = json_string_value(json_object_get(labels, "job"));
+    const char *url = json_string_value(json_object_get(target, "scrapeUrl"));
+    if (name == NULL || url == NULL) continue;
+    if (job != NULL && (of == NULL || strcmp(of, job) != 0)) continue;
+    GLIA_TRY(found(self, name, url));
+    n++;
+  }
+  GLIA_CHECK(n > 0, GLIA_E_DATA, "%s has no active target%s%s", query->url,
+             job != NULL ? " of the job " : "", job != NULL ? job : "");
+  return GLIA_OK;
+}
+
+glia_status glia_prometheus_targets(const struct glia_prometheus_query *query, const char *job,
+                                    glia_prometheus_target *found, void *self)
+{
+  struct import m = {.query = query};
+  struct glia_buffer body = {0};
+  json_t *root = NULL;
+  char url[2048];
+  glia_status st;
+
+  const int n = snprintf(url, sizeof url, "%s/api/v1/targets?state=active", query->url);
+  GLIA_CHECK(n > 0 && (size_t)n < sizeof url, GLIA_E_ARGUMENT, "a URL of %d bytes", n);
+  GLIA_CHECK_TO(done, st,
+                curl_global_init(CURL_GLOBAL_DEFAULT) == 0 && (m.easy = curl_easy_init()) != NULL,
+                GLIA_E_MEMORY, "libcurl does not start");
+  GLIA_TRY_TO(done, st, fetch(&m, url, &body));
+  root = json_loadb(body.text != NULL ? body.text : "", body.n, 0, NULL);
+  GLIA_CHECK_TO(done, st, root != NULL, GLIA_E_DATA, "%s: its answer is not JSON", query->url);
+  st = name_targets(root, query, job, found, self);
+
+done:
+  json_decref(root);
+  glia_buffer_free(&body);
+  free_import(&m);
+  return st;
+}

@@ -66,6 +66,11 @@ PY
 else
   skip "counters are rates" "no h5py"
 fi
+exits 0 "$glia" collect --prometheus "http://127.0.0.1:$prom" --job glia-collect --store "$dir/theirs" --for 3 --json &&
+  [ "$(key nodes)" = 1 ] && [ "$(key rows)" -ge 2 ] && [ "$(key failures)" = 0 ]
+point "what Prometheus scrapes is collected, one job of it"
+exits 65 "$glia" collect --prometheus "http://127.0.0.1:$prom" --job none --store "$dir/nobody" --for 1 && said 'no active target of the job none'
+point "a job without targets is an error"
 exits 65 "$glia" data import prometheus "http://127.0.0.1:$prom" --match '{job=' --since 60 --step 1 -o "$dir/bad.h5" && said 'parse error' && [ ! -e "$dir/bad.h5" ]
 point "a bad selector is Prometheus's own message"
 exits 65 "$glia" data import prometheus "http://127.0.0.1:$prom" --match '{job="none"}' --since 60 --step 1 -o "$dir/bad.h5" && said 'nothing matches'

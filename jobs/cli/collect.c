@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "glia_collect.h"
 #include "glia_log.h"
+#include "glia_prometheus.h"
 #include "glia_text.h"
 
 #include <errno.h>
@@ -21,6 +22,14 @@ static const struct glia_option options[] = {
     {.name = "slurm",
      .kind = GLIA_OPTION_FLAG,
      .help = "the nodes that sinfo names, each with an agent on port 9777"},
+    {.name = "prometheus",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "URL",
+     .help = "the exporters that this Prometheus scrapes now, each by its label instance"},
+    {.name = "job",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "NAME",
+     .help = "with --prometheus: those of this job alone"},
     {.name = "listen",
      .kind = GLIA_OPTION_TEXT,
      .argument = "ADDR:PORT",
@@ -151,12 +160,26 @@ static glia_status nodes_of_slurm(struct glia_collect *c)
   return GLIA_OK;
 }
 
+/* An exporter that several jobs scrape is one node. */
+static glia_status add_target(void *self, const char *name, const char *url)
+{
+  const glia_status st = glia_collect_node(self, name, url);
+
+  if (st != GLIA_E_EXISTS) return st;
+  glia_log(GLIA_LOG_WARN, "collect", "target-twice", "node=%s url=%s", name, url);
+  glia_trace_clear();
+  return GLIA_OK;
+}
+
 static glia_status add_nodes(const struct glia_args *args, struct glia_collect *c)
 {
+  const struct glia_prometheus_query site = {.url = glia_args_text(args, "prometheus", NULL)};
   const char *file = glia_args_text(args, "nodes", NULL);
 
   if (file != NULL) GLIA_TRY(glia_collect_nodes_of_file(c, file));
   if (glia_args_has(args, "slurm")) GLIA_TRY(nodes_of_slurm(c));
+  if (site.url != NULL)
+    GLIA_TRY(glia_prometheus_targets(&site, glia_args_text(args, "job", NULL), add_target, c));
   for (int i = 0; i < args->n_words; i++) {
     char name[256];
     const char *at = strstr(args->word[i], "://");
@@ -258,8 +281,8 @@ static glia_status run(struct glia_args *args)
 
   GLIA_CHECK(plan.period_s >= 0.1, GLIA_E_USAGE, "--period %g s: 0.1 s or more", plan.period_s);
   GLIA_CHECK(plan.segment_s >= 1.0, GLIA_E_USAGE, "--segment %g s: 1 s or more", plan.segment_s);
-  GLIA_CHECK(plan.nodes > 0.0 || glia_args_has(args, "slurm"), GLIA_E_USAGE,
-             "no nodes: give --nodes FILE, --slurm or addresses");
+  GLIA_CHECK(plan.nodes > 0.0 || glia_args_has(args, "slurm") || glia_args_has(args, "prometheus"),
+             GLIA_E_USAGE, "no nodes: give --nodes FILE, --slurm, --prometheus URL or addresses");
   GLIA_TRY(read_keep(args, plan.keep_s));
   make_plan(&plan);
   if (glia_args_has(args, "plan")) return print_plan(args, &plan);
@@ -285,7 +308,8 @@ static glia_status run(struct glia_args *args)
 const struct glia_command glia_command_collect_ = {
     .name = "collect",
     .summary = "scrape agents and exporters, store what they say, serve it",
-    .usage = "--store DIR (--nodes FILE | --slurm | ADDRESS ...) [--listen ADDR:PORT]",
+    .usage = "--store DIR (--nodes FILE | --slurm | --prometheus URL | ADDRESS ...) [--listen "
+             "ADDR:PORT]",
     .options = options,
     .details =
         "An address is an agent's, HOST:PORT, or any exporter's, http://HOST:PORT/metrics. Agents "
