@@ -116,7 +116,7 @@ static double bits_of(int length, const int *word)
     distinct += !seen[word[k]];
     seen[word[k]] = true;
   }
-  return (double)distinct * log2((double)distinct) + length;
+  return distinct > 1 ? (double)distinct * log2((double)distinct) + length : length;
 }
 
 static double error_bits(double off) { return log2(1.0 + 0x1p30 * off); }
