@@ -13,6 +13,8 @@
 
 enum { STEPS = 50, MOST = 8, MICRO_BATCHES = 8 };
 
+static int micro_batches = MICRO_BATCHES; /* of the schedules that are made */
+
 static const char everything[] = "seed: 3\n"
                                  "data: {file: none.h5, batch: 32, micro_batch: 4}\n"
                                  "model:\n"
@@ -134,8 +136,10 @@ static void start(struct train_rig *alone, struct member *m, struct glia_messeng
                                    .stage_of = glia_model_stage_of,
                                    .self = cut,
                                    .loss = glia_model_loss_sum(alone->model),
-                                   .split = glia_schedule_splits(kind)}};
-    CU_ASSERT_EQUAL_FATAL(glia_schedule_make(kind, ranks, chunks, MICRO_BATCHES, &m[r].schedule),
+                                   .split = glia_schedule_splits(kind),
+                                   .parts = glia_model_modules(alone->model),
+                                   .part_of = glia_model_part_of}};
+    CU_ASSERT_EQUAL_FATAL(glia_schedule_make(kind, ranks, chunks, micro_batches, &m[r].schedule),
                           GLIA_OK);
     glia_status st = glia_stage_cut(glia_model_graph(alone->model), &m[r].cut, r, &m[r].stage);
     if (st == GLIA_OK) st = build(&m[r]);
@@ -199,6 +203,7 @@ static void every_schedule_has_the_bits_of_one_piece(void)
                         GLIA_OK);
   for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++)
     for (int ranks = 1; ranks <= 4; ranks++) {
+      if (glia_schedule_is_local(kind)) continue;
       if (glia_schedule_interleaves(kind) && MICRO_BATCHES % ranks != 0) continue;
       compare(&alone, &result, &eval, kind, ranks, glia_schedule_interleaves(kind) ? 2 : 1);
     }
@@ -284,8 +289,11 @@ static void a_batch_that_is_coupled_is_refused(void)
 
   train_rig_start(&alone, coupled, "points", 1, NULL);
   even_cut(alone.model, 2, &cut);
-  const struct glia_cut how = {2,    1, glia_model_stage_of, &cut, glia_model_loss_sum(alone.model),
-                               false};
+  const struct glia_cut how = {.ranks = 2,
+                               .chunks = 1,
+                               .stage_of = glia_model_stage_of,
+                               .self = &cut,
+                               .loss = glia_model_loss_sum(alone.model)};
   CU_ASSERT_EQUAL(glia_stage_cut(glia_model_graph(alone.model), &how, 0, &stage),
                   GLIA_E_UNSUPPORTED);
   CU_ASSERT(strstr(glia_trace(), "01-batch_norm") != NULL);
@@ -466,7 +474,8 @@ static void what_is_sent_by_hand_comes_back_by_itself(void)
   struct glia_graph *g = NULL;
 
   CU_ASSERT_EQUAL_FATAL(glia_graph_new(&g), GLIA_OK);
-  const struct glia_cut cut = {2, 1, no_stage, NULL, graph_by_hand(g), false};
+  const struct glia_cut cut = {
+      .ranks = 2, .chunks = 1, .stage_of = no_stage, .loss = graph_by_hand(g)};
   CU_ASSERT_EQUAL_FATAL(glia_graph_status(g), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_program_compile(g, NULL, &program), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_engine_create(program, 1, NULL, MICRO_BATCHES, &alone), GLIA_OK);
@@ -537,7 +546,7 @@ static void local_learning_sends_nothing_back(void)
   CU_ASSERT_EQUAL_FATAL(glia_model_cut_at(alone.model, cuts, 3, &cut), GLIA_OK);
   CU_ASSERT_EQUAL(train_rig_train(&alone, NULL, NULL, NULL, 0, STEPS), GLIA_OK);
   for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++) {
-    if (glia_schedule_interleaves(kind)) continue;
+    if (glia_schedule_interleaves(kind) || glia_schedule_is_local(kind)) continue;
     start(&alone, m, messenger, &cut, kind, 3, 1);
     for (int r = 0; r < 3; r++) {
       const struct glia_stage_traffic t = glia_stage_traffic(m[r].stage, "train");
@@ -593,8 +602,45 @@ static void modules_are_isolated(void)
   CU_ASSERT(moved(MODULES("sin"), "params/a/weight"));
 }
 
+/* Six units with batch norm and dropout, two of them in the last module; one message of a micro-batch to a step, and several. */
+static void local_learning_has_the_bits_of_one_rank(void)
+{
+  static const char *const batch[] = {"batch: 32, micro_batch: 4", "batch: 4, micro_batch: 4"};
+  char yaml[1024];
+
+  for (int b = 0; b < 2; b++)
+    for (int ranks = 1; ranks <= 4; ranks++) {
+      struct train_rig alone;
+      struct glia_train_result result;
+      struct glia_eval_result eval;
+      int kind = 0;
+      while (!glia_schedule_is_local(kind)) kind++;
+      snprintf(yaml, sizeof yaml,
+               "seed: 3\ndata: {file: none.h5, %s}\n"
+               "model: [{linear: 12}, batch_norm, relu, {linear: 12}, tanh, {dropout: 0.2}, "
+               "{linear: 12}, "
+               "layer_norm, relu, {linear: 12}, tanh, {linear: 12}, tanh, {linear: 12}, tanh, "
+               "{linear: 2}]\n"
+               "local: {depth: 1}\nloss: cross_entropy\noptimizer: {adam: {lr: 1e-2}}\n"
+               "ema: {decay: 0.9, eval: true}\nlr_schedule: {cosine: {warmup: 3}}\nmax_steps: 50\n",
+               batch[b]);
+      train_rig_start(&alone, yaml, "points", 1, NULL);
+      const struct glia_train_job job = {.config = &alone.config,
+                                         .model = alone.model,
+                                         .engine = alone.engine,
+                                         .source = alone.source};
+      CU_ASSERT_EQUAL_FATAL(glia_train(&job, &result), GLIA_OK);
+      CU_ASSERT_EQUAL_FATAL(
+          glia_evaluate(alone.model, alone.engine, alone.source, 4, 5, NULL, &eval), GLIA_OK);
+      micro_batches = b == 0 ? MICRO_BATCHES : 1;
+      compare(&alone, &result, &eval, kind, ranks, 1);
+      micro_batches = MICRO_BATCHES;
+      train_rig_end(&alone);
+    }
+}
+
 TAP_MAIN("pipeline", TAP(bubbles_are_those_of_the_papers),
          TAP(a_table_that_could_not_run_is_refused), TAP(every_schedule_has_the_bits_of_one_piece),
          TAP(a_batch_that_is_coupled_is_refused), TAP(what_is_sent_by_hand_comes_back_by_itself),
          TAP(a_rank_that_fails_lets_the_others_end), TAP(local_learning_sends_nothing_back),
-         TAP(modules_are_isolated))
+         TAP(modules_are_isolated), TAP(local_learning_has_the_bits_of_one_rank))

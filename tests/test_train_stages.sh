@@ -68,6 +68,25 @@ trains 2 parallel.stages=2 && same "$reference"; point "a weight that two stages
 [ -z "${GLIA_TEST_LONG-}" ] || { trains 3 parallel.stages=3 parallel.schedule=zero_bubble && same "$reference"; point "and on three"; }
 mv other.yaml run.yaml
 
+# local learning: two ranks of one module each and more, steps ahead of each other, with a checkpoint on the way
+mv run.yaml other.yaml
+cat >run.yaml <<'END'
+seed: 3
+data: {file: moons.h5, batch: 16, micro_batch: 16}
+model: [{linear: 16}, batch_norm, tanh, {linear: 16}, tanh, {linear: 16}, tanh, {linear: 16}, tanh, {linear: 2}]
+local: {depth: 1}
+loss: cross_entropy
+optimizer: {adam: {lr: 1e-2}}
+max_steps: 50
+END
+trains 1; reference=$(hashes) loss=$(key train_loss)
+trains 2 parallel.stages=2 checkpoint.dir=ahead checkpoint.every=20 && same "$reference" && [ "$(key train_loss)" = "$loss" ] && [ -s ahead/step-0000000040.h5 ]
+point "local learning on two ranks has the bits of one"
+trains 2 data.micro_batch=8 && reference=$(hashes) && trains 4 data.micro_batch=8 parallel.stages=2 && same "$reference"; point "and with two data groups"
+ends 78 2 parallel.stages=2 parallel.schedule=1f1b && said 'the schedule is local'; point "with the schedule local alone"
+ends 78 4 parallel.stages=4 && said '4 stages for 3 modules'; point "and no more stages than modules"
+mv other.yaml run.yaml
+
 exits 0 "$glia" train run.yaml --plan --json && [ -n "$(key recommended)" ] && [ "$(grep -o '"name"' "$out" | wc -l)" = 6 ]
 point "--plan predicts one rank, data groups, and stages by every schedule"
 [ "$(tr -d '\n' <"$out" | grep -o '"step_s": *[0-9.e-]*' | awk '{ if ($2 > 0 && $2 < 60) n++ } END { print n }')" = 6 ]; point "with a time of each"

@@ -55,7 +55,9 @@ void train_rig_start(struct train_rig *r, const char *yaml, const char *name, in
   if (built != GLIA_OK) tap_note("%s", glia_trace());
   CU_ASSERT_EQUAL_FATAL(built, GLIA_OK);
   const struct glia_graph *g = glia_model_graph(r->model);
-  CU_ASSERT_EQUAL_FATAL(glia_program_compile(g, glia_kernels_default(), &r->program), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(
+      glia_model_compile(r->model, glia_kernels_default(), GLIA_BUCKET_BYTES, &r->program),
+      GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_engine_create(r->program, threads, exchange, 16, &r->engine), GLIA_OK);
   const int n = glia_graph_states(g, &state);
   for (int i = 0; i < n; i++)

@@ -226,7 +226,9 @@ static glia_status predict_stages(const struct session *s, const struct measured
                                .stage_of = glia_model_stage_of,
                                .self = &layers,
                                .loss = glia_model_loss_sum(s->model),
-                               .split = schedule->split};
+                               .split = schedule->split,
+                               .parts = glia_model_modules(s->model),
+                               .part_of = glia_model_part_of};
   cost = calloc((size_t)c->stages * (size_t)schedule->segments, sizeof *cost);
   GLIA_CHECK_TO(out, st, cost != NULL, GLIA_E_MEMORY, "a prediction");
   for (int r = 0; r < c->stages; r++)
@@ -256,7 +258,7 @@ static void predict_data(const struct session *s, const struct measured *m, stru
         (double)(info.state_bytes + info.shared_bytes + info.micro_bytes + 4 * info.sums_bytes);
 }
 
-static int list_candidates(int ranks, int layers, struct candidate *c)
+static int list_candidates(int ranks, int layers, bool local, struct candidate *c)
 {
   int n = 0;
 
@@ -266,6 +268,7 @@ static int list_candidates(int ranks, int layers, struct candidate *c)
   snprintf(c[n++].name, sizeof c->name, "data groups: %d", ranks);
   for (int k = 2; k <= ranks && k <= layers; k++)
     for (int kind = 0; ranks % k == 0 && glia_schedule_names()[kind] != NULL; kind++) {
+      if (glia_schedule_is_local(kind) != local) continue;
       const int chunks = glia_schedule_interleaves(kind) ? 2 : 1;
       if (k * chunks > layers || n == MOST_CANDIDATES) continue;
       c[n] = (struct candidate){.groups = ranks / k, .stages = k, .kind = kind, .chunks = chunks};
@@ -287,7 +290,7 @@ static json_t *candidate_json(const struct candidate *c)
 static json_t *predict_all(const struct session *s, struct glia_args *a, const struct measured *m,
                            int ranks, struct candidate *c, int *best)
 {
-  const int n = list_candidates(ranks, m->layers, c);
+  const int n = list_candidates(ranks, m->layers, glia_model_modules(s->model) > 0, c);
   json_t *rows = json_array();
 
   *best = 0;

@@ -170,8 +170,8 @@ static glia_status build_model(struct session *s)
 static glia_status compile(struct session *s)
 {
   if (s->stages != NULL) return stages_compile(s->stages, s, &s->program);
-  return glia_program_compile_buckets(glia_model_graph(s->model), glia_kernels_default(),
-                                      (size_t)s->config.bucket_bytes, &s->program);
+  return glia_model_compile(s->model, glia_kernels_default(), (size_t)s->config.bucket_bytes,
+                            &s->program);
 }
 
 /* Where each rank may run goes into the log; and what the launcher did to the workers, when they are worse off for it. */

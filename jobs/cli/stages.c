@@ -33,6 +33,15 @@ static glia_status refuse(const struct session *s, const char *key, const char *
   return glia_yaml_error(at != NULL ? at : glia_yaml_root(s->doc), "%s", what);
 }
 
+/* The one schedule of local learning. */
+static int local_kind(void)
+{
+  int k = 0;
+
+  while (!glia_schedule_is_local(k)) k++;
+  return k;
+}
+
 static glia_status check(const struct session *s)
 {
   const struct glia_train_config *c = &s->config;
@@ -50,6 +59,13 @@ static glia_status check(const struct session *s)
   }
   if (c->threads > 1)
     return refuse(s, "parallel", "threads: 1 goes with stages: start more ranks instead");
+  const bool local = glia_model_modules(s->model) > 0;
+  const struct glia_yaml *schedule =
+      glia_yaml_get(glia_yaml_get(glia_yaml_root(s->doc), "parallel"), "schedule");
+  if (local && schedule != NULL && schedule->kind != GLIA_YAML_NULL && c->schedule != local_kind())
+    return refuse(s, "parallel", "with local: the schedule is local: leave parallel.schedule out");
+  if (!local && glia_schedule_is_local(c->schedule))
+    return refuse(s, "parallel", "schedule: local is for models with local: {depth: D}; take 1f1b");
   if (c->hessian_split != NULL) return refuse(s, "observe", "observe does not go with stages");
   if (c->stop_by_theory) return refuse(s, "stop", "stop: theory does not go with stages");
   if (glia_yaml_get(glia_yaml_root(s->doc), "metrics") != NULL)
@@ -98,7 +114,9 @@ static glia_status cut_model(struct stages *g, const struct session *s)
                              .stage_of = glia_model_stage_of,
                              .self = &g->layers,
                              .loss = glia_model_loss_sum(s->model),
-                             .split = glia_schedule_splits(g->kind)};
+                             .split = glia_schedule_splits(g->kind),
+                             .parts = glia_model_modules(s->model),
+                             .part_of = glia_model_part_of};
   return glia_stage_cut(glia_model_graph(s->model), &g->cut, glia_comm_rank(s->comm) % g->ranks,
                         &g->stage);
 }
@@ -134,7 +152,7 @@ glia_status stages_open(struct session *s, struct stages **out)
   *g = (struct stages){.ranks = c->stages,
                        .groups = glia_comm_size(s->comm) / c->stages,
                        .chunks = glia_schedule_interleaves(c->schedule) ? c->chunks : 1,
-                       .kind = c->schedule};
+                       .kind = glia_model_modules(s->model) > 0 ? local_kind() : c->schedule};
   GLIA_TRY(glia_agree(s->comm, cut_model(g, s)));
   GLIA_TRY(glia_comm_split(s->comm, rank / g->ranks, rank % g->ranks, &g->pipe));
   GLIA_TRY(glia_comm_split(s->comm, rank % g->ranks, rank / g->ranks, &g->data));
@@ -243,39 +261,55 @@ static json_t *own_report(struct stages *g, struct session *s)
   const struct glia_stage_traffic t = glia_stage_traffic(g->stage, "train");
   json_t *cpu = json_array();
 
+  double all = 0.0; /* local: all parts of a micro-batch are one task of the table */
+  for (int k = 0; k < p.segments; k++) all += p.task_cpu_s[k];
   for (int k = 0; k < g->schedule->segments; k++)
-    json_array_append_new(cpu, glia_json_real(p.task_cpu_s[k]));
-  return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "rank",
+    json_array_append_new(cpu, glia_json_real(g->schedule->ahead > 0 ? all : p.task_cpu_s[k]));
+  return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "rank",
                    glia_comm_rank(s->comm), "stage", glia_comm_rank(s->comm) % g->ranks, "slots",
                    p.slots, "slot_bytes", (json_int_t)p.slot_bytes, "engine_bytes",
                    (json_int_t)glia_engine_memory(s->engine), "mirror_bytes",
-                   (json_int_t)g->mirror_bytes, "span_s", glia_json_real(p.span_s), "busy_s",
-                   glia_json_real(p.busy_s), "cpu_s", glia_json_real(p.cpu_s), "wait_s",
-                   glia_json_real(p.wait_s), "bytes_out", (json_int_t)t.bytes_out, "bytes_in",
-                   (json_int_t)t.bytes_in, "task_cpu_s", cpu);
+                   (json_int_t)g->mirror_bytes, "queue_bytes", (json_int_t)p.queue_bytes, "span_s",
+                   glia_json_real(p.span_s), "busy_s", glia_json_real(p.busy_s), "cpu_s",
+                   glia_json_real(p.cpu_s), "wait_s", glia_json_real(p.wait_s), "bytes_out",
+                   (json_int_t)t.bytes_out, "bytes_in", (json_int_t)t.bytes_in, "task_cpu_s", cpu);
+}
+
+/* Local learning has no end of a step: a table as long as the run. */
+static glia_status table_of_run(const struct stages *g, int64_t steps, struct glia_schedule **out)
+{
+  enum { MOST = 4096 };
+  const int64_t all = steps * g->schedule->micro_batches;
+
+  return glia_schedule_make(g->kind, g->ranks, 1, (int)(all < MOST ? all : MOST), out);
 }
 
 /* The table played with the times that its tasks took of the processor: what a rank waits for others, and not for a core that it
  * shares with them. */
-static double replay(const struct stages *g, const json_t *all)
+static double replay(const struct stages *g, const json_t *all, int64_t steps)
 {
   const int segments = g->schedule->segments;
   double *cost = calloc((size_t)g->ranks * (size_t)segments + 1, sizeof *cost);
+  struct glia_schedule *longer = NULL;
   struct glia_schedule_play play;
   double bubble = (double)NAN;
+  glia_status st = cost != NULL ? GLIA_OK : GLIA_E_MEMORY;
 
   for (int r = 0; cost != NULL && r < g->ranks; r++)
     for (int k = 0; k < segments; k++)
       cost[r * segments + k] = json_number_value(
           json_array_get(json_object_get(json_array_get(all, (size_t)r), "task_cpu_s"), (size_t)k));
-  if (cost != NULL && glia_schedule_check(g->schedule, cost, &play) == GLIA_OK)
-    bubble = glia_schedule_bubble(g->schedule, &play);
+  if (st == GLIA_OK && g->schedule->ahead > 0) st = table_of_run(g, steps, &longer);
+  const struct glia_schedule *table = longer != NULL ? longer : g->schedule;
+  if (st == GLIA_OK && glia_schedule_check(table, cost, &play) == GLIA_OK)
+    bubble = glia_schedule_bubble(table, &play);
   glia_trace_clear();
+  glia_schedule_destroy(&longer);
   free(cost);
   return bubble;
 }
 
-static json_t *whole_report(const struct stages *g, json_t *all)
+static json_t *whole_report(const struct stages *g, json_t *all, int64_t steps)
 {
   const double p = g->ranks, m = g->schedule->micro_batches;
   double busy = 0.0, span = 0.0;
@@ -289,7 +323,7 @@ static json_t *whole_report(const struct stages *g, json_t *all)
                    "micro_batches", g->schedule->micro_batches, "imbalance",
                    glia_json_real(g->imbalance), "bubble",
                    glia_json_real(span > 0.0 ? 1.0 - busy / span : (double)NAN), "bubble_own_cores",
-                   glia_json_real(replay(g, all)), "bubble_1f1b",
+                   glia_json_real(replay(g, all, steps)), "bubble_1f1b",
                    glia_json_real((p - 1.0) / (m + p - 1.0)), "ranks", all);
 }
 
@@ -311,6 +345,6 @@ glia_status stages_report(struct stages *g, struct session *s, json_t **out)
   for (int r = 0; r < glia_comm_size(s->comm); r++)
     json_array_append_new(all, json_loads(texts[r], 0, NULL));
   free(texts);
-  *out = whole_report(g, all);
+  *out = whole_report(g, all, glia_engine_pipeline(s->engine).steps);
   return GLIA_OK;
 }

@@ -2,6 +2,7 @@
 #include "engine_priv.h"
 #include "glia_log.h"
 #include "glia_timeline.h"
+#include "pipeline_ahead_priv.h"
 #include "stage_priv.h"
 
 #include <stdlib.h>
@@ -17,10 +18,11 @@ struct stack {
 struct pipeline {
   struct glia_pipeline how;
   const struct glia_schedule_row *row;
-  int segments, slots;
+  int segments, slots, handles;
   int64_t *slot_of;    /* [most micro-batches] of this step */
   int64_t *holder;     /* [slots] micro-batch, -1: none */
   bool *under_way;     /* [handles] */
+  struct ahead *ahead; /* of local learning, else NULL */
   struct stack *stack; /* [segments] */
   int *first_bucket;   /* [segments + 1] of the entry point that runs */
   double *cpu, *clock; /* [segments] sums of times of tasks */
@@ -70,6 +72,11 @@ static glia_status finish(struct glia_engine *e, int handle, const char *what)
   return st;
 }
 
+void glia_pipeline_under_way_(struct glia_engine *e, int handle)
+{
+  e->pipe->under_way[handle] = true;
+}
+
 /* Memory for the next micro-batch: that of the one that ended first, once what it sent was taken. */
 static glia_status take_slot(struct glia_engine *e, int64_t micro)
 {
@@ -103,7 +110,8 @@ static glia_status receive(struct glia_engine *e, int segment, int64_t micro)
       if (c->out || c->segment[p->entry] != segment) continue;
       if (wait) {
         GLIA_TRY(finish(e, handle,
-                        segment < p->how.stage->cut.chunks ? "wait forward" : "wait backward"));
+                        p->ahead != NULL || segment < p->how.stage->cut.chunks ? "wait forward"
+                                                                               : "wait backward"));
         continue;
       }
       GLIA_TRY(m->receive(m->self, handle, c->index, c->peer, c->bytes,
@@ -123,8 +131,12 @@ static glia_status send(struct glia_engine *e, int segment, int64_t micro, char 
     const int handle = handle_of(p, p->slot_of[micro], i);
     if (!c->out || c->segment[p->entry] != segment) continue;
     const struct place at = e->c->output[c->output[p->entry]];
-    GLIA_TRY(m->send(m->self, handle, c->index, c->peer, c->bytes, bases[at.base] + at.offset));
-    p->under_way[handle] = true;
+    if (p->ahead != NULL) {
+      GLIA_TRY(glia_ahead_send_(p->ahead, i, bases[at.base] + at.offset));
+    } else {
+      GLIA_TRY(m->send(m->self, handle, c->index, c->peer, c->bytes, bases[at.base] + at.offset));
+      p->under_way[handle] = true;
+    }
     if (!p->forward) p->stat.bytes_sent += (int64_t)c->bytes;
   }
   return GLIA_OK;
@@ -147,14 +159,16 @@ static void sum_up(struct worker *w, int segment, int64_t index, char *own)
 
 static void compute(struct worker *w, int segment, int64_t index, char *const *bases)
 {
-  static const char *const name[] = {"forward", "backward", "weights"};
+  static const char *const name[] = {"forward", "backward", "weights", "part"};
   struct glia_engine *e = w->e;
   struct pipeline *p = e->pipe;
   const struct glia_cut *cut = &p->how.stage->cut;
-  const int kind = segment < cut->chunks ? 0 : cut->split ? 1 + (segment - cut->chunks) % 2 : 1;
+  const int back = segment - cut->chunks;
+  const int kind = cut->parts > 0 ? 3 : back < 0 ? 0 : cut->split ? 1 + back % 2 : 1;
   const int from = segment > 0 ? e->c->segment_end[segment - 1] : 0;
   const double t0 = glia_time_s(), c0 = cpu_now();
 
+  if (from == e->c->segment_end[segment]) return;
   glia_engine_run_units_(e, REGION_MICRO, from, e->c->segment_end[segment], bases, w->scratch);
   const double t1 = glia_time_s();
   w->stat.compute_s += t1 - t0;
@@ -210,6 +224,16 @@ static void release(struct worker *w, int64_t micro)
   p->holder[p->slot_of[micro]] = -1;
 }
 
+/* Local learning: a micro-batch through all parts of this rank, each with what it learns of it. */
+static glia_status run_parts(struct worker *w, int64_t micro)
+{
+  struct pipeline *p = w->e->pipe;
+
+  for (int s = 0; s < p->segments; s++) GLIA_TRY(run_task(w, s, micro));
+  release(w, micro);
+  return GLIA_OK;
+}
+
 /* Forward alone: micro-batches in groups of as many as there are ranks, each group through all stages of the rank. */
 static glia_status run_forward(struct worker *w)
 {
@@ -218,7 +242,8 @@ static glia_status run_forward(struct worker *w)
   const int64_t m = p->hi - p->lo, ranks = p->how.stage->cut.ranks;
   const int64_t width = chunks == 1 ? 1 : ranks < p->slots ? ranks : p->slots;
 
-  for (int64_t first = 0; first < m; first += width) {
+  for (int64_t i = 0; i < m && p->ahead != NULL; i++) GLIA_TRY(run_parts(w, i));
+  for (int64_t first = 0; first < m && p->ahead == NULL; first += width) {
     const int64_t end = first + width < m ? first + width : m;
     for (int c = 0; c < chunks; c++)
       for (int64_t i = first; i < end; i++) GLIA_TRY(run_task(w, c, i));
@@ -234,6 +259,10 @@ static glia_status run_table(struct worker *w)
 
   for (int k = 0; k < p->row->n; k++) {
     const struct glia_task *t = &p->row->task[k];
+    if (p->ahead != NULL) {
+      GLIA_TRY(run_parts(w, t->micro));
+      continue;
+    }
     GLIA_TRY(run_task(w, t->segment, t->micro));
     if (t->segment == p->segments - 1) release(w, t->micro);
   }
@@ -308,7 +337,8 @@ glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipelin
   GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "a pipeline");
   GLIA_CHECK(e->threads == 1, GLIA_E_ARGUMENT, "a stage runs on one thread, not %d", e->threads);
   GLIA_CHECK(how->schedule->ranks == how->stage->cut.ranks &&
-                 how->schedule->segments == how->stage->segments,
+                 (how->schedule->ahead > 0) == (how->stage->cut.parts > 0) &&
+                 (how->schedule->ahead > 0 || how->schedule->segments == how->stage->segments),
              GLIA_E_ARGUMENT, "a schedule of %d ranks and %d segments for a cut of %d and %d",
              how->schedule->ranks, how->schedule->segments, how->stage->cut.ranks,
              how->stage->segments);
@@ -318,7 +348,10 @@ glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipelin
   p->slots = p->row->slots > 0 ? p->row->slots : 1;
   e->slots = p->slots;
   const size_t segments = (size_t)p->segments, slots = (size_t)p->slots;
-  const int handles = p->slots * how->stage->n_channels + how->stage->n_replicas;
+  const int own = p->slots * how->stage->n_channels + how->stage->n_replicas;
+  const bool local = how->schedule->ahead > 0;
+  const int handles = own + (local ? glia_ahead_handles_(how->stage, how->schedule) : 0);
+  p->handles = handles;
   p->slot_of = calloc((size_t)e->max_v + 1, sizeof *p->slot_of);
   p->holder = calloc(slots, sizeof *p->holder);
   p->under_way = calloc((size_t)handles + 1, sizeof *p->under_way);
@@ -333,6 +366,8 @@ glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipelin
                  p->n_tasks != NULL && p->mean != NULL,
              GLIA_E_MEMORY, "a pipeline");
   glia_stage_bind_(how->stage, how->messenger, idle, e);
+  if (local) GLIA_TRY(glia_ahead_create_(e, how, own, finish, &p->ahead));
+  if (local) p->stat.queue_bytes = glia_ahead_bytes_(p->ahead);
   return how->messenger->open(how->messenger->self, handles > 0 ? handles : 1,
                               glia_stage_shared_(how->stage));
 }
@@ -342,6 +377,9 @@ void glia_pipeline_fini_(struct glia_engine *e)
   struct pipeline *p = e->pipe;
 
   if (p == NULL) return;
+  for (int h = 0; p->ahead != NULL && p->under_way != NULL && h < p->handles; h++)
+    if (finish(e, h, "a message to be taken") != GLIA_OK) break; /* what was sent last */
+  glia_ahead_destroy_(&p->ahead);
   free(p->slot_of);
   free(p->holder);
   free(p->under_way);
@@ -372,7 +410,41 @@ struct glia_pipeline_stat glia_engine_pipeline(struct glia_engine *e)
   stat.task_cpu_s = p->mean;
   stat.task_s = p->mean + p->segments;
   stat.slots = p->slots;
+  stat.segments = p->segments;
   for (int i = 0; i < e->p->n_entries; i++)
     if (e->p->entry[i].micro_bytes > stat.slot_bytes) stat.slot_bytes = e->p->entry[i].micro_bytes;
   return stat;
+}
+
+/* ---- outputs of earlier steps */
+
+/* Once more what follows from the sharing, now of the next step: nothing else reads it (stage.c: note_late). */
+glia_status glia_engine_catch_up(struct glia_engine *e, const char *entry)
+{
+  char *bases[BASE_COUNT];
+
+  if (glia_engine_owed(e) == 0) return GLIA_OK;
+  for (int i = 0; i < e->p->n_entries; i++)
+    if (strcmp(e->p->entry[i].entry->name, entry) == 0) e->c = &e->p->entry[i];
+  const struct glia_stage *stage = e->pipe->how.stage;
+  const int8_t *segment = stage->segment[e->c - e->p->entry];
+  const struct list *all = &e->c->list[REGION_EPILOGUE];
+  glia_engine_bases_(e, NULL, NULL, bases);
+  glia_ahead_catch_up_(e->pipe->ahead, true);
+  for (int i = 0; i < all->n; i++)
+    if (all->unit[i].node != NULL && segment[all->unit[i].node->id] == stage->segments - 1)
+      glia_engine_run_units_(e, REGION_EPILOGUE, i, i + 1, bases, e->worker[0].scratch);
+  glia_ahead_catch_up_(e->pipe->ahead, false);
+  return glia_stage_outcome_(e->pipe->how.stage);
+}
+
+int64_t glia_engine_owed(const struct glia_engine *e)
+{
+  return e->pipe != NULL && e->pipe->ahead != NULL ? glia_ahead_owed_(e->pipe->ahead) : 0;
+}
+
+bool glia_engine_told(const struct glia_engine *e)
+{
+  return e->pipe == NULL || e->pipe->ahead == NULL || e->pipe->how.stage->cut.ranks == 1 ||
+         glia_ahead_told_(e->pipe->ahead);
 }

@@ -93,6 +93,13 @@ GLIA_API GLIA_NODISCARD glia_status glia_engine_set(struct glia_engine *e, const
 GLIA_API GLIA_NODISCARD glia_status glia_engine_step(struct glia_engine *e, const char *entry,
                                                      int64_t v, const struct glia_feed *feed);
 
+/** Where ranks run ahead of each other (local learning over ranks) outputs of a step that changes states come late: those of the oldest
+ *  step that was not told yet. Whether the last step told any; how many are owed; to have the next ones without a step.
+ *  All ranks must ask alike. Errors: GLIA_E_MPI. */
+GLIA_API bool glia_engine_told(const struct glia_engine *e);
+GLIA_API int64_t glia_engine_owed(const struct glia_engine *e);
+GLIA_API GLIA_NODISCARD glia_status glia_engine_catch_up(struct glia_engine *e, const char *entry);
+
 /** An output that lives in prologue or epilogue, after a step; NULL when there is none of that name. */
 GLIA_API const void *glia_engine_output(struct glia_engine *e, const char *entry,
                                         const char *output);

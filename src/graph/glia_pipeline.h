@@ -33,6 +33,9 @@ struct glia_pipeline_stat {
   int64_t bytes_sent; /* to other stages */
   size_t slot_bytes;  /* of one micro-batch */
   int slots;          /* micro-batches in memory at once */
+  int segments;
+  size_t
+      queue_bytes; /* local learning: messages that wait to be read, beside the engine's memory */
   const double
       *task_cpu_s; /* [segments] mean of a task, of the processor; borrowed for the engine's life */
   const double *task_s; /* [segments] by the clock */

@@ -7,6 +7,9 @@
  *   zero_bubble  backward in two parts, gradients of inputs at once and those of weights where a rank would wait: ZB-H1 (qi2023);
  *                at most `ranks` micro-batches on a rank
  *
+ *   local        of a model with local learning, and only there: a micro-batch goes through all parts of a rank at once, nothing comes
+ *                back; `ahead` messages wait for their reader, so a rank may be steps before it
+ *
  * On each rank a segment takes micro-batches in rising order: sums over them then follow the canonical tree.
  */
 #ifndef GLIA_SCHEDULE_H
@@ -28,6 +31,7 @@ struct glia_schedule_row {
 struct glia_schedule {
   const char *name;
   int ranks, chunks, segments, micro_batches;
+  int ahead; /* local: messages of a pair of ranks that wait to be read; else 0 */
   bool split;
   struct glia_schedule_row *row; /* [ranks] */
 };
@@ -37,6 +41,8 @@ GLIA_API const char *const *glia_schedule_names(void);
 /** Whether it runs backward in two parts, and whether it takes several stages on a rank. */
 GLIA_API bool glia_schedule_splits(int kind);
 GLIA_API bool glia_schedule_interleaves(int kind);
+/** Whether it is of local learning. */
+GLIA_API bool glia_schedule_is_local(int kind);
 
 /** Make a table and check it.
  *  kind  place in the list of names

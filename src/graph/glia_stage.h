@@ -29,6 +29,10 @@ struct glia_cut {
   const void *self;
   glia_value loss; /* what was differentiated: its ancestors run forward; GLIA_NONE: nothing was */
   bool split;      /* backward in two parts */
+  /** Local learning: parts that learn by losses of their own, one or several in a stage; nothing goes backward from one to another. Each
+   *  is a segment. 0: none. part_of: as stage_of. */
+  int parts;
+  int (*part_of)(const void *self, const char *scope);
 };
 
 struct glia_stage;
@@ -48,6 +52,15 @@ GLIA_API const struct glia_graph *glia_stage_graph(const struct glia_stage *stag
 
 /** Compile it. Ownership and errors: as glia_program_compile. */
 GLIA_API GLIA_NODISCARD glia_status glia_stage_compile(const struct glia_stage *stage,
+                                                       const struct glia_kernels *kernels,
+                                                       size_t bucket_bytes,
+                                                       struct glia_program **out);
+
+/** A whole graph with local learning, in one piece: one part runs behind the other, so that only one's values are in memory.
+ *  cut  ranks and chunks 1
+ *  Ownership and errors: as glia_program_compile, and those of glia_stage_cut. */
+GLIA_API GLIA_NODISCARD glia_status glia_parts_compile(const struct glia_graph *g,
+                                                       const struct glia_cut *cut,
                                                        const struct glia_kernels *kernels,
                                                        size_t bucket_bytes,
                                                        struct glia_program **out);

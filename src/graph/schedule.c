@@ -5,9 +5,11 @@
 
 #include <stdlib.h>
 
+enum { AHEAD = 4 }; /* messages */
+
 struct rule {
   const char *name;
-  bool split, interleaves, forward_first;
+  bool split, interleaves, forward_first, local;
   /** Micro-batches in memory on a rank, at most. */
   int (*most)(int ranks, int rank, int micro_batches);
 };
@@ -33,16 +35,19 @@ static const struct rule rules[] = {
     {.name = "gpipe", .forward_first = true, .most = most_all},
     {.name = "interleaved", .interleaves = true, .most = most_all},
     {.name = "zero_bubble", .split = true, .most = most_ranks},
+    {.name = "local", .local = true},
 };
-static const char *const names[] = {"1f1b", "gpipe", "interleaved", "zero_bubble", NULL};
+static const char *const names[] = {"1f1b", "gpipe", "interleaved", "zero_bubble", "local", NULL};
 
 const char *const *glia_schedule_names(void) { return names; }
 bool glia_schedule_splits(int kind) { return rules[kind].split; }
 bool glia_schedule_interleaves(int kind) { return rules[kind].interleaves; }
+bool glia_schedule_is_local(int kind) { return rules[kind].local; }
 
 static struct glia_cut shape_of(const struct glia_schedule *s)
 {
-  return (struct glia_cut){.ranks = s->ranks, .chunks = s->chunks, .split = s->split};
+  return (struct glia_cut){
+      .ranks = s->ranks, .chunks = s->chunks, .split = s->split, .parts = s->ahead > 0};
 }
 
 static glia_status create(const struct rule *r, int ranks, int chunks, int micro_batches,
@@ -56,6 +61,7 @@ static glia_status create(const struct rule *r, int ranks, int chunks, int micro
                               .ranks = ranks,
                               .chunks = chunks,
                               .micro_batches = micro_batches,
+                              .ahead = r->local ? AHEAD : 0,
                               .split = r->split};
   const struct glia_cut shape = shape_of(s);
   s->segments = glia_segments_(&shape);
@@ -167,7 +173,9 @@ static glia_status fill(struct glia_schedule *s, const struct rule *r)
 {
   struct glia_schedule_play play;
 
-  GLIA_TRY(r->interleaves ? interleave(s) : play_rule(s, r));
+  for (int k = 0; r->local && k < s->ranks; k++)
+    for (int i = 0; i < s->micro_batches; i++) add(s, k, SEGMENT_FORWARD, 0, i);
+  if (!r->local) GLIA_TRY(r->interleaves ? interleave(s) : play_rule(s, r));
   count_slots(s);
   return glia_schedule_check(s, NULL, &play);
 }

@@ -24,6 +24,8 @@ static size_t place(const struct game *g, int rank, int segment, int micro)
 
 static int kind_of(const struct game *g, int segment, int *chunk)
 {
+  *chunk = 0;
+  if (g->s->ahead > 0) return segment == 0 ? SEGMENT_FORWARD : -1;
   for (int kind = 0; kind <= (g->s->split ? SEGMENT_WEIGHTS : SEGMENT_BACKWARD); kind++)
     for (*chunk = 0; *chunk < g->s->chunks; ++*chunk)
       if (glia_segment_of_(&g->shape, kind, *chunk) == segment) return kind;
@@ -60,7 +62,7 @@ static double released(const struct game *g, int rank, int micro)
   bool known = true;
 
   later(&time, &known, g->end[place(g, rank, g->s->segments - 1, micro)]);
-  for (int c = 0; c < g->s->chunks; c++) {
+  for (int c = 0; c < g->s->chunks && g->s->ahead == 0; c++) {
     const int before = c * g->s->ranks + rank - 1;
     if (before < 0) continue;
     later(&time, &known,
@@ -103,6 +105,8 @@ static bool play(struct game *g, int rank, struct glia_schedule_play *out)
     if (held > out->slots[rank]) out->slots[rank] = held;
   }
   if (kind == SEGMENT_FORWARD) later(&time, &known, end_of(g, kind, stage - 1, t->micro));
+  if (g->s->ahead > 0 && t->micro >= g->s->ahead && rank + 1 < g->s->ranks) /* a full queue */
+    later(&time, &known, g->start[place(g, rank + 1, 0, t->micro - g->s->ahead)]);
   if (kind == SEGMENT_BACKWARD) {
     later(&time, &known, end_of(g, SEGMENT_FORWARD, stage, t->micro));
     later(&time, &known, end_of(g, kind, stage + 1, t->micro));
@@ -183,14 +187,15 @@ glia_status glia_schedule_check(const struct glia_schedule *s, const double *cos
 {
   const size_t tasks = (size_t)s->ranks * (size_t)s->segments * (size_t)s->micro_batches + 1;
   const size_t micros = (size_t)s->ranks * (size_t)s->micro_batches + 1;
-  struct game g = {.s = s,
-                   .shape = {.ranks = s->ranks, .chunks = s->chunks, .split = s->split},
-                   .cost = cost,
-                   .start = malloc(tasks * sizeof(double)),
-                   .end = malloc(tasks * sizeof(double)),
-                   .release = malloc(micros * sizeof(double)),
-                   .free_at = calloc((size_t)s->ranks, sizeof(double)),
-                   .at = calloc((size_t)s->ranks, sizeof(int))};
+  struct game g = {
+      .s = s,
+      .shape = {.ranks = s->ranks, .chunks = s->chunks, .split = s->split, .parts = s->ahead > 0},
+      .cost = cost,
+      .start = malloc(tasks * sizeof(double)),
+      .end = malloc(tasks * sizeof(double)),
+      .release = malloc(micros * sizeof(double)),
+      .free_at = calloc((size_t)s->ranks, sizeof(double)),
+      .at = calloc((size_t)s->ranks, sizeof(int))};
   glia_status st = GLIA_OK;
 
   *out = (struct glia_schedule_play){0};

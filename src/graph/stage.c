@@ -1,6 +1,7 @@
 /* The graph of one rank of a pipeline: see glia_stage.h. */
 #include "glia_engine.h"
 #include "glia_profile.h"
+#include "pipeline_ahead_priv.h"
 #include "program_priv.h"
 #include "stage_priv.h"
 
@@ -17,6 +18,9 @@ struct sharing {
   int *own;   /* [n] place among this rank's numbers, -1: it has none */
   double *x;  /* [ranks][n] */
   struct glia_messenger *messenger;
+  bool trains; /* of a step that changes states */
+  glia_status (*share)(void *self, int n, double *x, void (*idle)(void *arg), void *arg);
+  void *self;
   void (*idle)(void *arg);
   void *arg;
   glia_status status;
@@ -53,7 +57,7 @@ static void share(void *self, int n_in, const struct glia_operand *in, int n_out
   for (int k = 0; k < s->n; k++) row[k] = s->own[k] >= 0 ? own[s->own[k]] : 0.0;
   const glia_status st = s->messenger == NULL || s->status != GLIA_OK
                              ? s->status
-                             : s->messenger->share(s->messenger->self, s->n, s->x, s->idle, s->arg);
+                             : s->share(s->self, s->n, s->x, s->idle, s->arg);
   if (st != GLIA_OK && s->status == GLIA_OK) {
     s->status = st;
     snprintf(s->trace, sizeof s->trace, "%s", glia_trace());
@@ -67,8 +71,22 @@ void glia_stage_bind_(struct glia_stage *s, struct glia_messenger *m, void (*idl
 {
   for (int i = 0; i < s->n_sharings; i++) {
     s->sharing[i]->messenger = m;
+    s->sharing[i]->share = m->share;
+    s->sharing[i]->self = m->self;
     s->sharing[i]->idle = idle;
     s->sharing[i]->arg = arg;
+  }
+}
+
+void glia_stage_share_late_(struct glia_stage *s,
+                            glia_status (*how)(void *self, int n, double *x,
+                                               void (*idle)(void *arg), void *arg),
+                            void *self)
+{
+  for (int i = 0; i < s->n_sharings; i++) {
+    if (!s->sharing[i]->trains) continue;
+    s->sharing[i]->share = how;
+    s->sharing[i]->self = self;
   }
 }
 
@@ -125,7 +143,10 @@ static glia_status new_sharing(struct maker *k, int level, struct sharing **out)
   GLIA_CHECK(h != NULL, GLIA_E_MEMORY, "what is shared");
   for (int i = 0; i < k->p->n_shared; i++)
     n += k->p->shared[i].entry == k->entry && k->p->shared[i].level == level;
-  *h = (struct sharing){.ranks = s->cut.ranks, .rank = s->rank, .n = n};
+  *h = (struct sharing){.ranks = s->cut.ranks,
+                        .rank = s->rank,
+                        .n = n,
+                        .trains = k->p->g->entry[k->entry]->n_writes > 0};
   h->owner = glia_arena_take(&s->arena, (size_t)n + 1, sizeof *h->owner);
   h->own = glia_arena_take(&s->arena, (size_t)n + 1, sizeof *h->own);
   h->x = glia_arena_take(&s->arena, (size_t)n * (size_t)h->ranks + 1, sizeof *h->x);
@@ -252,7 +273,7 @@ struct leads {
   bool back;
   int32_t sum;
 };
-enum { NO_SEGMENT = 127, NO_SUM = -1, MANY_SUMS = -2 };
+enum { NO_SEGMENT = 127, LATE = -1, NO_SUM = -1, MANY_SUMS = -2 };
 
 static void pass_on(const struct plan *p, const struct glia_node *n, const struct leads *own,
                     struct leads *all)
@@ -294,7 +315,9 @@ static void find_segments(const struct maker *k, struct leads *all)
       u->sum = u->sum == NO_SUM ? v : MANY_SUMS;
     }
     if (!p->micro[v]) continue;
-    if (p->pinned[v])
+    if (p->pinned[v] && p->cut.parts > 0)
+      all[v].segment = p->part[v] > 0 ? p->part[v] : 0;
+    else if (p->pinned[v])
       all[v].segment =
           (int8_t)glia_segment_of_(&p->cut, kind_of(p, v, &all[v]), p->home[v] / p->cut.ranks);
     else if (all[v].segment == NO_SEGMENT)
@@ -304,6 +327,24 @@ static void find_segments(const struct maker *k, struct leads *all)
   for (int32_t v = 0; v < p->n; v++) /* results are made with their node */
     if (p->g->node[v]->op == &glia_op_result_ && all[p->g->node[v]->in[0]].segment != NO_SEGMENT)
       all[v].segment = all[p->g->node[v]->in[0]].segment;
+}
+
+/* With parts: what comes of numbers that are shared late has the last segment, so that it is in no kernel with anything else, and can
+ * run once more alone. */
+static void note_late(const struct maker *k)
+{
+  const struct glia_graph *g = k->s->g;
+  int8_t *segment = k->s->segment[k->entry];
+  const int8_t last = (int8_t)(k->s->segments - 1);
+
+  for (int32_t v = 0; v < g->n; v++) {
+    const struct glia_node *n = g->node[v];
+    bool late = n->op == &glia_op_external_ && glia_body_of_(g, n, 0)->external->run == share;
+    for (int i = 0; i < n->n_in && !late; i++) late = segment[n->in[i]] == LATE;
+    if (late) segment[v] = LATE;
+  }
+  for (int32_t v = 0; v < g->n; v++)
+    if (segment[v] == LATE) segment[v] = last;
 }
 
 static glia_status note_segments(struct maker *k)
@@ -328,6 +369,7 @@ static glia_status note_segments(struct maker *k)
     const bool used = c->out ? c->output[k->entry] >= 0 : segment != NO_SEGMENT;
     c->segment[k->entry] = used ? segment : -1;
   }
+  if (k->s->cut.parts > 0 && p->g->entry[k->entry]->n_writes > 0) note_late(k);
   free(all);
   return GLIA_OK;
 }
@@ -502,6 +544,38 @@ glia_status glia_stage_compile(const struct glia_stage *s, const struct glia_ker
 {
   return glia_program_compile_segments_(s->g, kernels, bucket_bytes, s->segments,
                                         (const int8_t *const *)s->segment, out);
+}
+
+glia_status glia_parts_compile(const struct glia_graph *g, const struct glia_cut *cut,
+                               const struct glia_kernels *kernels, size_t bucket_bytes,
+                               struct glia_program **out)
+{
+  struct plan p;
+  struct glia_stage whole = {.cut = *cut};
+  struct maker k = {.s = &whole, .p = &p};
+  glia_status st = GLIA_OK;
+  struct leads *all = NULL;
+
+  *out = NULL;
+  GLIA_TRY(glia_plan_make_(g, cut, &p));
+  int8_t **segment = glia_arena_take(&whole.arena, (size_t)g->n_entries + 1, sizeof *segment);
+  all = malloc(((size_t)p.n + 1) * sizeof *all);
+  GLIA_CHECK_TO(out, st, segment != NULL && all != NULL, GLIA_E_MEMORY, "segments");
+  for (k.entry = 0; k.entry < g->n_entries; k.entry++) {
+    segment[k.entry] = glia_arena_take(&whole.arena, (size_t)p.n + 1, 1);
+    GLIA_CHECK_TO(out, st, segment[k.entry] != NULL, GLIA_E_MEMORY, "segments");
+    find_segments(&k, all);
+    for (int32_t v = 0; v < p.n; v++)
+      if (needs(&k, v) && p.micro[v]) segment[k.entry][v] = all[v].segment;
+  }
+  st = glia_program_compile_segments_(g, kernels, bucket_bytes, cut->parts,
+                                      (const int8_t *const *)segment, out);
+  if (st == GLIA_OK) (*out)->segment = NULL; /* it was read, and goes */
+out:
+  free(all);
+  glia_arena_fini(&whole.arena);
+  glia_plan_fini_(&p);
+  return st;
 }
 
 struct glia_stage_traffic glia_stage_traffic(const struct glia_stage *s, const char *entry)

@@ -38,6 +38,7 @@ static const char *name_of(const struct plan *p, glia_value v)
 /* What leads to the loss, and all of an entry point that changes no state. */
 static void mark_forward(struct plan *p)
 {
+  for (int32_t v = 0; v < p->n && p->cut.parts > 0; v++) p->forward[v] = p->micro[v];
   if (p->cut.loss != GLIA_NONE) p->forward[p->cut.loss] = true;
   for (int e = 0; e < p->g->n_entries; e++)
     for (int i = 0; i < p->g->entry[e]->n_outputs; i++)
@@ -47,7 +48,7 @@ static void mark_forward(struct plan *p)
       p->forward[p->g->node[v]->in[i]] = true;
 }
 
-/* The stage that a node was built for; else that of what it reads: in the epilogue of its arrays alone. */
+/* The stage that a node was built for; else that of what it reads: in the epilogue of its arrays alone, and of sums with a scope. */
 static int find_home(const struct plan *p, const struct glia_node *n)
 {
   const char *scope = glia_scope_of(p->g, n->id);
@@ -58,12 +59,24 @@ static int find_home(const struct plan *p, const struct glia_node *n)
   if (is_transfer(n)) return (int)n->attr.i[strcmp(n->op->name, "receive") == 0];
   if (n->op == &glia_op_result_) return p->home[n->in[0]];
   if (n->op == &glia_op_state_) return own;
-  if (p->micro[n->id] && own >= 0) return own;
+  const bool of_part = p->cut.parts > 0 && p->total[n->id] && p->state[n->id];
+  if ((p->micro[n->id] || of_part) && own >= 0) return own;
   if (n->op == &glia_op_batch_sum_) return p->state[n->in[0]] ? p->home[n->in[0]] : -1;
   for (int i = 0; i < n->n_in; i++)
     if ((p->micro[n->id] || !is_scalar(p, n->in[i])) && p->home[n->in[i]] > home)
       home = p->home[n->in[i]];
   return home;
+}
+
+/* The part that a node was built for; else the last one of what it reads. */
+static int find_part(const struct plan *p, const struct glia_node *n)
+{
+  const char *scope = glia_scope_of(p->g, n->id);
+  int part = scope != NULL ? p->cut.part_of(p->cut.self, scope) : -1;
+
+  for (int i = 0; i < n->n_in; i++)
+    if (p->part[n->in[i]] > part) part = p->part[n->in[i]];
+  return part;
 }
 
 /* Pinned: computed on its own rank alone, because parameters are there or sums. Else wherever it is read. */
@@ -86,9 +99,10 @@ static glia_status plan_nodes(struct plan *p)
     }
     GLIA_CHECK(!(p->micro[v] && p->total[v]), GLIA_E_UNSUPPORTED,
                "%s: a sum over the batch that micro-batches read again (over: batch) does not go "
-               "with stages",
+               "with stages, nor with local learning",
                name_of(p, v));
     p->home[v] = (int16_t)find_home(p, n);
+    if (p->cut.parts > 0) p->part[v] = (int8_t)find_part(p, n);
     const bool view = n->op->view && n->n_in == 1 && !is_transfer(n);
     p->pinned[v] =
         p->home[v] >= 0 && !view && (p->micro[v] ? p->state[v] || is_transfer(n) : p->total[v]);
@@ -218,13 +232,14 @@ static glia_status make(struct plan *p)
   p->forward = calloc(n, sizeof *p->forward);
   p->pinned = calloc(n, sizeof *p->pinned);
   p->home = calloc(n, sizeof *p->home);
+  p->part = calloc(n, sizeof *p->part);
   p->level = calloc(n, sizeof *p->level);
   p->need = calloc((size_t)p->g->n_entries + 1, sizeof *p->need);
   p->state_need = calloc(states, sizeof *p->state_need);
   p->state_owner = calloc(states, sizeof *p->state_owner);
   GLIA_CHECK(p->micro != NULL && p->state != NULL && p->total != NULL && p->forward != NULL &&
-                 p->pinned != NULL && p->home != NULL && p->level != NULL && p->need != NULL &&
-                 p->state_need != NULL && p->state_owner != NULL,
+                 p->pinned != NULL && p->home != NULL && p->part != NULL && p->level != NULL &&
+                 p->need != NULL && p->state_need != NULL && p->state_owner != NULL,
              GLIA_E_MEMORY, "cutting %d nodes", p->n);
   for (int i = 0; i < p->g->n_states; i++) p->state_owner[i] = -1;
   GLIA_TRY(plan_nodes(p));
@@ -259,6 +274,7 @@ void glia_plan_fini_(struct plan *p)
   free(p->forward);
   free(p->pinned);
   free(p->home);
+  free(p->part);
   free(p->level);
   for (int e = 0; p->need != NULL && e < p->g->n_entries; e++) free(p->need[e]);
   free(p->need);

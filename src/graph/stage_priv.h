@@ -27,6 +27,7 @@ struct plan {
   int32_t n;
   bool *micro, *state, *total, *forward, *pinned; /* of each node: see plan_nodes */
   int16_t *home;                                  /* stage, -1: none */
+  int8_t *part;                                   /* of local learning */
   int16_t *level;                                 /* of the entry point that is planned */
   uint64_t **need;                                /* [entries][nodes] ranks, by bits */
   int n_crossings, crossings_capacity;
@@ -98,7 +99,7 @@ static inline int glia_segment_of_(const struct glia_cut *c, int kind, int chunk
 
 static inline int glia_segments_(const struct glia_cut *c)
 {
-  return c->chunks * (c->split ? 3 : 2);
+  return c->parts > 0 ? c->parts : c->chunks * (c->split ? 3 : 2);
 }
 
 #endif

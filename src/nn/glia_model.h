@@ -18,7 +18,7 @@
  *                           and "failed" as above; with `metrics`, micro-batch outputs "of", "target" and "counts" (glia_model_rows)
  *   entry point "predict"   no dropout; micro-batch output "output" [b, ...]: the last layer
  *
- * Keys of the YAML read here: model, loss, optimizer, lr_schedule, clip_norm, ema, metrics, dtype (f32 or f64).
+ * Keys of the YAML read here: model, local, loss, optimizer, lr_schedule, clip_norm, ema, metrics, dtype (f32 or f64).
  */
 #ifndef GLIA_MODEL_H
 #define GLIA_MODEL_H
@@ -145,8 +145,31 @@ GLIA_API double glia_model_imbalance(const struct glia_model_cut *cut, const dou
 GLIA_API int glia_model_layer_of(const struct glia_model *m, const char *scope);
 /** Its stage: struct glia_cut's stage_of, self being a struct glia_model_cut. */
 GLIA_API int glia_model_stage_of(const void *self, const char *scope);
+/** Its module: struct glia_cut's part_of. */
+GLIA_API int glia_model_part_of(const void *self, const char *scope);
 
-/** What training differentiates. */
+/* Local learning (key `local`): the rules of ma2024, and the model with its auxiliary networks. */
+
+/** Layers of the auxiliary network of local module `module` of `modules`: from `depth` down to depth (1 - pyramid) + pyramid, at least 1. */
+GLIA_API int glia_local_depth(int depth, double pyramid, int modules, int module);
+/** Which of `units` layers those behind layer `unit` are sampled: rising, the last is units - 1, all of them when depth takes so many.
+ *  Returns how many: out [depth]. */
+GLIA_API int glia_local_select(int units, int unit, int depth, int *out);
+/** A run's configuration with `local` as one without: its keys model and loss with the auxiliary networks, and `modules`, the number of
+ *  layers of each module; NULL where there is no `local`.
+ *  Ownership: free *out with free(). Errors: GLIA_E_CONFIG, GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_local_expand(const struct glia_yaml *config, char **out);
+/** Modules of a model, 0 without `local`; number of the layer behind a module's last: a cut may be there, and nowhere else. */
+GLIA_API int glia_model_modules(const struct glia_model *m);
+GLIA_API int glia_model_module_end(const struct glia_model *m, int module);
+/** Compile the model in one piece: with modules, one behind the other, so that only one's activations are in memory.
+ *  Ownership and errors: as glia_program_compile_buckets; GLIA_E_UNSUPPORTED (batch_norm over the batch in a module). */
+GLIA_API GLIA_NODISCARD glia_status glia_model_compile(const struct glia_model *m,
+                                                       const struct glia_kernels *kernels,
+                                                       size_t bucket_bytes,
+                                                       struct glia_program **out);
+
+/** What training differentiates; GLIA_NONE with modules, each of which has a loss of its own. */
 GLIA_API glia_value glia_model_loss_sum(const struct glia_model *m);
 
 /* What `metrics` may name. */

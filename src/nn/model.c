@@ -76,6 +76,8 @@ static glia_value own_parameter(struct glia_model *m, struct nn_layer *l, const 
       .stored = glia_state(m->g, path, stored),
       .init = init,
       .average = GLIA_NONE,
+      .module = m->modules_built,
+      .gradient = GLIA_NONE,
   };
   p->value = glia_cast(m->g, p->stored, m->dtype);
   if (p->path == NULL) return glia_graph_fail(m->g, GLIA_E_MEMORY, "parameter %s", path);
@@ -127,7 +129,8 @@ glia_value glia_model_state_(struct glia_model *m, const char *path, struct glia
                         .state = glia_graph_states(m->g, &state),
                         .value = glia_state(m->g, path, type),
                         .next = GLIA_NONE,
-                        .first = first};
+                        .first = first,
+                        .module = m->modules_built};
   return k->value;
 }
 
@@ -217,6 +220,7 @@ static glia_status build(struct glia_model *m, const struct glia_yaml *config, i
                          const struct glia_model_field *field)
 {
   static const char *const dtypes[] = {"f32", "f64", "bf16", NULL};
+  const struct glia_yaml *of_model;
   int dtype = 0;
 
   GLIA_TRY(glia_yaml_get_choice(config, "dtype", dtypes, &dtype));
@@ -225,9 +229,10 @@ static glia_status build(struct glia_model *m, const struct glia_yaml *config, i
   GLIA_TRY(glia_graph_new(&m->g));
   GLIA_TRY(declare_inputs(m, n_fields, field));
   GLIA_TRY(glia_ema_read_(m, config));
-  GLIA_TRY(glia_chain_read_(m, config));
+  GLIA_TRY(glia_local_read_(m, config, &of_model));
+  GLIA_TRY(glia_chain_read_(m, of_model));
   GLIA_TRY(list_parameters(m));
-  GLIA_TRY(glia_losses_read_(m, config));
+  if (m->n_modules == 0) GLIA_TRY(glia_losses_read_(m, config));
   GLIA_TRY(glia_metrics_read_(m, config));
   GLIA_TRY(glia_optimizer_read_(m, config));
   GLIA_TRY(glia_schedule_read_(m, config));
@@ -252,6 +257,7 @@ glia_status glia_model_build(const struct glia_yaml *config, int n_fields,
   }
   for (int i = 0; i < m->n_layers; i++) m->layer[i].at = NULL; /* the configuration goes */
   for (int i = 0; i < m->n_losses; i++) m->loss[i].at = NULL;
+  glia_yaml_destroy(&m->local);
   *out = m;
   return GLIA_OK;
 }
@@ -260,6 +266,7 @@ void glia_model_destroy(struct glia_model **m)
 {
   if (m == NULL || *m == NULL) return;
   glia_graph_destroy(&(*m)->g);
+  glia_yaml_destroy(&(*m)->local);
   glia_arena_fini(&(*m)->arena);
   free(*m);
   *m = NULL;

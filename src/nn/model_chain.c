@@ -289,6 +289,7 @@ glia_status glia_chain_read_(struct glia_model *m, const struct glia_yaml *confi
   for (const struct glia_yaml *item = list->child; item != NULL; item = item->next, index++) {
     GLIA_TRY(read_layer(m, item, index));
     GLIA_TRY(build_layer(m, &m->layer[index], true));
+    GLIA_TRY(glia_module_end_(m, index + 1));
   }
   m->evaluating = true;
   for (int i = 0; i < m->n_layers; i++) GLIA_TRY(build_layer(m, &m->layer[i], false));

@@ -3,6 +3,7 @@
 #include "nn_priv.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,14 +33,14 @@ static glia_status mean_gradients(struct glia_model *m, glia_value loss_sum, gli
   GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "gradients");
   glia_value *d = p + m->n_parameters;
   for (int i = 0; i < m->n_parameters; i++)
-    if (!m->parameter[i].frozen) p[n++] = m->parameter[i].value;
-  glia_grad(g, loss_sum, n, p, d);
+    if (!m->parameter[i].frozen && m->n_modules == 0) p[n++] = m->parameter[i].value;
+  if (n > 0) glia_grad(g, loss_sum, n, p, d);
   n = 0;
   for (int i = 0; i < m->n_parameters; i++) {
     double constant = 1.0;
     dp[i] = GLIA_NONE;
     if (m->parameter[i].frozen) continue;
-    dp[i] = d[n++];
+    dp[i] = m->n_modules > 0 ? m->parameter[i].gradient : d[n++];
     if (glia_is_full(g, dp[i], &constant) && constant == 0.0)
       continue; /* the loss does not see it */
     dp[i] = glia_div(g, glia_batch_sum(g, dp[i]), glia_cast(g, weight_sum, m->dtype));
@@ -120,53 +121,111 @@ static glia_status update(struct glia_model *m, struct glia_entry *e, const stru
   return glia_graph_status(g);
 }
 
+/* What a step comes to, f64 scalars of the epilogue, and whether states change by it: of all, or of each module alone. */
+struct outcome {
+  glia_value loss, failed, finite, *ok; /* ok: bool [n_modules], at least one */
+  glia_value zero, one;
+};
+
+/* A module's mean loss is shared by its stage with the others for the report alone; its step depends on its own sum. */
+static glia_status modules_outcome(struct glia_model *m, glia_value weight, struct outcome *o)
+{
+  struct glia_graph *g = m->g;
+  char scope[256];
+  const glia_value some = glia_compare(g, GLIA_GT, weight, o->zero); /* known to all stages */
+  const glia_value never = glia_constant(g, (double)INFINITY);
+
+  o->loss = GLIA_NONE;
+  for (int k = 0; k < m->n_modules; k++) {
+    snprintf(scope, sizeof scope, "%.200s/loss", m->layer[m->module[k].end - 1].name);
+    glia_graph_scope(g, scope);
+    const glia_value sum = glia_batch_sum(g, m->module[k].sum);
+    const glia_value loss = glia_div(g, sum, weight);
+    o->ok[k] = is_finite(g, glia_select(g, some, sum, never));
+    glia_graph_scope(g, NULL);
+    o->loss = o->loss == GLIA_NONE ? loss : glia_add(g, o->loss, loss);
+  }
+  o->failed = failed_flag(m);
+  o->finite = glia_select(g, is_finite(g, o->loss), glia_sub(g, o->one, o->failed), o->zero);
+  return glia_graph_status(g);
+}
+
+static glia_status whole_outcome(struct glia_model *m, struct glia_entry *e, glia_value sum,
+                                 glia_value weight, glia_value *dp, struct outcome *o)
+{
+  struct glia_graph *g = m->g;
+
+  o->loss = glia_div(g, glia_batch_sum(g, sum), weight);
+  GLIA_TRY(mean_gradients(m, sum, weight, dp));
+  o->failed = failed_flag(m);
+  o->finite = glia_select(g, is_finite(g, o->loss), glia_sub(g, o->one, o->failed), o->zero);
+  if (m->clip_norm > 0.0) {
+    const glia_value norm = global_norm(m, dp);
+    o->finite = glia_select(g, is_finite(g, norm), o->finite, o->zero);
+    glia_entry_output(g, e, "grad_norm", norm);
+    clip(m, norm, dp);
+  }
+  o->ok[0] = glia_compare(g, GLIA_GT, o->finite, o->zero);
+  return glia_graph_status(g);
+}
+
+static glia_status build_outcome(struct glia_model *m, struct glia_entry *e, glia_value *dp,
+                                 struct outcome *o)
+{
+  struct glia_graph *g = m->g;
+  glia_value sum = GLIA_NONE, correct;
+
+  o->ok = glia_arena_take(&m->arena, (size_t)m->n_modules + 1, sizeof *o->ok);
+  GLIA_CHECK(o->ok != NULL, GLIA_E_MEMORY, "gradients");
+  GLIA_CHECK(m->n_modules == 0 || m->schedule->factor == NULL, GLIA_E_CONFIG,
+             "lr_schedule: %s waits for the loss of all modules, which local does without",
+             m->schedule->name);
+  m->loss_sum = GLIA_NONE;
+  if (m->n_modules == 0) {
+    glia_graph_scope(g, "loss");
+    GLIA_TRY(glia_losses_build_(m, true, &sum, &correct));
+    m->loss_sum = sum;
+    glia_graph_scope(g, NULL);
+  }
+  const glia_value weight =
+      glia_batch_sum(g, glia_reduce_sum(g, glia_cast(g, m->weight, GLIA_F64), -1, NULL, false));
+  if (m->n_modules == 0) return whole_outcome(m, e, sum, weight, dp, o);
+  GLIA_TRY(mean_gradients(m, GLIA_NONE, weight, dp));
+  return modules_outcome(m, weight, o);
+}
+
 static glia_status build_train(struct glia_model *m)
 {
   struct glia_graph *g = m->g;
   struct glia_entry *e = glia_graph_entry(g, "train");
   glia_value *dp = glia_arena_take(&m->arena, 2 * (size_t)m->n_parameters + 1, sizeof *dp);
-  glia_value sum, correct, rate = m->rate;
-  const glia_value zero = glia_constant(g, 0.0), one = glia_constant(g, 1.0);
+  glia_value rate = m->rate;
+  struct outcome o = {.zero = glia_constant(g, 0.0), .one = glia_constant(g, 1.0)};
 
   GLIA_CHECK(dp != NULL, GLIA_E_MEMORY, "gradients");
-  glia_graph_scope(g, "loss");
-  GLIA_TRY(glia_losses_build_(m, true, &sum, &correct));
-  m->loss_sum = sum;
-  glia_graph_scope(g, NULL);
-  const glia_value weight =
-      glia_batch_sum(g, glia_reduce_sum(g, glia_cast(g, m->weight, GLIA_F64), -1, NULL, false));
-  const glia_value loss = glia_div(g, glia_batch_sum(g, sum), weight);
-  GLIA_TRY(mean_gradients(m, sum, weight, dp));
-
-  const glia_value failed = failed_flag(m);
-  glia_value finite = glia_select(g, is_finite(g, loss), glia_sub(g, one, failed), zero);
-  if (m->clip_norm > 0.0) {
-    const glia_value norm = global_norm(m, dp);
-    finite = glia_select(g, is_finite(g, norm), finite, zero);
-    glia_entry_output(g, e, "grad_norm", norm);
-    clip(m, norm, dp);
-  }
-  const glia_value ok = glia_compare(g, GLIA_GT, finite, zero);
+  GLIA_TRY(build_outcome(m, e, dp, &o));
   glia_value *next = dp + m->n_parameters;
   if (m->schedule->factor != NULL) {
-    rate = glia_mul(g, rate, m->schedule->factor(m, m->schedule_v, loss));
+    rate = glia_mul(g, rate, m->schedule->factor(m, m->schedule_v, o.loss));
     glia_entry_output(g, e, "rate", rate);
   }
   for (int i = 0; i < m->n_parameters; i++) {
-    next[i] = m->parameter[i].value;
+    struct nn_parameter *p = &m->parameter[i];
+    next[i] = p->value;
     if (dp[i] == GLIA_NONE) continue;
-    glia_graph_scope(g, m->parameter[i].path);
-    GLIA_TRY(update(m, e, &m->parameter[i], rate, dp[i], ok, &next[i]));
+    glia_graph_scope(g, p->path);
+    GLIA_TRY(update(m, e, p, rate, dp[i], o.ok[p->module], &next[i]));
   }
   glia_graph_scope(g, NULL);
   glia_ema_build_(m, next);
-  for (int i = 0; i < m->n_kept; i++)
-    if (m->kept[i].next != GLIA_NONE)
-      glia_entry_write(g, e, m->kept[i].value,
-                       glia_select(g, ok, m->kept[i].next, m->kept[i].value));
-  glia_entry_output(g, e, "loss", loss);
-  glia_entry_output(g, e, "finite", finite);
-  glia_entry_output(g, e, "failed", failed);
+  for (int i = 0; i < m->n_kept; i++) {
+    const struct nn_kept *k = &m->kept[i];
+    if (k->next != GLIA_NONE)
+      glia_entry_write(g, e, k->value, glia_select(g, o.ok[k->module], k->next, k->value));
+  }
+  glia_entry_output(g, e, "loss", o.loss);
+  glia_entry_output(g, e, "finite", o.finite);
+  glia_entry_output(g, e, "failed", o.failed);
   glia_entry_output(g, e, "stop", glia_batch_sum(g, m->stop));
   return glia_graph_status(g);
 }

@@ -88,20 +88,23 @@ static glia_status check_mask(struct glia_model *m, const struct nn_loss *t,
   return GLIA_OK;
 }
 
-/* One loss: its name, or a map with of, target, mask, weight and options. */
-static glia_status read_loss(struct glia_model *m, const struct glia_yaml *node, struct nn_loss *t)
+/* One loss: its name, or a map with of, target, mask, weight and options. It reads one of the first n_layers. */
+static glia_status read_loss(struct glia_model *m, const struct glia_yaml *node, int n_layers,
+                             struct nn_loss *t)
 {
-  static const char *const common[] = {"name", "of", "target", "mask", "weight", NULL};
+  static const char *const common[] = {"name",   "of",         "target", "mask",
+                                       "weight", "train_only", NULL};
   const char *of = NULL, *target = "y", *mask = NULL;
   int kind = -1;
 
-  *t = (struct nn_loss){.at = node, .of = m->n_layers - 1, .weight = 1.0};
+  *t = (struct nn_loss){.at = node, .of = n_layers - 1, .weight = 1.0};
   if (node->kind == GLIA_YAML_MAP) {
     GLIA_TRY(glia_yaml_get_choice(node, "name", names, &kind));
     GLIA_TRY(glia_yaml_get_text(node, "of", &of));
     GLIA_TRY(glia_yaml_get_text(node, "target", &target));
     GLIA_TRY(glia_yaml_get_text(node, "mask", &mask));
     GLIA_TRY(glia_yaml_get_real(node, "weight", -INFINITY, INFINITY, &t->weight));
+    GLIA_TRY(glia_yaml_get_bool(node, "train_only", &t->train_only));
   } else {
     GLIA_TRY(glia_yaml_get_choice(node, "", names, &kind));
   }
@@ -112,19 +115,18 @@ static glia_status read_loss(struct glia_model *m, const struct glia_yaml *node,
   GLIA_TRY(glia_options_read_beside_(node, t->kind->name, t->kind->option, common, t->v));
   const struct glia_yaml *at_of = glia_yaml_get(node, "of"),
                          *at_target = glia_yaml_get(node, "target");
-  if (of != NULL) GLIA_TRY(glia_ref_find_(m, at_of, of, m->n_layers, &t->of));
+  if (of != NULL) GLIA_TRY(glia_ref_find_(m, at_of, of, n_layers, &t->of));
   if (t->kind->target == NN_TARGET_NONE) {
     if (at_target != NULL) return glia_yaml_error(at_target, "%s has no target", t->kind->name);
   } else {
-    GLIA_TRY(
-        glia_ref_find_(m, at_target != NULL ? at_target : node, target, m->n_layers, &t->target));
+    GLIA_TRY(glia_ref_find_(m, at_target != NULL ? at_target : node, target, n_layers, &t->target));
     GLIA_TRY(t->kind->target == NN_TARGET_LABEL ? check_labels(m, t) : check_sizes(m, t));
   }
   if (t->kind->check != NULL) GLIA_TRY(t->kind->check(m, t, glia_ref_value_(m, t->of, true)));
   t->masked = mask != NULL;
   if (!t->masked) return GLIA_OK;
   const struct glia_yaml *at_mask = glia_yaml_get(node, "mask");
-  GLIA_TRY(glia_ref_find_(m, at_mask, mask, m->n_layers, &t->mask));
+  GLIA_TRY(glia_ref_find_(m, at_mask, mask, n_layers, &t->mask));
   return check_mask(m, t, at_mask);
 }
 
@@ -138,10 +140,12 @@ glia_status glia_losses_read_(struct glia_model *m, const struct glia_yaml *conf
                            names[0]);
   m->loss = glia_arena_take(&m->arena, list ? (size_t)node->n_children : 1, sizeof *m->loss);
   GLIA_CHECK(m->loss != NULL, GLIA_E_MEMORY, "losses");
-  if (!list) return read_loss(m, node, &m->loss[m->n_losses++]);
+  if (!list) return read_loss(m, node, m->n_layers, &m->loss[m->n_losses++]);
   for (const struct glia_yaml *c = node->child; c != NULL; c = c->next)
-    GLIA_TRY(read_loss(m, c, &m->loss[m->n_losses++]));
-  return GLIA_OK;
+    GLIA_TRY(read_loss(m, c, m->n_layers, &m->loss[m->n_losses++]));
+  for (int i = 0; i < m->n_losses; i++)
+    if (!m->loss[i].train_only) return GLIA_OK;
+  return glia_yaml_error(node, "all losses are train_only: evaluation would have none");
 }
 
 static glia_value sum_weighted(struct glia_model *m, glia_value per_sample)
@@ -217,6 +221,22 @@ static void enter_scope(struct glia_model *m, const struct nn_loss *t)
   glia_graph_scope(m->g, scope);
 }
 
+/* Of each row -> [b] f64. */
+static glia_status build_rows(struct glia_model *m, struct nn_loss *t, bool training,
+                              glia_value *of, glia_value *target, glia_value *y)
+{
+  struct glia_graph *g = m->g;
+
+  if (training) enter_scope(m, t);
+  glia_loss_operands_(m, t, training, of, target);
+  *y = glia_cast(g, t->kind->build(m, t, *of, *target), GLIA_F64);
+  if (t->weight != 1.0) *y = glia_mul(g, *y, glia_constant(g, t->weight));
+  const glia_status st = glia_graph_status(g);
+  return st == GLIA_OK || st == GLIA_E_MEMORY
+             ? st
+             : glia_yaml_error(t->at, "%s: %s", t->kind->name, glia_trace_message());
+}
+
 glia_status glia_losses_build_(struct glia_model *m, bool training, glia_value *sum,
                                glia_value *correct)
 {
@@ -226,19 +246,32 @@ glia_status glia_losses_build_(struct glia_model *m, bool training, glia_value *
   *correct = GLIA_NONE;
   for (int i = 0; i < m->n_losses; i++) {
     struct nn_loss *t = &m->loss[i];
-    glia_value of, target;
-    if (training) enter_scope(m, t);
-    glia_loss_operands_(m, t, training, &of, &target);
-    glia_value y = glia_cast(g, t->kind->build(m, t, of, target), GLIA_F64);
-    if (t->weight != 1.0) y = glia_mul(g, y, glia_constant(g, t->weight));
+    glia_value of, target, y;
+    if (t->train_only && !training) continue;
+    GLIA_TRY(build_rows(m, t, training, &of, &target, &y));
     if (training) glia_graph_scope(g, "loss");
     total = total == GLIA_NONE ? y : glia_add(g, total, y);
     if (*correct == GLIA_NONE && has_correct(m, t))
       *correct = sum_weighted(m, glia_cast(g, t->kind->correct(m, t, of, target), GLIA_F64));
-    const glia_status st = glia_graph_status(g);
-    if (st == GLIA_E_MEMORY) return st;
-    if (st != GLIA_OK) return glia_yaml_error(t->at, "%s: %s", t->kind->name, glia_trace_message());
   }
   *sum = sum_weighted(m, total);
   return glia_graph_status(g);
+}
+
+glia_status glia_module_loss_(struct glia_model *m, int index, int n_layers, glia_value *sum)
+{
+  const struct glia_yaml *list = glia_yaml_get(glia_yaml_root(m->local), "loss"), *at;
+
+  if (m->loss == NULL) m->loss = glia_arena_take(&m->arena, (size_t)m->n_modules, sizeof *m->loss);
+  GLIA_CHECK(m->loss != NULL, GLIA_E_MEMORY, "losses");
+  at = list->child;
+  for (int i = 0; i < index; i++) at = at->next;
+  m->n_losses++;
+  GLIA_TRY(read_loss(m, at, n_layers, &m->loss[index]));
+  glia_value of, target, y;
+  glia_graph_scope(m->g, "loss");
+  GLIA_TRY(build_rows(m, &m->loss[index], true, &of, &target, &y));
+  *sum = sum_weighted(m, y);
+  glia_graph_scope(m->g, NULL);
+  return glia_graph_status(m->g);
 }

@@ -39,7 +39,27 @@ int glia_model_stage_of(const void *self, const char *scope)
   return stage;
 }
 
+int glia_model_part_of(const void *self, const char *scope)
+{
+  const struct glia_model *m = ((const struct glia_model_cut *)self)->model;
+  const int layer = glia_model_layer_of(m, scope);
+  int part = 0;
+
+  if (layer < 0) return -1;
+  while (part < m->n_modules - 1 && m->module[part].end <= layer) part++;
+  return part;
+}
+
 glia_value glia_model_loss_sum(const struct glia_model *m) { return m->loss_sum; }
+
+/* With modules: where one begins. */
+static bool may_begin(const struct glia_model *m, int layer)
+{
+  bool begins = m->n_modules == 0 || layer == 0;
+
+  for (int k = 0; k < m->n_modules; k++) begins |= m->module[k].end == layer;
+  return begins;
+}
 
 static glia_status read_layer(const struct glia_model *m, const struct glia_yaml *at, int *out)
 {
@@ -70,6 +90,11 @@ glia_status glia_model_cut_at(const struct glia_model *m, const struct glia_yaml
   for (const struct glia_yaml *c = cuts->child; c != NULL; c = c->next) {
     int layer = 0;
     GLIA_TRY(read_layer(m, c, &layer));
+    if (!may_begin(m, layer) && may_begin(m, layer - 1)) layer--; /* detach stands before it */
+    if (!may_begin(m, layer))
+      return glia_yaml_error(
+          c, "layer %s is inside a module of local learning: a stage begins with one",
+          m->layer[layer].name);
     if (layer <= out->first[n])
       return glia_yaml_error(c,
                              "stage %d would begin with layer %d and stage %d with layer %d: "
@@ -94,6 +119,9 @@ glia_status glia_model_cut_balanced(const struct glia_model *m, const double *co
   GLIA_CHECK_TO(out, st, stages <= n && stages <= GLIA_MODEL_MAX_STAGES, GLIA_E_CONFIG,
                 "%d stages for a model of %d layers: parallel.stages (times chunks) at most %d",
                 stages, n, n < GLIA_MODEL_MAX_STAGES ? n : GLIA_MODEL_MAX_STAGES);
+  GLIA_CHECK_TO(out, st, m->n_modules == 0 || stages <= m->n_modules, GLIA_E_CONFIG,
+                "%d stages for %d modules of local learning: parallel.stages at most %d", stages,
+                m->n_modules, m->n_modules);
   /* best[s][k]: the dearest of s stages over the first k layers */
   for (int i = 0; i < (stages + 1) * (n + 1); i++) best[i] = DBL_MAX;
   best[0] = 0.0;
@@ -103,7 +131,7 @@ glia_status glia_model_cut_balanced(const struct glia_model *m, const double *co
       for (int j = k - 1; j >= s - 1; j--) {
         own += cost[j];
         const double most = fmax(own, best[(s - 1) * (n + 1) + j]);
-        if (most >= best[s * (n + 1) + k]) continue;
+        if (most >= best[s * (n + 1) + k] || !may_begin(m, j)) continue;
         best[s * (n + 1) + k] = most;
         from[s * (n + 1) + k] = j;
       }

@@ -251,6 +251,7 @@ struct nn_loss {
   int mask;
   glia_value places; /* while building, of a loss with a mask: its numbers [b, places] */
   double weight;
+  bool train_only; /* of a head that evaluation does without */
   double v[NN_MAX_OPTIONS];
 };
 
@@ -337,6 +338,8 @@ struct nn_parameter {
   bool frozen;
   struct nn_optimizer optimizer;
   glia_value average; /* its moving average; GLIA_NONE without `ema` */
+  int module;
+  glia_value gradient; /* with `local`: of its module's loss, of a micro-batch */
 };
 
 /* A state that layers keep. */
@@ -346,6 +349,14 @@ struct nn_kept {
   glia_value value, next; /* next: GLIA_NONE where it stays */
   double first;
   const char *of; /* path of the parameter that it starts as a copy of; NULL: as `first` */
+  int module;
+};
+
+/* Layers that learn by a loss of their own (local.c). */
+struct nn_module {
+  int end,
+      parameters_end; /* behind its layers, and its parameters in the order in which they were made */
+  glia_value sum;     /* weighted loss of a micro-batch */
 };
 
 struct glia_model {
@@ -371,7 +382,11 @@ struct glia_model {
   double ema;                    /* decay of the moving averages of parameters; 0: none */
   bool ema_eval;                 /* eval and predict use them */
   struct glia_model_rows rows;
-  glia_value loss_sum; /* of a micro-batch, in training: what is differentiated */
+  glia_value
+      loss_sum; /* of a micro-batch, in training: what is differentiated; GLIA_NONE with modules */
+  struct glia_yaml_doc *local;  /* the model with auxiliary networks, NULL without `local` */
+  int n_modules, modules_built; /* 0: one loss for all */
+  struct nn_module *module;
   const struct nn_rate_kind *schedule;
   double schedule_v[NN_MAX_OPTIONS];
 };
@@ -382,6 +397,15 @@ GLIA_NODISCARD glia_status glia_ref_find_(const struct glia_model *m, const stru
                                           const char *name, int n_layers, int *out);
 /** The value of a reference: layers as they are, fields as float value = stored * scale + offset. */
 glia_value glia_ref_value_(struct glia_model *m, int ref, bool training);
+
+/** With `local`: the configuration whose model and loss have the auxiliary networks, and the modules; else config itself. */
+GLIA_NODISCARD glia_status glia_local_read_(struct glia_model *m, const struct glia_yaml *config,
+                                            const struct glia_yaml **of_model);
+/** The first n_layers are built for training: where a module ends there, its loss and gradients. */
+GLIA_NODISCARD glia_status glia_module_end_(struct glia_model *m, int n_layers);
+/** Loss number `index` of the modules' list, which reads one of the first n_layers. */
+GLIA_NODISCARD glia_status glia_module_loss_(struct glia_model *m, int index, int n_layers,
+                                             glia_value *sum);
 
 /* Stages of building, in order. */
 GLIA_NODISCARD glia_status glia_chain_read_(struct glia_model *m, const struct glia_yaml *config);

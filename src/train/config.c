@@ -7,7 +7,7 @@
 static const char *const top_keys[] = {
     "seed",   "data",     "model",      "loss",    "optimizer", "lr_schedule", "clip_norm",
     "epochs", "parallel", "checkpoint", "init",    "max_steps", "dtype",       "sweep",
-    "ema",    "metrics",  "stop",       "observe", NULL};
+    "ema",    "metrics",  "stop",       "observe", "local",     NULL};
 static const char *const data_keys[] = {"file",   "batch", "micro_batch", "shuffle", "window",
                                         "memory", "last",  "augment",     NULL};
 static const char *const parallel_keys[] = {"stages",  "cuts",     "schedule", "chunks",

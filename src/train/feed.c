@@ -11,6 +11,7 @@ static glia_status fill(void *self, int64_t index, int worker, void *const *data
   int64_t *row = f->row + worker * b, *position = f->position + worker * b;
   float *weight = f->weight + worker * b;
 
+  GLIA_TRY(glia_feed_kept_(f));
   glia_order_fill(&f->order, f->step, index, row, weight, position);
   for (int i = 0; i < f->n_inputs; i++) {
     if (data[i] == NULL) continue;
@@ -141,6 +142,19 @@ void glia_feed_fini_(struct feed *f)
   free(f->position);
   free(f->weight);
   *f = (struct feed){0};
+}
+
+void glia_feed_keep_(struct feed *f, glia_status st)
+{
+  if (st == GLIA_OK || f->kept != GLIA_OK) return;
+  f->kept = st;
+  strncpy(f->trace, glia_trace(), sizeof f->trace - 1);
+}
+
+glia_status glia_feed_kept_(const struct feed *f)
+{
+  if (f->kept != GLIA_OK) glia_trace_set(f->trace);
+  return f->kept;
 }
 
 glia_status glia_meet_(const struct glia_meeting *m, glia_status st)

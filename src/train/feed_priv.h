@@ -21,6 +21,9 @@ struct feed {
   int workers;
   int64_t *row, *position; /* [workers, micro_batch] */
   float *weight;           /* [workers, micro_batch] */
+  bool late;        /* outcomes of steps come late: failures are kept until all learn of them */
+  glia_status kept; /* the first failure: no row is read behind it */
+  char trace[1024];
 };
 
 /** Bind the graph's per-micro-batch inputs to the source; a slow source is read ahead by a thread of its own.
@@ -35,6 +38,10 @@ GLIA_NODISCARD glia_status glia_feed_init_(struct feed *f, const struct glia_gra
 
 /** Before the engine runs step `step`. */
 void glia_feed_begin_(struct feed *f, int64_t step);
+
+/** A failure that the others learn of by the next step; the first one, with its trace again. */
+void glia_feed_keep_(struct feed *f, glia_status st);
+GLIA_NODISCARD glia_status glia_feed_kept_(const struct feed *f);
 
 void glia_feed_fini_(struct feed *f);
 
