@@ -6,7 +6,7 @@ within_s=1500
 OMPI_MCA_ess_singleton_isolated=1; export OMPI_MCA_ess_singleton_isolated
 glia=$(cd "$builddir" && pwd)/glia
 cd "$dir" || exit 99
-for name in generalization-frozen generalization-dynamics generalization-measures; do
+for name in generalization-frozen generalization-dynamics generalization-measures auglocal-parity; do
   "$glia" study list | grep -q "^$name" || { skip "$name" "built without PETSc"; continue; }
   exits 0 "$glia" study run $name --quick --dir $name && cp "$out" $name.txt && [ "$(tail -2 $name.txt | head -1)" = PASS ] &&
     ! grep -q '^FAIL' $name.txt && grep '^PASS .' $name.txt | sed 's/^/# /' &&

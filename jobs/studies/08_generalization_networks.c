@@ -9,9 +9,8 @@
  * while the errors differ. Along each hyper-parameter a measure ranks networks by their gap, or fails to: the largest share of wrong
  * signs is its robust sign error.
  * Source: gastpar2023 (arXiv:2309.13658), dziugaite2020 (arXiv:2010.11924), jiang2019. */
-#include "study.h"
+#include "fashion.h"
 
-#include "glia_dataset.h"
 #include "glia_measures.h"
 #include "glia_petsc.h"
 #include "glia_random.h"
@@ -21,101 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 28, POOLED = SIDE / 2, INPUTS = POOLED * POOLED, SAMPLE = 250, WRONG = 500 };
-enum { CLASSES = 10, TEST_ROWS = 10000, EVERY_EPOCHS = 5 };
+enum { SAMPLE = 250, WRONG = 500, CLASSES = STUDY_FASHION_CLASSES };
+enum { TEST_ROWS = 10000, EVERY_EPOCHS = 5 };
 static const double fitted = 0.01; /* cross entropy on S */
-
-/* ---- rows */
-
-struct rows {
-  int64_t n;
-  float *x;   /* [n, INPUTS] means of 2 x 2 pixels */
-  int32_t *y; /* [n] */
-};
-
-static void free_rows(struct rows *r)
-{
-  free(r->x);
-  free(r->y);
-}
-
-static glia_status check_images(const struct glia_source *s)
-{
-  const int x = glia_source_field(s, "x"), y = glia_source_field(s, "y");
-
-  GLIA_CHECK(x >= 0 && y >= 0 && s->field[x].row.dtype == GLIA_U8 &&
-                 glia_type_count(&s->field[x].row) == SIDE * SIDE &&
-                 glia_dtype_size(s->field[y].row.dtype) <= 8 && s->field[y].row.rank == 0,
-             GLIA_E_DATA, "%s: expected images of 28 x 28 bytes in x and labels in y", s->name);
-  return GLIA_OK;
-}
-
-/* Rows pick[0 .. n) of an open split. */
-static glia_status read_rows(struct glia_source *s, int64_t n, const int64_t *pick,
-                             struct rows *out)
-{
-  const int x = glia_source_field(s, "x"), y = glia_source_field(s, "y");
-  uint8_t image[SIDE * SIDE];
-
-  *out = (struct rows){n, calloc((size_t)(n * INPUTS), sizeof(float)),
-                       calloc((size_t)n, sizeof(int32_t))};
-  GLIA_CHECK(out->x != NULL && out->y != NULL, GLIA_E_MEMORY, "%lld images", (long long)n);
-  for (int64_t i = 0; i < n; i++) {
-    int64_t label = 0; /* little-endian, whole and not negative */
-    GLIA_TRY(s->read(s->self, x, 1, &pick[i], image));
-    GLIA_TRY(s->read(s->self, y, 1, &pick[i], &label));
-    GLIA_CHECK(label >= 0 && label < CLASSES, GLIA_E_DATA, "%s: label %lld, expected 0 to 9",
-               s->name, (long long)label);
-    out->y[i] = (int32_t)label;
-    for (int r = 0; r < SIDE; r++)
-      for (int c = 0; c < SIDE; c++)
-        out->x[i * INPUTS + r / 2 * POOLED + c / 2] += (float)image[r * SIDE + c] / (4.0F * 255.0F);
-  }
-  return GLIA_OK;
-}
-
-/* n different rows of a split, by the seed; the same for all variants and settings. */
-static glia_status pick_rows(const char *path, const char *split, int64_t n, int64_t seed,
-                             struct rows *out)
-{
-  struct glia_source *s = NULL;
-  int64_t *order = NULL;
-
-  *out = (struct rows){0};
-  GLIA_TRY(glia_dataset_open(path, split, 0, &s));
-  const uint64_t key = glia_random_stream((uint64_t)seed, "study/networks/rows");
-  glia_status st = check_images(s);
-  if (st == GLIA_OK && s->n < n)
-    st = GLIA_FAIL(GLIA_E_DATA, "%s has %lld rows, expected %lld", s->name, (long long)s->n,
-                   (long long)n);
-  if (st == GLIA_OK) {
-    order = malloc((size_t)s->n * sizeof *order);
-    if (order == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "an order of %lld rows", (long long)s->n);
-  }
-  for (int64_t i = 0; st == GLIA_OK && i < s->n; i++) order[i] = i;
-  for (int64_t i = 0; st == GLIA_OK && i < n; i++) {
-    const double u = glia_random_unit(glia_random_bits(key, 0, (uint64_t)i));
-    const int64_t j = i + (int64_t)(u * (double)(s->n - i)), keep = order[i];
-    order[i] = order[j];
-    order[j] = keep;
-  }
-  if (st == GLIA_OK) st = read_rows(s, n, order, out);
-  free(order);
-  glia_source_close(&s);
-  return st;
-}
-
-static glia_status source_of(const char *name, const struct rows *r, int64_t first, int64_t n,
-                             struct glia_source **out)
-{
-  static const struct glia_field field[] = {
-      {"x", {.dtype = GLIA_F32, .rank = 1, .dim = {INPUTS}}, 1.0, 0.0},
-      {"y", {.dtype = GLIA_I32, .rank = 0}, 1.0, 0.0},
-  };
-  const void *const data[] = {r->x + first * INPUTS, r->y + first};
-
-  return glia_source_from_memory(name, n, (int)GLIA_COUNT(field), field, data, out);
-}
 
 /* ---- one network */
 
@@ -162,13 +69,13 @@ static bool stop_requested(void *self)
   return glia_stop_requested() != 0;
 }
 
-static glia_status error_on(struct network *w, const struct rows *r, int64_t first, int64_t n,
+static glia_status error_on(struct network *w, const struct study_rows *r, int64_t first, int64_t n,
                             double *out)
 {
   struct glia_source *rows = NULL;
   struct glia_eval_result e;
 
-  GLIA_TRY(source_of("population", r, first, n, &rows));
+  GLIA_TRY(study_rows_source("population", r, first, n, &rows));
   const glia_status st = glia_evaluate(w->s.model, w->s.engine, rows, w->s.config.micro_batch,
                                        w->s.eval_micro_batches, NULL, &e);
   glia_source_close(&rows);
@@ -177,7 +84,7 @@ static glia_status error_on(struct network *w, const struct rows *r, int64_t fir
 }
 
 /* The same images with their labels in another order. */
-static glia_status permuted_error(struct network *w, struct rows *test, double *out)
+static glia_status permuted_error(struct network *w, struct study_rows *test, double *out)
 {
   const uint64_t key = glia_random_stream((uint64_t)w->c->seed, "study/networks/permuted");
 
@@ -191,7 +98,7 @@ static glia_status permuted_error(struct network *w, struct rows *test, double *
   return error_on(w, test, 0, test->n, out);
 }
 
-static glia_status measure_network(struct network *w, struct rows *test)
+static glia_status measure_network(struct network *w, struct study_rows *test)
 {
   struct study_cell *c = w->c;
   const struct glia_measures_job job = {.model = w->s.model,
@@ -218,7 +125,7 @@ static glia_status measure_network(struct network *w, struct rows *test)
   return GLIA_OK;
 }
 
-static glia_status train_and_measure(struct network *w, struct rows *test)
+static glia_status train_and_measure(struct network *w, struct study_rows *test)
 {
   const struct glia_observer observer = {
       .self = w, .step = after_step, .stop_requested = stop_requested};
@@ -241,14 +148,16 @@ static glia_status train_and_measure(struct network *w, struct rows *test)
   return measure_network(w, test);
 }
 
-static glia_status run_network(struct study_cell *c, struct rows *train, struct rows *test)
+static glia_status run_network(struct study_cell *c, struct study_rows *train,
+                               struct study_rows *test)
 {
   const bool poisoned = is(c, "poisoned");
   struct network w = {.c = c, .s.extend = glia_curvature_extend};
 
   for (int64_t i = SAMPLE; i < train->n; i++) train->y[i] = (train->y[i] + 1) % CLASSES;
-  glia_status st = source_of("sample", train, 0, SAMPLE, &w.sample);
-  if (st == GLIA_OK) st = source_of("train", train, 0, poisoned ? train->n : SAMPLE, &w.s.train);
+  glia_status st = study_rows_source("sample", train, 0, SAMPLE, &w.sample);
+  if (st == GLIA_OK)
+    st = study_rows_source("train", train, 0, poisoned ? train->n : SAMPLE, &w.s.train);
   /* another start, the same sample */
   if (st == GLIA_OK) st = study_configure(c, is(c, "population") ? c->seed + 1000 : c->seed, &w.s);
   if (st == GLIA_OK) st = train_and_measure(&w, test);
@@ -260,14 +169,14 @@ static glia_status run_network(struct study_cell *c, struct rows *train, struct 
 /* Every rank of the cell does the whole: networks are small, and searches evaluate one after the other. */
 static glia_status cell(struct study_cell *c)
 {
-  struct rows train = {0}, test = {0};
+  struct study_rows train = {0}, test = {0};
 
   glia_status st = glia_petsc_begin(NULL);
-  if (st == GLIA_OK) st = pick_rows(c->data, "train", SAMPLE + WRONG, c->seed, &train);
-  if (st == GLIA_OK) st = pick_rows(c->data, "test", TEST_ROWS, c->seed, &test);
+  if (st == GLIA_OK) st = study_fashion(c->data, "train", SAMPLE + WRONG, c->seed, &train);
+  if (st == GLIA_OK) st = study_fashion(c->data, "test", TEST_ROWS, c->seed, &test);
   if (st == GLIA_OK) st = run_network(c, &train, &test);
-  free_rows(&train);
-  free_rows(&test);
+  study_rows_free(&train);
+  study_rows_free(&test);
   return st;
 }
 
@@ -498,7 +407,5 @@ const struct glia_study glia_study_generalization_networks_ = {
     .first_seed = 1,
     .seeds = 2,
     .quick_seeds = 2,
-    .data = "Fashion-MNIST (glia data import idx --train train-images-idx3-ubyte.gz "
-            "train-labels-idx1-ubyte.gz --test t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz "
-            "-o fashion.h5)",
+    .data = STUDY_FASHION_DATA,
 };
