@@ -263,7 +263,9 @@ glia_status glia_drive_meet_(struct glia_engine *e)
   if (e->states == NULL) return GLIA_OK;
   const double from_s = glia_time_s();
   pthread_mutex_lock(&d->mutex);
-  const glia_status st = e->exchange->meet(e->exchange->self);
+  drive(e); /* others wait at buckets of this rank: what is ready starts before it waits for them */
+  const glia_status st =
+      atomic_load(&d->failed) ? outcome(d) : e->exchange->meet(e->exchange->self);
   pthread_mutex_unlock(&d->mutex);
   const double now_s = glia_time_s();
   e->stat.wait_s += now_s - from_s; /* for ranks, not for sums */
