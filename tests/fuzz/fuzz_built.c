@@ -242,7 +242,7 @@ static void put_other_object(struct script *s, hid_t file, hid_t links, const ch
     H5Lcreate_soft("/elsewhere", file, path, links, H5P_DEFAULT);
     return;
   case 3:
-    H5Lcreate_external("/etc/passwd", "/", file, path, links, H5P_DEFAULT);
+    H5Lcreate_external("/dev/null", "/", file, path, links, H5P_DEFAULT);
     return;
   case 4: /* a group that holds itself */
     H5Lcreate_hard(file, "/", file, path, links, H5P_DEFAULT);
@@ -272,7 +272,7 @@ static hsize_t set_layout(struct script *s, hid_t create, const struct plan *p, 
   for (int i = 1; i < rank; i++) chunk[i] = dim[i] > 0 && dim[i] < 1024 ? dim[i] : 1;
   const uint8_t how = other ? next(s) % 5 : 0;
   if (how == 1) H5Pset_layout(create, H5D_COMPACT);
-  if (how == 2) H5Pset_external(create, "/etc/passwd", 0, H5F_UNLIMITED);
+  if (how == 2) H5Pset_external(create, "/dev/null", 0, H5F_UNLIMITED); /* it is written to */
   if (how == 3) H5Pset_alloc_time(create, H5D_ALLOC_TIME_LATE);
   if (how != 4 && (how != 0 || p->chunk == 0)) return 0;
   if (how == 4) {
