@@ -1,5 +1,6 @@
 /* All ranks adopt the worst status and learn whose it was; all ranks compare a text. */
 #include "glia_agree.h"
+#include "glia_sha256.h"
 #include "mpi_priv.h"
 
 #include <stdio.h>
@@ -123,4 +124,17 @@ glia_status glia_agree_same(struct glia_comm *c, const char *name, const char *t
   if (line > 0) snprintf(place, sizeof place, ", line %lld", (long long)line);
   return GLIA_FAIL(GLIA_E_RANKS, "ranks disagree on %s%s: rank 0 has %s, rank %d has %s", name,
                    place, shown[0], who, shown[1]);
+}
+
+glia_status glia_agree_data(struct glia_comm *c, const char *name, const void *data, size_t bytes)
+{
+  struct glia_sha256 h;
+  char sum[65], text[128];
+
+  if (glia_comm_size(c) == 1) return GLIA_OK;
+  glia_sha256_init(&h);
+  if (bytes > 0) glia_sha256_update(&h, data, bytes);
+  glia_sha256_hex(&h, sum);
+  snprintf(text, sizeof text, "%zu bytes, sha256 %.12s", bytes, sum);
+  return glia_agree_same(c, name, text);
 }

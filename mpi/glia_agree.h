@@ -29,4 +29,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_agree(struct glia_comm *comm, glia_stat
 GLIA_API GLIA_NODISCARD glia_status glia_agree_same(struct glia_comm *comm, const char *name,
                                                     const char *text);
 
+/** Do all ranks hold the same bytes? For data that each rank reads for itself: sizes and SHA-256 are compared.
+ *
+ *  Collective: yes.  Errors: as glia_agree_same, with sizes and sums. */
+GLIA_API GLIA_NODISCARD glia_status glia_agree_data(struct glia_comm *comm, const char *name,
+                                                    const void *data, size_t bytes);
+
 #endif

@@ -53,6 +53,24 @@ static void ranks_find_the_terms_of_one(void)
   end();
 }
 
+static void ranks_with_other_data_are_refused(void)
+{
+  struct glia_grid_data g = {.dim = {N}, .n = N, .step = {8.0 / (N - 1)}};
+  struct glia_found f = {0};
+
+  begin();
+  g.u = malloc(N * sizeof *g.u);
+  for (int i = 0; i < N; i++) g.u[i] = logistic(g.step[0] * i);
+  if (glia_comm_rank(world) == 1) g.u[N / 2] += 1e-12;
+  const glia_status st = glia_discover_weak(&d, 0, &g, world, &f);
+  CU_ASSERT_EQUAL(st, glia_comm_size(world) > 1 ? GLIA_E_RANKS : GLIA_OK);
+  if (st != GLIA_OK) CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace(), "ranks disagree on the data"));
+  glia_trace_clear();
+  glia_found_free(&f);
+  free(g.u);
+  end();
+}
+
 static void train(struct glia_comm *comm, double *table)
 {
   const uint8_t none[GLIA_EXPR_COORDS] = {0};
@@ -114,5 +132,5 @@ static void ranks_find_the_front_of_one(void)
   CU_ASSERT(alone[n - 1].rms < 1e-12);
 }
 
-TAP_MPI_MAIN("surrogate", TAP(ranks_find_the_terms_of_one), TAP(ranks_train_the_networks_of_one),
-             TAP(ranks_find_the_front_of_one))
+TAP_MPI_MAIN("surrogate", TAP(ranks_find_the_terms_of_one), TAP(ranks_with_other_data_are_refused),
+             TAP(ranks_train_the_networks_of_one), TAP(ranks_find_the_front_of_one))

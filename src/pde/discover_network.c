@@ -190,6 +190,9 @@ glia_status glia_discover_network(struct glia_discovery *d, struct glia_comm *co
   if (st == GLIA_OK) st = read_samples(d, &n, &row);
   if (st == GLIA_OK) add_noise(d, n, row);
   st = glia_agree(comm, st);
+  if (st == GLIA_OK)
+    st = glia_agree_data(comm, "the data", row,
+                         (size_t)(n * (d->p.n_coords + d->p.n_unknowns)) * sizeof *row);
   if (st == GLIA_OK) st = glia_surrogate_create(d, n, row, &o, comm, &s);
   if (st == GLIA_OK) st = glia_surrogate_train(s, &loss);
   if (st == GLIA_OK) st = read_table(d, s, column, comm, out);

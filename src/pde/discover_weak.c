@@ -294,6 +294,8 @@ glia_status glia_discover_weak(struct glia_discovery *d, int which, const struct
   bool given = true;
 
   for (int c = 0; c < d->p.n_coords; c++) given = given && d->window[c] > 0;
+  GLIA_TRY(
+      glia_agree_data(comm, "the data", g->u, (size_t)(g->n * d->p.n_unknowns) * sizeof *g->u));
   GLIA_TRY(with_width(d, which, g, comm, scale[0], out));
   for (size_t k = 1; k < GLIA_COUNT(scale) && !given; k++) {
     struct glia_found f;

@@ -375,6 +375,16 @@ static void choose_points(struct glia_solver *s)
   if (s->config.condition == 0) s->config.condition = largest(100, s->config.interior / 10);
 }
 
+/* Each rank has read them for itself. */
+static glia_status same_files(const struct glia_solver *s)
+{
+  const size_t row = (size_t)(s->problem->n_coords + s->problem->n_unknowns) * sizeof *s->rows;
+  const size_t known = (size_t)(s->n_test * s->problem->n_unknowns) * sizeof *s->test_u;
+
+  GLIA_TRY(glia_agree_data(s->comm, "the data", s->rows, (size_t)s->n_rows * row));
+  return glia_agree_data(s->comm, "the reference", s->test_u, known);
+}
+
 glia_status glia_solver_create(struct glia_problem *problem, const struct glia_solve_config *config,
                                struct glia_comm *comm, struct glia_solver **out)
 {
@@ -395,6 +405,7 @@ glia_status glia_solver_create(struct glia_problem *problem, const struct glia_s
       if (s->group[k].n > most) most = s->group[k].n;
   }
   st = glia_agree(comm, st);
+  if (st == GLIA_OK) st = same_files(s);
   if (st == GLIA_OK)
     st = glia_pinn_create(problem, &s->config.network, s->rows != NULL, most, comm, &s->pinn);
   if (st == GLIA_OK) {
