@@ -134,23 +134,41 @@ static glia_status adam(struct glia_surrogate *s, double *loss, bool *stop)
   return st;
 }
 
-/* TAO's view. */
+/* TAO runs on the first rank, the others do what it asks for: its decisions come from sums that other processors round otherwise, and
+ * a rank that decided for itself could leave the rest in the middle of an evaluation. */
+enum ask { ASK_OBJECTIVE, ASK_LOOK, ASK_END };
+struct order {
+  int64_t ask, step;
+  double loss;
+};
+
 struct quasi {
   struct glia_surrogate *s;
   bool *stop;
   glia_status st;
 };
 
+static glia_status send_order(struct quasi *q, enum ask ask, int64_t step, double loss)
+{
+  struct order o = {ask, step, loss};
+
+  if (q->st == GLIA_OK) q->st = glia_comm_bcast(q->s->comm, &o, sizeof o, 0);
+  return q->st;
+}
+
 static PetscErrorCode evaluate(Tao tao, Vec x, PetscReal *f, Vec g, void *self)
 {
   struct quasi *q = self;
+  const size_t bytes = (size_t)q->s->size * sizeof(double);
   const PetscScalar *theta;
   PetscScalar *gradient;
 
   (void)tao;
   PetscCall(VecGetArrayRead(x, &theta));
   PetscCall(VecGetArray(g, &gradient));
-  q->st = objective(q->s, theta, f, gradient);
+  if (send_order(q, ASK_OBJECTIVE, 0, 0.0) == GLIA_OK)
+    q->st = glia_comm_bcast(q->s->comm, (void *)(uintptr_t)theta, bytes, 0);
+  if (q->st == GLIA_OK) q->st = objective(q->s, theta, f, gradient);
   PetscCall(VecRestoreArray(g, &gradient));
   PetscCall(VecRestoreArrayRead(x, &theta));
   return q->st == GLIA_OK ? 0 : PETSC_ERR_LIB;
@@ -163,14 +181,15 @@ static PetscErrorCode monitor(Tao tao, void *self)
   PetscReal f;
 
   PetscCall(TaoGetSolutionStatus(tao, &step, &f, NULL, NULL, NULL, NULL));
-  look(q->s, q->s->o.adam + step, f, q->stop);
+  if (send_order(q, ASK_LOOK, step, f) == GLIA_OK) look(q->s, q->s->o.adam + step, f, q->stop);
   if (*q->stop) PetscCall(TaoSetConvergedReason(tao, TAO_CONVERGED_USER));
-  return 0;
+  return q->st == GLIA_OK ? 0 : PETSC_ERR_LIB;
 }
 
-static glia_status quasi_newton(struct glia_surrogate *s, double *loss, bool *stop)
+/* On the first rank. */
+static glia_status lead(struct quasi *q, double *loss)
 {
-  struct quasi q = {s, stop, GLIA_OK};
+  struct glia_surrogate *s = q->s;
   const PetscInt steps = (PetscInt)s->o.quasi_newton;
   glia_status st = GLIA_OK;
   Tao tao = NULL;
@@ -181,11 +200,11 @@ static glia_status quasi_newton(struct glia_surrogate *s, double *loss, bool *st
   GLIA_TRY_PETSC_TO(end, st, TaoCreate(PETSC_COMM_SELF, &tao));
   GLIA_TRY_PETSC_TO(end, st, TaoSetType(tao, TAOLMVM));
   GLIA_TRY_PETSC_TO(end, st, TaoSetSolution(tao, x));
-  GLIA_TRY_PETSC_TO(end, st, TaoSetObjectiveAndGradient(tao, NULL, evaluate, &q));
+  GLIA_TRY_PETSC_TO(end, st, TaoSetObjectiveAndGradient(tao, NULL, evaluate, q));
   GLIA_TRY_PETSC_TO(end, st, TaoSetTolerances(tao, 0.0, 0.0, 0.0));
   GLIA_TRY_PETSC_TO(end, st, TaoSetMaximumIterations(tao, steps));
   GLIA_TRY_PETSC_TO(end, st, TaoSetMaximumFunctionEvaluations(tao, 20 * steps));
-  GLIA_TRY_PETSC_TO(end, st, TaoSetMonitor(tao, monitor, &q, NULL));
+  GLIA_TRY_PETSC_TO(end, st, TaoSetMonitor(tao, monitor, q, NULL));
   GLIA_TRY_PETSC_TO(end, st, PetscOptionsSetValue(NULL, HISTORY, "50"));
   GLIA_TRY_PETSC_TO(end, st, TaoSetFromOptions(tao));
   GLIA_TRY_PETSC_TO(end, st, TaoSolve(tao));
@@ -193,7 +212,46 @@ static glia_status quasi_newton(struct glia_surrogate *s, double *loss, bool *st
 end:
   TaoDestroy(&tao);
   VecDestroy(&x);
-  return q.st != GLIA_OK ? q.st : st;
+  return q->st != GLIA_OK ? q->st : st;
+}
+
+/* On all others, until the first rank ends. An evaluation that fails fails on all ranks, so all end. */
+static glia_status follow(struct quasi *q, double *gradient)
+{
+  struct glia_surrogate *s = q->s;
+  struct order o;
+  double loss;
+
+  for (;;) {
+    GLIA_TRY(glia_comm_bcast(s->comm, &o, sizeof o, 0));
+    if (o.ask == ASK_END) return GLIA_OK;
+    if (o.ask == ASK_LOOK) {
+      look(s, s->o.adam + o.step, o.loss, q->stop);
+      continue;
+    }
+    GLIA_TRY(glia_comm_bcast(s->comm, s->theta, (size_t)s->size * sizeof *s->theta, 0));
+    GLIA_TRY(objective(s, s->theta, &loss, gradient));
+  }
+}
+
+static glia_status quasi_newton(struct glia_surrogate *s, double *loss, bool *stop)
+{
+  struct quasi q = {s, stop, GLIA_OK};
+  const bool leads = glia_comm_rank(s->comm) == 0;
+  double *gradient = leads ? NULL : malloc((size_t)s->size * sizeof *gradient);
+  glia_status st = glia_agree(
+      s->comm, leads || gradient != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a gradient"));
+
+  if (st == GLIA_OK && leads) {
+    st = lead(&q, loss);
+    if (q.st == GLIA_OK && send_order(&q, ASK_END, 0, 0.0) != GLIA_OK) st = q.st;
+  } else if (st == GLIA_OK)
+    st = q.st = follow(&q, gradient);
+  free(gradient);
+  if (q.st != GLIA_OK) return q.st;
+  GLIA_TRY(glia_agree(s->comm, st)); /* PETSc's own failures */
+  GLIA_TRY(glia_comm_bcast(s->comm, s->theta, (size_t)s->size * sizeof *s->theta, 0));
+  return glia_comm_bcast(s->comm, loss, sizeof *loss, 0);
 }
 
 glia_status glia_surrogate_train(struct glia_surrogate *s, double *loss)
