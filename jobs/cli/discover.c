@@ -2,13 +2,13 @@
 #include "discover.h"
 
 #include "glia_agree.h"
+#include "glia_log.h"
 #include "glia_petsc.h"
 #include "glia_progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct job {
   struct glia_args *args;
@@ -22,14 +22,6 @@ struct job {
   double wall_s;
   bool stopped;
 };
-
-static double now_s(void)
-{
-  struct timespec t;
-
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static glia_status configure(struct job *j)
 {
@@ -57,13 +49,12 @@ static void tell_term(const struct job *j, int which, int k)
                  f->estimated[i] ? "  (from smoothed derivatives)" : "");
 }
 
-static void tell(const struct job *j, int which)
+static void tell(struct job *j, int which)
 {
-  const struct glia_discovery *d = &j->d;
+  struct glia_discovery *d = &j->d;
   const struct glia_found *f = &j->found[which];
   char text[GLIA_EXPR_TEXT];
-  const int rounded =
-      glia_found_expression((struct glia_discovery *)(uintptr_t)d, which, &f->fit, true);
+  const int rounded = glia_found_expression(d, which, &f->fit, true);
 
   glia_cli_print(j->args, "%s\n", d->hidden[which].equation_text);
   glia_cli_print(j->args, "  %s = %s\n", d->hidden[which].name,
@@ -207,7 +198,7 @@ static glia_status find(struct job *j)
 static glia_status run_all(struct job *j)
 {
   struct glia_args *a = j->args;
-  const double start_s = now_s();
+  const double start_s = glia_time_s();
 
   GLIA_TRY(glia_comm_world(&j->comm));
   const glia_status read = configure(j);
@@ -221,7 +212,7 @@ static glia_status run_all(struct job *j)
   const glia_status st = find(j);
   glia_progress_end(&j->progress);
   GLIA_TRY(st);
-  j->wall_s = now_s() - start_s;
+  j->wall_s = glia_time_s() - start_s;
   for (int h = 0; h < j->d.n_hidden; h++) tell(j, h);
   GLIA_TRY(glia_agree(j->comm, files(j)));
   if (j->stopped) a->exit_code = GLIA_EXIT_REQUEUE;

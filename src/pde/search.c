@@ -2,12 +2,12 @@
 #include "glia_search.h"
 
 #include "glia_agree.h"
+#include "glia_log.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { SYMBOLS = 32, KEEP = 256, CHECK = 4096 };
 
@@ -244,14 +244,6 @@ struct walk {
   bool over;
 };
 
-static double now_s(void)
-{
-  struct timespec t;
-
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void walk(struct walk *w, int at, int depth)
 {
   if (w->over || depth > w->length - at + 1) return;
@@ -259,7 +251,7 @@ static void walk(struct walk *w, int at, int depth)
     if (depth != 1) return;
     if (w->number++ % w->size != w->rank) return;
     try_word(w->s, w->number - 1, w->length, w->word);
-    if (w->end_s > 0.0 && w->number % CHECK == 0 && now_s() > w->end_s) w->over = true;
+    if (w->end_s > 0.0 && w->number % CHECK == 0 && glia_time_s() > w->end_s) w->over = true;
     return;
   }
   for (int k = 0; k < w->s->n_symbols; k++) {
@@ -351,7 +343,7 @@ glia_status glia_search(int64_t n, int n_variables, const double *x, const doubl
   st = glia_agree(comm, st);
   const int longest = o->longest > 0 ? o->longest : 5;
   struct walk w = {.s = s, .rank = glia_comm_rank(comm), .size = glia_comm_size(comm)};
-  if (o->time_s > 0.0) w.end_s = now_s() + o->time_s;
+  if (o->time_s > 0.0) w.end_s = glia_time_s() + o->time_s;
   for (w.length = 1; w.length <= longest && st == GLIA_OK; w.length++) walk(&w, 0, 0);
   if (st == GLIA_OK) st = join(s, comm);
   if (st == GLIA_OK) {
