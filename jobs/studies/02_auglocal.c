@@ -157,41 +157,6 @@ static glia_status features_of(struct session *s, int place, const struct study_
   return st;
 }
 
-static glia_status after_step(void *self, const struct glia_step_info *info, glia_action *action)
-{
-  const struct study_cell *c = self;
-
-  (void)action;
-  if (c->progress != NULL)
-    c->progress(c->self, 0.9 * (double)info->step / (double)info->total_steps);
-  return GLIA_OK;
-}
-
-static bool stop_requested(void *self)
-{
-  (void)self;
-  return glia_stop_requested() != 0;
-}
-
-static glia_status train(struct study_cell *c, struct session *s)
-{
-  const struct glia_observer observer = {
-      .self = c, .step = after_step, .stop_requested = stop_requested};
-  struct glia_train_result result;
-
-  GLIA_TRY(session_build(s));
-  GLIA_TRY(session_initialize(s));
-  const struct glia_train_job job = {.config = &s->config,
-                                     .model = s->model,
-                                     .engine = s->engine,
-                                     .source = s->train,
-                                     .observer = &observer,
-                                     .meeting = &s->meeting};
-  GLIA_TRY(glia_train(&job, &result));
-  c->stopped = c->stopped || result.reason == GLIA_REASON_SIGNAL;
-  return GLIA_OK;
-}
-
 static glia_status test(struct session *s, const struct study_rows *r, struct glia_eval_result *out)
 {
   struct glia_source *rows = NULL;
@@ -221,6 +186,7 @@ static glia_status probe(struct study_cell *c, struct features *f, const struct 
   const struct study_rows test_rows = {d->test.n, f[1].size, f[1].x, d->test.y};
   char config[512], seed[48];
   const char *override = seed;
+  double train_loss;
 
   snprintf(seed, sizeof seed, "seed=%lld", (long long)c->seed);
   snprintf(config, sizeof config,
@@ -229,7 +195,7 @@ static glia_status probe(struct study_cell *c, struct features *f, const struct 
            task_of(c)->probe);
   glia_status st = study_rows_source("features", &train_rows, 0, train_rows.n, &s.train);
   if (st == GLIA_OK) st = session_configure_text(&s, "probe", config, 1, &override);
-  if (st == GLIA_OK) st = train(c, &s);
+  if (st == GLIA_OK) st = study_learn(c, &s, &train_loss);
   if (st == GLIA_OK) st = test(&s, &test_rows, &r);
   close_session(&s);
   *accuracy = r.accuracy;
@@ -306,6 +272,7 @@ static glia_status train_network(struct study_cell *c, const struct data *d, boo
 {
   const struct study_variant wide = {"wide", "", (const char *const[]){task_of(c)->wide, NULL}};
   struct study_cell own = *c;
+  double train_loss;
 
   *w = (struct network){.s = {.comm = c->comm, .extend = look}};
   if (reference) own.variant = &c->study->variant[0];
@@ -314,7 +281,7 @@ static glia_status train_network(struct study_cell *c, const struct data *d, boo
   GLIA_TRY(study_configure(&own, reference ? c->seed + REFERENCE_SEED : c->seed, &w->s));
   if (c->quick)
     w->s.config.epochs = task_of(c) == &images ? QUICK_EPOCHS_IMAGES : QUICK_EPOCHS_PARITY;
-  GLIA_TRY(train(c, &w->s));
+  GLIA_TRY(study_learn(c, &w->s, &train_loss));
   if (c->stopped) return GLIA_OK;
   for (int k = 0; k < PLACES; k++)
     GLIA_TRY(features_of(&w->s, k, &d->test, CKA_ROWS, &w->place[k]));

@@ -51,11 +51,10 @@ static void put_if_measured(struct study_cell *c, const char *measure, double va
     if (i == study_measure_index(c->study, measure)) study_put(c, measure, value);
 }
 
-static glia_status train(struct session *s, struct study_cell *c)
+glia_status study_learn(struct study_cell *c, struct session *s, double *train_loss)
 {
   const struct glia_observer observer = {
       .self = c, .step = after_step, .stop_requested = stop_requested};
-  struct glia_eval_result test = {.loss = NAN, .accuracy = NAN};
   struct glia_train_result result;
 
   GLIA_TRY(session_build(s));
@@ -67,12 +66,22 @@ static glia_status train(struct session *s, struct study_cell *c)
                                      .observer = &observer,
                                      .meeting = &s->meeting};
   GLIA_TRY(glia_train(&job, &result));
-  c->stopped = result.reason == GLIA_REASON_SIGNAL;
+  *train_loss = result.train_loss;
+  c->stopped = c->stopped || result.reason == GLIA_REASON_SIGNAL;
+  return GLIA_OK;
+}
+
+static glia_status train(struct session *s, struct study_cell *c)
+{
+  struct glia_eval_result test = {.loss = NAN, .accuracy = NAN};
+  double train_loss;
+
+  GLIA_TRY(study_learn(c, s, &train_loss));
   if (c->stopped) return GLIA_OK;
   if (s->test != NULL)
     GLIA_TRY(glia_evaluate(s->model, s->engine, s->test, s->config.micro_batch,
                            s->eval_micro_batches, &s->meeting, &test));
-  put_if_measured(c, "train_loss", result.train_loss);
+  put_if_measured(c, "train_loss", train_loss);
   put_if_measured(c, "test_loss", test.loss);
   put_if_measured(c, "accuracy", test.accuracy);
   return GLIA_OK;

@@ -124,6 +124,9 @@ struct session;
  *  setting and this seed. s->comm is set by the caller. Errors: GLIA_E_CONFIG. */
 GLIA_NODISCARD glia_status study_configure(const struct study_cell *c, int64_t seed,
                                            struct session *s);
+/** Build a configured session and train it; *train_loss as it ends. c->stopped where a signal ended it.
+ *  Collective: yes. Errors: those of model, data and training, agreed on. */
+GLIA_NODISCARD glia_status study_learn(struct study_cell *c, struct session *s, double *train_loss);
 
 /* The finished table: value [variants, settings, seeds, measures]. */
 struct study_table {
