@@ -73,7 +73,7 @@ static glia_status declare_array(hid_t file, const struct glia_array *a,
   glia_status st = GLIA_OK;
 
   GLIA_TRY_TO(out, st, glia_h5_array_reserve_(file, a->path, &a->type, &part->offset, &d));
-  GLIA_TRY_TO(out, st, glia_h5_put_text_(d, "sha256", part->sha256));
+  GLIA_TRY_TO(out, st, glia_h5_put_text_(d, "xxh128", part->sum));
   if (a->type.dtype == GLIA_BOOL) GLIA_TRY_TO(out, st, glia_h5_put_int_(d, "bool", 1));
 out:
   glia_h5_close_(&d);
@@ -145,16 +145,6 @@ static glia_status write_bytes(const struct glia_h5_out *o, const struct glia_ar
   return GLIA_OK;
 }
 
-static void hash_array(const struct glia_array *a, struct glia_seal_part *part)
-{
-  struct glia_sha256 h;
-
-  part->bytes = (int64_t)glia_type_bytes(&a->type);
-  glia_sha256_init(&h);
-  glia_sha256_update(&h, a->data, (size_t)part->bytes);
-  glia_sha256_hex(&h, part->sha256);
-}
-
 /* Sums and bytes without HDF5 and so outside its lock: readers of data sets need it meanwhile. */
 static glia_status write_file(struct glia_h5_out *o, const char *path,
                               const struct glia_checkpoint_content *c, struct glia_seal_part *part)
@@ -164,15 +154,17 @@ static glia_status write_file(struct glia_h5_out *o, const char *path,
   for (int i = 0; i < c->n; i++) {
     GLIA_CHECK(good_path(c->array[i].path), GLIA_E_ARGUMENT,
                "'%s' is not a path under params/, optimizer/ or state/", c->array[i].path);
-    hash_array(&c->array[i], &part[i]);
+    part[i].bytes = (int64_t)glia_type_bytes(&c->array[i].type);
+    glia_sum_of_(GLIA_SUM_XXH3, c->array[i].data, (size_t)part[i].bytes, part[i].sum);
   }
   glia_h5_lock_();
   const glia_status st = write_frame(o, path, c, part);
   glia_h5_unlock_();
   GLIA_TRY(st);
   for (int i = 0; i < c->n; i++) {
+    if (part[i].bytes == 0) continue;
     GLIA_TRY(write_bytes(o, &c->array[i], &part[i]));
-    if (part[i].bytes > 0) part[n_parts++] = part[i];
+    part[n_parts++] = part[i];
   }
   GLIA_TRY(glia_seal_parts_write_(o->temp.fd, o->temp.path, n_parts, part));
   return glia_tempfile_commit_(&o->temp);

@@ -1,7 +1,7 @@
 /* Checkpoints: DIR/step-%010d.h5, the same file for any number of ranks (docs/formats/checkpoint.md).
  *
  * Arrays are known by path: "params/01-linear/weight", "optimizer/m/01-linear/weight", "state/...". A file is written under
- * a temporary name, synced and renamed, so a newer one never harms an older one. Every array carries its SHA-256, and
+ * a temporary name, synced and renamed, so a newer one never harms an older one. Every array carries its checksum (XXH3, 128 bits), and
  * the file ends with a seal over them and all between: damage is found before HDF5 looks at a byte.
  */
 #ifndef GLIA_CHECKPOINT_H
@@ -9,7 +9,7 @@
 
 #include "glia_type.h"
 
-enum { GLIA_CHECKPOINT_FORMAT = 2 };
+enum { GLIA_CHECKPOINT_FORMAT = 3 };
 
 /* A named array of the caller's. */
 struct glia_array {

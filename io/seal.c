@@ -1,9 +1,6 @@
 /* Seals at the end of files. */
 #include "seal_priv.h"
 
-#include "glia_sha256.h"
-
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,21 +10,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEAL_WORD  "\nglia-sha256 "
-#define PARTS_WORD "\nglia-sealed " /* as long as the other */
 #define TABLE_WORD "\nglia-parts "
 enum {
-  WORD_BYTES = sizeof SEAL_WORD - 1,
-  HEX_BYTES = 64,
+  WORD_BYTES = sizeof "\nglia-sha256 " - 1, /* of each kind */
+  SUM_MAX = 64,
   NUMBER_BYTES = 20,
-  SEAL_BYTES = WORD_BYTES + HEX_BYTES + 1,
-  PARTS_SEAL_BYTES = WORD_BYTES + HEX_BYTES + 1 + NUMBER_BYTES + 1,
-  ROW_BYTES = 2 * (NUMBER_BYTES + 1) + HEX_BYTES + 1,
   HEAD_BYTES = sizeof TABLE_WORD - 1 + NUMBER_BYTES + 1,
+  SEAL_MAX = WORD_BYTES + SUM_MAX + 1 + NUMBER_BYTES + 1,
   PARTS_MAX = 1 << 20,
   BUFFER_BYTES = 1 << 18
 };
-static_assert(sizeof SEAL_WORD == sizeof PARTS_WORD, "one length for both words");
+
+/* The kinds of seals there are. */
+struct kind {
+  const char *word;
+  glia_sum_kind sum;
+  bool parts; /* has a table of them */
+};
+static const struct kind plain = {"\nglia-sha256 ", GLIA_SUM_SHA256, false};
+static const struct kind parts = {"\nglia-xxh128 ", GLIA_SUM_XXH3, true};
+static const struct kind old_parts = {"\nglia-sealed ", GLIA_SUM_SHA256, true};
+
+static size_t seal_bytes(const struct kind *k)
+{
+  return WORD_BYTES + (size_t)glia_sum_digits_(k->sum) + (k->parts ? 1 + NUMBER_BYTES : 0) + 1;
+}
+
+/* Of a line in the table. */
+static size_t row_bytes(const struct kind *k)
+{
+  return 2 * (NUMBER_BYTES + 1) + (size_t)glia_sum_digits_(k->sum) + 1;
+}
 
 static glia_status read_at(int fd, const char *path, void *out, size_t bytes, off_t at)
 {
@@ -61,8 +74,8 @@ static glia_status write_at(int fd, const char *path, const void *data, size_t b
   return GLIA_OK;
 }
 
-/* Add bytes [from, to) of a file to a hash. */
-static glia_status add(int fd, const char *path, off_t from, off_t to, struct glia_sha256 *h)
+/* Add bytes [from, to) of a file to a sum. */
+static glia_status add(int fd, const char *path, off_t from, off_t to, struct glia_sum *sum)
 {
   if (from >= to) return GLIA_OK;
   char *buffer = malloc(BUFFER_BYTES);
@@ -72,51 +85,53 @@ static glia_status add(int fd, const char *path, off_t from, off_t to, struct gl
   while (from < to && st == GLIA_OK) {
     const size_t want = to - from < BUFFER_BYTES ? (size_t)(to - from) : (size_t)BUFFER_BYTES;
     st = read_at(fd, path, buffer, want, from);
-    if (st == GLIA_OK) glia_sha256_update(h, buffer, want);
+    if (st == GLIA_OK) glia_sum_add_(sum, buffer, want);
     from += (off_t)want;
   }
   free(buffer);
   return st;
 }
 
-/* Hash of bytes [from, to) of a file. */
-static glia_status hash(int fd, const char *path, off_t from, off_t to, char out[65])
+/* Sum of bytes [from, to) of a file. */
+static glia_status sum_of(int fd, const char *path, off_t from, off_t to, glia_sum_kind kind,
+                          char out[GLIA_SUM_TEXT_BYTES])
 {
-  struct glia_sha256 h;
+  struct glia_sum sum;
 
-  glia_sha256_init(&h);
-  GLIA_TRY(add(fd, path, from, to, &h));
-  glia_sha256_hex(&h, out);
+  glia_sum_init_(&sum, kind);
+  GLIA_TRY(add(fd, path, from, to, &sum));
+  glia_sum_text_(&sum, out);
   return GLIA_OK;
 }
 
-/* Hash of what precedes `end` and is in no part; the parts are in order. */
-static glia_status hash_between(int fd, const char *path, off_t end, int n,
-                                const struct glia_seal_part *part, char out[65])
+/* Sum of what precedes `end` and is in no part; the parts are in order. */
+static glia_status sum_between(int fd, const char *path, off_t end, int n,
+                               const struct glia_seal_part *part, glia_sum_kind kind,
+                               char out[GLIA_SUM_TEXT_BYTES])
 {
-  struct glia_sha256 h;
+  struct glia_sum sum;
   off_t at = 0;
 
-  glia_sha256_init(&h);
+  glia_sum_init_(&sum, kind);
   for (int i = 0; i < n; i++) {
-    GLIA_TRY(add(fd, path, at, part[i].offset, &h));
+    GLIA_TRY(add(fd, path, at, part[i].offset, &sum));
     at = part[i].offset + part[i].bytes;
   }
-  GLIA_TRY(add(fd, path, at, end, &h));
-  glia_sha256_hex(&h, out);
+  GLIA_TRY(add(fd, path, at, end, &sum));
+  glia_sum_text_(&sum, out);
   return GLIA_OK;
 }
 
 glia_status glia_seal_write_(int fd, const char *path)
 {
-  char sum[65];
-  char seal[SEAL_BYTES + 1];
+  char sum[GLIA_SUM_TEXT_BYTES];
+  char seal[SEAL_MAX + 1];
   struct stat s;
 
   GLIA_CHECK(fstat(fd, &s) == 0, GLIA_E_IO, "cannot read %s: %s", path, strerror(errno));
-  GLIA_TRY(hash(fd, path, 0, s.st_size, sum));
-  snprintf(seal, sizeof seal, SEAL_WORD "%s\n", sum);
-  return write_at(fd, path, seal, SEAL_BYTES, s.st_size);
+  GLIA_TRY(sum_of(fd, path, 0, s.st_size, plain.sum, sum));
+  snprintf(seal, sizeof seal, "%s%s\n", plain.word, sum);
+  return write_at(fd, path, seal, seal_bytes(&plain), s.st_size);
 }
 
 static int by_offset(const void *a, const void *b)
@@ -129,10 +144,11 @@ static int by_offset(const void *a, const void *b)
 
 glia_status glia_seal_parts_write_(int fd, const char *path, int n, struct glia_seal_part *part)
 {
-  const size_t bytes = (size_t)HEAD_BYTES + (size_t)n * ROW_BYTES;
+  const size_t row = row_bytes(&parts);
+  const size_t bytes = (size_t)HEAD_BYTES + (size_t)n * row;
   char *table = malloc(bytes + 1);
-  char seal[PARTS_SEAL_BYTES + 1];
-  char sum[65];
+  char seal[SEAL_MAX + 1];
+  char sum[GLIA_SUM_TEXT_BYTES];
   struct stat s;
   glia_status st = GLIA_OK;
 
@@ -142,12 +158,12 @@ glia_status glia_seal_parts_write_(int fd, const char *path, int n, struct glia_
                 strerror(errno));
   snprintf(table, bytes + 1, TABLE_WORD "%020d\n", n);
   for (int i = 0; i < n; i++)
-    snprintf(table + HEAD_BYTES + (size_t)i * ROW_BYTES, ROW_BYTES + 1,
-             "%020" PRId64 " %020" PRId64 " %s\n", part[i].offset, part[i].bytes, part[i].sha256);
+    snprintf(table + HEAD_BYTES + (size_t)i * row, row + 1, "%020" PRId64 " %020" PRId64 " %s\n",
+             part[i].offset, part[i].bytes, part[i].sum);
   GLIA_TRY_TO(out, st, write_at(fd, path, table, bytes, s.st_size));
-  GLIA_TRY_TO(out, st, hash_between(fd, path, s.st_size + (off_t)bytes, n, part, sum));
-  snprintf(seal, sizeof seal, PARTS_WORD "%s %020" PRId64 "\n", sum, (int64_t)s.st_size);
-  GLIA_TRY_TO(out, st, write_at(fd, path, seal, PARTS_SEAL_BYTES, s.st_size + (off_t)bytes));
+  GLIA_TRY_TO(out, st, sum_between(fd, path, s.st_size + (off_t)bytes, n, part, parts.sum, sum));
+  snprintf(seal, sizeof seal, "%s%s %020" PRId64 "\n", parts.word, sum, (int64_t)s.st_size);
+  GLIA_TRY_TO(out, st, write_at(fd, path, seal, seal_bytes(&parts), s.st_size + (off_t)bytes));
 out:
   free(table);
   return st;
@@ -165,34 +181,36 @@ static bool number(const char *text, char end, int64_t *out)
 }
 
 /* Rows of the table; they are in order, apart, and before it. */
-static bool read_rows(const char *text, int n, int64_t before, struct glia_seal_part *part)
+static bool read_rows(const struct kind *k, const char *text, int n, int64_t before,
+                      struct glia_seal_part *part)
 {
+  const size_t row = row_bytes(k), digits = (size_t)glia_sum_digits_(k->sum);
   int64_t at = 0;
 
-  for (int i = 0; i < n; i++, text += ROW_BYTES) {
+  for (int i = 0; i < n; i++, text += row) {
     if (!number(text, ' ', &part[i].offset) ||
-        !number(text + NUMBER_BYTES + 1, ' ', &part[i].bytes) || text[ROW_BYTES - 1] != '\n')
+        !number(text + NUMBER_BYTES + 1, ' ', &part[i].bytes) || text[row - 1] != '\n')
       return false;
-    memcpy(part[i].sha256, text + 2 * (NUMBER_BYTES + 1), HEX_BYTES);
-    part[i].sha256[HEX_BYTES] = '\0';
+    memcpy(part[i].sum, text + 2 * (NUMBER_BYTES + 1), digits);
+    part[i].sum[digits] = '\0';
     if (part[i].offset < at || part[i].bytes > before - part[i].offset) return false;
     at = part[i].offset + part[i].bytes;
   }
   return true;
 }
 
-static glia_status check_sums(int fd, const char *path, off_t end, const char *expected, int n,
-                              const struct glia_seal_part *part)
+static glia_status check_sums(int fd, const char *path, const struct kind *k, off_t end,
+                              const char *expected, int n, const struct glia_seal_part *part)
 {
-  char sum[65];
+  char sum[GLIA_SUM_TEXT_BYTES];
 
-  GLIA_TRY(hash_between(fd, path, end, n, part, sum));
-  GLIA_CHECK(memcmp(sum, expected, HEX_BYTES) == 0, GLIA_E_DATA,
-             "%s is damaged: its SHA-256 is not the one it names", path);
+  GLIA_TRY(sum_between(fd, path, end, n, part, k->sum, sum));
+  GLIA_CHECK(memcmp(sum, expected, strlen(sum)) == 0, GLIA_E_DATA,
+             "%s is damaged: its checksum is not the one it names", path);
   for (int i = 0; i < n; i++) {
-    GLIA_TRY(hash(fd, path, part[i].offset, part[i].offset + part[i].bytes, sum));
-    GLIA_CHECK(strcmp(sum, part[i].sha256) == 0, GLIA_E_DATA,
-               "%s is damaged: the SHA-256 of its bytes from %" PRId64 " to %" PRId64
+    GLIA_TRY(sum_of(fd, path, part[i].offset, part[i].offset + part[i].bytes, k->sum, sum));
+    GLIA_CHECK(strcmp(sum, part[i].sum) == 0, GLIA_E_DATA,
+               "%s is damaged: the checksum of its bytes from %" PRId64 " to %" PRId64
                " is not the one it names",
                path, part[i].offset, part[i].offset + part[i].bytes);
   }
@@ -200,17 +218,20 @@ static glia_status check_sums(int fd, const char *path, off_t end, const char *e
 }
 
 /* seal: the last line; end: where it begins. */
-static glia_status check_parts(int fd, const char *path, const char *seal, off_t end)
+static glia_status check_parts(int fd, const char *path, const struct kind *k, const char *seal,
+                               off_t end)
 {
+  const char *expected = seal + WORD_BYTES;
+  const char *behind = expected + glia_sum_digits_(k->sum);
+  const int64_t row = (int64_t)row_bytes(k);
   int64_t table_at = 0;
   struct glia_seal_part *part = NULL;
   char *table = NULL;
   glia_status st = GLIA_OK;
 
-  if (seal[WORD_BYTES + HEX_BYTES] != ' ' ||
-      !number(seal + WORD_BYTES + HEX_BYTES + 1, '\n', &table_at) || table_at > end - HEAD_BYTES)
+  if (*behind != ' ' || !number(behind + 1, '\n', &table_at) || table_at > end - HEAD_BYTES)
     return GLIA_FAIL(GLIA_E_DATA, "%s is damaged: its last line", path);
-  const int64_t n = (end - table_at - HEAD_BYTES) / ROW_BYTES;
+  const int64_t n = (end - table_at - HEAD_BYTES) / row;
   int64_t n_named = -1;
   GLIA_CHECK(n < PARTS_MAX, GLIA_E_DATA, "%s is damaged: %" PRId64 " parts", path, n);
   const size_t bytes = (size_t)(end - table_at);
@@ -221,37 +242,45 @@ static glia_status check_parts(int fd, const char *path, const char *seal, off_t
   GLIA_CHECK_TO(out, st,
                 memcmp(table, TABLE_WORD, sizeof TABLE_WORD - 1) == 0 &&
                     number(table + sizeof TABLE_WORD - 1, '\n', &n_named) && n_named == n &&
-                    bytes == (size_t)HEAD_BYTES + (size_t)n * ROW_BYTES &&
-                    read_rows(table + HEAD_BYTES, (int)n, table_at, part),
+                    (int64_t)bytes == HEAD_BYTES + n * row &&
+                    read_rows(k, table + HEAD_BYTES, (int)n, table_at, part),
                 GLIA_E_DATA, "%s is damaged: its table of parts", path);
-  st = check_sums(fd, path, end, seal + WORD_BYTES, (int)n, part);
+  st = check_sums(fd, path, k, end, expected, (int)n, part);
 out:
   free(table);
   free(part);
   return st;
 }
 
+static glia_status check_plain(int fd, const char *path, const char *seal, off_t end)
+{
+  char sum[GLIA_SUM_TEXT_BYTES];
+
+  GLIA_TRY(sum_of(fd, path, 0, end, plain.sum, sum));
+  GLIA_CHECK(memcmp(sum, seal + WORD_BYTES, strlen(sum)) == 0 &&
+                 seal[seal_bytes(&plain) - 1] == '\n',
+             GLIA_E_DATA, "%s is damaged: its checksum is not the one it names", path);
+  return GLIA_OK;
+}
+
 static glia_status check(int fd, const char *path, bool *sealed)
 {
-  char sum[65];
-  char seal[PARTS_SEAL_BYTES] = {0};
+  static const struct kind *const kinds[] = {&parts, &old_parts, &plain};
+  char seal[SEAL_MAX];
   struct stat s;
 
   GLIA_CHECK(fstat(fd, &s) == 0, GLIA_E_IO, "cannot read %s: %s", path, strerror(errno));
   GLIA_CHECK(S_ISREG(s.st_mode), GLIA_E_IO, "%s is not a regular file", path);
-  if (s.st_size >= PARTS_SEAL_BYTES) {
-    const off_t end = s.st_size - PARTS_SEAL_BYTES;
-    GLIA_TRY(read_at(fd, path, seal, PARTS_SEAL_BYTES, end));
-    *sealed = memcmp(seal, PARTS_WORD, WORD_BYTES) == 0;
-    if (*sealed) return check_parts(fd, path, seal, end);
+  for (size_t i = 0; i < GLIA_COUNT(kinds); i++) {
+    const size_t bytes = seal_bytes(kinds[i]);
+    const off_t end = s.st_size - (off_t)bytes;
+    if (end < 0) continue;
+    GLIA_TRY(read_at(fd, path, seal, bytes, end));
+    *sealed = memcmp(seal, kinds[i]->word, WORD_BYTES) == 0;
+    if (!*sealed) continue;
+    return kinds[i]->parts ? check_parts(fd, path, kinds[i], seal, end)
+                           : check_plain(fd, path, seal, end);
   }
-  if (s.st_size < SEAL_BYTES) return GLIA_OK;
-  GLIA_TRY(read_at(fd, path, seal, SEAL_BYTES, s.st_size - SEAL_BYTES));
-  *sealed = memcmp(seal, SEAL_WORD, WORD_BYTES) == 0 && seal[SEAL_BYTES - 1] == '\n';
-  if (!*sealed) return GLIA_OK;
-  GLIA_TRY(hash(fd, path, 0, s.st_size - SEAL_BYTES, sum));
-  GLIA_CHECK(memcmp(sum, seal + WORD_BYTES, HEX_BYTES) == 0, GLIA_E_DATA,
-             "%s is damaged: its SHA-256 is not the one it names", path);
   return GLIA_OK;
 }
 

@@ -42,7 +42,7 @@ $(awk -v build="$build" '
   function own(pattern, rooms) { owner[pattern] = rooms }
   BEGIN {
     own("^(hdf5[.]h|H5)", "io"); own("^mpi[.]h", "mpi io jobs"); own("^(cblas[.]h|dnnl)", "src/kernels")
-    own("^(petsc|slepc)", "src/analysis src/pde"); own("^yaml[.]h", "src/core"); own("^cairo", "io")
+    own("^xxhash", "io"); own("^(petsc|slepc)", "src/analysis src/pde"); own("^yaml[.]h", "src/core"); own("^cairo", "io")
     own("^(microhttpd|curl/)", "monitoring"); own("^hwloc", "src/core monitoring")
     for (i = 1; i < ARGC; i++) {
       name = ARGV[i]; sub(/.*\//, "", name)

@@ -310,7 +310,7 @@ static hid_t create_array(struct script *s, hid_t file, hid_t links, const struc
 
 static void put_array(struct script *s, hid_t file, hid_t links, const struct plan *p)
 {
-  static const char *const attributes[] = {"scale", "offset", "sha256", "bool"};
+  static const char *const attributes[] = {"scale", "offset", "xxh128", "bool"};
   const uint8_t b = next(s), departs = b >= DEPARTS ? b : 0;
   hid_t type = -1;
   int rank = 0;
