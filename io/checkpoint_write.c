@@ -1,15 +1,14 @@
 /* Writing checkpoints, and the hashes of a model. */
+#include "bulk_priv.h"
 #include "checkpoint_priv.h"
 #include "glia_sha256.h"
 #include "h5_priv.h"
 #include "seal_priv.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int by_path(const void *a, const void *b)
 {
@@ -127,24 +126,6 @@ static glia_status write_frame(struct glia_h5_out *o, const char *path,
   return glia_h5_out_close_(o);
 }
 
-static glia_status write_bytes(const struct glia_h5_out *o, const struct glia_array *a,
-                               const struct glia_seal_part *part)
-{
-  const char *from = a->data;
-  off_t at = (off_t)part->offset;
-
-  for (size_t left = (size_t)part->bytes; left > 0;) {
-    errno = ENOSPC; /* what a short write means */
-    const ssize_t n = pwrite(o->temp.fd, from, left, at);
-    if (n < 0 && errno == EINTR) continue;
-    GLIA_CHECK(n > 0, GLIA_E_IO, "cannot write %s: %s", o->temp.path, strerror(errno));
-    from += n;
-    at += n;
-    left -= (size_t)n;
-  }
-  return GLIA_OK;
-}
-
 /* Sums and bytes without HDF5 and so outside its lock: readers of data sets need it meanwhile. */
 static glia_status write_file(struct glia_h5_out *o, const char *path,
                               const struct glia_checkpoint_content *c, struct glia_seal_part *part)
@@ -163,7 +144,8 @@ static glia_status write_file(struct glia_h5_out *o, const char *path,
   GLIA_TRY(st);
   for (int i = 0; i < c->n; i++) {
     if (part[i].bytes == 0) continue;
-    GLIA_TRY(write_bytes(o, &c->array[i], &part[i]));
+    GLIA_TRY(glia_bulk_write_(o->temp.fd, o->temp.path, c->array[i].data, (size_t)part[i].bytes,
+                              part[i].offset));
     part[n_parts++] = part[i];
   }
   GLIA_TRY(glia_seal_parts_write_(o->temp.fd, o->temp.path, n_parts, part));

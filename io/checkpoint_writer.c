@@ -1,7 +1,9 @@
 /* Checkpoints in the background; see glia_checkpoint_writer.h. */
+#include "bulk_priv.h"
 #include "checkpoint_priv.h"
 #include "glia_checkpoint_writer.h"
 #include "glia_log.h"
+#include "glia_pages.h"
 #include "tempfile_priv.h"
 
 #include <errno.h>
@@ -15,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TRACE_BYTES = 4096, COPY_BYTES = 1 << 20, ALIGNMENT = 64 };
+enum { TRACE_BYTES = 4096, COPY_BYTES = 1 << 20 };
 
 struct glia_checkpoint_writer {
   struct glia_checkpoint_job job;
@@ -39,7 +41,11 @@ struct glia_checkpoint_writer {
   struct glia_checkpoint_cost cost;
 };
 
-static size_t aligned(size_t n) { return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+/* Arrays begin at pages: so large ones can be written past the page cache. */
+static size_t aligned(size_t n)
+{
+  return (n + GLIA_BULK_PAGE_BYTES - 1) / GLIA_BULK_PAGE_BYTES * GLIA_BULK_PAGE_BYTES;
+}
 
 static double cpu_s(void)
 {
@@ -286,7 +292,7 @@ static glia_status get_memory(struct glia_checkpoint_writer *w)
   size_t all = 0;
 
   for (int i = 0; i < w->job.n; i++) all += aligned(glia_type_bytes(&w->job.array[i].type));
-  w->block = aligned_alloc(ALIGNMENT, all > 0 ? all : ALIGNMENT);
+  w->block = glia_pages_allocate(all);
   w->array = calloc((size_t)w->job.n + 1, sizeof *w->array);
   GLIA_CHECK(w->block != NULL && w->array != NULL, GLIA_E_MEMORY,
              "%zu bytes for a copy of the state, of which checkpoints are written", all);

@@ -1,4 +1,5 @@
 /* HDF5 files being written: under a temporary name until they are whole. */
+#include "bulk_priv.h"
 #include "h5_priv.h"
 
 #include <stdlib.h>
@@ -13,7 +14,10 @@ static glia_status create(struct glia_h5_out *o, bool append_safe)
   GLIA_TRY_H5_TO(out, st, fapl, GLIA_E_INTERNAL, "a property list");
   GLIA_TRY_TO(out, st, glia_h5_driver_use_(fapl, o->error));
   H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
-  if (!append_safe) H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_V110);
+  if (!append_safe) {
+    H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    H5Pset_alignment(fapl, GLIA_BULK_BYTES, GLIA_BULK_PAGE_BYTES);
+  }
   H5Pset_obj_track_times(fcpl, false); /* of the root group */
   o->file = H5Fcreate(o->temp.temp, H5F_ACC_TRUNC, fcpl, fapl);
   GLIA_TRY_H5_TO(out, st, o->file, GLIA_E_IO, "cannot create %s", o->temp.temp);

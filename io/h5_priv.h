@@ -123,7 +123,7 @@ struct glia_h5_out {
 };
 
 /* `append_safe`: HDF5's earliest format, whose flushed part stays readable when the writer is killed; otherwise the 1.10
- * format, whose metadata carry checksums. Writes glia_kind, glia_format, glia_version. */
+ * format, whose metadata carry checksums, with large objects at pages. Writes glia_kind, glia_format, glia_version. */
 glia_status glia_h5_out_begin_(struct glia_h5_out *o, const char *path, const char *kind,
                                int format, bool force, bool append_safe);
 glia_status glia_h5_out_check_(const struct glia_h5_out *o);

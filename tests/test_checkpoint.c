@@ -6,9 +6,11 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 enum { ROWS = 20, COLS = 30, N_ARRAYS = 6 };
@@ -221,6 +223,57 @@ static const char *strstr_bytes(const char *data, size_t size, const char *word)
   for (const char *p = data; p + n <= data + size; p++)
     if (memcmp(p, word, n) == 0) return p;
   abort();
+}
+
+/* Does the page cache hold this byte of a file? */
+static bool is_cached(const char *path, int64_t at)
+{
+  char byte;
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  const ssize_t n = preadv2(fd, &(struct iovec){&byte, 1}, 1, (off_t)at, RWF_NOWAIT);
+
+  close(fd);
+  return n == 1;
+}
+
+/* Can a file here be written past the page cache, and does that show? */
+static bool has_direct_writes(const void *page)
+{
+  const char *path = scratch("direct");
+  const int fd = open(path, O_WRONLY | O_CREAT | O_DIRECT | O_CLOEXEC, 0666);
+
+  if (fd < 0) return false;
+  const bool ok = pwrite(fd, page, 4096, 0) == 4096;
+  close(fd);
+  return ok && !is_cached(path, 0);
+}
+
+/* Written past the page cache where the array lies on pages, through it where not: the same file. */
+static void large_arrays_lie_on_pages(void)
+{
+  enum { LARGE = 300001 };
+  char *data = aligned_alloc(4096, (LARGE / 4096 + 2) * 4096);
+  char *bytes[2];
+  size_t size[2];
+
+  for (size_t i = 0; i < LARGE + 1; i++) data[i] = (char)(i * i % 251);
+  for (int i = 0; i < 2; i++) {
+    const char *dir = scratch(i ? "off-pages" : "on-pages");
+    const struct glia_array a[] = {
+        {"params/small", glia_type_make(GLIA_U8, 1, (int64_t[]){5}), data + i},
+        {"params/w", glia_type_make(GLIA_U8, 1, (int64_t[]){LARGE}), data + i}};
+    char *path = glia_checkpoint_path(dir, 1);
+    if (i == 1) memmove(data + 1, data, LARGE);
+    CU_ASSERT_EQUAL_FATAL(glia_checkpoint_write(dir, 1, 2, a, "", 0, NULL), GLIA_OK);
+    if (i == 0 && has_direct_writes(data))
+      CU_ASSERT(!is_cached(path, 150000)); /* in the middle of the array, wherever it begins */
+    bytes[i] = scratch_slurp(path, &size[i]);
+    free(path);
+  }
+  CU_ASSERT(size[0] == size[1] && memcmp(bytes[0], bytes[1], size[0]) == 0);
+  free(bytes[0]);
+  free(bytes[1]);
+  free(data);
 }
 
 /* A file no larger than it must be, so that every byte of it can be tried. */
@@ -500,7 +553,7 @@ static void full_and_read_only_disks_harm_nothing(void)
 }
 
 TAP_MAIN("checkpoint", TAP(what_is_saved_is_read), TAP(hashes_are_over_bytes_in_order_of_paths),
-         TAP(the_same_content_makes_the_same_file),
+         TAP(the_same_content_makes_the_same_file), TAP(large_arrays_lie_on_pages),
          TAP(differences_are_named_before_anything_is_read),
          TAP(paths_outside_the_layout_are_refused), TAP(every_cut_checkpoint_is_refused_or_whole),
          TAP(every_flipped_byte_is_refused), TAP(without_the_seal_sums_of_arrays_remain),

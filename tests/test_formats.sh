@@ -67,6 +67,7 @@ assert digest("params") == run["parameters_sha256"]
 assert digest("optimizer", "state") == run["state_sha256"]
 for d in arrays("params", "optimizer", "state"):
     assert xxh128(d[()].tobytes()) == d.attrs["xxh128"]
+    assert d.id.get_storage_size() < 65536 or d.id.get_offset() % 4096 == 0
 data = open(sys.argv[1], "rb").read()
 last = data[-67:]
 table = int(last[46:66])

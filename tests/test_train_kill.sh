@@ -15,7 +15,7 @@ within_s=240
 cat >run.yaml <<'END'
 seed: 3
 data: {file: moons.h5, batch: 64, micro_batch: 8}   # 5 steps an epoch
-model: [linear: 8, tanh, dropout: 0.1, linear: 2]
+model: [linear: 128, tanh, dropout: 0.1, linear: 128, tanh, linear: 2] # one array is written past the page cache
 loss: cross_entropy
 optimizer: {adam: {lr: 1e-2}}
 max_steps: 100000000
