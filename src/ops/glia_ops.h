@@ -194,10 +194,15 @@ GLIA_API glia_value glia_one_hot(struct glia_graph *g, glia_value index, int64_t
                                  glia_dtype dtype);
 /** Rows of x [n, ...] by index [...] (integer, 0 .. n-1; outside: rows of zeros) -> [index shape, ...]. */
 GLIA_API glia_value glia_gather(struct glia_graph *g, glia_value x, glia_value index);
+/** The same for each slice of the first axis: x [b, n, ...] by index [b, ...] -> [index shape, ...]. */
+GLIA_API glia_value glia_gather_each(struct glia_graph *g, glia_value x, glia_value index);
 /** Zeros [n, ...] to which row r of x [index shape, ...] is added at index r, in order: adjoint of gather. So the gradient of an
  *  embedding is one node of rows (its inputs: values, indices), which glia_rows_of finds. */
 GLIA_API glia_value glia_scatter_add(struct glia_graph *g, glia_value x, glia_value index,
                                      int64_t n);
+/** The same for each slice of the first axis: x [b, ...] by index [b, ...] -> [b, n, ...]: adjoint of gather_each. */
+GLIA_API glia_value glia_scatter_add_each(struct glia_graph *g, glia_value x, glia_value index,
+                                          int64_t n);
 
 /** Whether v is a sum of rows: then *rows [index shape, ...] and *index, as scatter_add was given them. */
 GLIA_API bool glia_rows_of(const struct glia_graph *g, glia_value v, glia_value *rows,

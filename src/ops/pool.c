@@ -36,10 +36,11 @@ glia_value glia_max_pool(struct glia_graph *g, glia_value x, const struct glia_w
   const glia_value index = glia_window_argmax(g, rows, window);
 
   if (index == GLIA_NONE) return GLIA_NONE;
-  const int64_t n = glia_type_count(glia_type_of_(g, x));
-  const int64_t plane = n / glia_type_of_(g, rows)->dim[0];
+  const int64_t n = glia_type_of_(g, rows)->dim[0];
+  const int64_t from[2] = {n, glia_type_count(glia_type_of_(g, rows)) / n},
+                to[2] = {n, glia_type_count(glia_type_of_(g, index)) / n};
   const glia_value y =
-      glia_gather(g, glia_reshape(g, x, 1, &n), glia_stacked_index_(g, index, plane));
+      glia_gather_each(g, glia_reshape(g, rows, 2, from), glia_reshape(g, index, 2, to));
   return unplanes(g, y, glia_type_of_(g, x), window->rank, window);
 }
 

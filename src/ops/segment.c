@@ -14,7 +14,7 @@ glia_value glia_take_along(struct glia_graph *g, glia_value x, glia_value index)
   }
   const int64_t all = glia_type_count(&t), n = t.dim[t.rank - 1], k = want.dim[t.rank - 1];
   const glia_value rows = glia_reshape(g, index, 2, (int64_t[]){all / n, k});
-  const glia_value y = glia_gather(g, glia_reshape(g, x, 1, &all), glia_stacked_index_(g, rows, n));
+  const glia_value y = glia_gather_each(g, glia_reshape(g, x, 2, (int64_t[]){all / n, n}), rows);
   return glia_reshape(g, y, want.rank, want.dim);
 }
 
