@@ -12,18 +12,24 @@ enum { TIMED_REGIONS = 3 }; /* constants run before anybody could ask */
 /* Arrays that a unit has counted already. */
 struct seen {
   int n;
-  struct place at[GLIA_MAX_IN + 1];
+  struct place at[GROUP_MAX * (TILE_MOST + 1)];
 };
+
+static bool is_seen(const struct seen *s, struct place at)
+{
+  for (int i = 0; i < s->n; i++)
+    if (s->at[i].base == at.base && s->at[i].offset == at.offset) return true;
+  return false;
+}
 
 static double once(struct seen *s, struct place at, const struct glia_type *type)
 {
-  if (type == NULL || s->n > GLIA_MAX_IN) return 0.0;
-  for (int i = 0; i < s->n; i++)
-    if (s->at[i].base == at.base && s->at[i].offset == at.offset) return 0.0;
+  if (type == NULL || is_seen(s, at) || s->n == (int)GLIA_COUNT(s->at)) return 0.0;
   s->at[s->n++] = at;
   return (double)glia_type_bytes(type);
 }
 
+/* What a group reads back of what its tile has just written is in the first cache. */
 static double bytes_of(const struct unit *u)
 {
   struct seen in = {0}, out = {0};
@@ -32,7 +38,8 @@ static double bytes_of(const struct unit *u)
   for (int i = 0; i < u->n_steps; i++) {
     const struct tile_step *s = &u->step[i];
     for (int k = 0; k < s->n_in; k++)
-      if (s->in[k].reg < 0) bytes += once(&in, s->in[k].at, s->in[k].type);
+      if (s->in[k].reg < 0 && !is_seen(&out, s->in[k].at))
+        bytes += once(&in, s->in[k].at, s->in[k].type);
     if (s->out.reg < 0) bytes += once(&out, s->out.at, s->out.type);
   }
   for (int i = 0; i < u->n_in; i++) bytes += once(&in, u->in[i].at, u->in[i].type);
