@@ -43,7 +43,7 @@ struct glia_detect_options glia_detect_defaults(glia_detect_kind kind)
                                       .budget_per_week = 3.0,
                                       .k = 4.0,
                                       .quantile = 0.995,
-                                      .window = 5,
+                                      .window = kind == GLIA_DETECT_COMBINED ? 20 : 5,
                                       .persistence = 3};
 }
 

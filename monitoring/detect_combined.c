@@ -9,22 +9,23 @@
 static const double FLAG = 0.99; /* quantile of training scores above which a sample is flagged */
 static const double TAIL = 0.98; /* the tail that is fitted begins here */
 static const double WEEK_S = 604800.0;
+enum { INDEPENDENT = 20 };
 
-enum { SEASON, CENTRE, SCALE, SLOW, RESIDUAL, WEIGHT, MEMBERS, FACTS, ARRAYS };
+enum { SEASON, CENTRE, SCALE, SLOW, RESIDUAL, INVERSE, WEIGHT, MEMBERS, FACTS, ARRAYS };
 static const char *const path[ARRAYS] = {"params/season",     "params/centre",   "params/scale",
-                                         "params/slow_scale", "params/residual", "params/weight",
-                                         "params/members",    "params/facts"};
+                                         "params/slow_scale", "params/residual", "params/inverse",
+                                         "params/weight",     "params/members",  "params/facts"};
 enum { PERIOD, LEVEL_TAU, SPREAD_TAU, DAILY, N_FACTS };
 
 static struct glia_type type_of(int which, int n, bool daily)
 {
-  const int64_t inputs = GLIA_MIX_LAGS * n + (daily ? n + GLIA_MIX_PHASES : 0);
-
   switch (which) {
   case SEASON:
     return glia_type_make(GLIA_F64, 2, (int64_t[]){GLIA_MIX_BINS, n});
+  case INVERSE:
+    return glia_type_make(GLIA_F64, 2, (int64_t[]){n, n});
   case WEIGHT:
-    return glia_type_make(GLIA_F64, 2, (int64_t[]){inputs, n});
+    return glia_type_make(GLIA_F64, 2, (int64_t[]){glia_mix_inputs_(n, daily), n});
   case MEMBERS:
     return glia_type_make(GLIA_F64, 2, (int64_t[]){2, GLIA_MIX_MEMBERS});
   case FACTS:
@@ -51,8 +52,9 @@ static void bind(struct glia_detector *d)
                          .scale = d->parameter[SCALE].data,
                          .slow_scale = d->parameter[SLOW].data,
                          .residual = d->parameter[RESIDUAL].data,
+                         .inverse = d->parameter[INVERSE].data,
                          .weight = d->parameter[WEIGHT].data};
-  m->inputs = GLIA_MIX_LAGS * m->n + (m->daily ? m->n + GLIA_MIX_PHASES : 0);
+  m->inputs = glia_mix_inputs_(m->n, m->daily != 0);
   m->slow_samples = glia_mix_slow_samples_(m->period_s);
   memcpy(m->middle, members, sizeof m->middle);
   memcpy(m->width, members + GLIA_MIX_MEMBERS, sizeof m->width);
@@ -80,8 +82,8 @@ static glia_status begin(struct glia_detector *d)
 
 static glia_status keep(struct glia_detector *d, const struct glia_mix *m)
 {
-  const void *from[ARRAYS] = {m->season,     m->centre,   m->scale,
-                              m->slow_scale, m->residual, m->weight};
+  const void *from[ARRAYS] = {m->season,   m->centre,  m->scale, m->slow_scale,
+                              m->residual, m->inverse, m->weight};
   const double facts[N_FACTS] = {m->period_s, m->level_tau, m->spread_tau, m->daily ? 1.0 : 0.0};
   double members[2 * GLIA_MIX_MEMBERS];
 
@@ -129,8 +131,8 @@ static int scale_row(const struct glia_detector *d, const struct glia_telemetry_
   return n;
 }
 
-/* The tail of the logarithms of scores [n], by moments; sorts them. Source: hosking1987. */
-static struct glia_tail fit_tail(int64_t n, double *log_score)
+/* The tail of the logarithms of scores [n], by moments; sorts them. window: so many neighbours tell the same.  Source: hosking1987. */
+static struct glia_tail fit_tail(int64_t n, double *log_score, int window)
 {
   struct glia_tail t = {glia_quantile_(n, log_score, TAIL), 1.0 - TAIL, 0.0, 0.0};
   double sum = 0.0, squares = 0.0;
@@ -143,8 +145,9 @@ static struct glia_tail fit_tail(int64_t n, double *log_score)
   if (above < 5) return t;
   const double mean = sum / (double)above;
   const double variance = fmax(squares / (double)above - mean * mean, 1e-12);
-  /* a heavier tail than this is not learnt from some hundred scores */
-  t.shape = fmin(fmax(0.5 * (1.0 - mean * mean / variance), -0.2), 0.2);
+  /* a heavier tail than this is not learnt from some hundred scores, nor one that ends from a few that say different things */
+  const double least = above >= (int64_t)INDEPENDENT * window ? -0.2 : 0.0;
+  t.shape = fmin(fmax(0.5 * (1.0 - mean * mean / variance), least), 0.2);
   t.scale = mean * (1.0 - t.shape);
   return t;
 }
@@ -191,7 +194,7 @@ static glia_status place_thresholds(struct glia_detector *d, int64_t rows, const
   }
   if (st == GLIA_OK) {
     d->flag = exp(glia_quantile_(n, v, FLAG));
-    d->tail = fit_tail(n, v);
+    d->tail = fit_tail(n, v, d->options.window);
     d->threshold = glia_detector_threshold(d, d->options.budget_per_week);
   }
   glia_mix_stream_close_(&s);
@@ -223,6 +226,7 @@ glia_status glia_combined_train_(struct glia_detector *d, const struct glia_tele
     scale_row(d, node, map, i, scaled, missing, x + i * d->columns.n);
   for (int j = 0; j < d->columns.n; j++) least[j] = GLIA_COLUMN_LEAST / d->columns.scale[j];
   GLIA_TRY_TO(out, st, glia_mix_fit_(&m, d->columns.n, rows, x, node->time_ns, use, least));
+  d->options.window = glia_mix_window_(m.period_s, d->options.window);
   GLIA_TRY_TO(out, st, keep(d, &m));
   GLIA_TRY_TO(out, st, place_thresholds(d, rows, x, node->time_ns, use));
 out:

@@ -6,12 +6,14 @@
  *   next    error of a linear forecast from the last samples and from yesterday
  *   slow    mean over some minutes against what is usual: a shift inside the usual range
  * A member is the second largest magnitude of a view, so that one column alone (a disk that was cleaned up, a new daemon) cannot raise
- * it, but for `next`, where the forecasts of other columns look at it, too;
+ * it, but for `next`, where the forecasts of other columns look at it, too; then the distance of `usual` by the covariance of columns
+ * (what each does is usual, what they do together is not), without the column that adds most to it;
  * where the day tells most of what a node does, the mean magnitude of `next` besides. Of each the logarithm, less its mean in
- * training, over its spread there. The score is exp(their mean over the last samples).
+ * training, over its spread there, and of these the mean: a sample's score is its exponential. What is given out is the geometric mean of two
+ * means of scores: over three samples, which tells when something begins and ends, and over `window` samples, which tells that it lasts.
  *
  * One sample at a time, with the state in a stream: batches and live nodes take the same way.
- * Source: garg2021 (arXiv:2109.11428) for how much the scoring matters; hoerl1970 for the forecast.
+ * Source: garg2021 (arXiv:2109.11428) for how much the scoring matters; hoerl1970 for the forecast; mahalanobis1936 for the distance.
  */
 #ifndef DETECT_MIX_H
 #define DETECT_MIX_H
@@ -23,7 +25,8 @@ enum {
   GLIA_MIX_BINS = 288,
   GLIA_MIX_PHASES = 6,
   GLIA_MIX_SLOW = 15,
-  GLIA_MIX_MEMBERS = 5,
+  GLIA_MIX_MEMBERS = 6,
+  GLIA_MIX_BRIEF = 3,
   GLIA_MIX_WINDOW_MAX = 64
 };
 
@@ -37,11 +40,18 @@ struct glia_mix {
   double *centre, *scale; /* [n] of x less season */
   double *slow_scale;     /* [n] of means over the last slow_samples */
   int slow_samples;
+  double *inverse;                 /* [n, n] of the covariance of `usual`, shrunk */
   double *weight;                  /* [inputs, n] */
   double *residual;                /* [n] spread of the forecast's errors */
   double middle[GLIA_MIX_MEMBERS]; /* of the logarithms of members in training */
   double width[GLIA_MIX_MEMBERS];
 };
+
+/* Inputs of the forecast. */
+int glia_mix_inputs_(int n, bool daily);
+
+/* Samples of the window: `most`, of twenty minutes at most, but no fewer than five. */
+int glia_mix_window_(double period_s, int most);
 
 /* Samples of the view `slow`: up to a quarter of an hour. */
 int glia_mix_slow_samples_(double period_s);
@@ -63,7 +73,7 @@ struct glia_mix_stream {
   double *usual, *recent, *slow, *next; /* [n] the last sample in each view; NaN where missing */
   double *input;                        /* [inputs] */
   double member[GLIA_MIX_MEMBERS];      /* of the last sample */
-  double score[GLIA_MIX_WINDOW_MAX];    /* of the last samples, before their mean; by seen % MAX */
+  double score[GLIA_MIX_WINDOW_MAX];    /* of the last samples, before their means; by seen % MAX */
   int64_t scores;                       /* since the last gap */
 };
 
@@ -79,4 +89,16 @@ double glia_mix_stream_push_(struct glia_mix_stream *s, int64_t time_ns, const d
                              bool still, int window);
 /* What column j usually is at the time of the last sample (scaled). */
 double glia_mix_stream_usual_(const struct glia_mix_stream *s, int j);
+
+/* What fitting shares with scoring: bins of five minutes, and what the forecast looks at. */
+#define GLIA_MIX_DAY_S 86400.0
+#define GLIA_MIX_CLIP  10.0 /* of inputs of the forecast */
+int64_t glia_mix_bin_(int64_t time_ns);
+int glia_mix_bin_in_day_(int64_t bin);
+/* The bin in the day of this sample; bins that are over become part of yesterday. */
+int glia_mix_advance_(struct glia_mix_stream *s, int64_t time_ns);
+/* Fill s->input. */
+void glia_mix_input_(struct glia_mix_stream *s, int bin);
+/* The sample goes where forecasts look; what is missing is taken for the sample before. */
+void glia_mix_remember_(struct glia_mix_stream *s, const double *x);
 #endif

@@ -35,7 +35,8 @@ struct glia_detect_options {
       budget_per_week; /* combined: false alarms that this node may raise in a week; places the threshold */
   double k; /* threshold: exp(median + k * 1.4826 MAD) of log scores on validation rows ... */
   double quantile; /* ... but at least this quantile of them */
-  int window;      /* a score is the mean over this many samples, the last one included */
+  int window; /* a score is the mean over this many samples, the last one included; combined: the geometric mean
+                 of that, of twenty minutes at most but five samples at least, and of the mean over three */
   int persistence; /* so many samples in a row above the threshold make an alarm */
   const struct glia_detector
       *warm; /* networks begin at its weights, by column name, instead of at random; NULL: none */

@@ -1,0 +1,345 @@
+/* Fitting the combined detector: what is usual, how columns go together, how they go on; see detect_mix.h. */
+#include "detect_mix.h"
+#include "glia_linear.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double RIDGE = 0.01;          /* of the rows: inputs have a variance of 1 */
+static const double SHRINK = 0.05;         /* variance that every direction has at least */
+static const double LEAST_RESIDUAL = 0.05; /* smaller ones would make dust an alarm */
+static const double LEVEL_DAYS = 1.0, SPREAD_DAYS = 3.0; /* in which they follow, at most */
+/* The day counts where, for this share of the columns, its profile leaves less than this of the deviations of other days. */
+static const double SEASONAL_COLUMNS = 0.5;
+static const double SEASON_GAIN = 0.6;
+enum { DAYS_LEAST = 4, BLOCK = 256 };
+
+struct rows {
+  int64_t n;
+  const double *x;
+  const int64_t *time_ns;
+  const uint8_t *keep;
+};
+
+static int by_value(const void *a, const void *b)
+{
+  const double x = *(const double *)a;
+  const double y = *(const double *)b;
+
+  return (x > y) - (x < y);
+}
+static double median(int64_t n, double *x)
+{
+  if (n == 0) return NAN;
+  qsort(x, (size_t)n, sizeof *x, by_value);
+  return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
+}
+
+/* May row i of column j be fitted on? Every fourth day is kept back where not all are wanted. */
+static bool usable(const struct rows *r, int n, int j, int64_t i, bool all)
+{
+  return r->keep[i] && !isnan(r->x[i * n + j]) &&
+         (all || (glia_mix_bin_(r->time_ns[i]) / GLIA_MIX_BINS) % 4 != 3);
+}
+
+/* Medians of column j in the bins of a day, smoothed; work [rows]. A bin without rows is as the one before. */
+static void profile(const struct rows *r, int n, int j, bool all, double *work, double *out)
+{
+  enum { EACH_SIDE = 3 };
+  int64_t start[GLIA_MIX_BINS + 1] = {0}, at[GLIA_MIX_BINS + 1];
+  double raw[GLIA_MIX_BINS];
+  double last = 0.0;
+
+  for (int64_t i = 0; i < r->n; i++)
+    if (usable(r, n, j, i, all)) start[glia_mix_bin_in_day_(glia_mix_bin_(r->time_ns[i])) + 1]++;
+  for (int b = 0; b < GLIA_MIX_BINS; b++) start[b + 1] += start[b];
+  memcpy(at, start, sizeof at);
+  for (int64_t i = 0; i < r->n; i++)
+    if (usable(r, n, j, i, all))
+      work[at[glia_mix_bin_in_day_(glia_mix_bin_(r->time_ns[i]))]++] = r->x[i * n + j];
+  for (int b = 0; b < GLIA_MIX_BINS; b++) {
+    const int64_t count = start[b + 1] - start[b];
+    raw[b] = count > 0 ? median(count, work + start[b]) : last;
+    last = raw[b];
+  }
+  for (int b = 0; b < GLIA_MIX_BINS; b++) {
+    double sum = 0.0;
+    for (int k = -EACH_SIDE; k <= EACH_SIDE; k++)
+      sum += raw[(b + k + GLIA_MIX_BINS) % GLIA_MIX_BINS];
+    out[b] = sum / (2 * EACH_SIDE + 1);
+  }
+}
+
+static double column_median(const struct rows *r, int n, int j, bool all, double *work)
+{
+  int64_t seen = 0;
+
+  for (int64_t i = 0; i < r->n; i++)
+    if (usable(r, n, j, i, all)) work[seen++] = r->x[i * n + j];
+  return seen > 0 ? median(seen, work) : 0.0;
+}
+
+/* Does the time of the day say something of the days it was not made from? */
+static bool has_season(const struct rows *r, int n, int j, double *work, double *prof)
+{
+  double with = 0.0, without = 0.0;
+
+  profile(r, n, j, false, work, prof);
+  const double middle = column_median(r, n, j, false, work);
+  for (int64_t i = 0; i < r->n; i++) {
+    const int64_t bin = glia_mix_bin_(r->time_ns[i]);
+    const double v = r->x[i * n + j];
+    if (!r->keep[i] || isnan(v) || (bin / GLIA_MIX_BINS) % 4 != 3) continue;
+    with += fabs(v - prof[glia_mix_bin_in_day_(bin)]);
+    without += fabs(v - middle);
+  }
+  return with < SEASON_GAIN * without;
+}
+
+/* Centre and scale of column j, less its season. */
+static void fit_level(struct glia_mix *m, const struct rows *r, int j, double least, double *work)
+{
+  double sum = 0.0, squares = 0.0;
+  int64_t seen = 0;
+
+  for (int64_t i = 0; i < r->n; i++) {
+    if (!usable(r, m->n, j, i, true)) continue;
+    work[seen] = r->x[i * m->n + j] -
+                 m->season[glia_mix_bin_in_day_(glia_mix_bin_(r->time_ns[i])) * m->n + j];
+    sum += work[seen++];
+  }
+  m->centre[j] = seen > 0 ? sum / (double)seen : 0.0;
+  for (int64_t i = 0; i < seen; i++) squares += (work[i] - m->centre[j]) * (work[i] - m->centre[j]);
+  m->scale[j] = fmax(seen > 0 ? sqrt(squares / (double)seen) : 0.0, least);
+}
+
+static glia_status fit_levels(struct glia_mix *m, const struct rows *r, const double *least)
+{
+  double *work = malloc((size_t)(r->n + 1) * sizeof *work);
+  uint8_t *has = calloc((size_t)m->n + 1, sizeof *has);
+  double prof[GLIA_MIX_BINS];
+  int seasonal = 0;
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK_TO(out, st, work != NULL && has != NULL, GLIA_E_MEMORY, "%lld rows", (long long)r->n);
+  for (int j = 0; j < m->n && m->daily; j++)
+    seasonal += has[j] = (uint8_t)has_season(r, m->n, j, work, prof);
+  m->daily = seasonal >= SEASONAL_COLUMNS * m->n && seasonal > 0;
+  for (int j = 0; j < m->n; j++) {
+    if (m->daily && has[j]) {
+      double mean = 0.0;
+      profile(r, m->n, j, true, work, prof);
+      for (int b = 0; b < GLIA_MIX_BINS; b++) mean += prof[b] / GLIA_MIX_BINS;
+      for (int b = 0; b < GLIA_MIX_BINS; b++) m->season[b * m->n + j] = prof[b] - mean;
+    }
+    fit_level(m, r, j, least[j], work);
+  }
+out:
+  free(work);
+  free(has);
+  return st;
+}
+
+/* Walk the rows in order; at each that is kept, call with the stream that has seen it. */
+static glia_status fit_forecast(struct glia_mix *m, const struct rows *r)
+{
+  const size_t k = (size_t)m->inputs, n = (size_t)m->n;
+  struct glia_mix_stream s;
+  double *a = malloc(BLOCK * k * sizeof *a), *b = malloc(BLOCK * n * sizeof *b);
+  double *aa = calloc(k * k, sizeof *aa);
+  int64_t used = 0, rows = 0;
+  glia_status st = glia_mix_stream_open_(&s, m);
+
+  if (st == GLIA_OK && (a == NULL || b == NULL || aa == NULL))
+    st = GLIA_FAIL(GLIA_E_MEMORY, "%zu inputs", k);
+  for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
+    const double *x = r->x + (size_t)i * n;
+    const int bin = glia_mix_advance_(&s, r->time_ns[i]);
+    glia_mix_input_(&s, bin);
+    if (r->keep[i]) {
+      memcpy(a + (size_t)used * k, s.input, k * sizeof *a);
+      for (size_t j = 0; j < n; j++)
+        b[(size_t)used * n + j] = isnan(x[j]) ? s.lag[s.head * m->n + (int)j]
+                                              : fmin(fmax(x[j], -GLIA_MIX_CLIP), GLIA_MIX_CLIP);
+      used++;
+      rows++;
+    }
+    glia_mix_remember_(&s, x);
+    if (used == BLOCK || (i + 1 == r->n && used > 0)) {
+      glia_linear_gather(used, m->inputs, m->inputs, a, a, aa);
+      glia_linear_gather(used, m->inputs, m->n, a, b, m->weight);
+      used = 0;
+    }
+  }
+  if (st == GLIA_OK) st = glia_linear_ridge(m->inputs, m->n, RIDGE * (double)rows, aa, m->weight);
+  glia_mix_stream_close_(&s);
+  free(a);
+  free(b);
+  free(aa);
+  return st;
+}
+
+static glia_status fit_slow(struct glia_mix *m, const struct rows *r, const double *floor)
+{
+  struct glia_mix_stream s;
+  double *sum = calloc((size_t)m->n + 1, sizeof *sum);
+  int64_t rows = 0;
+  glia_status st = glia_mix_stream_open_(&s, m);
+
+  for (int j = 0; j < m->n; j++) m->slow_scale[j] = 1.0;
+  for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
+    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, false, 1);
+    if (!r->keep[i]) continue;
+    rows++;
+    for (int j = 0; j < m->n; j++)
+      if (!isnan(s.slow[j])) sum[j] += s.slow[j] * s.slow[j];
+  }
+  for (int j = 0; j < m->n && st == GLIA_OK; j++)
+    m->slow_scale[j] = fmax(sqrt(sum[j] / (double)(rows > 0 ? rows : 1)), 0.5 * floor[j]);
+  glia_mix_stream_close_(&s);
+  free(sum);
+  return st;
+}
+
+/* Row i as the view `usual` sees it; what is missing is taken for usual. */
+static void deviations(const struct glia_mix *m, const struct rows *r, int64_t i, double *out)
+{
+  const double *season =
+      m->season + (size_t)glia_mix_bin_in_day_(glia_mix_bin_(r->time_ns[i])) * (size_t)m->n;
+
+  for (int j = 0; j < m->n; j++) {
+    const double v =
+        (r->x[i * m->n + j] - (m->daily ? season[j] : 0.0) - m->centre[j]) / m->scale[j];
+    out[j] = isnan(v) ? 0.0 : fmin(fmax(v, -GLIA_MIX_CLIP), GLIA_MIX_CLIP);
+  }
+}
+
+/* What columns do together: the inverse of the covariance of `usual`. */
+static glia_status fit_together(struct glia_mix *m, const struct rows *r)
+{
+  const size_t n = (size_t)m->n;
+  double *a = malloc(BLOCK * n * sizeof *a), *aa = calloc(n * n + 1, sizeof *aa);
+  int64_t used = 0, rows = 0;
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK_TO(out, st, a != NULL && aa != NULL, GLIA_E_MEMORY, "%d columns", m->n);
+  for (int64_t i = 0; i < r->n; i++) {
+    if (r->keep[i]) {
+      deviations(m, r, i, a + (size_t)used * n);
+      used++;
+      rows++;
+    }
+    if (used == BLOCK || (i + 1 == r->n && used > 0)) {
+      glia_linear_gather(used, m->n, m->n, a, a, aa);
+      used = 0;
+    }
+  }
+  memset(m->inverse, 0, n * n * sizeof *m->inverse);
+  for (size_t j = 0; j < n; j++) m->inverse[j * n + j] = (double)rows;
+  st = glia_linear_ridge(m->n, m->n, SHRINK * (double)rows, aa, m->inverse);
+out:
+  free(a);
+  free(aa);
+  return st;
+}
+
+static glia_status fit_residual(struct glia_mix *m, const struct rows *r)
+{
+  struct glia_mix_stream s;
+  double *sum = calloc((size_t)m->n + 1, sizeof *sum);
+  int64_t rows = 0;
+  glia_status st = glia_mix_stream_open_(&s, m);
+
+  if (st == GLIA_OK && sum == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d columns", m->n);
+  for (int j = 0; j < m->n; j++) m->residual[j] = 1.0;
+  for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
+    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, false, 1);
+    if (!r->keep[i]) continue;
+    rows++;
+    for (int j = 0; j < m->n; j++)
+      if (!isnan(s.next[j])) sum[j] += s.next[j] * s.next[j];
+  }
+  for (int j = 0; j < m->n && st == GLIA_OK; j++)
+    m->residual[j] = fmax(sqrt(sum[j] / (double)(rows > 0 ? rows : 1)), LEAST_RESIDUAL);
+  glia_mix_stream_close_(&s);
+  free(sum);
+  return st;
+}
+
+static glia_status fit_members(struct glia_mix *m, const struct rows *r)
+{
+  struct glia_mix_stream s;
+  double *v = malloc((size_t)(GLIA_MIX_MEMBERS * (r->n + 1)) * sizeof *v);
+  int64_t rows = 0;
+  glia_status st = glia_mix_stream_open_(&s, m);
+
+  if (st == GLIA_OK && v == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)r->n);
+  for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
+    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, false, 1);
+    if (!r->keep[i]) continue;
+    for (int k = 0; k < GLIA_MIX_MEMBERS; k++) v[k * r->n + rows] = s.member[k];
+    rows++;
+  }
+  for (int k = 0; k < GLIA_MIX_MEMBERS && st == GLIA_OK; k++) {
+    double *x = v + k * r->n;
+    double sum = 0.0, squares = 0.0;
+    for (int64_t i = 0; i < rows; i++) sum += x[i];
+    const double mean = sum / (double)rows;
+    for (int64_t i = 0; i < rows; i++) squares += (x[i] - mean) * (x[i] - mean);
+    m->middle[k] = mean;
+    m->width[k] = fmax(sqrt(squares / (double)rows), 1e-3);
+  }
+  glia_mix_stream_close_(&s);
+  free(v);
+  return st;
+}
+
+static double period_of(int64_t n, const int64_t *time_ns)
+{
+  double *v = malloc((size_t)(n + 1) * sizeof *v);
+
+  if (v == NULL || n < 2) {
+    free(v);
+    return 1.0;
+  }
+  for (int64_t i = 1; i < n; i++) v[i - 1] = 1e-9 * (double)(time_ns[i] - time_ns[i - 1]);
+  const double period = median(n - 1, v);
+  free(v);
+  return period > 0.0 ? period : 1.0;
+}
+
+glia_status glia_mix_fit_(struct glia_mix *m, int n, int64_t rows, const double *x,
+                          const int64_t *time_ns, const uint8_t *keep, const double *floor)
+{
+  const struct rows r = {rows, x, time_ns, keep};
+  const size_t width = (size_t)n + 1;
+
+  *m = (struct glia_mix){.n = n};
+  m->period_s = period_of(rows, time_ns);
+  const double span_s = rows > 1 ? 1e-9 * (double)(time_ns[rows - 1] - time_ns[0]) : 0.0;
+  m->daily = span_s >= DAYS_LEAST * GLIA_MIX_DAY_S && m->period_s <= GLIA_MIX_DAY_S / GLIA_MIX_BINS;
+  m->level_tau = fmax(fmin(LEVEL_DAYS * GLIA_MIX_DAY_S, span_s / 8.0) / m->period_s, 1.0);
+  m->spread_tau = fmax(fmin(SPREAD_DAYS * GLIA_MIX_DAY_S, span_s / 2.5) / m->period_s, 1.0);
+  m->inputs = glia_mix_inputs_(n, m->daily != 0);
+  m->season = calloc(GLIA_MIX_BINS * width, sizeof *m->season);
+  m->centre = calloc(width, sizeof *m->centre);
+  m->scale = calloc(width, sizeof *m->scale);
+  m->residual = calloc(width, sizeof *m->residual);
+  m->slow_scale = calloc(width, sizeof *m->slow_scale);
+  m->slow_samples = glia_mix_slow_samples_(m->period_s);
+  m->inverse = calloc(width * width, sizeof *m->inverse);
+  m->weight = calloc((size_t)m->inputs * (size_t)n + 1, sizeof *m->weight);
+  GLIA_CHECK(m->season != NULL && m->centre != NULL && m->scale != NULL && m->residual != NULL &&
+                 m->slow_scale != NULL && m->inverse != NULL && m->weight != NULL,
+             GLIA_E_MEMORY, "%d columns", n);
+  for (int j = 0; j < n; j++) m->slow_scale[j] = m->residual[j] = 1.0;
+  for (int k = 0; k < GLIA_MIX_MEMBERS; k++) m->width[k] = 1.0;
+  GLIA_TRY(fit_levels(m, &r, floor));
+  m->inputs = glia_mix_inputs_(n, m->daily != 0);
+  GLIA_TRY(fit_together(m, &r));
+  GLIA_TRY(fit_slow(m, &r, floor));
+  GLIA_TRY(fit_forecast(m, &r));
+  GLIA_TRY(fit_residual(m, &r));
+  return fit_members(m, &r);
+}
