@@ -43,7 +43,7 @@ killed() {
     # shellcheck disable=SC2046
     GLIA_FAULT=$2 LD_PRELOAD=$fault timeout 120 $(on "$1") "$glia" train run.yaml --resume >"$out" 2>"$err" </dev/null
     got=$?
-    [ "$got" != 0 ] && [ "$got" != 124 ] || return 1 ;;
+    [ "$got" = 137 ] || return 1 ;; # by SIGKILL, not by an error of its own
   esac
   latest=$(newest)
   [ -z "$latest" ] || "$tool" checkpoint "$latest" >/dev/null 2>>"$err" || unreadable="$unreadable $latest"
@@ -67,7 +67,7 @@ while [ "$i" -lt "$kills" ]; do
     [ "$i" -le 20 ] || wish=$(printf '%s:%d:%s' "${1%%:*}" $(($(random 150) + 1)) "${1##*:}")
     ranks=1; [ $((i % 8)) != 3 ] || ranks=$((i / 8 % many + 1))
   fi
-  killed "$ranks" "$wish" || odd="$odd $wish"
+  killed "$ranks" "$wish" || { odd="$odd $wish"; sed "s/^/# $wish on $ranks: /" "$err" | tail -n 4; }
 done
 echo "# $i runs killed; the newest checkpoint is of step $reached"
 point "$i runs were killed$odd" "$([ -z "$odd" ]; echo $?)"
