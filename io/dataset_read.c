@@ -52,7 +52,18 @@ static glia_status refuse_row(const struct dataset *d, int field, int64_t row, d
                    d->name, d->field[field].name, found, (long long)row);
 }
 
-static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_t *row, void *out)
+static glia_status read_from_memory(const struct array *a, int64_t n_rows, const int64_t *row,
+                                    int64_t *place, char *out)
+{
+  for (int64_t i = 0; i < n_rows; i++) {
+    memcpy(out + (size_t)i * a->row_bytes, a->data + (size_t)row[i] * a->row_bytes, a->row_bytes);
+    if (place != NULL) place[i] = i;
+  }
+  return GLIA_OK;
+}
+
+static glia_status read_anywhere(void *self, int field, int64_t n_rows, const int64_t *row,
+                                 int64_t *place, void *out)
 {
   struct dataset *d = self;
   struct array *a = &d->array[field];
@@ -61,15 +72,20 @@ static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_
   for (int64_t i = 0; i < n_rows; i++)
     GLIA_CHECK(row[i] >= 0 && row[i] < d->source.n, GLIA_E_ARGUMENT, "%s: row %lld of %lld",
                d->name, (long long)row[i], (long long)d->source.n);
-  if (a->data != NULL) {
-    for (int64_t i = 0; i < n_rows; i++)
-      memcpy((char *)out + (size_t)i * a->row_bytes, a->data + (size_t)row[i] * a->row_bytes,
-             a->row_bytes);
-    return GLIA_OK;
-  }
-  GLIA_TRY(glia_row_reader_read_(&a->reader, n_rows, row, out));
+  if (a->data != NULL) return read_from_memory(a, n_rows, row, place, out);
+  GLIA_TRY(glia_row_reader_read_(&a->reader, n_rows, row, place, out));
   const int64_t bad = bad_row(a, n_rows, out, &found);
-  return bad < 0 ? GLIA_OK : refuse_row(d, field, row[bad], found);
+  if (bad < 0) return GLIA_OK;
+  int64_t i = bad;
+  if (place != NULL)
+    for (i = 0; place[i] != bad; i++) {
+    }
+  return refuse_row(d, field, row[i], found);
+}
+
+static glia_status read_rows(void *self, int field, int64_t n_rows, const int64_t *row, void *out)
+{
+  return read_anywhere(self, field, n_rows, row, NULL, out);
 }
 
 static void close_dataset(void *self)
@@ -260,7 +276,8 @@ glia_status glia_dataset_open(const char *path, const char *split, size_t memory
   GLIA_CHECK(d != NULL, GLIA_E_MEMORY, "%s", path);
   d->file = -1;
   d->fd = -1;
-  d->source = (struct glia_source){.self = d, .read = read_rows, .close = close_dataset};
+  d->source = (struct glia_source){
+      .self = d, .read = read_rows, .read_anywhere = read_anywhere, .close = close_dataset};
   d->name = malloc(n);
   if (d->name == NULL) {
     close_dataset(d);

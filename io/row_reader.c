@@ -41,7 +41,7 @@ static struct wish *sort(struct wish *a, struct wish *b, int64_t n, int64_t lo, 
 }
 
 /* The request in the order of the file. room [2 n_rows] */
-static const struct wish *in_order(int64_t n_rows, const int64_t *row, struct wish *room)
+static struct wish *in_order(int64_t n_rows, const int64_t *row, struct wish *room)
 {
   int64_t lo = INT64_MAX, hi = 0;
   bool sorted = true;
@@ -246,12 +246,16 @@ static glia_status read_cached(struct glia_row_reader *r, int64_t n_rows, const 
 }
 
 glia_status glia_row_reader_read_(struct glia_row_reader *r, int64_t n_rows, const int64_t *row,
-                                  char *out)
+                                  int64_t *place, char *out)
 {
   struct wish *room = malloc(2 * (size_t)n_rows * sizeof *room + 1);
 
   GLIA_CHECK(room != NULL, GLIA_E_MEMORY, "%s: %lld rows", r->name, (long long)n_rows);
-  const struct wish *w = in_order(n_rows, row, room);
+  struct wish *w = in_order(n_rows, row, room);
+  for (int64_t i = 0; i < n_rows && place != NULL; i++) {
+    place[w[i].to] = i;
+    w[i].to = i;
+  }
   const glia_status st = r->plain ? read_plain(r, n_rows, w, out) : read_cached(r, n_rows, w, out);
   free(room);
   return st;

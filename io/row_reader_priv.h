@@ -33,9 +33,10 @@ GLIA_NODISCARD glia_status glia_row_reader_init_(struct glia_row_reader *r, cons
                                                  const struct glia_h5_array *info, hid_t id, int fd,
                                                  size_t row_bytes, size_t cache_bytes);
 
-/** Row row[i] to out[i] of [n_rows, row]. From any thread. Errors: GLIA_E_IO, GLIA_E_DATA (a damaged chunk), GLIA_E_MEMORY. */
+/** Row row[i] to out[place[i]] of [n_rows, row]: place is told, in the order of the file, which costs no scattering; NULL: to out[i].
+ *  From any thread. Errors: GLIA_E_IO, GLIA_E_DATA (a damaged chunk), GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status glia_row_reader_read_(struct glia_row_reader *r, int64_t n_rows,
-                                                 const int64_t *row, char *out);
+                                                 const int64_t *row, int64_t *place, char *out);
 
 /** Zeroed memory, or what init failed on, is welcome. */
 void glia_row_reader_fini_(struct glia_row_reader *r);

@@ -187,7 +187,7 @@ static void damaged_chunks_are_refused(void)
   free(data);
 }
 
-static void rows_read_ahead_are_the_same_rows(void)
+static void read_ahead_from(bool packed)
 {
   enum { MICRO = 8, V = 4, N = 203 };
   const struct glia_order o = {4, N, MICRO * V, MICRO, true, 7, 3};
@@ -197,7 +197,7 @@ static void rows_read_ahead_are_the_same_rows(void)
   const int64_t last = 2 * glia_order_steps(&o);
   int64_t wrong = 0;
 
-  make(scratch("ahead.h5"), N, true, true);
+  make(scratch("ahead.h5"), N, packed, packed);
   CU_ASSERT_EQUAL_FATAL(glia_dataset_open(scratch("ahead.h5"), "train", 1, &s), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_prefetch_create_(s, &o, 1, 3, 2, fields, 0, last, 0, &p), GLIA_OK);
   for (int64_t step = 0; step < last; step++) {
@@ -217,6 +217,13 @@ static void rows_read_ahead_are_the_same_rows(void)
   CU_ASSERT_EQUAL_FATAL(glia_prefetch_create_(s, &o, 0, 4, 2, fields, 0, last, 0, &p), GLIA_OK);
   glia_prefetch_destroy_(&p); /* given up while it reads */
   glia_source_close(&s);
+}
+
+/* Of plain chunks, and of packed ones. */
+static void rows_read_ahead_are_the_same_rows(void)
+{
+  read_ahead_from(true);
+  read_ahead_from(false);
 }
 
 static glia_status fails(void *self, int field, int64_t n_rows, const int64_t *row, void *out)
@@ -421,7 +428,10 @@ static void windows_that_need_too_much_are_refused(void)
 
   CU_ASSERT_EQUAL(glia_prefetch_create_(&s, &o, 0, 1, 1, &field, 0, 8, (int64_t)100 << 20, &p),
                   GLIA_E_ARGUMENT);
-  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "need 192 MiB, data.memory is 100 MiB"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "need 192 MiB, data.memory is 100 MiB;"));
+  CU_ASSERT_EQUAL(glia_prefetch_create_(&s, &o, 0, 1, 1, &field, 0, 8, (int64_t)16 << 20, &p),
+                  GLIA_E_ARGUMENT);
+  CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "data.memory is 16 MiB (24 MiB"));
   CU_ASSERT_PTR_NULL(p);
 }
 

@@ -31,6 +31,11 @@ struct glia_source {
    *  Collective: no.  Errors: GLIA_E_IO, GLIA_E_DATA. */
   glia_status (*read)(void *self, int field, int64_t n_rows, const int64_t *row, void *out);
 
+  /** As read, but row[i] goes to row place[i] of out, where that is fastest; NULL: read it is. Not for sources with read_epoch.
+   *  place: out [n_rows], a permutation of 0 .. n_rows - 1 */
+  glia_status (*read_anywhere)(void *self, int field, int64_t n_rows, const int64_t *row,
+                               int64_t *place, void *out);
+
   /** As read, for sources whose rows differ from epoch to epoch (augmentation); NULL: they do not. */
   glia_status (*read_epoch)(void *self, int field, int64_t n_rows, const int64_t *row,
                             int64_t epoch, void *out);
@@ -43,6 +48,12 @@ struct glia_source {
 GLIA_API GLIA_NODISCARD glia_status glia_source_read(struct glia_source *s, int field,
                                                      int64_t n_rows, const int64_t *row,
                                                      int64_t epoch, void *out);
+
+/** The same with places, where the source can; else place[i] = i. Errors: as read. */
+GLIA_API GLIA_NODISCARD glia_status glia_source_read_anywhere(struct glia_source *s, int field,
+                                                              int64_t n_rows, const int64_t *row,
+                                                              int64_t epoch, int64_t *place,
+                                                              void *out);
 
 /** Rows of a chunk: chunk_rows, else those in 1 MiB of field x. A function of the data set alone, whatever memory there is. */
 GLIA_API int64_t glia_source_chunk(const struct glia_source *s);

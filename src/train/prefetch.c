@@ -15,7 +15,8 @@ static const size_t AHEAD_BYTES = (size_t)24 << 20;
 /* Neighbouring positions of the run, at least a step's unless an epoch ends; of them, the rows of this process. */
 struct unit {
   int64_t lo, hi;
-  char **data; /* [n_fields] rows */
+  char **data;     /* [n_fields] rows */
+  int64_t **place; /* [n_fields] where in them the i-th of ours lies */
 };
 
 struct glia_prefetch {
@@ -87,7 +88,8 @@ static glia_status fill(struct glia_prefetch *p, const struct unit *u)
   }
   const int64_t epoch = u->lo / (glia_order_steps(&p->order) * batch);
   for (int k = 0; k < p->n_fields && n > 0; k++)
-    GLIA_TRY(glia_source_read(p->source, p->field[k], n, p->row, epoch, u->data[k]));
+    GLIA_TRY(glia_source_read_anywhere(p->source, p->field[k], n, p->row, epoch, u->place[k],
+                                       u->data[k]));
   return GLIA_OK;
 }
 
@@ -137,10 +139,10 @@ static glia_status plan(struct glia_prefetch *p, int64_t memory_bytes)
   const int least = p->least >= 2 * o->batch ? WINDOWS : DEPTH_MIN;
   const double need = least * rows * (double)bytes;
   GLIA_CHECK(window <= o->batch || need <= (double)limit, GLIA_E_ARGUMENT,
-             "%s: %d windows of %lld chunks of %lld rows need %.0f MiB, data.memory is %.0f MiB; "
+             "%s: %d windows of %lld chunks of %lld rows need %.0f MiB, data.memory is %.0f MiB%s; "
              "take a smaller data.window or more data.memory",
              p->source->name, least, (long long)o->window, (long long)o->chunk_rows, need / 0x1p20,
-             (double)limit / 0x1p20);
+             (double)said / 0x1p20, said < limit ? " (24 MiB are granted anyway)" : "");
   const double depth = (double)AHEAD_BYTES / (rows * (double)bytes + 1.0);
   p->depth = depth < least ? least : depth > DEPTH_MAX ? DEPTH_MAX : (int)depth;
   p->unit_rows = ours(p, p->least + window + o->batch);
@@ -153,11 +155,14 @@ static glia_status allocate(struct glia_prefetch *p)
   GLIA_CHECK(p->row != NULL, GLIA_E_MEMORY, "rows read ahead");
   for (int d = 0; d < p->depth; d++) {
     p->unit[d].data = calloc((size_t)p->n_fields + 1, sizeof *p->unit[d].data);
-    GLIA_CHECK(p->unit[d].data != NULL, GLIA_E_MEMORY, "rows read ahead");
+    p->unit[d].place = calloc((size_t)p->n_fields + 1, sizeof *p->unit[d].place);
+    GLIA_CHECK(p->unit[d].data != NULL && p->unit[d].place != NULL, GLIA_E_MEMORY,
+               "rows read ahead");
     for (int k = 0; k < p->n_fields; k++) {
       p->unit[d].data[k] = glia_pages_allocate((size_t)p->unit_rows * row_bytes(p, k));
-      GLIA_CHECK(p->unit[d].data[k] != NULL, GLIA_E_MEMORY, "rows read ahead: %zu bytes",
-                 (size_t)p->unit_rows * row_bytes(p, k));
+      p->unit[d].place[k] = malloc((size_t)p->unit_rows * sizeof **p->unit[d].place + 1);
+      GLIA_CHECK(p->unit[d].data[k] != NULL && p->unit[d].place[k] != NULL, GLIA_E_MEMORY,
+                 "rows read ahead: %zu bytes", (size_t)p->unit_rows * row_bytes(p, k));
     }
   }
   return GLIA_OK;
@@ -221,11 +226,13 @@ static void copy(const struct glia_prefetch *p, const struct unit *u, int k, int
 {
   const int64_t from = u->lo > lo ? u->lo : lo, to = u->hi < hi ? u->hi : hi;
   const size_t bytes = row_bytes(p, k);
+  const int64_t *place = u->place[k];
 
-  if (from < to)
-    memcpy(out + (size_t)(from - lo) * bytes,
-           u->data[k] + (size_t)(ours(p, from) - ours(p, u->lo)) * bytes,
-           (size_t)(to - from) * bytes);
+  if (from >= to) return;
+  place += ours(p, from) - ours(p, u->lo);
+  out += (size_t)(from - lo) * bytes;
+  for (int64_t i = 0; i < to - from; i++)
+    memcpy(out + (size_t)i * bytes, u->data[k] + (size_t)place[i] * bytes, bytes);
 }
 
 glia_status glia_prefetch_take_(struct glia_prefetch *p, int64_t index, int k, void *out)
@@ -258,7 +265,9 @@ void glia_prefetch_destroy_(struct glia_prefetch **pp)
   if (p->started) pthread_join(p->thread, NULL);
   for (int d = 0; d < DEPTH_MAX; d++) {
     for (int k = 0; k < p->n_fields && p->unit[d].data != NULL; k++) free(p->unit[d].data[k]);
+    for (int k = 0; k < p->n_fields && p->unit[d].place != NULL; k++) free(p->unit[d].place[k]);
     free(p->unit[d].data);
+    free(p->unit[d].place);
   }
   pthread_mutex_destroy(&p->mutex);
   pthread_cond_destroy(&p->more);

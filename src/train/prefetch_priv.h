@@ -1,6 +1,6 @@
 /* Rows read ahead: a thread fills a ring of units, so that reading and unpacking run beside computation. A unit is a step's rows or,
- * shuffled by chunks, those of whole windows: then each chunk is read once an epoch, and its rows go from the file to their
- * places in the ring. */
+ * shuffled by chunks, those of whole windows: then each chunk is read once an epoch, and its rows lie in the
+ * ring as in the file, and are picked from there. */
 #ifndef PREFETCH_PRIV_H
 #define PREFETCH_PRIV_H
 

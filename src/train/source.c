@@ -24,6 +24,15 @@ glia_status glia_source_read(struct glia_source *s, int field, int64_t n_rows, c
                                : s->read(s->self, field, n_rows, row, out);
 }
 
+glia_status glia_source_read_anywhere(struct glia_source *s, int field, int64_t n_rows,
+                                      const int64_t *row, int64_t epoch, int64_t *place, void *out)
+{
+  if (s->read_anywhere != NULL && s->read_epoch == NULL)
+    return s->read_anywhere(s->self, field, n_rows, row, place, out);
+  for (int64_t i = 0; i < n_rows; i++) place[i] = i;
+  return glia_source_read(s, field, n_rows, row, epoch, out);
+}
+
 int64_t glia_source_chunk(const struct glia_source *s)
 {
   const int x = glia_source_field(s, "x") > 0 ? glia_source_field(s, "x") : 0;
