@@ -46,6 +46,15 @@ static glia_status open_handles(void *self, int n, int shared)
   return GLIA_OK;
 }
 
+/* Open MPI moves all that is under way when it is asked for anything. */
+static void poll(void *self)
+{
+  const struct messenger *m = self;
+  int there;
+
+  (void)MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, m->mpi, &there, MPI_STATUS_IGNORE);
+}
+
 static glia_status check(const struct messenger *m, int handle, int channel, size_t bytes)
 {
   GLIA_CHECK(handle >= 0 && handle < m->n && channel >= 0 && channel <= m->tag_most,
@@ -160,6 +169,7 @@ glia_status glia_messenger_mpi_create(struct glia_comm *comm, struct glia_messen
                                  .rank = glia_comm_rank(comm),
                                  .size = glia_comm_size(comm),
                                  .begin = begin,
+                                 .poll = poll,
                                  .send = send,
                                  .receive = receive,
                                  .wait = wait_handle,

@@ -4,6 +4,7 @@
 #include "glia_agree.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
+#include "glia_pipeline.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ static void sums(const struct recorder *r, double out[SPLITS])
   const int threads = r->s->config.threads;
 
   out[COMPUTE] = e.epilogue_s;
-  out[WAIT] = e.wait_s;
+  out[WAIT] = e.wait_s + glia_engine_pipeline(r->s->engine).wait_s;
   out[INPUT] = 0.0;
   for (int t = 0; t < threads; t++) {
     const struct glia_worker_stat w = glia_engine_worker(r->s->engine, t);

@@ -22,7 +22,8 @@ struct stages {
   struct glia_stage *stage;
   struct glia_schedule *schedule;
   struct glia_messenger messenger;
-  void *mirror; /* states of other stages: rank 0 all of them, else the largest */
+  struct idle idle; /* of this pipeline, when the run has ended */
+  void *mirror;     /* states of other stages: rank 0 all of them, else the largest */
   size_t mirror_bytes;
 };
 
@@ -259,71 +260,45 @@ static json_t *own_report(struct stages *g, struct session *s)
 {
   const struct glia_pipeline_stat p = glia_engine_pipeline(s->engine);
   const struct glia_stage_traffic t = glia_stage_traffic(g->stage, "train");
-  json_t *cpu = json_array();
 
-  double all = 0.0; /* local: all parts of a micro-batch are one task of the table */
-  for (int k = 0; k < p.segments; k++) all += p.task_cpu_s[k];
-  for (int k = 0; k < g->schedule->segments; k++)
-    json_array_append_new(cpu, glia_json_real(g->schedule->ahead > 0 ? all : p.task_cpu_s[k]));
-  return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "rank",
+  return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I}", "rank",
                    glia_comm_rank(s->comm), "stage", glia_comm_rank(s->comm) % g->ranks, "slots",
                    p.slots, "slot_bytes", (json_int_t)p.slot_bytes, "engine_bytes",
                    (json_int_t)glia_engine_memory(s->engine), "mirror_bytes",
                    (json_int_t)g->mirror_bytes, "queue_bytes", (json_int_t)p.queue_bytes, "span_s",
                    glia_json_real(p.span_s), "busy_s", glia_json_real(p.busy_s), "cpu_s",
                    glia_json_real(p.cpu_s), "wait_s", glia_json_real(p.wait_s), "bytes_out",
-                   (json_int_t)t.bytes_out, "bytes_in", (json_int_t)t.bytes_in, "task_cpu_s", cpu);
+                   (json_int_t)t.bytes_out, "bytes_in", (json_int_t)t.bytes_in);
 }
 
-/* Local learning has no end of a step: a table as long as the run. */
-static glia_status table_of_run(const struct stages *g, int64_t steps, struct glia_schedule **out)
+static double known(const struct idle *idle, double part)
 {
-  enum { MOST = 4096 };
-  const int64_t all = steps * g->schedule->micro_batches;
-
-  return glia_schedule_make(g->kind, g->ranks, 1, (int)(all < MOST ? all : MOST), out);
+  return idle->steps > 0 ? part : (double)NAN;
 }
 
-/* The table played with the times that its tasks took of the processor: what a rank waits for others, and not for a core that it
- * shares with them. */
-static double replay(const struct stages *g, const json_t *all, int64_t steps)
+static json_t *parts_json(const struct idle *idle, const struct idle_stage *s)
 {
-  const int segments = g->schedule->segments;
-  double *cost = calloc((size_t)g->ranks * (size_t)segments + 1, sizeof *cost);
-  struct glia_schedule *longer = NULL;
-  struct glia_schedule_play play;
-  double bubble = (double)NAN;
-  glia_status st = cost != NULL ? GLIA_OK : GLIA_E_MEMORY;
-
-  for (int r = 0; cost != NULL && r < g->ranks; r++)
-    for (int k = 0; k < segments; k++)
-      cost[r * segments + k] = json_number_value(
-          json_array_get(json_object_get(json_array_get(all, (size_t)r), "task_cpu_s"), (size_t)k));
-  if (st == GLIA_OK && g->schedule->ahead > 0) st = table_of_run(g, steps, &longer);
-  const struct glia_schedule *table = longer != NULL ? longer : g->schedule;
-  if (st == GLIA_OK && glia_schedule_check(table, cost, &play) == GLIA_OK)
-    bubble = glia_schedule_bubble(table, &play);
-  glia_trace_clear();
-  glia_schedule_destroy(&longer);
-  free(cost);
-  return bubble;
+  return json_pack("{s:o, s:o, s:o, s:o, s:o}", "tasks", glia_json_real(known(idle, s->tasks)),
+                   "own", glia_json_real(known(idle, s->own)), "waits",
+                   glia_json_real(known(idle, s->waits)), "core",
+                   glia_json_real(known(idle, s->core)), "waits_own_cores",
+                   glia_json_real(known(idle, s->waits_own_cores)));
 }
 
-static json_t *whole_report(const struct stages *g, json_t *all, int64_t steps)
+static json_t *whole_report(const struct stages *g, json_t *all)
 {
   const double p = g->ranks, m = g->schedule->micro_batches;
-  double busy = 0.0, span = 0.0;
+  const struct idle *i = &g->idle;
 
-  for (int r = 0; r < g->ranks; r++) {
-    busy += json_number_value(json_object_get(json_array_get(all, (size_t)r), "busy_s"));
-    span += json_number_value(json_object_get(json_array_get(all, (size_t)r), "span_s"));
-  }
-  return json_pack("{s:s, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "schedule",
+  for (int r = 0; r < g->ranks; r++) /* of the other pipelines nothing is known */
+    json_object_update_new(json_array_get(all, (size_t)r), parts_json(i, &i->stage[r]));
+  return json_pack("{s:s, s:i, s:i, s:i, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "schedule",
                    g->schedule->name, "stages", g->ranks, "chunks", g->chunks, "groups", g->groups,
                    "micro_batches", g->schedule->micro_batches, "imbalance",
-                   glia_json_real(g->imbalance), "bubble",
-                   glia_json_real(span > 0.0 ? 1.0 - busy / span : (double)NAN), "bubble_own_cores",
-                   glia_json_real(replay(g, all, steps)), "bubble_1f1b",
+                   glia_json_real(g->imbalance), "steps_looked_at", (json_int_t)i->steps, "bubble",
+                   glia_json_real(known(i, i->mean.waits)), "bubble_own_cores",
+                   glia_json_real(known(i, i->mean.waits_own_cores)), "outside_tasks",
+                   glia_json_real(known(i, 1.0 - i->mean.tasks)), "bubble_1f1b",
                    glia_json_real((p - 1.0) / (m + p - 1.0)), "ranks", all);
 }
 
@@ -333,6 +308,7 @@ glia_status stages_report(struct stages *g, struct session *s, json_t **out)
 
   *out = NULL;
   if (g == NULL) return GLIA_OK;
+  GLIA_TRY(glia_agree(s->comm, idle_measure(g->pipe, s->engine, g->schedule, &g->idle)));
   json_t *own = own_report(g, s);
   char *text = own != NULL ? json_dumps(own, JSON_COMPACT) : NULL;
   json_decref(own);
@@ -345,6 +321,49 @@ glia_status stages_report(struct stages *g, struct session *s, json_t **out)
   for (int r = 0; r < glia_comm_size(s->comm); r++)
     json_array_append_new(all, json_loads(texts[r], 0, NULL));
   free(texts);
-  *out = whole_report(g, all, glia_engine_pipeline(s->engine).steps);
+  *out = whole_report(g, all);
   return GLIA_OK;
+}
+
+static double percent(const json_t *object, const char *key)
+{
+  return 1e2 * json_number_value(json_object_get(object, key));
+}
+
+/* Of other pipelines than the first only the memory is known, and of too few steps. */
+static void print_rank(const struct glia_args *a, const json_t *rank)
+{
+  const double bytes = json_number_value(json_object_get(rank, "engine_bytes")) +
+                       json_number_value(json_object_get(rank, "mirror_bytes")) +
+                       json_number_value(json_object_get(rank, "queue_bytes"));
+
+  glia_cli_print(a, "  %-5lld", (long long)json_integer_value(json_object_get(rank, "rank")));
+  if (json_is_real(json_object_get(rank, "tasks")))
+    glia_cli_print(a, " %7.1f %% %8.1f %% %7.1f %% %9.1f %% %16.1f %%", percent(rank, "tasks"),
+                   percent(rank, "own"), percent(rank, "waits"), percent(rank, "core"),
+                   percent(rank, "waits_own_cores"));
+  else
+    glia_cli_print(a, " %9s %10s %9s %11s %18s", "-", "-", "-", "-", "-");
+  glia_cli_print(a, " %10.2f MiB\n", bytes / 1048576.0);
+}
+
+void stages_print(const struct glia_args *a, const json_t *report)
+{
+  const json_t *ranks = json_object_get(report, "ranks");
+
+  if (report == NULL) return;
+  glia_cli_print(a, "%s, %lld micro-batches a step; parts of the last %lld steps:\n",
+                 json_string_value(json_object_get(report, "schedule")),
+                 (long long)json_integer_value(json_object_get(report, "micro_batches")),
+                 (long long)json_integer_value(json_object_get(report, "steps_looked_at")));
+  glia_cli_print(a, "  %-5s %9s %10s %9s %11s %18s %14s\n", "rank", "tasks", "own work", "waits",
+                 "had a core", "waits if it has", "memory");
+  for (size_t r = 0; r < json_array_size(ranks); r++) print_rank(a, json_array_get(ranks, r));
+  glia_cli_print(a, "  %-5s %9s %10s %7.1f %% %11s %16.1f %%\n", "mean", "", "",
+                 percent(report, "bubble"), "", percent(report, "bubble_own_cores"));
+}
+
+const struct idle *stages_idle(const struct stages *g)
+{
+  return g != NULL && g->idle.steps > 0 ? &g->idle : NULL;
 }

@@ -3,6 +3,7 @@
 #ifndef STAGES_H
 #define STAGES_H
 
+#include "idle.h"
 #include "session.h"
 
 struct stages;
@@ -29,5 +30,9 @@ GLIA_NODISCARD glia_status stages_collect(struct stages *stages, struct session 
 
 /** What the pipeline did, for rank 0's report; null elsewhere. Collective: yes. Errors: GLIA_E_MPI, GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status stages_report(struct stages *stages, struct session *s, json_t **out);
+/** It as a table, a line for each rank; NULL: nothing. */
+void stages_print(const struct glia_args *a, const json_t *report);
+/** What the ranks of this rank's pipeline waited; after stages_report. NULL: no stages, or too few steps. */
+const struct idle *stages_idle(const struct stages *stages);
 
 #endif

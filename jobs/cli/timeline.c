@@ -60,6 +60,7 @@ static void put_event(void *self, int track, const char *thread, const struct gl
   }
   put_head(w, "X", e, e->start_s, track);
   fprintf(w->f, ",\"dur\":%.3f", 1e6 * (e->end_s - e->start_s));
+  if (e->cpu_s >= 0.0) fprintf(w->f, ",\"tdur\":%.3f", 1e6 * e->cpu_s);
   if (e->arg >= 0) fprintf(w->f, ",\"args\":{\"n\":%lld}", (long long)e->arg);
   fprintf(w->f, "}");
 }

@@ -276,27 +276,6 @@ static json_t *test_json(const struct run *r)
   return j;
 }
 
-/* What the pipeline did, on one line. */
-static void print_pipeline(const struct run *r)
-{
-  const json_t *p = r->pipeline, *ranks = json_object_get(p, "ranks");
-  char memory[256] = "";
-  size_t used = 0;
-
-  if (p == NULL) return;
-  for (size_t i = 0; i < json_array_size(ranks) && used < sizeof memory; i++)
-    used += (size_t)snprintf(
-        memory + used, sizeof memory - used, "%s%.1f", i > 0 ? ", " : "",
-        json_number_value(json_object_get(json_array_get(ranks, i), "engine_bytes")) / 1048576.0);
-  glia_cli_print(
-      r->args,
-      "%s on %d stages: %.1f %% of the time outside of tasks, %.1f %% where every rank has "
-      "a core; memory of the ranks %s MiB\n",
-      json_string_value(json_object_get(p, "schedule")), r->s.config.stages,
-      1e2 * json_number_value(json_object_get(p, "bubble")),
-      1e2 * json_number_value(json_object_get(p, "bubble_own_cores")), memory);
-}
-
 static glia_status report(struct run *r)
 {
   const struct glia_train_result *t = &r->result;
@@ -328,7 +307,7 @@ static glia_status report(struct run *r)
     glia_cli_print(r->args, "communication %.0f ms, hidden %.0f ms (%.0f %%)\n",
                    1e3 * r->communication_s, 1e3 * r->hidden_s, isnan(hidden) ? 0.0 : 1e2 * hidden);
 
-  print_pipeline(r);
+  stages_print(r->args, r->pipeline);
 
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
@@ -381,7 +360,16 @@ static glia_status print_plan(struct run *r)
 /* The outcome, into the record. */
 static void close_record(struct run *r, glia_status st)
 {
+  const struct idle *idle = stages_idle(r->s.stages);
+  char waits[GLIA_STAGE_MAX_RANKS * 8] = "";
+  for (int k = 0; idle != NULL && k < idle->ranks; k++)
+    snprintf(waits + strlen(waits), sizeof waits - strlen(waits), "%s%.4f", k > 0 ? " " : "",
+             idle->stage[k].waits);
   const struct glia_attribute fact[] = {
+      glia_attribute_text("stage_waits", waits),
+      glia_attribute_real("bubble", idle != NULL ? idle->mean.waits : (double)NAN),
+      glia_attribute_real("bubble_own_cores",
+                          idle != NULL ? idle->mean.waits_own_cores : (double)NAN),
       glia_attribute_real("theory_stop_step",
                           r->theory.step >= 0 ? (double)r->theory.step : (double)NAN),
       glia_attribute_real("train_loss", r->result.train_loss),

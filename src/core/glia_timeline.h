@@ -30,6 +30,7 @@ struct glia_event {
   const char *name; /* lives as long as the process: static text, or the program's that runs */
   int64_t arg; /* tells it from others of its name: micro-batch, bucket, node; -1: nothing does */
   double start_s, end_s; /* by glia_time_s; the same for an instant */
+  double cpu_s;          /* that the thread had the processor meanwhile; below 0: not known */
 };
 
 /** Length and detail of the rings of threads that are announced from now on.
@@ -49,6 +50,8 @@ GLIA_API void glia_timeline_thread(const char *name);
 /** Add an event of this thread; nothing where it was not announced. Tens of nanoseconds. */
 GLIA_API void glia_timeline_add(glia_event_kind kind, const char *name, int64_t arg, double start_s,
                                 double end_s);
+GLIA_API void glia_timeline_add_cpu(glia_event_kind kind, const char *name, int64_t arg,
+                                    double start_s, double end_s, double cpu_s);
 
 /** Hand over the last `most` events of each thread, oldest first, thread by thread. `each` must not add events. */
 GLIA_API void glia_timeline_read(size_t most,

@@ -139,14 +139,15 @@ static struct glia_event_sum *find_sum(struct glia_event_sum *sum, int16_t *plac
   return NULL;
 }
 
-void glia_timeline_add(glia_event_kind kind, const char *name, int64_t arg, double start_s,
-                       double end_s)
+void glia_timeline_add_cpu(glia_event_kind kind, const char *name, int64_t arg, double start_s,
+                           double end_s, double cpu_s)
 {
   struct track *t = own;
 
   if (t == NULL || t->capacity == 0) return;
   pthread_mutex_lock(&t->mutex);
-  t->event[(size_t)t->n % t->capacity] = (struct glia_event){kind, name, arg, start_s, end_s};
+  t->event[(size_t)t->n % t->capacity] =
+      (struct glia_event){kind, name, arg, start_s, end_s, cpu_s};
   t->n++;
   if (t->sum != NULL) {
     const struct glia_event_sum key = {.kind = kind, .name = name, .arg = arg};
@@ -157,6 +158,12 @@ void glia_timeline_add(glia_event_kind kind, const char *name, int64_t arg, doub
     }
   }
   pthread_mutex_unlock(&t->mutex);
+}
+
+void glia_timeline_add(glia_event_kind kind, const char *name, int64_t arg, double start_s,
+                       double end_s)
+{
+  glia_timeline_add_cpu(kind, name, arg, start_s, end_s, -1.0);
 }
 
 void glia_timeline_read(size_t most,

@@ -1,19 +1,22 @@
 /* One executor for all schedules: a rank's tasks in the order of its table; see glia_pipeline.h. */
 #include "engine_priv.h"
 #include "glia_log.h"
+#include "glia_pause.h"
 #include "glia_timeline.h"
 #include "pipeline_ahead_priv.h"
+#include "pipeline_log_priv.h"
 #include "stage_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Tree nodes of a segment's sums: each segment is at a micro-batch of its own. */
 struct stack {
   int n;
   struct glia_part node[GLIA_TREE_MAX_PARTS];
 };
+
+static const double poll_period_s = 100e-6; /* as for sums: engine_exchange.c */
 
 struct pipeline {
   struct glia_pipeline how;
@@ -25,10 +28,10 @@ struct pipeline {
   struct ahead *ahead; /* of local learning, else NULL */
   struct stack *stack; /* [segments] */
   int *first_bucket;   /* [segments + 1] of the entry point that runs */
-  double *cpu, *clock; /* [segments] sums of times of tasks */
-  int64_t *n_tasks;    /* [segments] */
-  double *mean;        /* [2][segments] */
   struct glia_pipeline_stat stat;
+  struct task_log log;
+  double polled_s;
+  double group_wait_s; /* of the engine, as far as the log has it */
   /* the step that runs */
   int64_t lo, hi;
   int entry;
@@ -44,17 +47,25 @@ static void idle(void *arg)
   if (e->pipe->ended || glia_drive_early_(e)) glia_drive_poll_(e);
 }
 
-static double cpu_now(void)
-{
-  struct timespec t;
-
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int handle_of(const struct pipeline *p, int64_t slot, int channel)
 {
   return (int)slot * p->how.stage->n_channels + channel;
+}
+
+static void note_wait(struct pipeline *p, double wait_s, double cpu_s)
+{
+  p->stat.wait_s += wait_s;
+  glia_task_log_wait_(&p->log, wait_s, cpu_s);
+}
+
+/* What the engine waited for other data groups since the last task: it looks round all the while. */
+static void note_group_wait(struct glia_engine *e)
+{
+  struct pipeline *p = e->pipe;
+  const double wait_s = e->stat.wait_s - p->group_wait_s;
+
+  p->group_wait_s = e->stat.wait_s;
+  if (p->log.whole && wait_s > 0.0) glia_task_log_wait_(&p->log, wait_s, wait_s);
 }
 
 static glia_status finish(struct glia_engine *e, int handle, const char *what)
@@ -64,10 +75,10 @@ static glia_status finish(struct glia_engine *e, int handle, const char *what)
 
   if (!p->under_way[handle]) return GLIA_OK;
   p->under_way[handle] = false;
-  const double t0 = glia_time_s();
+  const double t0 = glia_time_s(), c0 = glia_cpu_s_();
   const glia_status st = m->wait(m->self, handle, what, idle, e);
   const double t1 = glia_time_s();
-  if (!p->forward) p->stat.wait_s += t1 - t0;
+  if (!p->forward) note_wait(p, t1 - t0, glia_cpu_s_() - c0);
   if (t1 - t0 > 20e-6) glia_timeline_add(GLIA_EVENT_EXCHANGE, what, handle, t0, t1);
   return st;
 }
@@ -157,6 +168,19 @@ static void sum_up(struct worker *w, int segment, int64_t index, char *own)
   memcpy(s->node, w->node, (size_t)s->n * sizeof *s->node);
 }
 
+/* From within kernels: what was sent moves on, and sums. */
+static void look_up(void *self)
+{
+  struct glia_engine *e = self;
+  struct pipeline *p = e->pipe;
+  const double now_s = glia_time_s();
+
+  if (now_s - p->polled_s < poll_period_s) return;
+  p->polled_s = now_s;
+  p->how.messenger->poll(p->how.messenger->self);
+  idle(e);
+}
+
 static void compute(struct worker *w, int segment, int64_t index, char *const *bases)
 {
   static const char *const name[] = {"forward", "backward", "weights", "part"};
@@ -166,17 +190,24 @@ static void compute(struct worker *w, int segment, int64_t index, char *const *b
   const int back = segment - cut->chunks;
   const int kind = cut->parts > 0 ? 3 : back < 0 ? 0 : cut->split ? 1 + back % 2 : 1;
   const int from = segment > 0 ? e->c->segment_end[segment - 1] : 0;
-  const double t0 = glia_time_s(), c0 = cpu_now();
 
+  note_group_wait(e);
+  const double t0 = glia_time_s(), c0 = glia_cpu_s_();
+  p->polled_s = t0;
+  glia_pause_ = (struct glia_pause){look_up, e};
+  for (int at = from; at < e->c->segment_end[segment]; at++) {
+    glia_engine_run_units_(e, REGION_MICRO, at, at + 1, bases, w->scratch);
+    glia_pause();
+  }
+  glia_pause_ = (struct glia_pause){0};
+  const double c1 = glia_cpu_s_(), t1 = glia_time_s();
+  if (!p->forward) glia_task_log_run_(&p->log, t0, t1, c0, c1);
   if (from == e->c->segment_end[segment]) return;
-  glia_engine_run_units_(e, REGION_MICRO, from, e->c->segment_end[segment], bases, w->scratch);
-  const double t1 = glia_time_s();
   w->stat.compute_s += t1 - t0;
-  glia_timeline_add(GLIA_EVENT_COMPUTE, name[kind], index, t0, t1);
+  glia_timeline_add_cpu(GLIA_EVENT_COMPUTE, name[kind], index, t0, t1, c1 - c0);
   if (p->forward) return;
-  p->cpu[segment] += cpu_now() - c0;
-  p->clock[segment] += t1 - t0;
-  p->n_tasks[segment]++;
+  p->stat.cpu_s += c1 - c0;
+  p->stat.busy_s += t1 - t0;
 }
 
 /* One task. After a failure its messages alone, with whatever stands there: no state will be changed by it. */
@@ -257,14 +288,13 @@ static glia_status run_table(struct worker *w)
   struct pipeline *p = w->e->pipe;
   const double t0 = glia_time_s();
 
+  glia_task_log_step_(&p->log);
   for (int k = 0; k < p->row->n; k++) {
     const struct glia_task *t = &p->row->task[k];
-    if (p->ahead != NULL) {
-      GLIA_TRY(run_parts(w, t->micro));
-      continue;
-    }
-    GLIA_TRY(run_task(w, t->segment, t->micro));
-    if (t->segment == p->segments - 1) release(w, t->micro);
+    glia_task_log_begin_(&p->log, t->segment, t->micro);
+    GLIA_TRY(p->ahead != NULL ? run_parts(w, t->micro) : run_task(w, t->segment, t->micro));
+    glia_task_log_end_(&p->log);
+    if (p->ahead == NULL && t->segment == p->segments - 1) release(w, t->micro);
   }
   p->stat.steps++;
   p->stat.span_s += glia_time_s() - t0;
@@ -329,6 +359,18 @@ glia_status glia_pipeline_end_(struct glia_engine *e)
   return GLIA_OK;
 }
 
+/* What is shared behind a step is waited for, too. */
+static glia_status share(void *self, int n, double *x, void (*wait)(void *arg), void *arg)
+{
+  struct glia_engine *e = self;
+  const double t0 = glia_time_s();
+  const glia_status st =
+      e->pipe->how.messenger->share(e->pipe->how.messenger->self, n, x, wait, arg);
+
+  e->pipe->stat.wait_s += glia_time_s() - t0;
+  return st;
+}
+
 glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipeline *how)
 {
   struct pipeline *p = calloc(1, sizeof *p);
@@ -357,15 +399,12 @@ glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipelin
   p->under_way = calloc((size_t)handles + 1, sizeof *p->under_way);
   p->stack = calloc(segments, sizeof *p->stack);
   p->first_bucket = calloc(segments + 1, sizeof *p->first_bucket);
-  p->cpu = calloc(segments, sizeof *p->cpu);
-  p->clock = calloc(segments, sizeof *p->clock);
-  p->n_tasks = calloc(segments, sizeof *p->n_tasks);
-  p->mean = calloc(2 * segments, sizeof *p->mean);
   GLIA_CHECK(p->slot_of != NULL && p->holder != NULL && p->under_way != NULL && p->stack != NULL &&
-                 p->first_bucket != NULL && p->cpu != NULL && p->clock != NULL &&
-                 p->n_tasks != NULL && p->mean != NULL,
+                 p->first_bucket != NULL,
              GLIA_E_MEMORY, "a pipeline");
+  GLIA_TRY(glia_task_log_init_(&p->log, p->row->n, local));
   glia_stage_bind_(how->stage, how->messenger, idle, e);
+  glia_stage_share_by_(how->stage, share, e);
   if (local) GLIA_TRY(glia_ahead_create_(e, how, own, finish, &p->ahead));
   if (local) p->stat.queue_bytes = glia_ahead_bytes_(p->ahead);
   return how->messenger->open(how->messenger->self, handles > 0 ? handles : 1,
@@ -385,35 +424,35 @@ void glia_pipeline_fini_(struct glia_engine *e)
   free(p->under_way);
   free(p->stack);
   free(p->first_bucket);
-  free(p->cpu);
-  free(p->clock);
-  free(p->n_tasks);
-  free(p->mean);
+  glia_task_log_fini_(&p->log);
   free(p);
   e->pipe = NULL;
 }
 
-struct glia_pipeline_stat glia_engine_pipeline(struct glia_engine *e)
+struct glia_pipeline_stat glia_engine_pipeline(const struct glia_engine *e)
 {
-  struct pipeline *p = e->pipe;
+  const struct pipeline *p = e->pipe;
   struct glia_pipeline_stat stat = {0};
 
   if (p == NULL) return stat;
   stat = p->stat;
-  for (int s = 0; s < p->segments; s++) {
-    const double n = p->n_tasks[s] > 0 ? (double)p->n_tasks[s] : 1.0;
-    p->mean[s] = p->cpu[s] / n;
-    p->mean[p->segments + s] = p->clock[s] / n;
-    stat.cpu_s += p->cpu[s];
-    stat.busy_s += p->clock[s];
-  }
-  stat.task_cpu_s = p->mean;
-  stat.task_s = p->mean + p->segments;
   stat.slots = p->slots;
   stat.segments = p->segments;
   for (int i = 0; i < e->p->n_entries; i++)
     if (e->p->entry[i].micro_bytes > stat.slot_bytes) stat.slot_bytes = e->p->entry[i].micro_bytes;
   return stat;
+}
+
+int64_t glia_engine_pipeline_tasks(const struct glia_engine *e, int64_t most,
+                                   struct glia_pipeline_task *out)
+{
+  if (e->pipe == NULL) return 0;
+  const struct task_log *l = &e->pipe->log;
+  const int64_t kept = l->n < l->capacity ? l->n : l->capacity;
+  const int64_t n = out != NULL && most < kept ? most : kept;
+
+  for (int64_t i = 0; out != NULL && i < n; i++) out[i] = l->task[(l->n - n + i) % l->capacity];
+  return n;
 }
 
 /* ---- outputs of earlier steps */

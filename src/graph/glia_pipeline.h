@@ -29,17 +29,31 @@ struct glia_pipeline_stat {
   double span_s;      /* from the first task of a step to the end of the last */
   double busy_s;      /* inside tasks, by the clock */
   double cpu_s;       /* inside tasks, of the processor */
-  double wait_s;      /* for messages and memory */
+  double wait_s;      /* for messages, memory and what stages share */
   int64_t bytes_sent; /* to other stages */
   size_t slot_bytes;  /* of one micro-batch */
   int slots;          /* micro-batches in memory at once */
   int segments;
   size_t
       queue_bytes; /* local learning: messages that wait to be read, beside the engine's memory */
-  const double
-      *task_cpu_s; /* [segments] mean of a task, of the processor; borrowed for the engine's life */
-  const double *task_s; /* [segments] by the clock */
 };
-GLIA_API struct glia_pipeline_stat glia_engine_pipeline(struct glia_engine *e);
+GLIA_API struct glia_pipeline_stat glia_engine_pipeline(const struct glia_engine *e);
+
+/* A task of a step that changes states; with local learning a micro-batch through all parts of the rank. `own` is what the thread did
+ * since the task before but run kernels of tasks or wait: rows, sums, messages; with local learning also what ends a step. */
+struct glia_pipeline_task {
+  int64_t step; /* of this engine, from 0 */
+  int32_t micro;
+  int16_t segment;
+  double start_s, end_s;   /* by glia_time_s: first and last moment in its kernels */
+  double busy_s, cpu_s;    /* in its kernels by the clock, and of the processor */
+  double wait_s;           /* since the task before, by the clock */
+  double own_s, own_cpu_s; /* by the clock, and of the processor */
+};
+
+/** The last tasks of this rank, oldest first: of whole steps, some 4,000 at most.
+ *  out  [most], NULL: how many there are.  Returns their number. */
+GLIA_API int64_t glia_engine_pipeline_tasks(const struct glia_engine *e, int64_t most,
+                                            struct glia_pipeline_task *out);
 
 #endif

@@ -57,6 +57,7 @@ GLIA_API void glia_schedule_destroy(struct glia_schedule **s);
 struct glia_schedule_play {
   double span;                       /* from the first start to the last end */
   double busy[GLIA_STAGE_MAX_RANKS]; /* of each rank */
+  double own[GLIA_STAGE_MAX_RANKS];  /* from its own first start to its own last end */
   int slots[GLIA_STAGE_MAX_RANKS];   /* micro-batches in memory at once */
 };
 /** Part of the span that ranks wait, on average. */
@@ -71,5 +72,11 @@ GLIA_API double glia_schedule_bubble(const struct glia_schedule *s,
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_check(const struct glia_schedule *s,
                                                         const double *cost,
                                                         struct glia_schedule_play *out);
+
+/** The same with a time of every single task.
+ *  task_s  [ranks][segments][micro_batches] */
+GLIA_API GLIA_NODISCARD glia_status glia_schedule_replay(const struct glia_schedule *s,
+                                                         const double *task_s,
+                                                         struct glia_schedule_play *out);
 
 #endif

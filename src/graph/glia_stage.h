@@ -91,6 +91,8 @@ struct glia_messenger {
    *  Errors: GLIA_E_MPI. */
   glia_status (*send)(void *self, int handle, int channel, int to, size_t bytes, const void *data);
   glia_status (*receive)(void *self, int handle, int channel, int from, size_t bytes, void *data);
+  /** Look after messages that are under way: they may move only when somebody looks. Cheap. */
+  void (*poll)(void *self);
   /** Wait until it is done; calls idle(arg) over and over meanwhile. what: for messages. Errors: GLIA_E_MPI. */
   glia_status (*wait)(void *self, int handle, const char *what, void (*idle)(void *arg), void *arg);
   /** x [size][n]: row `rank` comes in, all rows go out. Collective: yes, over the pipeline. Errors: GLIA_E_MPI. */

@@ -144,7 +144,7 @@ glia_status glia_ahead_create_(struct glia_engine *e, const struct glia_pipeline
       GLIA_CHECK(a->copy[i * queue + k] != NULL, GLIA_E_MEMORY, "a queue of %d messages", a->queue);
       a->bytes += stage->channel[i].bytes;
     }
-  glia_stage_share_late_(stage, share_late, a);
+  glia_stage_share_by_(stage, share_late, a);
   return GLIA_OK;
 }
 

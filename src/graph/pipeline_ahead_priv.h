@@ -33,8 +33,8 @@ size_t glia_ahead_bytes_(const struct ahead *a);
 void glia_pipeline_under_way_(struct glia_engine *e, int handle);
 
 /* Of the stage: steps that change states share so. */
-void glia_stage_share_late_(struct glia_stage *s,
-                            glia_status (*how)(void *self, int n, double *x,
-                                               void (*idle)(void *arg), void *arg),
-                            void *self);
+void glia_stage_share_by_(struct glia_stage *s,
+                          glia_status (*how)(void *self, int n, double *x, void (*idle)(void *arg),
+                                             void *arg),
+                          void *self);
 #endif

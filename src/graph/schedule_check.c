@@ -9,7 +9,8 @@
 struct game {
   const struct glia_schedule *s;
   struct glia_cut shape;
-  const double *cost;
+  const double *cost;  /* [ranks][segments], NULL: units */
+  const double *each;  /* [ranks][segments][micro_batches], NULL: cost */
   double *start, *end; /* [ranks][segments][micro_batches]; below 0: not yet */
   double *free_at;     /* [ranks] */
   double *release; /* [ranks][micro_batches] when its memory is free again; below 0: not known */
@@ -90,6 +91,13 @@ static double slot_free(const struct game *g, int rank, int micro, int *held)
   return busy < slots ? 0.0 : first;
 }
 
+static double cost_of(const struct game *g, int rank, const struct glia_task *t, int kind)
+{
+  if (g->each != NULL) return g->each[place(g, rank, t->segment, t->micro)];
+  if (g->cost != NULL) return g->cost[rank * g->s->segments + t->segment];
+  return kind == SEGMENT_BACKWARD && !g->s->split ? 2.0 : 1.0;
+}
+
 /* Whether the next task of a rank can be played; plays it. */
 static bool play(struct game *g, int rank, struct glia_schedule_play *out)
 {
@@ -113,12 +121,12 @@ static bool play(struct game *g, int rank, struct glia_schedule_play *out)
   }
   if (kind == SEGMENT_WEIGHTS) later(&time, &known, end_of(g, SEGMENT_BACKWARD, stage, t->micro));
   if (!known) return false;
-  const double cost = g->cost != NULL ? g->cost[rank * g->s->segments + t->segment]
-                      : kind == SEGMENT_BACKWARD && !g->s->split ? 2.0
-                                                                 : 1.0;
+  const double cost = cost_of(g, rank, t, kind);
+  const struct glia_task *first = &g->s->row[rank].task[0];
   g->start[place(g, rank, t->segment, t->micro)] = time;
   g->end[place(g, rank, t->segment, t->micro)] = g->free_at[rank] = time + cost;
   out->busy[rank] += cost;
+  out->own[rank] = time + cost - g->start[place(g, rank, first->segment, first->micro)];
   if (time + cost > out->span) out->span = time + cost;
   g->at[rank]++;
   return true;
@@ -182,8 +190,8 @@ static glia_status play_all(struct game *g, struct glia_schedule_play *out)
   return left > 0 ? stuck(g, stopped) : GLIA_OK;
 }
 
-glia_status glia_schedule_check(const struct glia_schedule *s, const double *cost,
-                                struct glia_schedule_play *out)
+static glia_status play_with(const struct glia_schedule *s, const double *cost, const double *each,
+                             struct glia_schedule_play *out)
 {
   const size_t tasks = (size_t)s->ranks * (size_t)s->segments * (size_t)s->micro_batches + 1;
   const size_t micros = (size_t)s->ranks * (size_t)s->micro_batches + 1;
@@ -191,6 +199,7 @@ glia_status glia_schedule_check(const struct glia_schedule *s, const double *cos
       .s = s,
       .shape = {.ranks = s->ranks, .chunks = s->chunks, .split = s->split, .parts = s->ahead > 0},
       .cost = cost,
+      .each = each,
       .start = malloc(tasks * sizeof(double)),
       .end = malloc(tasks * sizeof(double)),
       .release = malloc(micros * sizeof(double)),
@@ -214,6 +223,18 @@ out:
   free(g.free_at);
   free(g.at);
   return st;
+}
+
+glia_status glia_schedule_check(const struct glia_schedule *s, const double *cost,
+                                struct glia_schedule_play *out)
+{
+  return play_with(s, cost, NULL, out);
+}
+
+glia_status glia_schedule_replay(const struct glia_schedule *s, const double *task_s,
+                                 struct glia_schedule_play *out)
+{
+  return play_with(s, NULL, task_s, out);
 }
 
 double glia_schedule_bubble(const struct glia_schedule *s, const struct glia_schedule_play *play)

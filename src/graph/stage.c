@@ -78,10 +78,10 @@ void glia_stage_bind_(struct glia_stage *s, struct glia_messenger *m, void (*idl
   }
 }
 
-void glia_stage_share_late_(struct glia_stage *s,
-                            glia_status (*how)(void *self, int n, double *x,
-                                               void (*idle)(void *arg), void *arg),
-                            void *self)
+void glia_stage_share_by_(struct glia_stage *s,
+                          glia_status (*how)(void *self, int n, double *x, void (*idle)(void *arg),
+                                             void *arg),
+                          void *self)
 {
   for (int i = 0; i < s->n_sharings; i++) {
     if (!s->sharing[i]->trains) continue;
