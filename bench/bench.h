@@ -23,7 +23,7 @@ struct bench_row {
   char peer_text[96]; /* room for a peer's name that is no constant */
 };
 
-enum { BENCH_MAX_ROWS = 64 };
+enum { BENCH_MAX_ROWS = 320 };
 
 struct bench_report {
   int n;

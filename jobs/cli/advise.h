@@ -1,13 +1,44 @@
-/* Which way of using the ranks is fastest: predicted from a few measured micro-batches, for --plan. */
+/* Which way of using the ranks is fastest: predicted from a few measured micro-batches, for --plan and bench plan. */
 #ifndef ADVISE_H
 #define ADVISE_H
 
 #include "session.h"
 
-/** Measure, predict and print: in one piece, data groups, stages by every schedule, and grids, on the ranks of this run (on 2 where it is
- *  one). Every rank is taken to have a core. The session is one of whole models, built after profile_time(true); its state is left.
- *  out  the same as JSON: the caller's
+enum { ADVISE_MOST = 64 };
+
+/* One way, and what it comes to. */
+struct advice {
+  char name[64];
+  int groups, stages, kind, chunks; /* kind: of glia_schedule_names; -1: no stages */
+  char why_not[160];                /* "": it can be */
+  double step_s;
+  double bubble;       /* part of the tasks' span that ranks wait where each has a core */
+  double memory_bytes; /* of the largest rank's engine, messages that wait included */
+  double
+      stage_bytes; /* sent by a rank in a step to other stages, at most; into sums of gradients */
+  double sum_bytes;
+};
+
+/* What was measured for it. */
+struct advise_basis {
+  double micro_s, end_s;         /* a micro-batch; the end of a step */
+  double latency_s, bytes_per_s; /* of a message */
+  double sums_s;                 /* all sums of gradients, between two ranks */
+  bool assumed;                  /* there was no second rank: messages are guessed */
+};
+
+/** Measure and predict: in one piece, data groups, stages by every schedule, and grids. Where `ranks` is the session's number of ranks,
+ *  those of a node share its cores; of any other number each is taken to have one.
+ *  s      of whole models (not staged); its state is left
+ *  ranks  at least 2
+ *  out    [ADVISE_MOST], in a fixed order, *n of them
  *  Collective: yes. Errors: those of a step; on all ranks alike. */
-GLIA_NODISCARD glia_status advise(struct session *s, struct glia_args *a, json_t **out);
+GLIA_NODISCARD glia_status advise_predict(struct session *s, int ranks, int *n, struct advice *out,
+                                          struct advise_basis *basis);
+
+/** The same, printed.
+ *  ranks  0: those of this run, 2 where it is one
+ *  out    as JSON: the caller's */
+GLIA_NODISCARD glia_status advise(struct session *s, struct glia_args *a, int ranks, json_t **out);
 
 #endif

@@ -6,6 +6,7 @@
 #include "glia_log.h"
 #include "glia_messenger_mpi.h"
 #include "glia_pipeline.h"
+#include "layer_times.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct stages {
   int ranks, groups, chunks, kind; /* of one pipeline; pipelines; stages of a rank; schedule */
   struct glia_comm *pipe, *data;   /* the ranks of this pipeline; of this stage */
   struct glia_model_cut layers;
-  double *cost; /* [layers + 1] */
+  double *cost; /* [layers + 1] of a micro-batch (s) */
   double imbalance;
   struct glia_cut cut;
   struct glia_stage *stage;
@@ -76,19 +77,58 @@ static glia_status check(const struct session *s)
   return GLIA_OK;
 }
 
+static const struct glia_yaml *cuts_of(const struct session *s)
+{
+  return glia_yaml_get(glia_yaml_get(glia_yaml_root(s->doc), "parallel"), "cuts");
+}
+
+static bool measures(const struct session *s)
+{
+  const struct glia_yaml *cuts = cuts_of(s);
+
+  return cuts != NULL && cuts->kind == GLIA_YAML_SCALAR && strcmp(cuts->text, "measured") == 0;
+}
+
+/* The whole model, for as long as a few of its steps take. */
+static glia_status measure_layers(const struct stages *g, const struct session *s)
+{
+  struct glia_program *program = NULL;
+  struct layer_times t = {0};
+
+  glia_status st = glia_model_compile(s->model, glia_kernels_default(),
+                                      (size_t)s->config.bucket_bytes, &program);
+  if (st == GLIA_OK) st = layer_times_measure(s, program, &t);
+  for (int i = 0; st == GLIA_OK && i <= t.layers; i++) g->cost[i] = t.forward[i] + t.backward[i];
+  layer_times_free(&t);
+  glia_program_destroy(&program);
+  return st;
+}
+
+/* What each layer costs: counted, or measured on rank 0. The same on all ranks. */
+static glia_status find_costs(struct stages *g, const struct session *s)
+{
+  const size_t n = (size_t)glia_model_layers(s->model) + 1;
+  glia_status st = GLIA_OK;
+
+  g->cost = calloc(n, sizeof *g->cost);
+  GLIA_TRY(
+      glia_agree(s->comm, g->cost != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "costs of layers")));
+  glia_model_cost(s->model, g->cost);
+  if (!measures(s)) return GLIA_OK;
+  if (glia_comm_rank(s->comm) == 0) st = measure_layers(g, s);
+  GLIA_TRY(glia_agree(s->comm, st));
+  return glia_comm_bcast(s->comm, g->cost, n * sizeof *g->cost, 0);
+}
+
 static glia_status cut_layers(struct stages *g, const struct session *s)
 {
-  const struct glia_yaml *parallel = glia_yaml_get(glia_yaml_root(s->doc), "parallel");
-  const struct glia_yaml *cuts = glia_yaml_get(parallel, "cuts");
+  const struct glia_yaml *cuts = cuts_of(s);
   const int n = g->ranks * g->chunks;
   double own[GLIA_MODEL_MAX_STAGES];
 
   GLIA_CHECK(n <= GLIA_MODEL_MAX_STAGES, GLIA_E_CONFIG, "%d stages, at most %d", n,
              GLIA_MODEL_MAX_STAGES);
-  g->cost = calloc((size_t)glia_model_layers(s->model) + 1, sizeof *g->cost);
-  GLIA_CHECK(g->cost != NULL, GLIA_E_MEMORY, "costs of layers");
-  glia_model_cost(s->model, g->cost);
-  if (cuts != NULL && cuts->kind != GLIA_YAML_NULL)
+  if (cuts != NULL && cuts->kind != GLIA_YAML_NULL && !measures(s))
     GLIA_TRY(glia_model_cut_at(s->model, cuts, n, &g->layers));
   else
     GLIA_TRY(glia_model_cut_balanced(s->model, g->cost, n, &g->layers));
@@ -154,6 +194,7 @@ glia_status stages_open(struct session *s, struct stages **out)
                        .groups = glia_comm_size(s->comm) / c->stages,
                        .chunks = glia_schedule_interleaves(c->schedule) ? c->chunks : 1,
                        .kind = glia_model_modules(s->model) > 0 ? local_kind() : c->schedule};
+  GLIA_TRY(find_costs(g, s));
   GLIA_TRY(glia_agree(s->comm, cut_model(g, s)));
   GLIA_TRY(glia_comm_split(s->comm, rank / g->ranks, rank % g->ranks, &g->pipe));
   GLIA_TRY(glia_comm_split(s->comm, rank % g->ranks, rank / g->ranks, &g->data));

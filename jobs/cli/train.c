@@ -353,7 +353,7 @@ static glia_status print_plan(struct run *r)
       (double)info.micro_lower_bound / 1048576.0, (double)info.sums_bytes / 1048576.0,
       glia_kernels_level());
   json_t *advice = NULL;
-  GLIA_TRY(advise(&r->s, r->args, &advice));
+  GLIA_TRY(advise(&r->s, r->args, (int)glia_args_int(r->args, "ranks", 0), &advice));
   return glia_cli_json(r->args, json_pack("{s:o}", "plan", advice));
 }
 
@@ -400,7 +400,7 @@ static glia_status run_all(struct run *r)
   if (glia_args_has(a, "trace"))
     GLIA_TRY(timeline_open(r->s.comm, glia_args_text(a, "trace", NULL)));
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
-  if (glia_args_has(a, "profile") || glia_args_has(a, "plan")) profile_time(true);
+  if (glia_args_has(a, "profile")) profile_time(true);
   r->s.once_per_node = true;
   r->s.staged = !glia_args_has(a, "plan"); /* a plan looks at all ways */
   GLIA_TRY(session_build(&r->s));
@@ -472,6 +472,13 @@ static const struct glia_option options[] = {
          "show layers and memory, run a few micro-batches, and predict step time, waiting, memory "
          "and messages of one rank, data groups, stages and grids on these ranks (2 where it is "
          "one)"},
+    {.name = "ranks",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 2,
+     .hi = 65536,
+     .help =
+         "with --plan: predict for so many ranks, each with a core, from what is measured here"},
     {.name = "profile",
      .kind = GLIA_OPTION_FLAG,
      .help = "show where the steps went, by kernel and by layer: rank 0's workers"},

@@ -39,6 +39,13 @@ struct glia_event {
  *  sums    whether events are also summed up by (kind, name, arg), for glia_timeline_sums */
 GLIA_API void glia_timeline_record(size_t events, bool detail, bool sums);
 
+struct glia_timeline_recording {
+  size_t events;
+  bool detail, sums;
+};
+/** As it was last asked for. */
+GLIA_API struct glia_timeline_recording glia_timeline_recording(void);
+
 extern GLIA_API bool glia_timeline_detail_; /* written by glia_timeline_record alone */
 static inline bool glia_timeline_detailed(void) { return glia_timeline_detail_; }
 

@@ -47,6 +47,14 @@ void glia_timeline_record(size_t events, bool detail, bool sums)
   pthread_mutex_unlock(&list_mutex);
 }
 
+struct glia_timeline_recording glia_timeline_recording(void)
+{
+  pthread_mutex_lock(&list_mutex);
+  const struct glia_timeline_recording r = {wanted_events, glia_timeline_detail_, wanted_sums};
+  pthread_mutex_unlock(&list_mutex);
+  return r;
+}
+
 static void free_memory(struct track *t)
 {
   free(t->event);

@@ -63,15 +63,14 @@ static void lay_out(struct glia_engine *e)
     e->spare = e->memory + spare;
   }
   for (int t = 0; t < e->threads; t++) {
-    struct worker *w = &e->worker[t];
     const size_t m = cut(&used, micro), s = cut(&used, scratch);
     if (e->memory != NULL) {
-      w->micro = e->memory + m;
-      w->scratch = e->memory + s;
+      e->worker[t].micro = e->memory + m;
+      e->worker[t].scratch = e->memory + s;
     }
     for (int d = 0; d < e->depth; d++) {
       const size_t b = cut(&used, sums);
-      if (e->memory != NULL) w->buffer[d] = e->memory + b;
+      if (e->memory != NULL) e->worker[t].buffer[d] = e->memory + b;
     }
   }
   e->memory_bytes = used;
@@ -440,6 +439,30 @@ static glia_status allocate(struct glia_engine *e)
   return GLIA_OK;
 }
 
+/* A range of n micro-batches holds at most 2 log2(n) + 2 nodes, and one buffer is being computed. */
+static int depth_for(int64_t max_micro_batches)
+{
+  int depth = 4;
+
+  for (int64_t n = max_micro_batches; n > 1; n = (n + 1) / 2) depth += 2;
+  return depth;
+}
+
+size_t glia_engine_bytes(const struct glia_program *p, int threads, int ranks,
+                         int64_t max_micro_batches, int slots)
+{
+  const struct glia_exchange exchange = {.size = ranks};
+  struct glia_engine e = {.p = p,
+                          .exchange = &exchange,
+                          .threads = threads,
+                          .max_v = max_micro_batches,
+                          .slots = slots,
+                          .depth = depth_for(max_micro_batches)};
+
+  lay_out(&e);
+  return e.memory_bytes;
+}
+
 glia_status glia_engine_create(const struct glia_program *p, int threads,
                                const struct glia_exchange *exchange, int64_t max_micro_batches,
                                struct glia_engine **out)
@@ -464,9 +487,7 @@ glia_status glia_engine_create_pipeline(const struct glia_program *p, int thread
   e->exchange = exchange != NULL ? exchange : glia_exchange_loopback();
   e->threads = threads;
   e->max_v = max_micro_batches;
-  /* a range of n micro-batches holds at most 2 log2(n) + 2 nodes, and one buffer is being computed */
-  e->depth = 4;
-  for (int64_t n = max_micro_batches; n > 1; n = (n + 1) / 2) e->depth += 2;
+  e->depth = depth_for(max_micro_batches);
   GLIA_TRY_TO(fail, st, glia_drive_init_(e));
   if (pipe != NULL) GLIA_TRY_TO(fail, st, glia_pipeline_init_(e, pipe));
   GLIA_TRY_TO(fail, st, allocate(e));

@@ -110,6 +110,12 @@ GLIA_API void glia_engine_range(const struct glia_engine *e, int64_t v, int64_t 
 /** Bytes that the engine holds: model, state, micro-batches and sums of all workers. */
 GLIA_API size_t glia_engine_memory(const struct glia_engine *e);
 
+/** Bytes that an engine would hold.
+ *  ranks  of its exchange
+ *  slots  micro-batches in memory at once in a pipeline; 0: none */
+GLIA_API size_t glia_engine_bytes(const struct glia_program *p, int threads, int ranks,
+                                  int64_t max_micro_batches, int slots);
+
 /** Workers of this rank. */
 GLIA_API int glia_engine_threads(const struct glia_engine *e);
 

@@ -1,0 +1,131 @@
+/* What predictions rest on: see advise_priv.h. */
+#include "advise_priv.h"
+
+#include "glia_agree.h"
+#include "glia_cpus.h"
+#include "glia_exchange_mpi.h"
+#include "glia_log.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_BUCKETS = 1024 };
+
+/* Without a second rank nothing can be measured: shared memory of one node, roughly. */
+static const double usual_latency_s = 10e-6, usual_bytes_per_s = 3e9;
+
+/* Two ranks send to and fro. */
+static glia_status measure_messages(struct glia_comm *pair, struct measured *m)
+{
+  enum { TURNS = 20, BYTES = 1 << 20 };
+  char *data = calloc(1, BYTES);
+  double took_s[2] = {0.0, 0.0};
+
+  GLIA_TRY(glia_agree(pair, data != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a message")));
+  glia_status st = GLIA_OK;
+  for (int size = 0; size < 2; size++) {
+    if (st == GLIA_OK) st = glia_comm_barrier(pair);
+    const double t0 = glia_time_s();
+    for (int i = 0; i < TURNS && st == GLIA_OK; i++)
+      st = glia_comm_bcast(pair, data, size == 0 ? 8 : BYTES, i % 2);
+    took_s[size] = (glia_time_s() - t0) / TURNS;
+  }
+  free(data);
+  GLIA_TRY(st);
+  if (took_s[0] > 0.0) m->b.latency_s = took_s[0];
+  if (took_s[1] > took_s[0]) m->b.bytes_per_s = BYTES / (took_s[1] - took_s[0]);
+  return GLIA_OK;
+}
+
+/* All sums of a step under way at once, as they are when nothing else hides them. */
+static glia_status time_sums(const struct glia_exchange *x, int n, const struct glia_bucket *bucket,
+                             void *data, double *took_s)
+{
+  enum { WARM = 2, TURNS = 7 };
+  double best = INFINITY;
+
+  for (int turn = 0; turn < WARM + TURNS; turn++) {
+    const double t0 = glia_time_s();
+    for (int i = 0; i < n; i++) {
+      const struct glia_part part = {x->rank, x->rank + 1, data};
+      GLIA_TRY(x->start(x->self, &bucket[i], x->size, 1, &part, data));
+    }
+    for (int i = 0; i < n; i++) GLIA_TRY(x->wait(x->self, &bucket[i]));
+    if (turn >= WARM) best = fmin(best, glia_time_s() - t0);
+  }
+  *took_s = best;
+  return GLIA_OK;
+}
+
+static glia_status measure_sums(const struct session *s, struct glia_comm *pair, struct measured *m)
+{
+  static struct glia_bucket bucket[MOST_BUCKETS];
+  static struct glia_exchange_need need[MOST_BUCKETS];
+  struct glia_exchange *x = NULL;
+  size_t bytes = 0;
+  const int n = glia_program_buckets(s->program, "train", MOST_BUCKETS, bucket);
+
+  GLIA_CHECK(n <= MOST_BUCKETS, GLIA_E_UNSUPPORTED,
+             "%d buckets of sums: make parallel.bucket larger", n);
+  for (int i = 0; i < n; i++) {
+    need[i] = (struct glia_exchange_need){bucket[i], 2};
+    bytes += (size_t)bucket[i].n * glia_dtype_size(bucket[i].dtype);
+  }
+  void *data = calloc(1, bytes + 1);
+  GLIA_TRY(glia_agree(pair, data != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "gradients")));
+  glia_status st = glia_exchange_mpi_open(pair, 1, n, need, &x);
+  if (st == GLIA_OK) st = time_sums(x, n, bucket, data, &m->b.sums_s);
+  glia_exchange_mpi_destroy(&x);
+  free(data);
+  return st;
+}
+
+static glia_status measure_pair(const struct session *s, struct measured *m)
+{
+  struct glia_comm *pair = NULL;
+
+  m->b.latency_s = usual_latency_s;
+  m->b.bytes_per_s = usual_bytes_per_s;
+  m->b.sums_s = 2.0 * (usual_latency_s + m->gradient_bytes / 2.0 / usual_bytes_per_s);
+  m->b.assumed = glia_comm_size(s->comm) == 1;
+  if (m->b.assumed) return GLIA_OK;
+  GLIA_TRY(glia_comm_split(s->comm, glia_comm_rank(s->comm) < 2 ? 0 : -1, 0, &pair));
+  glia_status st = GLIA_OK;
+  if (pair != NULL) st = measure_messages(pair, m);
+  if (pair != NULL && st == GLIA_OK) st = measure_sums(s, pair, m);
+  glia_comm_destroy(&pair);
+  return glia_agree(s->comm, st);
+}
+
+/* As many ranks of a node at once as it has cores: they share its memory's bandwidth, as they will. Rank 0's times are everybody's,
+ * so that all predict the same. */
+glia_status advise_measure_(const struct session *s, struct measured *m)
+{
+  struct glia_program_info info;
+  struct glia_cpus cpus;
+  double cores = (double)glia_comm_local_size(s->comm);
+  glia_status st = GLIA_OK;
+
+  if (glia_cpus_look(NULL, &cpus) == GLIA_OK)
+    cores = (double)cpus.node_cores;
+  else
+    glia_trace_clear();
+  m->ranks = glia_comm_size(s->comm);
+  m->local = glia_comm_local_size(s->comm);
+  m->cores = cores < m->local ? cores : m->local;
+  m->micro_batches = s->config.batch / s->config.micro_batch;
+  m->gradient_bytes = glia_program_info(s->program, "train", &info) ? (double)info.sums_bytes : 0.0;
+  if (glia_comm_local_rank(s->comm) < (int)m->cores)
+    st = layer_times_measure(s, s->program, &m->t);
+  else
+    st = layer_times_alloc(s, &m->t);
+  GLIA_TRY(glia_agree(s->comm, st));
+  GLIA_TRY(measure_pair(s, m));
+  m->b.micro_s = m->t.micro_s;
+  m->b.end_s = m->t.end_s;
+  GLIA_TRY(glia_comm_bcast(s->comm, &m->b, sizeof m->b, 0));
+  GLIA_TRY(glia_comm_bcast(s->comm, &m->cores, sizeof m->cores, 0));
+  return glia_comm_bcast(s->comm, m->t.forward,
+                         3 * ((size_t)m->t.layers + 1) * sizeof *m->t.forward, 0);
+}

@@ -1,0 +1,172 @@
+/* Times of layers: see layer_times.h. Kernels are timed one by one, and scaled so that they add up to what a micro-batch takes. */
+#include "layer_times.h"
+
+#include "glia_profile.h"
+#include "glia_timeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WARM_STEPS = 2, LEAST_STEPS = 5, MOST_STEPS = 60, MICRO_BATCHES = 4 };
+static const double long_enough_s = 0.25;
+
+struct trial {
+  const struct session *s;
+  struct glia_engine *engine;
+  int64_t micro_batches;
+  int n;
+  double before_s[2]; /* of micro-batches and of the end, so far */
+  double micro_s[MOST_STEPS], end_s[MOST_STEPS], all_s;
+};
+
+static void read_clocks(struct trial *t, double now_s[2])
+{
+  const struct glia_worker_stat w = glia_engine_worker(t->engine, 0);
+
+  now_s[0] = w.compute_s + w.input_s;
+  now_s[1] = glia_engine_stat(t->engine).epilogue_s;
+}
+
+static glia_status after_step(void *self, const struct glia_step_info *info, glia_action *action)
+{
+  struct trial *t = self;
+  double now_s[2];
+
+  read_clocks(t, now_s);
+  if (info->step > WARM_STEPS) {
+    t->micro_s[t->n] = (now_s[0] - t->before_s[0]) / (double)t->micro_batches;
+    t->end_s[t->n++] = now_s[1] - t->before_s[1];
+    t->all_s += info->wall_s;
+  }
+  memcpy(t->before_s, now_s, sizeof now_s);
+  if (t->n == MOST_STEPS || (t->n >= LEAST_STEPS && t->all_s > long_enough_s)) *action = GLIA_STOP;
+  return GLIA_OK;
+}
+
+static int smaller(const void *a, const void *b)
+{
+  const double x = *(const double *)a, y = *(const double *)b;
+
+  return x < y ? -1 : x > y;
+}
+
+static double median(double *x, int n)
+{
+  qsort(x, (size_t)n, sizeof *x, smaller);
+  return n > 0 ? x[n / 2] : 0.0;
+}
+
+static glia_status run_steps(struct trial *t)
+{
+  const struct glia_observer observer = {.self = t, .step = after_step};
+  struct glia_train_config c = t->s->config;
+  struct glia_train_result result;
+
+  c.batch = t->micro_batches * c.micro_batch;
+  c.epochs = -1;
+  c.max_steps = WARM_STEPS + MOST_STEPS;
+  const struct glia_train_job job = {.config = &c,
+                                     .model = t->s->model,
+                                     .engine = t->engine,
+                                     .source = t->s->train,
+                                     .observer = &observer};
+  return glia_train(&job, &result);
+}
+
+/* Where a unit's time belongs; NULL: to no layer. */
+static double *place_of(const struct session *s, const struct glia_unit_info *u,
+                        struct layer_times *t)
+{
+  const int layer = u->scope != NULL ? glia_model_layer_of(s->model, u->scope) : -1;
+
+  if (layer < 0) return NULL;
+  if (u->region[0] == 'e') return &t->end[layer];
+  if (u->region[0] != 'm') return NULL;
+  return u->node->id <= glia_model_loss_sum(s->model) ? &t->forward[layer] : &t->backward[layer];
+}
+
+static void scale(double *x, int n, double by)
+{
+  for (int i = 0; i < n; i++) x[i] *= by;
+}
+
+static glia_status share_out(const struct session *s, const struct glia_program *program,
+                             const struct trial *t, struct layer_times *out)
+{
+  const int most = glia_timeline_sums(0, NULL),
+            units = glia_program_units(program, "train", 0, NULL);
+  struct glia_event_sum *sum = calloc((size_t)most + 1, sizeof *sum);
+  struct glia_unit_info *unit = calloc((size_t)units + 1, sizeof *unit);
+  double all = 0.0;
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK_TO(done, st, sum != NULL && unit != NULL, GLIA_E_MEMORY, "times of layers");
+  const int n = glia_timeline_sums(most, sum);
+  glia_program_units(program, "train", units, unit);
+  for (int i = 0; i < units; i++) {
+    double *to = place_of(s, &unit[i], out);
+    for (int k = 0; k < n && k < most && to != NULL; k++) {
+      if (sum[k].kind != GLIA_EVENT_KERNEL || sum[k].arg != unit[i].node->id ||
+          strcmp(sum[k].name, unit[i].kernel) != 0)
+        continue;
+      *to += sum[k].total_s;
+      if (unit[i].region[0] == 'm') all += sum[k].total_s;
+    }
+  }
+  if (all > 0.0) scale(out->forward, 2 * (out->layers + 1), out->micro_s / all);
+  scale(out->end, out->layers + 1, 1.0 / (WARM_STEPS + t->n));
+done:
+  free(sum);
+  free(unit);
+  return st;
+}
+
+static glia_status run(const struct session *s, const struct glia_program *program,
+                       struct layer_times *out)
+{
+  const int64_t v = s->config.batch / s->config.micro_batch;
+  const struct glia_state *state;
+  const int n = glia_graph_states(glia_model_graph(s->model), &state);
+  struct trial t = {.s = s, .micro_batches = v < MICRO_BATCHES ? v : MICRO_BATCHES};
+
+  glia_status st = glia_engine_create(program, 1, NULL, t.micro_batches, &t.engine);
+  for (int i = 0; i < n && st == GLIA_OK; i++)
+    glia_model_initialize(s->model, s->config.seed, i, glia_engine_state(t.engine, i));
+  if (st == GLIA_OK) st = run_steps(&t);
+  if (st == GLIA_OK) {
+    out->micro_s = median(t.micro_s, t.n);
+    out->end_s = median(t.end_s, t.n);
+    st = share_out(s, program, &t, out);
+  }
+  glia_engine_destroy(&t.engine);
+  return st;
+}
+
+glia_status layer_times_alloc(const struct session *s, struct layer_times *out)
+{
+  const size_t n = (size_t)glia_model_layers(s->model) + 1;
+
+  *out = (struct layer_times){.layers = (int)n - 1, .forward = calloc(3 * n, sizeof(double))};
+  GLIA_CHECK(out->forward != NULL, GLIA_E_MEMORY, "times of layers");
+  out->backward = out->forward + n;
+  out->end = out->backward + n;
+  return GLIA_OK;
+}
+
+glia_status layer_times_measure(const struct session *s, const struct glia_program *program,
+                                struct layer_times *out)
+{
+  const struct glia_timeline_recording before = glia_timeline_recording();
+
+  GLIA_TRY(layer_times_alloc(s, out));
+  glia_timeline_record(0, true, true);
+  const glia_status st = run(s, program, out);
+  glia_timeline_record(before.events, before.detail, before.sums);
+  return st;
+}
+
+void layer_times_free(struct layer_times *t)
+{
+  free(t->forward);
+  *t = (struct layer_times){0};
+}

@@ -1,0 +1,26 @@
+/* What the layers of a model take on this machine: measured, on one worker, in a few steps of the whole model. */
+#ifndef LAYER_TIMES_H
+#define LAYER_TIMES_H
+
+#include "session.h"
+
+struct layer_times {
+  int layers;
+  double micro_s, end_s; /* a micro-batch; what follows all of them */
+  double *forward, *backward,
+      *end; /* [layers + 1], the last one the loss; they add up to micro_s and, but for what is no layer's, end_s */
+};
+
+/** Room for them, all 0. Errors: GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status layer_times_alloc(const struct session *s, struct layer_times *out);
+
+/** Run steps of up to 4 micro-batches for about a quarter of a second, and 5 of them at least.
+ *  s        model, data and configuration; its engine, if any, is not touched
+ *  program  of the whole model
+ *  Collective: no. Ownership: layer_times_free, also after an error. Errors: GLIA_E_MEMORY, those of a step. */
+GLIA_NODISCARD glia_status layer_times_measure(const struct session *s,
+                                               const struct glia_program *program,
+                                               struct layer_times *out);
+void layer_times_free(struct layer_times *t);
+
+#endif
