@@ -13,6 +13,7 @@ struct glia_checkpoint_content {
   const struct glia_attribute *attribute; /* [n_attributes] */
   bool
       whole_hashes; /* also /run's parameters_sha256 and state_sha256: one more pass over the arrays */
+  const struct glia_checkpoint_pieces *pieces; /* NULL: all is in memory */
 };
 
 /* Write DIR/step-N.h5 as glia_checkpoint_write does. HDF5's lock is held while its own bytes are written, not for the arrays'. */

@@ -375,7 +375,8 @@ glia_status glia_checkpoint_read(struct glia_checkpoint *c, int n, const struct 
 
   GLIA_TRY(check_match(c, n, array, exact));
   glia_h5_lock_();
-  for (int i = 0; i < n && st == GLIA_OK; i++) st = read_array(c, &array[i]);
+  for (int i = 0; i < n && st == GLIA_OK; i++)
+    if (array[i].data != NULL) st = read_array(c, &array[i]);
   glia_h5_unlock_();
   return st;
 }

@@ -105,6 +105,11 @@ static glia_status write_run(hid_t file, const struct glia_checkpoint_content *c
     GLIA_TRY_TO(out, st, glia_state_sha256(c->n, c->array, sum));
     GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "state_sha256", sum));
   }
+  if (c->pieces != NULL && c->pieces->parameters_sha256 != NULL)
+    GLIA_TRY_TO(out, st,
+                glia_h5_put_text_(group, "parameters_sha256", c->pieces->parameters_sha256));
+  if (c->pieces != NULL && c->pieces->state_sha256 != NULL)
+    GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "state_sha256", c->pieces->state_sha256));
   for (int i = 0; i < c->n_attributes; i++)
     GLIA_TRY_TO(out, st, write_attribute(group, &c->attribute[i]));
 out:
@@ -126,6 +131,11 @@ static glia_status write_frame(struct glia_h5_out *o, const char *path,
   return glia_h5_out_close_(o);
 }
 
+void glia_checkpoint_sum(const struct glia_array *array, const void *data, char out[65])
+{
+  glia_sum_of_(GLIA_SUM_XXH3, data, glia_type_bytes(&array->type), out);
+}
+
 /* Sums and bytes without HDF5 and so outside its lock: readers of data sets need it meanwhile. */
 static glia_status write_file(struct glia_h5_out *o, const char *path,
                               const struct glia_checkpoint_content *c, struct glia_seal_part *part)
@@ -136,16 +146,21 @@ static glia_status write_file(struct glia_h5_out *o, const char *path,
     GLIA_CHECK(good_path(c->array[i].path), GLIA_E_ARGUMENT,
                "'%s' is not a path under params/, optimizer/ or state/", c->array[i].path);
     part[i].bytes = (int64_t)glia_type_bytes(&c->array[i].type);
-    glia_sum_of_(GLIA_SUM_XXH3, c->array[i].data, (size_t)part[i].bytes, part[i].sum);
+    if (c->pieces != NULL)
+      memcpy(part[i].sum, c->pieces->sum[i], sizeof part[i].sum);
+    else
+      glia_checkpoint_sum(&c->array[i], c->array[i].data, part[i].sum);
   }
   glia_h5_lock_();
   const glia_status st = write_frame(o, path, c, part);
   glia_h5_unlock_();
   GLIA_TRY(st);
   for (int i = 0; i < c->n; i++) {
+    const void *data = c->array[i].data;
+    if (c->pieces != NULL) GLIA_TRY(c->pieces->fetch(c->pieces->self, i, &data));
     if (part[i].bytes == 0) continue;
-    GLIA_TRY(glia_bulk_write_(o->temp.fd, o->temp.path, c->array[i].data, (size_t)part[i].bytes,
-                              part[i].offset));
+    GLIA_TRY(
+        glia_bulk_write_(o->temp.fd, o->temp.path, data, (size_t)part[i].bytes, part[i].offset));
     part[n_parts++] = part[i];
   }
   GLIA_TRY(glia_seal_parts_write_(o->temp.fd, o->temp.path, n_parts, part));
@@ -186,4 +201,19 @@ glia_status glia_checkpoint_write(const char *dir, int64_t step, int n,
                                                                      .n_attributes = n_attributes,
                                                                      .attribute = attribute,
                                                                      .whole_hashes = true});
+}
+
+glia_status glia_checkpoint_write_pieces(const char *dir, int64_t step, int n,
+                                         const struct glia_array *array,
+                                         const struct glia_checkpoint_pieces *pieces,
+                                         const char *config, int n_attributes,
+                                         const struct glia_attribute *attribute)
+{
+  return glia_checkpoint_put_(dir, &(struct glia_checkpoint_content){.step = step,
+                                                                     .n = n,
+                                                                     .array = array,
+                                                                     .config = config,
+                                                                     .n_attributes = n_attributes,
+                                                                     .attribute = attribute,
+                                                                     .pieces = pieces});
 }

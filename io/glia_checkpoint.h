@@ -67,6 +67,24 @@ GLIA_API GLIA_NODISCARD glia_status glia_checkpoint_write(const char *dir, int64
                                                           const char *config, int n_attributes,
                                                           const struct glia_attribute *attribute);
 
+/** The sum that a checkpoint names for an array, of bytes that lie elsewhere than array->data. */
+GLIA_API void glia_checkpoint_sum(const struct glia_array *array, const void *data, char out[65]);
+
+/* Arrays that are not in the writer's memory all at once. */
+struct glia_checkpoint_pieces {
+  void *self;
+  /** Bytes of array i, valid until the next call. Called once for each, in their order, until one fails. */
+  glia_status (*fetch)(void *self, int i, const void **data);
+  const char (*sum)[65];                        /* [n] of each array: glia_checkpoint_sum */
+  const char *parameters_sha256, *state_sha256; /* of all, for /run; NULL: left out */
+};
+
+/** The same of arrays whose bytes come one by one; array[i].data is not looked at. Errors: those of fetch, too. */
+GLIA_API GLIA_NODISCARD glia_status
+glia_checkpoint_write_pieces(const char *dir, int64_t step, int n, const struct glia_array *array,
+                             const struct glia_checkpoint_pieces *pieces, const char *config,
+                             int n_attributes, const struct glia_attribute *attribute);
+
 struct glia_checkpoint;
 
 /** Open a checkpoint; its sums are verified first.
@@ -92,7 +110,7 @@ GLIA_API const struct glia_attribute *glia_checkpoint_attribute(const struct gli
 
 /** Read arrays into the caller's memory.
  *
- *  array  paths, types and data of the caller; types must agree exactly
+ *  array  paths, types and data of the caller; types must agree exactly. data NULL: the array is checked for, not read
  *  exact  also refuse arrays of the file that the caller did not ask for
  *
  *  On failure the caller's memory may be partly filled; paths and types are all checked before the first byte is read.

@@ -67,6 +67,8 @@ END
 exits 0 "$glia" data synth moons -o moons.h5 --n 960 --seed 1 && exits 0 "$glia" train tiny.yaml --json; point "one rank trains"
 reference=$(sha "$out")
 srun --mpi=pmix -N3 -n3 "$glia" train tiny.yaml --json >"$out" 2>"$err" && trained "$out" 3; point "srun: the bits of one rank"
+srun --mpi=pmix -N3 -n3 "$glia" train tiny.yaml --json parallel.stages=3 checkpoint.dir=staged >"$out" 2>"$err" && trained "$out" 3 && [ -s staged/step-0000000030.h5 ]
+point "and with a stage of the model on each node, which write one checkpoint"
 srun --mpi=none -N3 -n3 "$glia" train tiny.yaml --json >"$out" 2>"$err"
 [ $? = 64 ] && said 'separate runs instead of one with 3 ranks: use srun --mpi=pmix' && [ ! -s "$out" ]
 point "srun without PMIx is refused with the cure"

@@ -8,6 +8,7 @@
 #include "glia_run_lock.h"
 #include "glia_sha256.h"
 #include "resume.h"
+#include "stages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,6 +120,7 @@ static glia_status start_writer(struct keeper *k)
   k->n_facts = 3;
   if (s->columns != NULL) k->fact[k->n_facts++] = glia_attribute_text("columns", s->columns);
   if (s->fill != NULL) k->fact[k->n_facts++] = glia_attribute_text("fill", s->fill);
+  if (s->stages != NULL) return GLIA_OK; /* no rank has all states to copy */
   const struct glia_checkpoint_job job = {.dir = s->config.checkpoint_dir,
                                           .local = k->local,
                                           .keep = (int)s->config.checkpoint_keep,
@@ -170,9 +172,33 @@ glia_status keeper_open(struct keeper *k, struct session *s, bool resume, int64_
 
 bool keeper_resumed(const struct keeper *k) { return k->resumed >= 0; }
 
+/* With stages all ranks write it together, and then go on. */
+static glia_status write_stages(struct keeper *k, int64_t step, bool whole_hashes)
+{
+  const double t0 = glia_time_s();
+  const struct stages_checkpoint c = {.step = step,
+                                      .n_attributes = k->n_facts,
+                                      .attribute = k->fact,
+                                      .parameters_sha256 =
+                                          whole_hashes ? k->s->parameters_sha256 : NULL,
+                                      .state_sha256 = whole_hashes ? k->s->state_sha256 : NULL};
+
+  GLIA_TRY(stages_write(k->s->stages, k->s, &c));
+  if (glia_comm_rank(k->s->comm) != 0) return GLIA_OK;
+  const double took_s = glia_time_s() - t0;
+  k->wrote.written++;
+  k->wrote.newest = step;
+  k->wrote.stall_s += took_s;
+  for (int i = 0; i < k->s->n_arrays; i++)
+    k->wrote.bytes += (int64_t)glia_type_bytes(&k->s->array[i].type);
+  if (took_s > k->wrote.slowest_s) k->wrote.slowest_s = took_s;
+  return glia_checkpoint_prune(k->s->config.checkpoint_dir, (int)k->s->config.checkpoint_keep);
+}
+
 static glia_status begin(struct keeper *k, int64_t step, bool whole_hashes)
 {
   if (k->s->config.checkpoint_dir == NULL || k->newest == step) return GLIA_OK;
+  if (k->s->stages != NULL) GLIA_TRY(write_stages(k, step, whole_hashes));
   if (k->writer != NULL) GLIA_TRY(glia_checkpoint_writer_begin(k->writer, step, whole_hashes));
   k->newest = step;
   attempts_advance(step);
@@ -201,6 +227,7 @@ static glia_status finish(struct keeper *k, int64_t step)
 glia_status keeper_finish(struct keeper *k, int64_t step)
 {
   if (k->s->config.checkpoint_dir == NULL) return GLIA_OK;
+  if (k->s->stages != NULL) k->cost = k->wrote;
   const glia_status st = k->writer != NULL ? finish(k, step) : begin(k, step, true);
   return glia_agree(k->s->comm, st);
 }

@@ -14,9 +14,10 @@ struct keeper {
   char *local; /* rank 0: this run's own folder below checkpoint.local; NULL: none */
   struct glia_attribute fact[5];
   int n_facts;
-  int64_t resumed;                  /* step of the checkpoint that was loaded, -1: none */
-  int64_t newest;                   /* step of the newest checkpoint begun or loaded, -1: none */
-  struct glia_checkpoint_cost cost; /* rank 0, of the training loop: set by keeper_finish */
+  int64_t resumed;                   /* step of the checkpoint that was loaded, -1: none */
+  int64_t newest;                    /* step of the newest checkpoint begun or loaded, -1: none */
+  struct glia_checkpoint_cost wrote; /* with stages: so far */
+  struct glia_checkpoint_cost cost;  /* rank 0, of the training loop: set by keeper_finish */
 };
 
 /** Take the folder of config.checkpoint_dir: lock it, see that it can be written; with `resume` load the newest good checkpoint,
@@ -28,8 +29,8 @@ GLIA_NODISCARD glia_status keeper_open(struct keeper *k, struct session *s, bool
 /** Whether keeper_open loaded a checkpoint: the state needs no initial values. */
 bool keeper_resumed(const struct keeper *k);
 
-/** Let the state after `step` steps be written in the background. Rank 0 alone works; the caller agrees on the status, which is
- *  also that of earlier writes. Collective: no. */
+/** Let the state after `step` steps be written in the background: rank 0 alone works. With stages it is written at once, by all ranks
+ *  together. The caller agrees on the status, which is also that of earlier writes. Collective: with stages. */
 GLIA_NODISCARD glia_status keeper_begin(struct keeper *k, int64_t step);
 
 /** Has a write failed on this rank? Any thread may ask. */

@@ -339,7 +339,7 @@ static bool is_of_model(const char *path)
 static glia_status spread(struct session *s, const struct glia_array *a)
 {
   for (int i = 0; s->stages != NULL && i < s->n_arrays; i++)
-    if (strcmp(s->array[i].path, a->path) == 0) return stages_spread(s->stages, s, i);
+    if (strcmp(s->array[i].path, a->path) == 0) return stages_spread(s->stages, s, i, a->data);
   return glia_comm_bcast(s->comm, a->data, glia_type_bytes(&a->type), 0);
 }
 
@@ -352,11 +352,30 @@ glia_status session_load(struct session *s, struct glia_checkpoint *c, bool mode
   if (wanted == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
   for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
     if (!model_only || is_of_model(s->array[i].path)) wanted[n++] = s->array[i];
+  if (s->stages != NULL) {
+    st = glia_agree(s->comm, st);
+    if (st == GLIA_OK) st = stages_load(s->stages, s, c, n, wanted, !model_only);
+    free(wanted);
+    return st;
+  }
   if (st == GLIA_OK && c != NULL) st = glia_checkpoint_read(c, n, wanted, !model_only);
   st = glia_agree(s->comm, st);
   for (int i = 0; st == GLIA_OK && i < n; i++) st = spread(s, &wanted[i]);
   free(wanted);
   return st;
+}
+
+/* Rank 0: arrays from the file that init names; those of other stages into memory that is the caller's to free. */
+static glia_status take_weights(const struct session *s, int n, struct glia_array *wanted,
+                                void **own)
+{
+  for (int i = 0; i < n; i++) {
+    if (wanted[i].data != NULL) continue;
+    own[i] = malloc(glia_type_bytes(&wanted[i].type) + 1);
+    GLIA_CHECK(own[i] != NULL, GLIA_E_MEMORY, "parameters of %s", s->config.init);
+    wanted[i].data = own[i];
+  }
+  return glia_weights_take(s->config.init, s->config.init_names, n, wanted);
 }
 
 glia_status session_initialize(struct session *s)
@@ -369,16 +388,19 @@ glia_status session_initialize(struct session *s)
       glia_model_initialize(s->model, s->config.seed, i, s->array[i].data);
   if (s->config.init == NULL) return GLIA_OK;
   struct glia_array *wanted = calloc((size_t)s->n_arrays + 1, sizeof *wanted);
-  if (wanted == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
+  void **own = calloc((size_t)s->n_arrays + 1, sizeof *own);
+  if (wanted == NULL || own == NULL)
+    st = GLIA_FAIL(GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
   for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
     if (glia_model_begins(s->model, i) == GLIA_MODEL_FROM_FILE) wanted[n++] = s->array[i];
-  if (st == GLIA_OK && glia_comm_rank(s->comm) == 0)
-    st = glia_weights_take(s->config.init, s->config.init_names, n, wanted);
+  if (st == GLIA_OK && glia_comm_rank(s->comm) == 0) st = take_weights(s, n, wanted, own);
   st = glia_agree(s->comm, st);
   for (int i = 0; st == GLIA_OK && i < n; i++) st = spread(s, &wanted[i]);
   for (int i = 0; st == GLIA_OK && i < s->n_arrays; i++)
     if (glia_model_begins(s->model, i) == GLIA_MODEL_FROM_COPY && s->array[i].data != NULL)
       glia_model_copy(s->model, i, s->array[glia_model_copied(s->model, i)].data, s->array[i].data);
+  for (int i = 0; own != NULL && i < n; i++) free(own[i]);
+  free(own);
   free(wanted);
   return st;
 }

@@ -28,6 +28,8 @@ struct session {
   int n_arrays;
   struct glia_array *array; /* the state table, in place */
   char model_hash[65];
+  char parameters_sha256[65],
+      state_sha256[65];       /* rank 0: of the state that ends a run, once it is known */
   int64_t eval_micro_batches; /* per engine step of an evaluation */
   glia_status (*extend)(
       struct glia_model *m); /* set by the caller: entry points to add before compiling */

@@ -1,32 +1,16 @@
 /* Layer parallel in a run: see stages.h. */
-#include "stages.h"
+#include "stages_priv.h"
 
 #include "glia_agree.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
 #include "glia_messenger_mpi.h"
-#include "glia_pipeline.h"
 #include "layer_times.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct stages {
-  int ranks, groups, chunks, kind; /* of one pipeline; pipelines; stages of a rank; schedule */
-  struct glia_comm *pipe, *data;   /* the ranks of this pipeline; of this stage */
-  struct glia_model_cut layers;
-  double *cost; /* [layers + 1] of a micro-batch (s) */
-  double imbalance;
-  struct glia_cut cut;
-  struct glia_stage *stage;
-  struct glia_schedule *schedule;
-  struct glia_messenger messenger;
-  struct idle idle; /* of this pipeline, when the run has ended */
-  void *mirror;     /* states of other stages: rank 0 all of them, else the largest */
-  size_t mirror_bytes;
-};
 
 static glia_status refuse(const struct session *s, const char *key, const char *what)
 {
@@ -69,6 +53,8 @@ static glia_status check(const struct session *s)
   if (!local && glia_schedule_is_local(c->schedule))
     return refuse(s, "parallel", "schedule: local is for models with local: {depth: D}; take 1f1b");
   if (c->hessian_split != NULL) return refuse(s, "observe", "observe does not go with stages");
+  if (c->checkpoint_local != NULL)
+    return refuse(s, "checkpoint", "checkpoint.local does not go with stages: leave it out");
   if (c->stop_by_theory) return refuse(s, "stop", "stop: theory does not go with stages");
   if (glia_yaml_get(glia_yaml_root(s->doc), "metrics") != NULL)
     return refuse(s, "metrics",
@@ -215,7 +201,7 @@ void stages_close(struct stages **stages)
   glia_comm_destroy(&g->pipe);
   glia_comm_destroy(&g->data);
   free(g->cost);
-  free(g->mirror);
+  free(g->passing);
   free(g);
 }
 
@@ -226,37 +212,6 @@ glia_status stages_compile(struct stages *g, const struct session *s, struct gli
 
 struct glia_comm *stages_data_group(const struct stages *g) { return g->data; }
 int stages_groups(const struct stages *g) { return g->groups; }
-
-/* Table of all states: own ones in place. */
-static glia_status lay_out(struct stages *g, struct session *s)
-{
-  const bool keeps = glia_comm_rank(s->comm) == 0;
-  const struct glia_state *state;
-  size_t most = 1, all = 0;
-
-  s->n_arrays = glia_graph_states(glia_model_graph(s->model), &state);
-  s->array = calloc((size_t)s->n_arrays + 1, sizeof *s->array);
-  GLIA_CHECK(s->array != NULL, GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
-  for (int i = 0; i < s->n_arrays; i++) {
-    const int own = glia_stage_state(g->stage, i);
-    const size_t bytes = (glia_type_bytes(&state[i].type) + 63) / 64 * 64;
-    s->array[i] = (struct glia_array){state[i].path, state[i].type,
-                                      own >= 0 ? glia_engine_state(s->engine, own) : NULL};
-    if (own < 0 && bytes > most) most = bytes;
-    if (own < 0) all += bytes;
-  }
-  g->mirror_bytes = keeps && all > most ? all : most;
-  g->mirror = calloc(1, g->mirror_bytes);
-  GLIA_CHECK(g->mirror != NULL, GLIA_E_MEMORY, "%zu bytes for states of other stages",
-             g->mirror_bytes);
-  char *at = g->mirror;
-  for (int i = 0; i < s->n_arrays && keeps; i++) {
-    if (s->array[i].data != NULL) continue;
-    s->array[i].data = at;
-    at += (glia_type_bytes(&state[i].type) + 63) / 64 * 64;
-  }
-  return GLIA_OK;
-}
 
 glia_status stages_engine(struct stages *g, struct session *s)
 {
@@ -270,30 +225,7 @@ glia_status stages_engine(struct stages *g, struct session *s)
              glia_comm_rank(s->comm), s->exchange != NULL ? s->exchange->rank : 0, group);
   GLIA_TRY(glia_engine_create_pipeline(s->program, 1, s->exchange, s->eval_micro_batches, &how,
                                        &s->engine));
-  return lay_out(g, s);
-}
-
-static glia_status bring(struct stages *g, struct session *s, struct glia_comm *comm, int root,
-                         int i)
-{
-  void *data = s->array[i].data != NULL ? s->array[i].data : g->mirror;
-
-  return glia_comm_bcast(comm, data, glia_type_bytes(&s->array[i].type), root);
-}
-
-glia_status stages_spread(struct stages *g, struct session *s, int i)
-{
-  return bring(g, s, s->comm, 0, i);
-}
-
-glia_status stages_collect(struct stages *g, struct session *s)
-{
-  if (g == NULL || glia_comm_rank(s->comm) >= g->ranks) return GLIA_OK;
-  for (int i = 0; i < s->n_arrays; i++) {
-    const int owner = glia_stage_owner(g->stage, i);
-    if (owner != 0) GLIA_TRY(bring(g, s, g->pipe, owner, i));
-  }
-  return GLIA_OK;
+  return stages_lay_out_(g, s);
 }
 
 /* This rank's line of the report. */
@@ -305,8 +237,8 @@ static json_t *own_report(struct stages *g, struct session *s)
   return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I}", "rank",
                    glia_comm_rank(s->comm), "stage", glia_comm_rank(s->comm) % g->ranks, "slots",
                    p.slots, "slot_bytes", (json_int_t)p.slot_bytes, "engine_bytes",
-                   (json_int_t)glia_engine_memory(s->engine), "mirror_bytes",
-                   (json_int_t)g->mirror_bytes, "queue_bytes", (json_int_t)p.queue_bytes, "span_s",
+                   (json_int_t)glia_engine_memory(s->engine), "passing_bytes",
+                   (json_int_t)g->passing_bytes, "queue_bytes", (json_int_t)p.queue_bytes, "span_s",
                    glia_json_real(p.span_s), "busy_s", glia_json_real(p.busy_s), "cpu_s",
                    glia_json_real(p.cpu_s), "wait_s", glia_json_real(p.wait_s), "bytes_out",
                    (json_int_t)t.bytes_out, "bytes_in", (json_int_t)t.bytes_in);
@@ -375,7 +307,7 @@ static double percent(const json_t *object, const char *key)
 static void print_rank(const struct glia_args *a, const json_t *rank)
 {
   const double bytes = json_number_value(json_object_get(rank, "engine_bytes")) +
-                       json_number_value(json_object_get(rank, "mirror_bytes")) +
+                       json_number_value(json_object_get(rank, "passing_bytes")) +
                        json_number_value(json_object_get(rank, "queue_bytes"));
 
   glia_cli_print(a, "  %-5lld", (long long)json_integer_value(json_object_get(rank, "rank")));

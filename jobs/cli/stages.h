@@ -20,13 +20,35 @@ GLIA_NODISCARD glia_status stages_compile(struct stages *stages, const struct se
 /** Ranks that run the same stage: who sums gradients. NULL: this one alone. Ownership: borrowed. */
 struct glia_comm *stages_data_group(const struct stages *stages);
 int stages_groups(const struct stages *stages);
-/** Engine of this rank, and where its states are in the table of all: rank 0 has memory for all of them, to write checkpoints from;
- *  others have NULL for those of other stages. Collective: no. Errors: GLIA_E_MEMORY, GLIA_E_RANKS. */
+/** Engine of this rank, and where its states are in the table of all; NULL for those of other stages.
+ *  Collective: no. Errors: GLIA_E_MEMORY, GLIA_E_RANKS. */
 GLIA_NODISCARD glia_status stages_engine(struct stages *stages, struct session *s);
-/** Bring an array of the table from rank 0 to all that hold it. Collective: yes. */
-GLIA_NODISCARD glia_status stages_spread(struct stages *stages, struct session *s, int i);
-/** Bring all states to rank 0, as they are between two steps. Collective: yes. Errors: GLIA_E_MPI. */
-GLIA_NODISCARD glia_status stages_collect(struct stages *stages, struct session *s);
+
+/* Each rank holds its own states; what files hold passes by rank 0, an array at a time (stages_states.c). */
+
+/** Bring array i of the table from rank 0, where its bytes are at `from` (NULL: in place), to all that hold it. Collective: yes. */
+GLIA_NODISCARD glia_status stages_spread(struct stages *stages, struct session *s, int i,
+                                         const void *from);
+/** Read arrays of the table from a checkpoint that rank 0 has open (NULL elsewhere), to who holds them.
+ *  exact  as glia_checkpoint_read.  Collective: yes. Errors: as that, on all ranks alike. */
+GLIA_NODISCARD glia_status stages_load(struct stages *stages, struct session *s,
+                                       struct glia_checkpoint *c, int n,
+                                       const struct glia_array *wanted, bool exact);
+/** The two hashes of glia_checkpoint.h over all stages, as they are between two steps: on rank 0.
+ *  Collective: yes. Errors: GLIA_E_MPI, GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status stages_sha256(struct stages *stages, struct session *s,
+                                         char parameters[65], char state[65]);
+
+struct stages_checkpoint {
+  int64_t step;
+  int n_attributes;
+  const struct glia_attribute *attribute;
+  const char *parameters_sha256, *state_sha256; /* NULL: not put into the file */
+};
+/** Write a checkpoint of the states between two steps into checkpoint.dir. Collective: yes. Errors: those of
+ *  glia_checkpoint_write_pieces on rank 0 alone, which the caller agrees on; GLIA_E_MPI. */
+GLIA_NODISCARD glia_status stages_write(struct stages *stages, struct session *s,
+                                        const struct stages_checkpoint *c);
 
 /** What the pipeline did, for rank 0's report; null elsewhere. Collective: yes. Errors: GLIA_E_MPI, GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status stages_report(struct stages *stages, struct session *s, json_t **out);

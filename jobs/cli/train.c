@@ -70,7 +70,6 @@ static glia_status checkpoint(void *self, int64_t step)
 {
   struct run *r = self;
 
-  GLIA_TRY(stages_collect(r->s.stages, &r->s));
   return keeper_begin(&r->keeper, step);
 }
 
@@ -199,6 +198,17 @@ static json_t *profile_json(struct run *r)
   return profile_report(r->args, r->s.program, "train", steps);
 }
 
+/* Of the state that ends the run, for rank 0's report. */
+static glia_status hash_states(struct run *r)
+{
+  struct session *s = &r->s;
+
+  if (s->stages != NULL) return stages_sha256(s->stages, s, s->parameters_sha256, s->state_sha256);
+  if (glia_comm_rank(s->comm) != 0) return GLIA_OK;
+  GLIA_TRY(glia_parameters_sha256(s->n_arrays, s->array, s->parameters_sha256));
+  return glia_state_sha256(s->n_arrays, s->array, s->state_sha256);
+}
+
 static glia_status train(struct run *r)
 {
   const struct glia_observer observer = {r, after_step, checkpoint, stop_requested};
@@ -223,7 +233,7 @@ static glia_status train(struct run *r)
   glia_progress_end(&r->progress);
   GLIA_TRY(st);
   if (at_its_end) r->result.reason = GLIA_REASON_STOPPED;
-  GLIA_TRY(stages_collect(r->s.stages, &r->s));
+  GLIA_TRY(hash_states(r));
   GLIA_TRY(keeper_finish(&r->keeper, r->result.steps));
   r->engine = glia_engine_stat(r->s.engine);
   r->profile = profile_json(r);
@@ -279,11 +289,9 @@ static json_t *test_json(const struct run *r)
 static glia_status report(struct run *r)
 {
   const struct glia_train_result *t = &r->result;
-  char parameters[65], state[65];
+  const char *parameters = r->s.parameters_sha256, *state = r->s.state_sha256;
 
-  if (r->s.stages != NULL && glia_comm_rank(r->s.comm) != 0) return GLIA_OK; /* has a part */
-  GLIA_TRY(glia_parameters_sha256(r->s.n_arrays, r->s.array, parameters));
-  GLIA_TRY(glia_state_sha256(r->s.n_arrays, r->s.array, state));
+  if (glia_comm_rank(r->s.comm) != 0) return GLIA_OK;
   const bool alone = glia_comm_size(r->s.comm) == 1;
   const double hidden =
       alone || r->communication_s <= 0.0 ? (double)NAN : r->hidden_s / r->communication_s;
