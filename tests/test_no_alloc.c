@@ -1,11 +1,14 @@
 /* A training step allocates nothing: malloc and its kin are counted over twenty steps, in all threads. */
 #include "glia_control.h"
 #include "glia_engine.h"
+#include "glia_kernels.h"
 #include "glia_ops.h"
+#include "glia_pipeline.h"
 #include "tap.h"
 #include "train_rig.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -175,6 +178,100 @@ static void loops_and_phases_allocate_nothing(void)
   glia_graph_destroy(&g);
 }
 
-TAP_MAIN("no_alloc", TAP(loops_and_phases_allocate_nothing),
-         TAP(a_step_of_a_small_network_allocates_nothing),
+/* One rank of a pipeline, a thread; the first one counts. */
+struct member {
+  struct train_rig *rig;
+  struct glia_model_cut cut;
+  struct glia_schedule *schedule;
+  struct glia_messenger *messenger;
+  struct glia_stage *stage;
+  struct glia_program *program;
+  struct glia_engine *engine;
+  struct watch watch;
+  glia_status status;
+};
+
+static glia_status make_member(struct member *m, int kind, int rank)
+{
+  const struct glia_cut cut = {.ranks = 2,
+                               .chunks = 1,
+                               .stage_of = glia_model_stage_of,
+                               .self = &m->cut,
+                               .loss = glia_model_loss_sum(m->rig->model),
+                               .split = glia_schedule_splits(kind),
+                               .parts = glia_model_modules(m->rig->model),
+                               .part_of = glia_model_part_of};
+  double cost[64];
+
+  for (int i = 0; i < 64; i++) cost[i] = i < glia_model_layers(m->rig->model) ? 1.0 : 0.0;
+  GLIA_TRY(glia_model_cut_balanced(m->rig->model, cost, 2, &m->cut));
+  GLIA_TRY(glia_schedule_make(kind, 2, 1, 7, &m->schedule));
+  GLIA_TRY(glia_stage_cut(glia_model_graph(m->rig->model), &cut, rank, &m->stage));
+  GLIA_TRY(glia_stage_compile(m->stage, glia_kernels_default(), 4096, &m->program));
+  const struct glia_pipeline how = {m->stage, m->messenger, m->schedule};
+  return glia_engine_create_pipeline(m->program, 1, NULL, 7, &how, &m->engine);
+}
+
+static void *run_member(void *self)
+{
+  struct member *m = self;
+  const struct glia_observer observer = {.self = &m->watch, .step = after_step};
+  struct glia_train_config config = m->rig->config;
+  struct glia_train_result result;
+
+  config.max_steps = 2 * WARM + COUNTED; /* local learning tells of a step some steps later */
+  config.epochs = -1;
+  const struct glia_train_job job = {.config = &config,
+                                     .model = m->rig->model,
+                                     .engine = m->engine,
+                                     .source = m->rig->source,
+                                     .observer = &observer};
+  m->status = glia_train(&job, &result);
+  return NULL;
+}
+
+static void count_pipeline(const char *yaml, int kind)
+{
+  struct train_rig rig;
+  struct glia_messenger messenger[2];
+  struct member m[2];
+  pthread_t thread[2];
+
+  train_rig_start(&rig, yaml, "memory", 1, NULL);
+  CU_ASSERT_EQUAL_FATAL(glia_messenger_loopback(2, messenger), GLIA_OK);
+  for (int r = 0; r < 2; r++) {
+    m[r] = (struct member){.rig = &rig, .messenger = &messenger[r], .watch.during = -1};
+    CU_ASSERT_EQUAL_FATAL(make_member(&m[r], kind, r), GLIA_OK);
+  }
+  for (int r = 0; r < 2; r++) pthread_create(&thread[r], NULL, run_member, &m[r]);
+  for (int r = 0; r < 2; r++) pthread_join(thread[r], NULL);
+  for (int r = 0; r < 2; r++) CU_ASSERT_EQUAL(m[r].status, GLIA_OK);
+  CU_ASSERT_EQUAL(m[0].watch.during, 0);
+  tap_note("%s: %lld allocations in %d steps of two ranks", m[0].schedule->name, m[0].watch.during,
+           COUNTED);
+  for (int r = 0; r < 2; r++) {
+    glia_engine_destroy(&m[r].engine);
+    glia_program_destroy(&m[r].program);
+    glia_stage_destroy(&m[r].stage);
+    glia_schedule_destroy(&m[r].schedule);
+  }
+  glia_messenger_loopback_destroy(2, messenger);
+  train_rig_end(&rig);
+}
+
+static void a_step_of_a_pipeline_allocates_nothing(void)
+{
+  if (!COUNTS) TAP_SKIP("allocations cannot be counted in this build");
+#define DEEP                                                                                       \
+  "data: {file: none, batch: 56, micro_batch: 8}\n"                                                \
+  "model: [{linear: 7}, batch_norm, tanh, {linear: 7}, tanh, {linear: 7}, tanh, {linear: 2}]\n"    \
+  "loss: cross_entropy\noptimizer: {adam: {lr: 1e-2}}\n"
+  for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++)
+    if (!glia_schedule_interleaves(kind))
+      count_pipeline(
+          glia_schedule_is_local(kind) ? DEEP "local: {depth: 1}\n" : DEEP "clip_norm: 1\n", kind);
+}
+
+TAP_MAIN("no_alloc", TAP(a_step_of_a_pipeline_allocates_nothing),
+         TAP(loops_and_phases_allocate_nothing), TAP(a_step_of_a_small_network_allocates_nothing),
          TAP(a_step_of_a_wide_network_allocates_nothing))
