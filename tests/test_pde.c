@@ -1,5 +1,5 @@
 /* Problems from YAML: points where they belong, refusals with reasons, residuals and their derivatives. */
-#include "glia_pinn.h"
+#include "glia_solve.h"
 #include "tap.h"
 
 #include <math.h>
@@ -130,7 +130,8 @@ static void points_lie_in_the_domain_and_on_its_boundary(void)
 /* Residuals of a system with a parameter, data, an ansatz and a period; J against central differences. */
 static void rows_meet_differences(void)
 {
-  static const struct glia_pinn_network net = {2, 5, GLIA_JET_TANH, 1.0, 1};
+  static const struct glia_pinn_network net = {
+      .depth = 2, .width = 5, .activation = GLIA_JET_TANH, .gain = 1.0, .harmonics = 1};
   enum { N = 5 };
   const double x[N * 2] = {0.1, -0.9, 0.3, -0.2, 0.5, 0.0, 0.9, 0.7, 1.0, 0.95};
   const double target[N * 2] = {0.1, 0.2, (double)NAN, 0.3, 0.5, (double)NAN, 1.0, 2.0, -1.0, 0.0};
@@ -199,7 +200,8 @@ static void rows_meet_differences(void)
 /* u at x with all weights drawn: what the ansatz alone gives. */
 static double drawn(double t, double x)
 {
-  static const struct glia_pinn_network net = {1, 8, GLIA_JET_TANH, 1.0, 1};
+  static const struct glia_pinn_network net = {
+      .depth = 1, .width = 8, .activation = GLIA_JET_TANH, .gain = 1.0, .harmonics = 1};
   struct glia_pinn *p;
   double theta[64], u = (double)NAN;
 
@@ -244,11 +246,94 @@ static void conditions_on_sides_hold_whatever_the_weights(void)
   forget();
 }
 
+/* |u| of a drawn network at points x [n, 2] or [n, 3] of the problem last read: the largest. */
+static double largest(int64_t n, const double *x)
+{
+  static const struct glia_pinn_network net = {
+      .depth = 1, .width = 3, .activation = GLIA_JET_TANH, .gain = 1.0, .harmonics = 1};
+  struct glia_pinn *p;
+  double theta[64], u[64], worst = 0.0;
+
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_create(&q, &net, false, n, NULL, &p), GLIA_OK);
+  CU_ASSERT_FATAL(glia_pinn_size(p) <= 64 && n <= 64);
+  glia_pinn_initialize(p, 3, theta);
+  glia_pinn_set(p, theta);
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_fields(p, n, x, u), GLIA_OK);
+  for (int64_t i = 0; i < n; i++) worst = fmax(worst, fabs(u[i]));
+  glia_pinn_destroy(&p);
+  return worst;
+}
+
+static void read_shaped(const char *shape, const char *value)
+{
+  char text[512];
+
+  snprintf(text, sizeof text,
+           "unknowns: [u]\ndomain: {x: [-1, 1], y: [-1, 1]}\nequations: [\"u_xx + u_yy = 1\"]\n%s\n"
+           "conditions: [{at: boundary, equation: \"u = %s\"}]\n",
+           shape, value);
+  must_read(text);
+}
+
+static void conditions_on_outlines_hold_whatever_the_weights(void)
+{
+  static const char el[] = "without: [{box: {x: [0, 1], y: [-1, 0]}}]";
+  /* all six sides, one next to the re-entrant corner; then points inside, one near that corner */
+  static const double on[] = {-1.0, 0.3, 1.0,  0.4, -0.7, 1.0,   -0.2, -1.0,
+                              0.6,  0.0, 1e-6, 0.0, 0.0,  -1e-6, 0.0,  -0.7};
+  static const double in[] = {-0.5, -0.5, 0.5, 0.5, -0.01, 0.01};
+
+  read_shaped(el, "0");
+  CU_ASSERT_TRUE(q.imposed[0]);
+  CU_ASSERT(largest(8, on) < 1e-12);
+  for (int i = 0; i < 3; i++) CU_ASSERT(largest(1, in + 2 * i) > 1e-4);
+  forget();
+  /* a formula that holds on the outline holds inside, too: u - formula is zero there */
+  read_shaped(el, "x*x*y*y");
+  CU_ASSERT_TRUE(q.imposed[0]);
+  CU_ASSERT(fabs(largest(1, on + 2) - 0.16) < 1e-12);
+  forget();
+  read_shaped("without: [{disk: {center: [0, 0], radius: 0.5}}]", "0");
+  CU_ASSERT_TRUE(q.imposed[0]);
+  CU_ASSERT(largest(3, (const double[]){0.3, 0.4, 0.0, -0.5, 1.0, 0.2}) < 1e-12);
+  CU_ASSERT(largest(1, (const double[]){0.7, -0.7}) > 1e-4);
+  forget();
+  read_shaped("within: [{polygon: [[0, 0.9], [-0.8, -0.5], [0.8, -0.5]]}]", "0");
+  CU_ASSERT_TRUE(q.imposed[0]);
+  CU_ASSERT(largest(2, (const double[]){0.0, -0.5, 0.4, 0.2}) < 1e-12);
+  forget();
+  /* a square hole: lines along its sides go on into the domain */
+  read_shaped("without: [{box: {x: [0.3, 0.6], y: [-0.6, -0.3]}}]", "0");
+  CU_ASSERT_FALSE(q.imposed[0]);
+  forget();
+}
+
+static void outlines_and_the_first_time_agree(void)
+{
+  static const char text[] =
+      "unknowns: [u]\ndomain: {t: [0, 1], x: [-1, 1], y: [-1, 1]}\n"
+      "without: [{disk: {center: [0, 0], radius: 0.5}}]\nequations: [\"u_t = u_xx + u_yy\"]\n"
+      "conditions: [{at: boundary, equation: \"u = x*t\"}, {at: {t: 0}, equation: \"u = %s\"}]\n";
+  char full[512];
+
+  snprintf(full, sizeof full, text, "(x^2 - 1)*(y^2 - 1)*(x^2 + y^2 - 0.25)");
+  must_read(full);
+  CU_ASSERT_TRUE(q.imposed[0]);
+  CU_ASSERT(fabs(largest(1, (const double[]){0.8, 1.0, 0.3}) - 0.8) < 1e-12);
+  CU_ASSERT(fabs(largest(1, (const double[]){0.0, 0.5, 0.5}) - 0.140625) < 1e-12);
+  forget();
+  snprintf(full, sizeof full, text, "1"); /* not what the outline says at t = 0 */
+  must_read(full);
+  CU_ASSERT_FALSE(q.imposed[0]);
+  forget();
+}
+
 /* Laplace's operator of a network on some domain, by jets less by differences: the largest; *size: its weights. */
 static double worst_laplacian(const char *shape, int64_t *size)
 {
   static const double x[] = {-0.5, -0.5, 0.02, 0.01, -0.3, 0.8, 0.9, 0.05, -0.01, -0.9};
-  const struct glia_pinn_network net = {1, 3, GLIA_JET_TANH, 1.0, 1};
+  const struct glia_pinn_network net = {
+      .depth = 1, .width = 3, .activation = GLIA_JET_TANH, .gain = 1.0, .harmonics = 1};
   enum { N = sizeof x / sizeof *x / 2 };
   const double h = 1e-4;
   struct glia_pinn *p;
@@ -298,7 +383,8 @@ static void reentrant_corners_are_unfolded(void)
 }
 
 TAP_MAIN("pde", TAP(reentrant_corners_are_unfolded),
-         TAP(conditions_on_sides_hold_whatever_the_weights),
+         TAP(conditions_on_outlines_hold_whatever_the_weights),
+         TAP(outlines_and_the_first_time_agree), TAP(conditions_on_sides_hold_whatever_the_weights),
          TAP(bad_problems_are_refused_with_the_reason), TAP(faults_show_a_caret_below_the_text),
          TAP(sobol_points_fill_each_cell_once), TAP(points_lie_in_the_domain_and_on_its_boundary),
          TAP(rows_meet_differences))

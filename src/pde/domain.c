@@ -1,6 +1,7 @@
 /* Domains: boxes, less or within other shapes; points inside and on their boundary. */
 #include "glia_problem.h"
 #include "glia_random.h"
+#include "problem_priv.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -205,13 +206,11 @@ static bool bounds(const struct glia_problem *p, const double *x, const int axis
   return in[0] != in[1];
 }
 
-static glia_status on_curves(const struct glia_problem *p, struct draw w, int64_t n, double *x)
+/* All curves, axis: the plane. Returns their number. */
+static int all_curves(const struct glia_problem *p, int axis[2], struct curve *curve)
 {
   struct glia_shape box = {.kind = GLIA_SHAPE_BOX};
-  struct curve curve[CURVES];
-  double u[GLIA_PDE_COORDS], length = 0.0, normal[2], on[2];
-  int axis[2], m;
-  int64_t found = 0;
+  int m;
 
   plane(p, axis);
   for (int i = 0; i < 2; i++) {
@@ -221,6 +220,38 @@ static glia_status on_curves(const struct glia_problem *p, struct draw w, int64_
   m = add_curves(&box, 0, curve);
   for (int i = 0; i < p->n_within; i++) m = add_curves(&p->within[i], m, curve);
   for (int i = 0; i < p->n_without; i++) m = add_curves(&p->without[i], m, curve);
+  return m;
+}
+
+/* See problem_priv.h. */
+int64_t glia_problem_outline_(const struct glia_problem *p, int each, int64_t most, double *x)
+{
+  struct curve curve[CURVES];
+  double full[GLIA_PDE_COORDS] = {0}, normal[2], on[2];
+  int axis[2];
+  const int m = all_curves(p, axis, curve);
+  int64_t n = 0;
+
+  if (p->time >= 0) full[p->time] = 0.5 * (p->lo[p->time] + p->hi[p->time]);
+  for (int k = 0; k < m; k++)
+    for (int i = 0; i < each && n < most; i++) {
+      point_on(&curve[k], (i + 0.5) / each * curve[k].length, on, normal);
+      for (int c = 0; c < 2; c++) full[axis[c]] = on[c];
+      if (!bounds(p, full, axis, normal)) continue;
+      memcpy(x + n * p->n_coords, full, (size_t)p->n_coords * sizeof *x);
+      n++;
+    }
+  return n;
+}
+
+static glia_status on_curves(const struct glia_problem *p, struct draw w, int64_t n, double *x)
+{
+  struct curve curve[CURVES];
+  double u[GLIA_PDE_COORDS], length = 0.0, normal[2], on[2];
+  int axis[2];
+  int64_t found = 0;
+  const int m = all_curves(p, axis, curve);
+
   for (int i = 0; i < m; i++) length += curve[i].length;
   w.d = p->time >= 0 ? 2 : 1;
   if (w.kind == GLIA_POINTS_GRID && p->time >= 0) w.kind = GLIA_POINTS_SOBOL;

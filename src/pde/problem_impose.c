@@ -169,12 +169,72 @@ static bool keeps(struct glia_problem *p, const struct sides *s, int g, double s
   return true;
 }
 
+/* The value asked for on the whole outline of a domain with shapes; GLIA_EXPR_NONE: none, or not only there. */
+static int on_outline(struct glia_problem *p, int i)
+{
+  const uint8_t order[GLIA_EXPR_COORDS] = {0};
+  const int leaf = glia_expr_unknown(p->pool, i, order);
+  int out = GLIA_EXPR_NONE;
+
+  for (int k = 0; k < p->n_conditions; k++) {
+    const struct glia_pde_condition *c = &p->condition[k];
+    if (!glia_expr_reads(p->pool, c->residual, GLIA_EXPR_UNKNOWN, i)) continue;
+    if (c->n_faces == 1 && p->time >= 0 && across(p, &c->face[0]) == p->time) continue;
+    if (c->n_faces > 0 || out != GLIA_EXPR_NONE) return GLIA_EXPR_NONE;
+    out = glia_problem_solved_for_(p, c, leaf);
+  }
+  return out;
+}
+
+/* Is g what was asked for on the outline, at all times? */
+static bool keeps_outline(struct glia_problem *p, int value, int g, double scale)
+{
+  enum { EACH = 8, MOST = 2048, TIMES = 5 };
+  double *x = malloc(sizeof(double[MOST]) * (size_t)p->n_coords);
+  const int error = SUB(g, value);
+  bool ok = x != NULL;
+  const int64_t n = ok ? glia_problem_outline_(p, EACH, MOST, x) : 0;
+
+  for (int64_t k = 0; k < n && ok; k++)
+    for (int t = 0; t < TIMES && ok; t++) {
+      double *at = x + k * p->n_coords;
+      if (p->time >= 0)
+        at[p->time] = p->lo[p->time] + (p->hi[p->time] - p->lo[p->time]) * t / (TIMES - 1);
+      const struct glia_expr_values v = {.coord = at, .parameter = p->parameter_start};
+      ok = fabs(glia_expr_value(p->pool, error, &v)) <= 1e-10 * scale;
+    }
+  free(x);
+  return ok;
+}
+
+/* In a domain with shapes: the value on its outline, and what is said of the first time. */
+static bool impose_on_shapes(struct glia_problem *p, int i, int *g, int *d)
+{
+  struct sides s[GLIA_PDE_COORDS] = {0};
+  const int value = on_outline(p, i);
+
+  if (value == GLIA_EXPR_NONE) return false;
+  for (int c = 0; c < p->n_coords; c++) s[c].slope = GLIA_EXPR_NONE;
+  *g = value;
+  *d = glia_problem_distance_(p);
+  if (*d == GLIA_EXPR_NONE) return false;
+  if (p->time >= 0) {
+    if (!collect_values(p, i, s)) return false;
+    collect_slopes(p, i, s);
+    if (s[p->time].n > 0) {
+      *g = corrected(p, &s[p->time], p->time, *g);
+      *d = distance(p, &s[p->time], p->time, *d);
+    }
+  }
+  return *g != GLIA_EXPR_NONE && *d != GLIA_EXPR_NONE && keeps_outline(p, value, *g, p->scale[i]);
+}
+
 bool glia_problem_impose_(struct glia_problem *p, int i, int *g, int *d)
 {
   struct sides s[GLIA_PDE_COORDS] = {0};
   bool any = false;
 
-  if (p->n_within + p->n_without > 0) return false;
+  if (p->n_within + p->n_without > 0) return impose_on_shapes(p, i, g, d);
   for (int c = 0; c < p->n_coords; c++) s[c].slope = GLIA_EXPR_NONE;
   if (!collect_values(p, i, s)) return false;
   collect_slopes(p, i, s);

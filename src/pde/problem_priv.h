@@ -24,6 +24,13 @@ int glia_problem_solved_for_(struct glia_problem *p, const struct glia_pde_condi
 /* *g + *d N: unknown i with the conditions on whole faces made exact. false: none can be. */
 bool glia_problem_impose_(struct glia_problem *p, int i, int *g, int *d);
 
+/* Points of the domain's outline in the plane of its shapes, `each` at most on every curve, at the middle of t: into x
+ * [most, n_coords]. Returns their number. */
+int64_t glia_problem_outline_(const struct glia_problem *p, int each, int64_t most, double *x);
+
+/* An expression that is zero on the outline of a domain with shapes, and positive inside; GLIA_EXPR_NONE: none was found. */
+int glia_problem_distance_(struct glia_problem *p);
+
 /* A corner whose angle inside the domain is above pi: the angle, and the direction of its middle (radians). */
 struct glia_corner_ {
   double at[2], angle, middle, size; /* size: of the box */
