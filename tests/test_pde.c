@@ -382,7 +382,78 @@ static void reentrant_corners_are_unfolded(void)
   CU_ASSERT_EQUAL(size, plain);
 }
 
-TAP_MAIN("pde", TAP(reentrant_corners_are_unfolded),
+/* Random directions: jets against differences, and a period that stays exact. */
+static void random_directions_are_inputs(void)
+{
+  const struct glia_pinn_network net = {.depth = 1,
+                                        .width = 3,
+                                        .activation = GLIA_JET_TANH,
+                                        .gain = 1.0,
+                                        .harmonics = 1,
+                                        .fourier = 2,
+                                        .fourier_scale = 2.0};
+  static const double at[] = {0.3, 0.2, 0.3, 3.2}, h = 1e-4;
+  const double around[] = {0.3, 0.2, 0.3 - h, 0.2, 0.3 + h, 0.2, 0.3, 0.2 - h, 0.3, 0.2 + h};
+  struct glia_pinn *p;
+  double theta[64], u[5], r;
+
+  must_read("unknowns: [u]\ndomain: {t: [0, 1], x: [0, 3]}\nperiodic: x\n"
+            "equations: [\"u_t + u_xx = 0\"]\nconditions: [{at: {t: 0}, equation: \"u = 0\"}]\n"
+            "impose: penalty\n");
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_create(&q, &net, false, 2, NULL, &p), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_pinn_size(p), 3 * (1 + 2 + 4) + 3 + 3 + 1);
+  glia_pinn_initialize(p, 3, theta);
+  glia_pinn_set(p, theta);
+  CU_ASSERT_EQUAL(glia_pinn_fields(p, 2, at, u), GLIA_OK);
+  CU_ASSERT(fabs(u[0] - u[1]) < 1e-13);
+  const struct glia_pinn_points points = {.n = 1, .x = at};
+  CU_ASSERT_EQUAL(glia_pinn_rows(p, 0, &points, &r, NULL), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_pinn_fields(p, 5, around, u), GLIA_OK);
+  CU_ASSERT(fabs(r - (u[2] - u[1]) / (2.0 * h) - (u[3] + u[4] - 2.0 * u[0]) / (h * h)) < 1e-5);
+  glia_pinn_destroy(&p);
+  forget();
+}
+
+/* Later points wait for earlier ones: all by one rule, which is computed here again. */
+static void causal_weights_fall_with_what_is_wrong_before(void)
+{
+  enum { N = 400, SLABS = 20 };
+  static const char text[] =
+      "unknowns: [u]\ndomain: {t: [0, 2], x: [0, 1]}\nequations: [\"u_t = u_xx + 3\"]\n"
+      "conditions: [{at: {t: 0}, equation: \"u = 0\"}, {at: {x: [0, 1]}, equation: \"u = 0\"}]\n"
+      "network: {depth: 1, width: 4}\npoints: {interior: 400, causal: 0.05}\nsteps: 0\n";
+  struct glia_solve_config config;
+  struct glia_solve_result result;
+  struct glia_solver *s;
+  static double r[N];
+  double mean[SLABS] = {0.0}, sum = 0.0;
+  int count[SLABS] = {0};
+
+  must_read(text);
+  CU_ASSERT_EQUAL_FATAL(glia_solve_config_read(glia_yaml_root(doc), &q, &config), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_solver_create(&q, &config, NULL, &s), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_solver_run(s, 1, NULL, &result), GLIA_OK);
+  const struct glia_pinn_points *p = &glia_solver_cloud(s)->points[0];
+  const struct glia_pinn_points plain = {.n = N, .x = p->x};
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_rows(glia_solver_pinn(s), 0, &plain, r, NULL), GLIA_OK);
+  for (int i = 0; i < N; i++) {
+    const int k = (int)(p->x[2 * i] / 2.0 * SLABS);
+    mean[k] += r[i] * r[i];
+    count[k]++;
+  }
+  for (int k = 0; k < SLABS; k++) {
+    for (int i = 0; i < N; i++)
+      if ((int)(p->x[2 * i] / 2.0 * SLABS) == k)
+        CU_ASSERT(fabs(p->weight[i] * p->weight[i] * N / exp(-0.05 * sum) - 1.0) < 1e-12);
+    sum += mean[k] / count[k];
+  }
+  CU_ASSERT(0.05 * sum > 1.0); /* or nothing was seen */
+  glia_solver_destroy(&s);
+  forget();
+}
+
+TAP_MAIN("pde", TAP(random_directions_are_inputs),
+         TAP(causal_weights_fall_with_what_is_wrong_before), TAP(reentrant_corners_are_unfolded),
          TAP(conditions_on_outlines_hold_whatever_the_weights),
          TAP(outlines_and_the_first_time_agree), TAP(conditions_on_sides_hold_whatever_the_weights),
          TAP(bad_problems_are_refused_with_the_reason), TAP(faults_show_a_caret_below_the_text),

@@ -21,6 +21,10 @@ struct glia_pinn_network {
   glia_jet_activation activation;
   double gain;   /* of the first weights: how fast the network's first functions may turn */
   int harmonics; /* of a periodic coordinate */
+  /* Pairs of sines and cosines of random directions beside the coordinates, the same for all seeds; in half turns over the box their
+   * frequencies have the standard deviation fourier_scale, whole turns along a periodic coordinate.  Source: tancik2020. */
+  int fourier;
+  double fourier_scale;
 };
 
 /* Points of a group, borrowed. */

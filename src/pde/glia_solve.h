@@ -12,6 +12,9 @@ struct glia_solve_config {
   int64_t per_weight;          /* equations a weight where the number is chosen; 0: 4 */
   int method;                  /* of glia_fit_method_names */
   int64_t redraw; /* steps between draws of the inner points by the residual; 0: never */
+  /* > 0: points at time t weigh exp(-causal x sum of the mean squares of residuals before t), by twentieths of the interval, so
+   * that what comes first is solved first.  Source: wang2022. */
+  double causal;
   int64_t steps;
   double time_s, tolerance; /* 0: none */
   double target;            /* relative error below which a seed counts as a success */

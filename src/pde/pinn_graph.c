@@ -3,6 +3,7 @@
 #include "problem_priv.h"
 
 #include "glia_ops.h"
+#include "glia_random.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -179,6 +180,36 @@ static glia_status corner_features(struct glia_pinn *p)
   return GLIA_OK;
 }
 
+/* Sines and cosines along random directions. */
+static glia_status fourier_features(struct glia_pinn *p)
+{
+  const struct glia_problem *q = p->problem;
+  struct glia_expr_pool *pool = q->pool;
+  const uint64_t key = glia_random_stream(0, "pinn/fourier");
+
+  for (int k = 0; k < p->network.fourier; k++) {
+    int angle = glia_expr_number(pool, 0.0);
+    for (int c = 0; c < q->n_coords; c++) {
+      const double f = p->network.fourier_scale * glia_random_normal(key, (uint64_t)k, (uint64_t)c);
+      const double turns = q->periodic[c] ? 2.0 * round(0.5 * f) : f;
+      const int x = glia_expr_binary(pool, GLIA_EXPR_SUB, glia_expr_coord(pool, c),
+                                     glia_expr_number(pool, q->lo[c]));
+      angle = glia_expr_binary(
+          pool, GLIA_EXPR_ADD, angle,
+          glia_expr_binary(pool, GLIA_EXPR_MUL,
+                           glia_expr_number(pool, M_PI * turns / (q->hi[c] - q->lo[c])), x));
+    }
+    for (int i = 0; i < 2; i++) {
+      const int e = glia_expr_call(pool, i == 0 ? GLIA_EXPR_SIN : GLIA_EXPR_COS, angle);
+      GLIA_CHECK(e != GLIA_EXPR_NONE, GLIA_E_MEMORY, "an expression");
+      GLIA_CHECK(p->n_features < GLIA_PINN_FEATURES_, GLIA_E_CONFIG,
+                 "more than %d inputs of the network", GLIA_PINN_FEATURES_);
+      p->feature[p->n_features++] = e;
+    }
+  }
+  return GLIA_OK;
+}
+
 /* What the network sees of the coordinates: each on [-1, 1], or as sines and cosines of its period; corners unfolded. */
 glia_status glia_pinn_features_(struct glia_pinn *p)
 {
@@ -200,7 +231,8 @@ glia_status glia_pinn_features_(struct glia_pinn *p)
       p->feature[p->n_features++] = e;
     }
   }
-  return corner_features(p);
+  GLIA_TRY(corner_features(p));
+  return fourier_features(p);
 }
 
 static int derived(struct glia_expr_pool *pool, int e, int n_coords, const uint8_t *order)

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TEST_POINTS = 4096, CANDIDATES = 8, LOOK = 10 };
+enum { TEST_POINTS = 4096, CANDIDATES = 8, LOOK = 10, SLABS = 20 };
 
 struct group {
   int64_t n;
@@ -309,6 +309,47 @@ static glia_status redraw(struct glia_solver *s, int64_t step)
   return st;
 }
 
+/* Weights of the equations by what is wrong before each twentieth of time: into weight [n], with room r [n, residuals]. */
+static glia_status causal_weights(struct glia_solver *s, double *r)
+{
+  struct group *g = &s->group[0];
+  const struct glia_problem *p = s->problem;
+  const int m = glia_pinn_residuals(s->pinn, 0);
+  const struct glia_pinn_points points = {.n = g->n, .x = g->x};
+  double sum[SLABS] = {0.0}, before_it = 0.0, weight[SLABS];
+  int64_t count[SLABS] = {0};
+
+  GLIA_TRY(glia_pinn_rows(s->pinn, 0, &points, r, NULL));
+  for (int pass = 0; pass < 2; pass++) {
+    for (int64_t i = 0; i < g->n; i++) {
+      const double t = g->x[i * p->n_coords + p->time];
+      int k = (int)((t - p->lo[p->time]) / (p->hi[p->time] - p->lo[p->time]) * SLABS);
+      if (k >= SLABS) k = SLABS - 1;
+      if (pass == 1) g->weight[i] = sqrt(weight[k] / (double)g->n);
+      for (int c = 0; c < m && pass == 0; c++) sum[k] += r[i * m + c] * r[i * m + c];
+      count[k]++;
+    }
+    for (int k = 0; k < SLABS && pass == 0; k++) {
+      weight[k] = exp(-s->config.causal * before_it);
+      if (count[k] > 0) before_it += sum[k] / (double)count[k];
+    }
+  }
+  return GLIA_OK;
+}
+
+/* The same weights on all ranks, also where processors round otherwise. */
+static glia_status weigh_causally(struct glia_solver *s)
+{
+  struct group *g = &s->group[0];
+  double *r = malloc((size_t)(g->n * glia_pinn_residuals(s->pinn, 0)) * sizeof *r);
+  glia_status st = r != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)g->n);
+
+  if (st == GLIA_OK) st = causal_weights(s, r);
+  free(r);
+  GLIA_TRY(glia_agree(s->comm, st));
+  return glia_comm_bcast(s->comm, g->weight, (size_t)g->n * sizeof *g->weight, 0);
+}
+
 static glia_status before(void *self, const struct glia_fit_state *state, const double *theta,
                           bool *stop, bool *fresh)
 {
@@ -326,6 +367,10 @@ static glia_status before(void *self, const struct glia_fit_state *state, const 
   }
   if (s->config.redraw > 0 && state->step > 0 && state->step % s->config.redraw == 0) {
     GLIA_TRY(glia_agree(s->comm, redraw(s, state->step)));
+    *fresh = true;
+  }
+  if (s->config.causal > 0.0 && !*stop) {
+    GLIA_TRY(weigh_causally(s));
     *fresh = true;
   }
   return GLIA_OK;
@@ -350,7 +395,8 @@ static int64_t weights_of(const struct glia_solver *s)
 {
   const struct glia_pinn_network *n = &s->config.network;
   struct glia_corner_ corner[GLIA_PINN_CORNERS_];
-  int64_t in = 2 * glia_problem_corners_(s->problem, GLIA_PINN_CORNERS_, corner), size = 0;
+  int64_t in = 2 * (glia_problem_corners_(s->problem, GLIA_PINN_CORNERS_, corner) + n->fourier);
+  int64_t size = 0;
 
   for (int c = 0; c < s->problem->n_coords; c++)
     in += s->problem->periodic[c] ? 2 * n->harmonics : 1;

@@ -13,9 +13,10 @@ const char *const *glia_solve_keys(void)
 
 static glia_status read_network(const struct glia_yaml *root, struct glia_pinn_network *n)
 {
-  static const char *const keys[] = {"depth", "width", "activation", "gain", "harmonics", NULL};
+  static const char *const keys[] = {"depth",     "width",   "activation",    "gain",
+                                     "harmonics", "fourier", "fourier_scale", NULL};
   const struct glia_yaml *node = glia_yaml_get(root, "network");
-  int64_t depth = n->depth, width = n->width, harmonics = n->harmonics;
+  int64_t depth = n->depth, width = n->width, harmonics = n->harmonics, fourier = n->fourier;
   int activation = (int)n->activation;
 
   if (node == NULL) return GLIA_OK;
@@ -23,6 +24,8 @@ static glia_status read_network(const struct glia_yaml *root, struct glia_pinn_n
   GLIA_TRY(glia_yaml_get_int(node, "depth", 1, GLIA_JET_LAYERS - 1, &depth));
   GLIA_TRY(glia_yaml_get_int(node, "width", 1, 512, &width));
   GLIA_TRY(glia_yaml_get_int(node, "harmonics", 1, 16, &harmonics));
+  GLIA_TRY(glia_yaml_get_int(node, "fourier", 0, 24, &fourier));
+  GLIA_TRY(glia_yaml_get_real(node, "fourier_scale", 1e-3, 1e3, &n->fourier_scale));
   GLIA_TRY(glia_yaml_get_choice(node, "activation", glia_jet_activation_names(), &activation));
   GLIA_TRY(glia_yaml_get_real(node, "gain", 1e-3, 1e3, &n->gain));
   if (activation == GLIA_JET_LINEAR)
@@ -30,13 +33,15 @@ static glia_status read_network(const struct glia_yaml *root, struct glia_pinn_n
   n->depth = (int)depth;
   n->width = (int)width;
   n->harmonics = (int)harmonics;
+  n->fourier = (int)fourier;
   n->activation = (glia_jet_activation)activation;
   return GLIA_OK;
 }
 
-static glia_status read_points(const struct glia_yaml *root, struct glia_solve_config *c)
+static glia_status read_points(const struct glia_yaml *root, const struct glia_problem *p,
+                               struct glia_solve_config *c)
 {
-  static const char *const keys[] = {"interior", "condition", "kind", "redraw", NULL};
+  static const char *const keys[] = {"interior", "condition", "kind", "redraw", "causal", NULL};
   static const char *const kinds[] = {"sobol", "grid", "random", NULL};
   const struct glia_yaml *node = glia_yaml_get(root, "points");
   int kind = (int)c->kind;
@@ -47,6 +52,10 @@ static glia_status read_points(const struct glia_yaml *root, struct glia_solve_c
   GLIA_TRY(glia_yaml_get_int(node, "condition", 1, 10000000, &c->condition));
   GLIA_TRY(glia_yaml_get_int(node, "redraw", 0, 1000000, &c->redraw));
   GLIA_TRY(glia_yaml_get_choice(node, "kind", kinds, &kind));
+  GLIA_TRY(glia_yaml_get_real(node, "causal", 0.0, 1e12, &c->causal));
+  if (c->causal > 0.0 && p->time < 0)
+    return glia_yaml_error(glia_yaml_get(node, "causal"),
+                           "the domain has no t: nothing comes before anything");
   c->kind = (glia_points_kind)kind;
   return GLIA_OK;
 }
@@ -80,7 +89,8 @@ glia_status glia_solve_config_read(const struct glia_yaml *root, const struct gl
                                               .width = steep ? 20 : 16,
                                               .activation = steep ? GLIA_JET_TANH : GLIA_JET_SIN,
                                               .gain = 1.5,
-                                              .harmonics = 1},
+                                              .harmonics = 1,
+                                              .fourier_scale = 2.0},
                                   .kind = GLIA_POINTS_SOBOL,
                                   .per_weight = steep ? 16 : 4,
                                   .steps = 500,
@@ -88,7 +98,7 @@ glia_status glia_solve_config_read(const struct glia_yaml *root, const struct gl
                                   .seed = 1,
                                   .seeds = 1};
   GLIA_TRY(read_network(root, &c->network));
-  GLIA_TRY(read_points(root, c));
+  GLIA_TRY(read_points(root, p, c));
   GLIA_TRY(glia_yaml_get_choice(root, "optimizer", glia_fit_method_names(), &c->method));
   GLIA_TRY(glia_yaml_get_int(root, "steps", 0, 10000000, &c->steps));
   GLIA_TRY(glia_yaml_get_duration(root, "time", &c->time_s));
