@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char program[] = {
+#include "bench/train_torch.inc"
+    0};
+
 enum { ROUNDS = 11, WARM = 3 };
 static const double block_s = 0.12; /* of one block of steps, at least */
 
@@ -261,7 +265,7 @@ static glia_status run(struct bench_report *r, double seconds)
 
   (void)seconds;
   GLIA_TRY(check_words(r));
-  GLIA_TRY(peer_open(&p));
+  GLIA_TRY(peer_open(&p, program));
   if (p.pid == 0)
     r->progress(r->self, "no Python with PyTorch and NumPy: only our own speeds (apt-get install "
                          "python3-torch, or set PYTHON3)");

@@ -1,17 +1,14 @@
-/* See peer.h. The program that the child runs is bench/train_torch.py, carried along as bytes. */
+/* See peer.h. */
 #include "peer.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char script[] = {
-#include "bench/train_torch.inc"
-    0};
-
-enum { ANSWER = 256 };
+enum { ANSWER = PEER_ANSWER };
 
 /* One line of the child's. */
 static bool hear(struct peer *p, char *answer)
@@ -21,7 +18,7 @@ static bool hear(struct peer *p, char *answer)
   return true;
 }
 
-static void run_python(const char *python, const int *in, const int *out)
+static void run_python(const char *python, const char *program, const int *in, const int *out)
 {
   dup2(in[0], STDIN_FILENO);
   dup2(out[1], STDOUT_FILENO);
@@ -36,12 +33,12 @@ static void run_python(const char *python, const int *in, const int *out)
   setenv("MALLOC_MMAP_THRESHOLD_", "33554432", 1);
   setenv("MALLOC_TRIM_THRESHOLD_", "1073741824", 1);
   setenv("MALLOC_TOP_PAD_", "67108864", 1);
-  execlp(python, python, "-c", script, (char *)NULL);
+  execlp(python, python, "-c", program, (char *)NULL);
   _exit(127);
 }
 
 /* Whether this Python came up and has PyTorch. */
-static bool start(struct peer *p, const char *python)
+static bool start(struct peer *p, const char *python, const char *program)
 {
   int in[2], out[2];
   char answer[ANSWER];
@@ -53,7 +50,7 @@ static bool start(struct peer *p, const char *python)
     return false;
   }
   p->pid = fork();
-  if (p->pid == 0) run_python(python, in, out);
+  if (p->pid == 0) run_python(python, program, in, out);
   close(in[0]);
   close(out[1]);
   p->to = fdopen(in[1], "w");
@@ -80,14 +77,14 @@ static bool has_torch(const char *python)
          WEXITSTATUS(status) == 0;
 }
 
-glia_status peer_open(struct peer *p)
+glia_status peer_open(struct peer *p, const char *program)
 {
   const char *const python[] = {getenv("PYTHON3"), "python3", "/usr/bin/python3"};
 
   *p = (struct peer){0};
   signal(SIGPIPE, SIG_IGN); /* a child that died shows at the next answer */
   for (size_t i = 0; i < GLIA_COUNT(python); i++)
-    if (python[i] != NULL && has_torch(python[i]) && start(p, python[i])) return GLIA_OK;
+    if (python[i] != NULL && has_torch(python[i]) && start(p, python[i], program)) return GLIA_OK;
   return GLIA_OK;
 }
 
@@ -99,7 +96,7 @@ void peer_close(struct peer *p)
   *p = (struct peer){0};
 }
 
-/* Ask and get an answer that begins with ok. */
+/* An answer that begins with ok. */
 static glia_status ask(struct peer *p, char *answer)
 {
   fflush(p->to);
@@ -108,8 +105,19 @@ static glia_status ask(struct peer *p, char *answer)
   return GLIA_OK;
 }
 
-static glia_status send(struct peer *p, const char *name, const struct glia_type *type,
-                        int64_t rows, const void *data)
+glia_status peer_ask(struct peer *p, char *answer, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  vfprintf(p->to, format, args);
+  va_end(args);
+  fputc('\n', p->to);
+  return ask(p, answer);
+}
+
+glia_status peer_array(struct peer *p, const char *name, const struct glia_type *type, int64_t rows,
+                       const void *data)
 {
   char answer[ANSWER];
   size_t bytes = glia_type_bytes(type);
@@ -134,13 +142,13 @@ glia_status peer_build(struct peer *p, struct workload *w, int threads)
   const int n = glia_graph_states(w->graph, &state);
   char answer[ANSWER];
 
-  GLIA_TRY(send(p, "x", &w->kind->x, w->kind->batch, w->x));
-  if (w->kind->y.dtype != GLIA_BOOL) GLIA_TRY(send(p, "y", &w->kind->y, w->kind->batch, w->y));
+  GLIA_TRY(peer_array(p, "x", &w->kind->x, w->kind->batch, w->x));
+  if (w->kind->y.dtype != GLIA_BOOL)
+    GLIA_TRY(peer_array(p, "y", &w->kind->y, w->kind->batch, w->y));
   for (int i = 0; i < n; i++)
     if (strncmp(state[i].path, "params/", strlen("params/")) == 0)
-      GLIA_TRY(send(p, state[i].path, &state[i].type, 0, glia_engine_state(w->engine, i)));
-  fprintf(p->to, "build %s %d\n", w->kind->name, threads);
-  GLIA_TRY(ask(p, answer));
+      GLIA_TRY(peer_array(p, state[i].path, &state[i].type, 0, glia_engine_state(w->engine, i)));
+  GLIA_TRY(peer_ask(p, answer, "build %s %d", w->kind->name, threads));
   snprintf(p->variant, sizeof p->variant, "%.60s", answer + strlen("ok "));
   return GLIA_OK;
 }

@@ -1,4 +1,4 @@
-/* PyTorch as a peer: a child process that repeats a workload's steps, kept alive and asked block by block. */
+/* PyTorch as a peer: a child process that runs a program of ours, kept alive and asked block by block. */
 #ifndef PEER_H
 #define PEER_H
 
@@ -13,9 +13,19 @@ struct peer {
   char variant[64]; /* of the last workload: the quickest of those tried */
 };
 
-/** Start Python with PyTorch: $PYTHON3, python3 of the path, or /usr/bin/python3. No such thing is no error: pid stays 0. */
-GLIA_NODISCARD glia_status peer_open(struct peer *p);
+enum { PEER_ANSWER = 256 };
+
+/** Start Python with PyTorch on a program: $PYTHON3, python3 of the path, or /usr/bin/python3. No such thing is no error: pid stays 0. */
+GLIA_NODISCARD glia_status peer_open(struct peer *p, const char *program);
 void peer_close(struct peer *p);
+
+/** Hand over an array: of a type, or with `rows` > 0 so many of it. */
+GLIA_NODISCARD glia_status peer_array(struct peer *p, const char *name,
+                                      const struct glia_type *type, int64_t rows, const void *data);
+
+/** Send a line, and get one that begins with "ok": into answer [PEER_ANSWER]. */
+GLIA_NODISCARD glia_status peer_ask(struct peer *p, char *answer, const char *format, ...)
+    GLIA_PRINTF(3, 4);
 
 /** Hand over data and weights as they are now, and build the same model. */
 GLIA_NODISCARD glia_status peer_build(struct peer *p, struct workload *w, int threads);
