@@ -385,8 +385,11 @@ static glia_status train_combined(struct glia_detector *d, const struct glia_tel
                                   struct rows *rows)
 {
   GLIA_CHECK(d->options.window > 0 && d->options.window <= 64 && d->options.persistence > 0 &&
-                 d->options.budget_per_week > 0.0,
-             GLIA_E_ARGUMENT, "window is 1 to 64, persistence starts at 1, a budget is above 0");
+                 d->options.budget_per_week > 0.0 && d->options.faulty >= 0.0 &&
+                 d->options.faulty <= 0.3,
+             GLIA_E_ARGUMENT,
+             "window is 1 to 64, persistence starts at 1, a budget is above 0, at most 0.3 of the "
+             "rows are faulty");
   d->node = strdup(node->name);
   d->config = strdup("combined");
   GLIA_CHECK(d->node != NULL && d->config != NULL, GLIA_E_MEMORY, "node %s", node->name);

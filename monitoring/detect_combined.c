@@ -225,7 +225,9 @@ glia_status glia_combined_train_(struct glia_detector *d, const struct glia_tele
   for (int64_t i = 0; i < rows; i++)
     scale_row(d, node, map, i, scaled, missing, x + i * d->columns.n);
   for (int j = 0; j < d->columns.n; j++) least[j] = GLIA_COLUMN_LEAST / d->columns.scale[j];
-  GLIA_TRY_TO(out, st, glia_mix_fit_(&m, d->columns.n, rows, x, node->time_ns, use, least));
+  GLIA_TRY_TO(
+      out, st,
+      glia_mix_fit_(&m, d->columns.n, rows, x, node->time_ns, use, least, d->options.faulty));
   d->options.window = glia_mix_window_(m.period_s, d->options.window);
   GLIA_TRY_TO(out, st, keep(d, &m));
   GLIA_TRY_TO(out, st, place_thresholds(d, rows, x, node->time_ns, use));

@@ -83,6 +83,7 @@ static glia_status put_facts(struct glia_archive_writer *w, const struct glia_de
       glia_attribute_real("threshold", d->threshold),
       glia_attribute_real("flag", d->flag),
       glia_attribute_real("budget_per_week", d->options.budget_per_week),
+      glia_attribute_real("faulty", d->options.faulty),
       glia_attribute_real("max_error_p95", d->max_error_p95),
       glia_attribute_real("train_loss", d->train_loss),
       glia_attribute_int("train_begin_ns", d->train_begin_ns),

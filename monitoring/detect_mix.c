@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const double LEAST_SPREAD = 0.4; /* of the one in training */
-static const double HIGHEST = 30.0; /* logarithm of a sample's score: no sum of them overflows */
-static const double WINSOR = 3.0;   /* what is further out moves a level no faster */
+static const double HIGHEST = 30.0;    /* logarithm of a sample's score: no sum of them overflows */
+static const double WINSOR = 3.0;      /* what is further out moves a level no faster */
 static const double WINDOW_S = 1200.0; /* longest window, in samples no fewer than: */
 enum { WINDOW_LEAST = 5, GAP_PERIODS = 5 };
 
@@ -194,9 +194,7 @@ static void sum_up(int columns, const double *v, double *mean, double *second)
   *mean = n > 0 ? sum / n : 0.0;
 }
 
-/* Distance of u = `usual` by the covariance of columns, sqrt(u' inverse u / n), without the column that adds most: what is left of the
- * square when column i is not known is smaller by (inverse u)_i^2 / inverse_ii. What is missing is taken for usual. */
-static double distance(const struct glia_mix *m, const double *usual)
+double glia_mix_distance_(const struct glia_mix *m, const double *usual, bool whole)
 {
   double sum = 0.0, most = 0.0;
 
@@ -207,7 +205,7 @@ static double distance(const struct glia_mix *m, const double *usual)
     if (!isnan(usual[i])) sum += dot * usual[i];
     most = fmax(most, dot * dot / row[i]);
   }
-  return sqrt(fmax(sum - most, 0.0) / m->n);
+  return sqrt(fmax(sum - (whole ? 0.0 : most), 0.0) / m->n);
 }
 
 static void make_members(struct glia_mix_stream *s)
@@ -217,7 +215,7 @@ static void make_members(struct glia_mix_stream *s)
   double mean = 0.0;
 
   for (int k = 0; k < VIEWS; k++) sum_up(s->mix->n, view[k], &mean, &s->member[k]);
-  s->member[VIEWS] = distance(s->mix, s->usual);
+  s->member[VIEWS] = glia_mix_distance_(s->mix, s->usual, false);
   s->member[VIEWS + 1] = mean; /* of the forecast */
   for (int k = 0; k < GLIA_MIX_MEMBERS; k++) s->member[k] = log(s->member[k] + 1e-6);
 }

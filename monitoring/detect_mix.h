@@ -13,7 +13,9 @@
  * means of scores: over three samples, which tells when something begins and ends, and over `window` samples, which tells that it lasts.
  *
  * One sample at a time, with the state in a stream: batches and live nodes take the same way.
- * Source: garg2021 (arXiv:2109.11428) for how much the scoring matters; hoerl1970 for the forecast; mahalanobis1936 for the distance.
+ * Where training rows are said to hold faults, what is furthest from usual by the whole distance is left out, by rounds, before all is fitted.
+ * Source: garg2021 (arXiv:2109.11428) for how much the scoring matters; hoerl1970 for the forecast; mahalanobis1936 for the distance; rousseeuw1999
+ * for leaving rows out by rounds.
  */
 #ifndef DETECT_MIX_H
 #define DETECT_MIX_H
@@ -77,9 +79,11 @@ struct glia_mix_stream {
   int64_t scores;                       /* since the last gap */
 };
 
-/* Rows x [rows, n], their times, NaN where missing, in the order of time; keep [rows]: 0 = not fitted on. */
+/* Rows x [rows, n], their times, NaN where missing, in the order of time; keep [rows]: 0 = not fitted on; faulty: share of the rows that
+ * may be under faults, 0 = none: those furthest out are not fitted on either, and their keep becomes 0. */
 glia_status glia_mix_fit_(struct glia_mix *mix, int n, int64_t rows, const double *x,
-                          const int64_t *time_ns, const uint8_t *keep, const double *floor);
+                          const int64_t *time_ns, uint8_t *keep, const double *floor,
+                          double faulty);
 void glia_mix_free_(struct glia_mix *mix);
 
 glia_status glia_mix_stream_open_(struct glia_mix_stream *s, const struct glia_mix *mix);
@@ -97,6 +101,9 @@ int64_t glia_mix_bin_(int64_t time_ns);
 int glia_mix_bin_in_day_(int64_t bin);
 /* The bin in the day of this sample; bins that are over become part of yesterday. */
 int glia_mix_advance_(struct glia_mix_stream *s, int64_t time_ns);
+/* Distance of u = `usual` by the covariance of columns, sqrt(u' inverse u / n): of all columns, or without the one that adds most (where
+ * column i is not known the square is smaller by (inverse u)_i^2 / inverse_ii). What is missing is taken for usual. */
+double glia_mix_distance_(const struct glia_mix *m, const double *usual, bool whole);
 /* Fill s->input. */
 void glia_mix_input_(struct glia_mix_stream *s, int bin);
 /* The sample goes where forecasts look; what is missing is taken for the sample before. */

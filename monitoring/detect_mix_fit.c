@@ -13,6 +13,12 @@ static const double LEVEL_DAYS = 1.0, SPREAD_DAYS = 3.0; /* in which they follow
 /* The day counts where, for this share of the columns, its profile leaves less than this of the deviations of other days. */
 static const double SEASONAL_COLUMNS = 0.5;
 static const double SEASON_GAIN = 0.6;
+static const double TRIM =
+    1.5; /* of the share that may be faulty: so much is left out by each round */
+static const double BACK = 2.5; /* spreads from the middle within which rows come back at last */
+static const double SIGMA =
+    0.1587; /* share of a normal distribution below one spread under its middle */
+enum { ROUNDS = 8, TRIM_EACH_SIDE = 20 };
 enum { DAYS_LEAST = 4, BLOCK = 256 };
 
 struct rows {
@@ -189,7 +195,7 @@ static glia_status fit_slow(struct glia_mix *m, const struct rows *r, const doub
 
   for (int j = 0; j < m->n; j++) m->slow_scale[j] = 1.0;
   for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
-    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, false, 1);
+    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, !r->keep[i], 1);
     if (!r->keep[i]) continue;
     rows++;
     for (int j = 0; j < m->n; j++)
@@ -254,7 +260,7 @@ static glia_status fit_residual(struct glia_mix *m, const struct rows *r)
   if (st == GLIA_OK && sum == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d columns", m->n);
   for (int j = 0; j < m->n; j++) m->residual[j] = 1.0;
   for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
-    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, false, 1);
+    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, !r->keep[i], 1);
     if (!r->keep[i]) continue;
     rows++;
     for (int j = 0; j < m->n; j++)
@@ -276,7 +282,7 @@ static glia_status fit_members(struct glia_mix *m, const struct rows *r)
 
   if (st == GLIA_OK && v == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)r->n);
   for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
-    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, false, 1);
+    glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, !r->keep[i], 1);
     if (!r->keep[i]) continue;
     for (int k = 0; k < GLIA_MIX_MEMBERS; k++) v[k * r->n + rows] = s.member[k];
     rows++;
@@ -309,10 +315,75 @@ static double period_of(int64_t n, const int64_t *time_ns)
   return period > 0.0 ? period : 1.0;
 }
 
-glia_status glia_mix_fit_(struct glia_mix *m, int n, int64_t rows, const double *x,
-                          const int64_t *time_ns, const uint8_t *keep, const double *floor)
+/* far [rows]: how far each row is from usual, as the mean of the logarithm of the whole distance over its neighbours: faults last. sum [rows + 1]. */
+static glia_status how_far(const struct glia_mix *m, const struct rows *r, double *far, double *sum)
 {
-  const struct rows r = {rows, x, time_ns, keep};
+  double *usual = malloc(((size_t)m->n + 1) * sizeof *usual);
+
+  GLIA_CHECK(usual != NULL, GLIA_E_MEMORY, "%d columns", m->n);
+  sum[0] = 0.0;
+  for (int64_t i = 0; i < r->n; i++) {
+    deviations(m, r, i, usual);
+    sum[i + 1] = sum[i] + log(glia_mix_distance_(m, usual, true) + 1e-6);
+  }
+  free(usual);
+  for (int64_t i = 0; i < r->n; i++) {
+    const int64_t lo = i > TRIM_EACH_SIDE ? i - TRIM_EACH_SIDE : 0;
+    const int64_t hi = i + TRIM_EACH_SIDE < r->n ? i + TRIM_EACH_SIDE + 1 : r->n;
+    far[i] = (sum[hi] - sum[lo]) / (double)(hi - lo);
+  }
+  return GLIA_OK;
+}
+
+/* Leave out of `keep` this share of the wanted rows, the furthest ones. The last round takes back what is no further out than the
+ * nearer half tells of a normal distribution. work [2, rows + 1]. */
+static glia_status trim(const struct glia_mix *m, const struct rows *r, const uint8_t *wanted,
+                        double share, bool last, uint8_t *keep, double *work)
+{
+  double *far = work, *sorted = work + r->n + 1;
+  int64_t n = 0;
+
+  GLIA_TRY(how_far(m, r, far, sorted));
+  for (int64_t i = 0; i < r->n; i++)
+    if (wanted[i]) sorted[n++] = far[i];
+  if (n == 0) return GLIA_OK;
+  qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+  const double kept = (1.0 - share) * (double)(n - 1);
+  double cut = sorted[(int64_t)kept];
+  if (last) {
+    const double middle = sorted[(int64_t)(0.5 * kept)];
+    cut = fmax(cut, middle + BACK * (middle - sorted[(int64_t)(SIGMA * kept)]));
+  }
+  for (int64_t i = 0; i < r->n; i++) keep[i] = wanted[i] && far[i] <= cut;
+  return GLIA_OK;
+}
+
+/* What is usual, and what columns do together: of the rows in r->keep, which is `keep`; by rounds, where some may be faulty. */
+static glia_status fit_usual(struct glia_mix *m, const struct rows *r, const uint8_t *wanted,
+                             const double *floor, double faulty, uint8_t *keep)
+{
+  const uint8_t daily = m->daily;
+  const int rounds = faulty > 0.0 ? ROUNDS : 0;
+  double *work = malloc((2 * (size_t)r->n + 4) * sizeof *work);
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(work != NULL, GLIA_E_MEMORY, "%lld rows", (long long)r->n);
+  for (int k = 0; k <= rounds && st == GLIA_OK; k++) {
+    m->daily = daily;
+    memset(m->season, 0, GLIA_MIX_BINS * (size_t)m->n * sizeof *m->season);
+    st = fit_levels(m, r, floor);
+    if (st == GLIA_OK) st = fit_together(m, r);
+    if (st == GLIA_OK && k < rounds)
+      st = trim(m, r, wanted, fmin(TRIM * faulty, 0.5), k == rounds - 1, keep, work);
+  }
+  m->inputs = glia_mix_inputs_(m->n, m->daily != 0);
+  free(work);
+  return st;
+}
+
+glia_status glia_mix_fit_(struct glia_mix *m, int n, int64_t rows, const double *x,
+                          const int64_t *time_ns, uint8_t *keep, const double *floor, double faulty)
+{
   const size_t width = (size_t)n + 1;
 
   *m = (struct glia_mix){.n = n};
@@ -335,11 +406,15 @@ glia_status glia_mix_fit_(struct glia_mix *m, int n, int64_t rows, const double 
              GLIA_E_MEMORY, "%d columns", n);
   for (int j = 0; j < n; j++) m->slow_scale[j] = m->residual[j] = 1.0;
   for (int k = 0; k < GLIA_MIX_MEMBERS; k++) m->width[k] = 1.0;
-  GLIA_TRY(fit_levels(m, &r, floor));
-  m->inputs = glia_mix_inputs_(n, m->daily != 0);
-  GLIA_TRY(fit_together(m, &r));
-  GLIA_TRY(fit_slow(m, &r, floor));
-  GLIA_TRY(fit_forecast(m, &r));
-  GLIA_TRY(fit_residual(m, &r));
-  return fit_members(m, &r);
+  uint8_t *wanted = malloc((size_t)rows + 1);
+  const struct rows r = {rows, x, time_ns, keep};
+  GLIA_CHECK(wanted != NULL, GLIA_E_MEMORY, "%lld rows", (long long)rows);
+  memcpy(wanted, keep, (size_t)rows);
+  glia_status st = fit_usual(m, &r, wanted, floor, faulty, keep);
+  if (st == GLIA_OK) st = fit_slow(m, &r, floor);
+  if (st == GLIA_OK) st = fit_forecast(m, &r);
+  if (st == GLIA_OK) st = fit_residual(m, &r);
+  if (st == GLIA_OK) st = fit_members(m, &r);
+  free(wanted);
+  return st;
 }

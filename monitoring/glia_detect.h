@@ -33,7 +33,9 @@ struct glia_detect_options {
   uint64_t seed;
   double
       budget_per_week; /* combined: false alarms that this node may raise in a week; places the threshold */
-  double k; /* threshold: exp(median + k * 1.4826 MAD) of log scores on validation rows ... */
+  double
+      faulty; /* combined: share of the training rows that may be under faults, at most 0.3: the furthest out are not fitted on; 0: none */
+  double k;   /* threshold: exp(median + k * 1.4826 MAD) of log scores on validation rows ... */
   double quantile; /* ... but at least this quantile of them */
   int window; /* a score is the mean over this many samples, the last one included; combined: the geometric mean
                  of that, of twenty minutes at most but five samples at least, and of the mean over three */

@@ -46,6 +46,13 @@ static const struct glia_option train_options[] = {
      .hi = 1e6,
      .help = "false alarms that the site bears in a week, all nodes together (default: 3); "
              "combined only"},
+    {.name = "faulty",
+     .kind = GLIA_OPTION_REAL,
+     .argument = "SHARE",
+     .lo = 0.0,
+     .hi = 0.3,
+     .help = "share of the training rows that may be under faults: those furthest out are not "
+             "fitted on (default: 0); combined only"},
     {.name = "update",
      .kind = GLIA_OPTION_TEXT,
      .argument = "OLD.h5",
@@ -250,6 +257,7 @@ static glia_status run_train(struct glia_args *args)
     if (strcmp(kind, glia_detect_kind_name((glia_detect_kind)k)) == 0)
       t.options = glia_detect_defaults((glia_detect_kind)k);
   t.options.budget_per_week = glia_args_real(args, "budget", t.options.budget_per_week);
+  t.options.faulty = glia_args_real(args, "faulty", t.options.faulty);
   t.options.epochs = glia_args_int(args, "epochs", t.options.epochs);
   t.options.seed = (uint64_t)glia_args_int(args, "seed", (int64_t)t.options.seed);
   t.options.progress = show;
