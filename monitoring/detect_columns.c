@@ -250,6 +250,15 @@ out:
   return st;
 }
 
+const char *glia_columns_reason_(const char *text)
+{
+  static const char *const known[] = {"constant", "missing", "identifier"};
+
+  for (size_t i = 1; i < GLIA_COUNT(known); i++)
+    if (strcmp(text, known[i]) == 0) return known[i];
+  return known[0];
+}
+
 void glia_columns_free_(struct glia_columns *c)
 {
   for (int i = 0; c->column != NULL && i < c->n_all; i++) {

@@ -100,6 +100,14 @@ static glia_status keep(struct glia_detector *d, const struct glia_mix *m)
   return glia_parameters_sha256(d->n_parameters, d->parameter, d->sha256);
 }
 
+glia_status glia_combined_bind_(struct glia_detector *d)
+{
+  d->mix = calloc(1, sizeof *d->mix);
+  GLIA_CHECK(d->mix != NULL, GLIA_E_MEMORY, "node %s", d->node);
+  bind(d);
+  return GLIA_OK;
+}
+
 glia_status glia_combined_read_(struct glia_detector *d,
                                 glia_status (*get)(void *self, struct glia_array *a), void *self)
 {

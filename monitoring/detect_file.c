@@ -201,15 +201,6 @@ static glia_status get_list(struct glia_archive *a, const char *node, const char
                    found, (long long)want);
 }
 
-static const char *reason_of(const char *text)
-{
-  static const char *const known[] = {"constant", "missing", "identifier"};
-
-  for (size_t i = 1; i < GLIA_COUNT(known); i++)
-    if (strcmp(text, known[i]) == 0) return known[i];
-  return known[0];
-}
-
 static glia_status get_columns(struct glia_archive *a, struct glia_detector *d)
 {
   struct glia_columns *c = &d->columns;
@@ -231,7 +222,7 @@ static glia_status get_columns(struct glia_archive *a, struct glia_detector *d)
     const bool used = j < c->n;
     to->name = strdup(used ? name[j] : dropped[j - c->n]);
     to->unit = strdup(used ? unit[j] : "");
-    if (!used) to->dropped = reason_of(reason[j - c->n]);
+    if (!used) to->dropped = glia_columns_reason_(reason[j - c->n]);
     GLIA_CHECK_TO(out, st, to->name != NULL && to->unit != NULL, GLIA_E_MEMORY, "columns");
   }
 out:

@@ -31,6 +31,8 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
                               const struct glia_telemetry_node *node, const float *level, int64_t n,
                               const int64_t *row);
 void glia_columns_free_(struct glia_columns *c);
+/* The known reason for which a column is left out that reads as text; "constant" for an unknown one. */
+const char *glia_columns_reason_(const char *text);
 
 /* map [n]: metric of the node for each column. Errors: GLIA_E_DATA naming what is missing. */
 glia_status glia_columns_match_(const struct glia_columns *c,
@@ -112,6 +114,8 @@ glia_status glia_combined_train_(struct glia_detector *d, const struct glia_tele
                                  int64_t n, const int64_t *row, int64_t rows);
 glia_status glia_combined_score_(struct glia_detector *d, const struct glia_telemetry_node *node,
                                  struct glia_detect_result *r);
+/* Look at parameters that are there. */
+glia_status glia_combined_bind_(struct glia_detector *d);
 /* get: fills an array of path and type given. */
 glia_status glia_combined_read_(struct glia_detector *d,
                                 glia_status (*get)(void *self, struct glia_array *a), void *self);

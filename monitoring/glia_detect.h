@@ -70,6 +70,16 @@ GLIA_API GLIA_NODISCARD glia_status glia_detector_train(struct glia_comm *comm,
                                                         const struct glia_telemetry_node *node,
                                                         struct glia_detector **out);
 
+/** Bring a detector from the rank that trained it, alone, to all: so ranks share the nodes of a site. Of the kind combined.
+ *
+ *  d  *d at owner; made on the other ranks
+ *
+ *  Collective: yes, same owner.
+ *  Ownership:  *d is yours to destroy; NULL on other ranks after a failure.
+ *  Errors:     GLIA_E_UNSUPPORTED (another kind), GLIA_E_MEMORY, GLIA_E_MPI; on all ranks alike. */
+GLIA_API GLIA_NODISCARD glia_status glia_detector_share(struct glia_comm *comm, int owner,
+                                                        struct glia_detector **d);
+
 /** Take what `d` would raise an alarm for out of the rows that train the next model: their values become missing. Returns how many rows.
  *  For models that are trained again on what came since: what is sick must not become usual.
  *  Errors: those of glia_detector_score. */

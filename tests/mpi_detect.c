@@ -3,6 +3,7 @@
 #include "glia_detect.h"
 #include "tap_mpi.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,48 @@ static void ranks_train_the_model_of_one(void)
   glia_comm_destroy(&world);
 }
 
+/* The last rank trains alone; what the others get scores as its own. */
+static void a_model_goes_from_one_rank_to_all(void)
+{
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_COMBINED);
+  struct glia_telemetry_node node;
+  struct glia_detector *alone = NULL, *got = NULL;
+  struct glia_detector_info a, b;
+  struct glia_detect_result r, s;
+  struct glia_comm *world;
+
+  CU_ASSERT_EQUAL_FATAL(glia_comm_world(&world), GLIA_OK);
+  const int owner = glia_comm_size(world) - 1;
+  make(&node);
+  for (int64_t i = 0; i < SAMPLES; i++) node.values[i * METRICS + 3] = i % 3 == 0 ? 1.0F : NAN;
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &alone), GLIA_OK);
+  if (glia_comm_rank(world) == owner)
+    CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &got), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_share(world, owner, &got), GLIA_OK);
+  glia_detector_info(alone, &a);
+  glia_detector_info(got, &b);
+  CU_ASSERT_STRING_EQUAL(a.parameters_sha256, b.parameters_sha256);
+  CU_ASSERT_STRING_EQUAL(a.node, b.node);
+  CU_ASSERT_EQUAL(a.threshold, b.threshold);
+  CU_ASSERT_EQUAL(a.train_end_ns, b.train_end_ns);
+  CU_ASSERT_EQUAL_FATAL(a.n_all, b.n_all);
+  CU_ASSERT(a.n_columns < a.n_all);
+  for (int j = 0; j < a.n_all; j++) {
+    CU_ASSERT_STRING_EQUAL(a.column[j].name, b.column[j].name);
+    const char *x = a.column[j].dropped, *y = b.column[j].dropped;
+    CU_ASSERT(x == NULL ? y == NULL : y != NULL && strcmp(x, y) == 0);
+  }
+  CU_ASSERT_EQUAL_FATAL(glia_detector_score(alone, &node, &r), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_score(got, &node, &s), GLIA_OK);
+  CU_ASSERT(memcmp(r.score, s.score, SAMPLES * sizeof *r.score) == 0);
+  glia_detect_result_free(&r);
+  glia_detect_result_free(&s);
+  glia_detector_destroy(&alone);
+  glia_detector_destroy(&got);
+  glia_telemetry_node_free(&node);
+  glia_comm_destroy(&world);
+}
+
 static void all_ranks_fail_together(void)
 {
   const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_BOTTLENECK);
@@ -60,4 +103,5 @@ static void all_ranks_fail_together(void)
   glia_comm_destroy(&world);
 }
 
-TAP_MPI_MAIN("detect", TAP(ranks_train_the_model_of_one), TAP(all_ranks_fail_together))
+TAP_MPI_MAIN("detect", TAP(ranks_train_the_model_of_one), TAP(a_model_goes_from_one_rank_to_all),
+             TAP(all_ranks_fail_together))

@@ -41,6 +41,14 @@ if [ "$PYTHON3" != none ]; then
 fi
 cp "$dir/m.h5" "$dir/once.h5"
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/m.h5" --force --json && cmp -s "$dir/m.h5" "$dir/once.h5"; point "the same data make the same file"
+launcher=$(printf '%s' "${MPIRUN:-mpirun -n NP}" | sed "s/NP/${NP:-3}/")
+if command -v "${launcher%% *}" >/dev/null 2>&1; then # three ranks for two nodes: one has none
+  # shellcheck disable=SC2086
+  ASAN_OPTIONS=detect_leaks=0 exits 0 $launcher "$glia" detect train "$dir/t.h5" -o "$dir/m.h5" --force --json && cmp -s "$dir/m.h5" "$dir/once.h5"
+  point "ranks that share the nodes make the same file"
+else
+  skip "ranks that share the nodes make the same file" "no launcher (${launcher%% *}) on this machine"
+fi
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/wide.h5" --budget 300 --json && wide=$(key threshold) &&
   exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/tight.h5" --budget 0.3 --json && awk -v a="$wide" -v b="$(key threshold)" 'BEGIN { exit !(a < b) }'
 point "who bears fewer false alarms gets a higher threshold"

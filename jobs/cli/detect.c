@@ -74,6 +74,7 @@ struct training {
   struct glia_detector **detector;
   int n_old; /* models that are updated */
   struct glia_detector **old;
+  bool alone;     /* a rank trains each node, and not all ranks together */
   int64_t masked; /* rows left out, since the old models alarm there */
   struct glia_progress progress;
 };
@@ -142,7 +143,7 @@ static glia_status mask(struct training *t, struct glia_detector *old,
   const glia_status st = glia_detector_mask_alarms(old, node, &masked);
 
   if (st == GLIA_E_DATA) {
-    if (t->args->rank == 0)
+    if (t->alone || t->args->rank == 0)
       glia_log(GLIA_LOG_WARN, "detect", "no-mask", "node=%s reason=\"%s\"", node->name,
                glia_trace_message());
     glia_trace_clear();
@@ -169,17 +170,39 @@ static void keep_the_others(struct training *t)
   }
 }
 
-static glia_status train_node(struct training *t, const char *name)
+/* comm: who trains together. */
+static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
 {
   struct glia_telemetry_node node = {0};
 
-  GLIA_TRY(glia_agree(t->comm, glia_telemetry_read_node(t->file, name, &node)));
-  struct glia_detector *old = old_of(t, name);
-  glia_status st = old != NULL ? glia_agree(t->comm, mask(t, old, &node)) : GLIA_OK;
+  GLIA_TRY(glia_agree(comm, glia_telemetry_read_node(t->file, t->name[i], &node)));
+  struct glia_detector *old = old_of(t, t->name[i]);
+  glia_status st = old != NULL ? glia_agree(comm, mask(t, old, &node)) : GLIA_OK;
   t->options.warm = old;
-  if (st == GLIA_OK) st = glia_detector_train(t->comm, &t->options, &node, &t->detector[t->done]);
+  if (st == GLIA_OK) st = glia_detector_train(comm, &t->options, &node, &t->detector[i]);
   glia_telemetry_node_free(&node);
   return st;
+}
+
+/* All ranks train each network; of the others a rank takes every so many nodes, and then all get all. */
+static glia_status train_nodes(struct training *t)
+{
+  glia_status st = GLIA_OK;
+
+  t->alone = t->options.kind == GLIA_DETECT_COMBINED && t->args->size > 1;
+  if (!t->alone) {
+    for (; t->done < t->n && st == GLIA_OK; t->done++) st = train_node(t, t->comm, t->done);
+    return st;
+  }
+  for (int i = t->args->rank; i < t->n && st == GLIA_OK; i += t->args->size) {
+    t->done = i;
+    show(t, t->name[i], 0.0);
+    st = train_node(t, NULL, i);
+  }
+  GLIA_TRY(glia_agree(t->comm, st));
+  for (t->done = 0; t->done < t->n; t->done++)
+    GLIA_TRY(glia_detector_share(t->comm, t->done % t->args->size, &t->detector[t->done]));
+  return glia_comm_reduce_i64(t->comm, GLIA_COMM_SUM, &t->masked, 1);
 }
 
 static json_t *training_json(const struct glia_detector *d)
@@ -235,7 +258,7 @@ static glia_status train_all(struct training *t)
   t->options.budget_per_week /= t->n; /* the fleet shares it */
   glia_stop_catch();
   glia_progress_begin(&t->progress, "train", "nodes", (double)t->n);
-  for (; t->done < t->n && st == GLIA_OK; t->done++) st = train_node(t, t->name[t->done]);
+  st = train_nodes(t);
   glia_progress_end(&t->progress);
   GLIA_TRY(st);
   keep_the_others(t);
@@ -284,7 +307,8 @@ const struct glia_command glia_command_detect_train_ = {
         "from the last days, over some "
         "minutes, and from a forecast; its threshold is where a tail fitted to training scores "
         "meets the budget. The "
-        "autoencoders are trained by all ranks together. The models have the same bits for any "
+        "autoencoders are trained by all ranks together, combined models of several nodes side by "
+        "side. The models have the same bits for any "
         "number "
         "of ranks. Where the file says which samples are for training, the others are left alone. "
         "Metrics that are mostly missing are left out, by autoencoders constant ones as well; of "
