@@ -1,6 +1,9 @@
 /* netstat: what the network stack went through, as totals of the node.  Source: proc(5), /proc/net/snmp, /proc/net/netstat. */
 #include "procfile.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* Protocol and field, as in the files; node_exporter joins them by a line. */
 #define FIELDS(X)                                                                                  \
   X(Ip, InReceives, COUNTER, "IP packets received")                                                \
@@ -56,47 +59,100 @@ static const struct glia_metric metrics[] = {
 
 static const char *const paths[] = {"proc/net/snmp", "proc/net/netstat"};
 
+enum { PROTOCOLS = 24 };
+
+/* What a line of names was the last time, and which metric each of its fields is (-1: none): it stays while the node is up. */
+struct layout {
+  char *names;
+  size_t size;
+  int *metric; /* [n] */
+  int n;
+};
+
 struct state {
   struct glia_procfile file[GLIA_COUNT(paths)];
+  struct layout layout[GLIA_COUNT(paths)][PROTOCOLS]; /* by place in the file */
 };
+
+static void forget(struct layout *l)
+{
+  free(l->names);
+  free(l->metric);
+  *l = (struct layout){0};
+}
 
 static void close_all(void *state)
 {
   struct state *s = state;
 
-  for (size_t i = 0; i < GLIA_COUNT(paths); i++) glia_procfile_close_(&s->file[i]);
+  for (size_t i = 0; i < GLIA_COUNT(paths); i++) {
+    glia_procfile_close_(&s->file[i]);
+    for (int k = 0; k < PROTOCOLS; k++) forget(&s->layout[i][k]);
+  }
 }
 
 static glia_status open_under(void *state, const char *root)
 {
   struct state *s = state;
 
-  for (size_t i = 0; i < GLIA_COUNT(paths); i++)
+  for (size_t i = 0; i < GLIA_COUNT(paths); i++) {
     GLIA_TRY(glia_procfile_open_(&s->file[i], root, paths[i]));
+    s->file[i].single = true; /* single_open_net in the kernel */
+  }
   return GLIA_OK;
 }
 
-static bool same(struct glia_span a, struct glia_span b)
+static int metric_of(struct glia_span protocol, struct glia_span field)
 {
-  while (a.at < a.end && b.at < b.end && *a.at == *b.at) a.at++, b.at++;
-  return a.at == a.end && b.at == b.end;
+  for (size_t i = 0; i < GLIA_COUNT(key); i++)
+    if (glia_span_is_(protocol, key[i].protocol) && glia_span_is_(field, key[i].field))
+      return (int)i;
+  return -1;
 }
 
-/* Two lines: "Tcp: InSegs OutSegs" and "Tcp: 3684 2110". Fields come in the table's order as a rule, so each search begins
- * where the last one ended. */
-static void take(struct glia_span names, struct glia_span values, double *out)
+/* Fields up to the last one that is a metric. Without memory nothing is learnt, and nothing told. */
+static void learn(struct layout *l, struct glia_span names)
 {
-  const struct glia_span protocol = glia_span_word_(&names);
-  size_t from = 0;
+  struct glia_span rest = names;
+  int fields = 0;
 
-  if (!same(protocol, glia_span_word_(&values))) return;
-  while (from < GLIA_COUNT(key) && !glia_span_is_(protocol, key[from].protocol)) from++;
-  if (from == GLIA_COUNT(key)) return; /* of another protocol */
-  for (struct glia_span name = glia_span_word_(&names); name.at < name.end;
-       name = glia_span_word_(&names)) {
-    const double value = glia_span_number_(&values);
-    for (size_t i = from; i < GLIA_COUNT(key) && glia_span_is_(protocol, key[i].protocol); i++)
-      if (glia_span_is_(name, key[i].field)) out[i] = value;
+  forget(l);
+  l->size = (size_t)(names.end - names.at);
+  l->names = malloc(l->size + 1);
+  l->metric = malloc((l->size / 2 + 1) * sizeof *l->metric);
+  if (l->names == NULL || l->metric == NULL) {
+    forget(l);
+    return;
+  }
+  memcpy(l->names, names.at, l->size);
+  const struct glia_span protocol = glia_span_word_(&rest);
+  for (struct glia_span name = glia_span_word_(&rest); name.at < name.end;
+       name = glia_span_word_(&rest)) {
+    l->metric[fields++] = metric_of(protocol, name);
+    if (l->metric[fields - 1] >= 0) l->n = fields;
+  }
+}
+
+static bool same(const struct layout *l, struct glia_span names)
+{
+  return l->names != NULL && l->size == (size_t)(names.end - names.at) &&
+         memcmp(l->names, names.at, l->size) == 0;
+}
+
+/* Two lines: "Tcp: InSegs OutSegs" and "Tcp: 3684 2110". */
+static void take(struct layout *l, struct glia_span names, struct glia_span values, double *out)
+{
+  if (!same(l, names)) learn(l, names);
+  const struct glia_span protocol = glia_span_word_(&names);
+  const struct glia_span again = glia_span_word_(&values);
+  if (protocol.end - protocol.at != again.end - again.at ||
+      memcmp(protocol.at, again.at, (size_t)(again.end - again.at)) != 0)
+    return;
+  for (int k = 0; k < l->n; k++) {
+    if (l->metric[k] < 0)
+      (void)glia_span_word_(&values);
+    else
+      out[l->metric[k]] = glia_span_number_(&values);
   }
 }
 
@@ -108,8 +164,9 @@ static void sample(void *state, double *out)
     struct glia_span rest = glia_procfile_read_(&s->file[i]);
     struct glia_span names;
     struct glia_span values;
-    while (glia_span_line_(&rest, &names) && glia_span_line_(&rest, &values))
-      take(names, values, out);
+    for (int k = 0;
+         k < PROTOCOLS && glia_span_line_(&rest, &names) && glia_span_line_(&rest, &values); k++)
+      take(&s->layout[i][k], names, values, out);
   }
 }
 

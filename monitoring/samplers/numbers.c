@@ -142,13 +142,13 @@ double glia_fold_get_(const struct glia_fold *f, glia_fold_kind kind)
 
 /* Which of names [n] line l begins with, -1: none. Lines keep their places while the node is up, so what was there the last time is
  * tried first; where a name is not at its place any more all are looked up, and learnt anew with the next reading. */
-static int name_of_line(struct glia_procfile *f, int l, struct glia_span word,
+static int name_of_line(struct glia_procfile *f, int l, struct glia_span *line,
                         const char *const *names, int n)
 {
+  if (l < f->n_index && f->index[l] < 0) return -1;
+  const struct glia_span word = glia_span_word_(line);
   if (l < f->n_index) {
-    const int i = f->index[l];
-    if (i >= 0 && glia_span_is_(word, names[i])) return i;
-    if (i < 0) return -1;
+    if (glia_span_is_(word, names[f->index[l]])) return f->index[l];
     f->n_index = 0; /* the file changed: learn it anew */
   }
   return glia_span_find_(word, names, n);
@@ -177,7 +177,7 @@ void glia_named_read_(struct glia_procfile *f, const char *const *names, int n, 
 
   if (f->n_index == 0) learn(f, rest, names, n);
   for (; glia_span_line_(&rest, &line); l++) { /* "MemFree:   81920 kB", "pgfault 7977701" */
-    const int i = name_of_line(f, l, glia_span_word_(&line), names, n);
+    const int i = name_of_line(f, l, &line, names, n);
     if (i < 0) continue;
     const double amount = glia_span_number_(&line);
     if (unit == NULL || glia_span_is_(glia_span_word_(&line), unit)) out[i] = amount * scale;

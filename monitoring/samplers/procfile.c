@@ -33,7 +33,8 @@ static size_t fill(struct glia_procfile *f)
       break;
     }
     n += (size_t)got;
-    if (n == (size_t)got && n < SURELY_ALL && n < f->capacity) { /* half of the reads are saved */
+    if (n == (size_t)got && (n < SURELY_ALL || f->single) &&
+        n < f->capacity) { /* most second reads are saved */
       f->whole = f->text[n - 1] == '\n';
       break;
     }

@@ -16,6 +16,8 @@ struct glia_procfile {
   int fd;
   char *text;
   size_t capacity;
+  bool
+      single; /* set by who knows it: the kernel makes the whole file at once, so a read that fills no buffer was all */
   bool whole; /* the last read reached the end of the file, and that was the end of a line */
   int *index; /* [n_index] glia_named_read_: which name each line had the last time, -1: none */
   int n_index;
