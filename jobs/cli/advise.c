@@ -142,8 +142,8 @@ static glia_status time_plan(const struct measured *m, const struct plan *p, str
   }
   const bool local = p->schedule->ahead > 0;
   c->bubble = local ? 1.0 - busy / (most * c->stages) : glia_schedule_bubble(p->schedule, &play);
-  c->step_s = on_cores(m, c, (local ? most : play.span) + p->end_s,
-                       (busy + p->end_s * c->stages) * c->groups) +
+  c->tasks_s = local ? most : play.span;
+  c->step_s = on_cores(m, c, c->tasks_s + p->end_s, (busy + p->end_s * c->stages) * c->groups) +
               (local ? 0.0 : m->b.latency_s) + sums_s(m, c->groups, 1.0 / c->stages);
   return GLIA_OK;
 }
@@ -247,6 +247,34 @@ static int tell(struct glia_args *a, int n, const struct advice *c, json_t *rows
   return best;
 }
 
+/* The same model as modules that learn alone: other weights, so it is told beside the rest. Why not, where it cannot. */
+static json_t *advise_local(struct session *s, struct glia_args *a, int ranks)
+{
+  static const char *const override[] = {"local={depth: 2}", "clip_norm=null"};
+  static struct advice c[ADVISE_MOST + 1];
+  struct session l = {.comm = s->comm, .once_per_node = true};
+  struct advise_basis b;
+  json_t *rows = json_array();
+  int n = 0, staged = 0;
+
+  if (glia_model_modules(s->model) > 0) return rows;
+  glia_status st = session_configure_text(&l, "local learning", s->config_text,
+                                          (int)GLIA_COUNT(override), override);
+  if (st == GLIA_OK) st = session_build(&l);
+  if (st == GLIA_OK) st = advise_predict(&l, ranks, &n, c, &b);
+  if (st != GLIA_OK) {
+    glia_cli_print(a, "local learning: %s\n", glia_trace_message());
+    glia_trace_clear();
+  }
+  for (int i = 0; i < n; i++)
+    if (c[i].kind >= 0) c[staged++] = c[i];
+  if (staged > 0) glia_cli_print(a, "\nwith local: {depth: 2}, which trains other weights");
+  if (staged > 0) (void)tell(a, staged, c, rows);
+  l.comm = NULL; /* the other session's */
+  session_close(&l);
+  return rows;
+}
+
 glia_status advise(struct session *s, struct glia_args *a, int ranks, json_t **out)
 {
   static struct advice c[ADVISE_MOST + 1];
@@ -266,10 +294,11 @@ glia_status advise(struct session *s, struct glia_args *a, int ranks, json_t **o
       c[best].name, 1e3 * b.micro_s, 1e3 * b.end_s, 1e6 * b.latency_s, b.bytes_per_s / 1e9,
       b.assumed ? ", assumed" : "", 1e3 * b.sums_s,
       ranks == size ? "" : "; every rank is taken to have a core");
-  *out =
-      json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "ranks", ranks, "micro_batch_s",
-                glia_json_real(b.micro_s), "end_s", glia_json_real(b.end_s), "latency_s",
-                glia_json_real(b.latency_s), "bytes_per_s", glia_json_real(b.bytes_per_s), "sums_s",
-                glia_json_real(b.sums_s), "recommended", c[best].name, "candidates", rows);
+  json_t *local = advise_local(s, a, ranks);
+  *out = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "ranks", ranks, "micro_batch_s",
+                   glia_json_real(b.micro_s), "end_s", glia_json_real(b.end_s), "latency_s",
+                   glia_json_real(b.latency_s), "bytes_per_s", glia_json_real(b.bytes_per_s),
+                   "sums_s", glia_json_real(b.sums_s), "recommended", c[best].name, "candidates",
+                   rows, "local_learning", local);
   return GLIA_OK;
 }

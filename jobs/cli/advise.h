@@ -12,6 +12,7 @@ struct advice {
   int groups, stages, kind, chunks; /* kind: of glia_schedule_names; -1: no stages */
   char why_not[160];                /* "": it can be */
   double step_s;
+  double tasks_s;      /* of it the stages' tasks, where each rank has a core */
   double bubble;       /* part of the tasks' span that ranks wait where each has a core */
   double memory_bytes; /* of the largest rank's engine, messages that wait included */
   double

@@ -4,6 +4,7 @@
 #include "glia_agree.h"
 #include "glia_clock.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Of a task, as numbers that ranks send. */
@@ -169,6 +170,7 @@ static void conclude(const struct look *l, const struct sums *clock, const struc
                                  .core = clock[r].cpu / clock[r].tasks,
                                  .waits_own_cores = cores[r].waits / cores[r].span};
     out->stage[r] = s;
+    out->step_own_cores_s = fmax(out->step_own_cores_s, cores[r].span / (double)l->steps);
     out->mean.tasks += s.tasks / l->ranks;
     out->mean.own += s.own / l->ranks;
     out->mean.waits += s.waits / l->ranks;

@@ -14,7 +14,8 @@ struct layer_times {
 /** Room for them, all 0. Errors: GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status layer_times_alloc(const struct session *s, struct layer_times *out);
 
-/** Run steps of up to 4 micro-batches for about a quarter of a second, and 5 of them at least.
+/** Times are of a core that is this worker's alone: where others had it for a part, that part is taken off.
+ *  Run steps of up to 4 micro-batches for about a quarter of a second, and 5 of them at least.
  *  s        model, data and configuration; its engine, if any, is not touched
  *  program  of the whole model
  *  Collective: no. Ownership: layer_times_free, also after an error. Errors: GLIA_E_MEMORY, those of a step. */
