@@ -151,7 +151,7 @@ static glia_status two_workers(struct bench_report *r, const struct workload_kin
   glia_status st = GLIA_OK;
 
   for (int k = 0; k < 2 && st == GLIA_OK; k++) {
-    st = workload_open(&w[k], kind, kind->batch / 2, k + 1);
+    st = workload_open(&w[k], kind, workload_micro_batch(kind, 2), k + 1);
     if (st == GLIA_OK) st = workload_run(&w[k], WARM, NULL);
   }
   const double t0 = glia_time_s();
@@ -215,7 +215,7 @@ static glia_status look(struct bench_report *r, const struct workload_kind *kind
 
   if (r->look == NULL) return GLIA_OK;
   r->time_kernels(true);
-  glia_status st = workload_open(&w, kind, kind->batch, 1);
+  glia_status st = workload_open(&w, kind, workload_micro_batch(kind, 1), 1);
   if (st == GLIA_OK) st = workload_run(&w, STEPS, NULL);
   if (st == GLIA_OK) r->look(r->self, kind->name, w.program, STEPS);
   workload_close(&w);
@@ -228,7 +228,7 @@ static glia_status run_one(struct bench_report *r, const struct workload_kind *k
   struct workload w;
 
   r->progress(r->self, kind->name);
-  glia_status st = workload_open(&w, kind, kind->batch, 1);
+  glia_status st = workload_open(&w, kind, workload_micro_batch(kind, 1), 1);
   if (st == GLIA_OK) st = measure(r, &w, p);
   if (st == GLIA_OK) plan(r, &w);
   workload_close(&w);

@@ -11,7 +11,7 @@ struct limit {
   double bytes;      /* that other units read and write */
   double others_s;   /* what they take at least */
   double
-      bandwidth; /* bytes/s of y = a x + z over arrays beyond the caches, three streams counted */
+      bandwidth; /* bytes/s of y = a x + z, three streams counted, over as many bytes as a step's memory has */
   double limit_s;
 };
 

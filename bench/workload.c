@@ -43,11 +43,16 @@ static const struct workload_kind table[] = {
      16, .x = {.dtype = GLIA_U8, .rank = 1, .dim = {64}},
      .y = {.dtype = GLIA_U8, .rank = 1, .dim = {64}}, .classes = 65},
     {"pinn", "Burgers' residual, 8 x 20 tanh, 2000 points, float64, loss and gradient", NULL, 2000,
-     .x = {.dtype = GLIA_F64, .rank = 1, .dim = {2}}, .y = {.dtype = GLIA_BOOL}},
-    {NULL, NULL, NULL, 0, {0}, {0}, 0},
+     125, .x = {.dtype = GLIA_F64, .rank = 1, .dim = {2}}, .y = {.dtype = GLIA_BOOL}},
+    {NULL, NULL, NULL, 0, 0, {0}, {0}, 0},
 };
 
 const struct workload_kind *workload_table(void) { return table; }
+
+int64_t workload_micro_batch(const struct workload_kind *kind, int workers)
+{
+  return kind->micro_batch > 0 ? kind->micro_batch : kind->batch / workers;
+}
 
 size_t workload_bytes(const struct workload *w, const struct glia_type *row)
 {
@@ -109,7 +114,7 @@ glia_status workload_open(struct workload *w, const struct workload_kind *kind, 
   if (kind->yaml != NULL)
     GLIA_TRY(build_model(w));
   else {
-    GLIA_TRY(workload_pinn_build(&w->own_graph, micro_batch));
+    GLIA_TRY(workload_pinn_build(&w->own_graph, micro_batch, kind->batch));
     w->graph = w->own_graph;
   }
   GLIA_TRY(glia_program_compile(w->graph, glia_kernels_default(), &w->program));

@@ -15,6 +15,7 @@ struct workload_kind {
   const char *what;      /* one line for the table */
   const char *yaml;      /* model, loss, optimizer; NULL: the residual of a PDE (workload_pinn.c) */
   int64_t batch;         /* rows of a step */
+  int64_t micro_batch;   /* of a micro-batch; 0: all that a worker has of a step */
   struct glia_type x, y; /* a row of each; y.dtype GLIA_BOOL: no targets */
   int64_t classes;       /* of y, and of x where it is of integers */
 };
@@ -38,6 +39,10 @@ struct workload {
 /** Build, compile and start a workload with its initial weights. Ownership: workload_close frees.  Errors: GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status workload_open(struct workload *w, const struct workload_kind *kind,
                                          int64_t micro_batch, int threads);
+
+/** Rows of a micro-batch where so many workers share a step. */
+int64_t workload_micro_batch(const struct workload_kind *kind, int workers);
+
 /** n evaluations of one micro-batch. */
 GLIA_NODISCARD glia_status workload_predict(struct workload *w, int n);
 
@@ -53,7 +58,8 @@ void workload_reset(struct workload *w);
 size_t workload_bytes(const struct workload *w, const struct glia_type *row);
 
 /* Burgers' residual (workload_pinn.c). */
-GLIA_NODISCARD glia_status workload_pinn_build(struct glia_graph **out, int64_t points);
+GLIA_NODISCARD glia_status workload_pinn_build(struct glia_graph **out, int64_t points,
+                                               int64_t all);
 void workload_pinn_initialize(const struct glia_state *s, int state, double *w);
 
 #endif
