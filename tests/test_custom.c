@@ -525,10 +525,46 @@ static void an_external_solver_is_a_node_with_its_derivatives(void)
   end();
 }
 
+/* Beside the sum written out: value, gradient and the gradient of a function of the gradient, with and without counts. Both leave out
+ * nothing but what is zero, so they part by rounding: 1e-12. */
+static void squares_about_the_mean_have_all_their_derivatives(void)
+{
+  enum { LINES = 4, SIZE = 6 };
+  const int last = 1;
+  const int64_t dim[] = {LINES, SIZE};
+
+  for (int with = 0; with < 2; with++) {
+    begin();
+    const glia_value x = given(1.5, 2, dim), v = given(1.0, 2, dim);
+    const glia_value column = glia_iota(g, glia_type_make(GLIA_F64, 2, dim), 1);
+    const glia_value counts = /* the first column is padding */
+        glia_cast(g, glia_compare(g, GLIA_GT, column, glia_constant(g, 0.0)), GLIA_F64);
+    const glia_value weighted = with ? glia_mul(g, x, counts) : x;
+    const glia_value n = glia_constant(g, with ? SIZE - 1.0 : (double)SIZE);
+    const glia_value mean = glia_div(g, glia_reduce_sum(g, weighted, 1, &last, true), n);
+    const glia_value d = glia_sub(g, x, mean), square = glia_mul(g, d, d);
+    const glia_value sum[2] = {
+        glia_squares_about(g, x, mean, with ? counts : GLIA_NONE, 1, &last),
+        glia_reduce_sum(g, with ? glia_mul(g, square, counts) : square, 1, &last, true)};
+    glia_value dx[2], ddx[2];
+    same(sum[0], sum[1]);
+    for (int k = 0; k < 2; k++) {
+      const glia_value normal = glia_div(g, d, glia_sqrt(g, sum[k]));
+      glia_grad(g, total(glia_mul(g, glia_sin(g, normal), v)), 1, &x, &dx[k]);
+      glia_grad(g, total(glia_mul(g, glia_exp(g, dx[k]), v)), 1, &x, &ddx[k]);
+    }
+    same(dx[0], dx[1]);
+    same(ddx[0], ddx[1]);
+    CU_ASSERT(distance() <= 1e-12);
+    end();
+  }
+}
+
 TAP_MAIN("custom", TAP(a_linear_recurrence_equals_its_steps),
          TAP(an_associative_scan_of_pairs_is_the_linear_recurrence),
          TAP(a_long_recurrence_is_as_small_a_graph_as_a_short_one),
          TAP(recompute_saves_memory_and_changes_no_bit), TAP(recompute_can_be_differentiated_again),
          TAP(an_external_solver_is_a_node_with_its_derivatives),
          TAP(the_gradient_of_a_fixed_point_is_that_of_the_unrolled_loop),
-         TAP(a_fixed_point_refuses_what_it_cannot_mean), TAP(a_surrogate_has_the_stated_derivative))
+         TAP(a_fixed_point_refuses_what_it_cannot_mean), TAP(a_surrogate_has_the_stated_derivative),
+         TAP(squares_about_the_mean_have_all_their_derivatives))

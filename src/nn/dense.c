@@ -58,9 +58,10 @@ glia_value glia_last_norm_(struct glia_model *m, struct nn_layer *l, const char 
   const int64_t n = type->dim[last];
   char name[NN_MAX_NAME];
 
-  const glia_value d = glia_sub(g, x, glia_reduce_mean(g, x, 1, &last, true));
-  const glia_value spread = glia_reduce_mean(g, glia_spread_(g, d, l1), 1, &last, true);
-  const glia_value y = glia_scaled_down_(g, d, spread, eps, l1);
+  const glia_value mean = glia_reduce_mean(g, x, 1, &last, true);
+  const glia_value sum = glia_spread_(g, x, mean, GLIA_NONE, 1, &last, l1);
+  const glia_value y = glia_scaled_down_(g, glia_sub(g, x, mean),
+                                         glia_div(g, sum, glia_constant(g, (double)n)), eps, l1);
   if (!affine) return y;
   const glia_value w = glia_layer_parameter_(m, l, glia_joined_(name, prefix, "weight"), 1, &n,
                                              (struct nn_init){.offset = 1.0});

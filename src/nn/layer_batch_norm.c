@@ -49,10 +49,7 @@ static struct statistics measure(struct glia_model *m, const struct nn_layer *l,
   const glia_value total = glia_mul(g, some, glia_constant(g, (double)s.each));
   s.mean =
       glia_div(g, together(m, l, glia_reduce_sum(g, glia_mul(g, x, mask), n, axes, true)), total);
-  const glia_value d = glia_sub(g, x, s.mean);
-  const glia_value sum =
-      glia_reduce_sum(g, glia_mul(g, glia_spread_(g, d, l1), mask), n, axes, true);
-  s.spread = glia_div(g, together(m, l, sum), total);
+  s.spread = glia_div(g, together(m, l, glia_spread_(g, x, s.mean, mask, n, axes, l1)), total);
   return s;
 }
 

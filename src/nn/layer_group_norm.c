@@ -20,12 +20,13 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
   if (type.rank < 2 || type.dim[1] % groups != 0)
     return glia_layer_error_(l, "%lld groups do not divide the channels of rows of shape %s",
                              (long long)groups, glia_row_text_(m, x[0], text, sizeof text));
-  const glia_value rows = glia_reshape(
-      g, x[0], 3,
-      (int64_t[]){m->micro_batch, groups, glia_type_count(&type) / m->micro_batch / groups});
-  const glia_value d = glia_sub(g, rows, glia_reduce_mean(g, rows, 1, &last, true));
-  const glia_value spread = glia_reduce_mean(g, glia_spread_(g, d, l1), 1, &last, true);
-  *y = glia_reshape(g, glia_scaled_down_(g, d, spread, l->v[EPS], l1), type.rank, type.dim);
+  const int64_t n = glia_type_count(&type) / m->micro_batch / groups;
+  const glia_value rows = glia_reshape(g, x[0], 3, (int64_t[]){m->micro_batch, groups, n});
+  const glia_value mean = glia_reduce_mean(g, rows, 1, &last, true);
+  const glia_value sum = glia_spread_(g, rows, mean, GLIA_NONE, 1, &last, l1);
+  const glia_value normal = glia_scaled_down_(
+      g, glia_sub(g, rows, mean), glia_div(g, sum, glia_constant(g, (double)n)), l->v[EPS], l1);
+  *y = glia_reshape(g, normal, type.rank, type.dim);
   if (l->v[AFFINE] != 0.0) *y = glia_channels_affine_(m, l, *y);
   return GLIA_OK;
 }

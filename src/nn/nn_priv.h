@@ -200,10 +200,11 @@ GLIA_NODISCARD glia_status glia_window_of_(const struct glia_model *m, const str
                                            glia_value x, const struct nn_window *w,
                                            bool stride_is_kernel, struct glia_window *out);
 
-/* Normalisation: words of option `norm`; d^2 or |d|; d / sqrt(spread + eps) or d / (spread + eps); w x + b for each channel
+/* Normalisation: words of option `norm`; sums over axes of counts (GLIA_NONE: 1) d^2 or |d|, d = x - mean, the axes kept; d / sqrt(spread + eps) or d / (spread + eps); w x + b for each channel
  * of x [b, channels, ...] with parameters weight and bias. */
 extern const char *const glia_norms_[];
-glia_value glia_spread_(struct glia_graph *g, glia_value d, bool l1);
+glia_value glia_spread_(struct glia_graph *g, glia_value x, glia_value mean, glia_value counts,
+                        int n_axes, const int *axes, bool l1);
 glia_value glia_scaled_down_(struct glia_graph *g, glia_value d, glia_value spread, double eps,
                              bool l1);
 glia_value glia_channels_affine_(struct glia_model *m, struct nn_layer *l, glia_value x);

@@ -3,9 +3,12 @@
 
 const char *const glia_norms_[] = {"l2", "l1", NULL};
 
-glia_value glia_spread_(struct glia_graph *g, glia_value d, bool l1)
+glia_value glia_spread_(struct glia_graph *g, glia_value x, glia_value mean, glia_value counts,
+                        int n_axes, const int *axes, bool l1)
 {
-  return l1 ? glia_abs(g, d) : glia_mul(g, d, d);
+  if (!l1) return glia_squares_about(g, x, mean, counts, n_axes, axes);
+  const glia_value d = glia_abs(g, glia_sub(g, x, mean));
+  return glia_reduce_sum(g, counts == GLIA_NONE ? d : glia_mul(g, d, counts), n_axes, axes, true);
 }
 
 glia_value glia_scaled_down_(struct glia_graph *g, glia_value d, glia_value spread, double eps,

@@ -56,6 +56,35 @@ glia_value glia_not(struct glia_graph *g, glia_value a)
   return glia_compare(g, GLIA_EQ, a, glia_constant(g, 0.0));
 }
 
+/* x: x, mean and, where there are any, counts */
+static glia_value counted(struct glia_graph *g, glia_value x, glia_value counts)
+{
+  return counts == GLIA_NONE ? x : glia_mul(g, x, counts);
+}
+
+static void vjp_squares(struct glia_graph *g, void *self, const glia_value *x, glia_value y,
+                        glia_value dy, glia_value *dx)
+{
+  const bool *has_counts = self;
+  const glia_value twice = glia_mul(g, dy, glia_constant(g, 2.0));
+
+  (void)y;
+  dx[0] = counted(g, glia_mul(g, glia_sub(g, x[0], x[1]), twice), *has_counts ? x[2] : GLIA_NONE);
+}
+
+glia_value glia_squares_about(struct glia_graph *g, glia_value x, glia_value mean,
+                              glia_value counts, int n_axes, const int *axes)
+{
+  bool has_counts = counts != GLIA_NONE;
+  const struct glia_custom rule = {.self = &has_counts, .vjp = vjp_squares};
+  const glia_value d = glia_sub(g, x, mean);
+  const glia_value sum =
+      glia_reduce_sum(g, counted(g, glia_mul(g, d, d), counts), n_axes, axes, true);
+
+  if (sum == GLIA_NONE) return GLIA_NONE;
+  return glia_custom(g, sum, has_counts ? 3 : 2, (glia_value[]){x, mean, counts}, &rule);
+}
+
 static void vjp_through(struct glia_graph *g, void *self, const glia_value *x, glia_value y,
                         glia_value dy, glia_value *dx)
 {

@@ -121,6 +121,11 @@ GLIA_API glia_value glia_reduce_sum(struct glia_graph *g, glia_value x, int n_ax
                                     bool keep);
 GLIA_API glia_value glia_reduce_mean(struct glia_graph *g, glia_value x, int n_axes,
                                      const int *axes, bool keep);
+/** Sums of counts (x - mean)^2 over axes, which stay with extent 1. mean, of that shape: of x by counts, over these axes or, where the
+ *  results are summed up further, over all; counts, GLIA_NONE: 1, broadcasts to x. The derivative by mean is zero whatever x is, and
+ *  so are its own: it is left out, which saves a pass over x in reverse mode. */
+GLIA_API glia_value glia_squares_about(struct glia_graph *g, glia_value x, glia_value mean,
+                                       glia_value counts, int n_axes, const int *axes);
 /** Largest; a NaN wins; the derivative is shared equally among ties. */
 GLIA_API glia_value glia_reduce_max(struct glia_graph *g, glia_value x, int n_axes, const int *axes,
                                     bool keep);
