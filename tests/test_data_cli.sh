@@ -16,6 +16,15 @@ exits 73 "$glia" data synth moons -o "$dir/m.h5" && said 'exists already: --forc
 point "an existing file is kept"
 exits 0 "$glia" data synth moons -o "$dir/m.h5" --n 300 --seed 3 --noise 0.05 --force && cmp -s "$dir/m.h5" "$dir/kept.h5"
 point "the same seed makes the same file"
+launcher=$(printf '%s' "${MPIRUN:-mpirun -n NP}" | sed 's/NP/2/')
+if command -v "${launcher%% *}" >/dev/null; then
+  # shellcheck disable=SC2086 # a command and its words
+  exits 0 $launcher "$glia" data synth moons -o "$dir/two.h5" --n 300 --seed 3 --noise 0.05 &&
+    cmp -s "$dir/two.h5" "$dir/m.h5" && [ "$(grep -c 'train: ' "$out")" = 1 ]
+  point "under mpirun one process makes it"
+else
+  skip "under mpirun one process makes it" "no ${launcher%% *}"
+fi
 exits 64 "$glia" data synth moon -o "$dir/x.h5" && said 'did you mean moons' && exits 64 "$glia" data synth moons && said '-o F.h5'
 point "a slip is answered by the nearest kind"
 exits 74 "$glia" data synth moons -o "$dir/no/folder/x.h5" && said 'No such file or directory'

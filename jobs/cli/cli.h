@@ -50,6 +50,7 @@ struct glia_command {
   int max_words;  /* < 0: any number */
   bool overrides; /* words of the form key=value are overrides, and counted apart */
   bool parallel;  /* runs on all ranks: MPI is started before run and ended behind it */
+  bool alone;     /* one process does it, however many a launcher starts: the others end at once */
   bool hidden;    /* not listed */
 };
 

@@ -130,6 +130,7 @@ const struct glia_command glia_command_data_export_ = {
     .example = "glia data export fashion.h5 --split test --field x -o x.npy\nglia data export "
                "moons.h5 -o moons.csv",
     .run = run,
+    .alone = true,
     .min_words = 1,
     .max_words = 1,
 };

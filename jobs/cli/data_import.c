@@ -450,6 +450,7 @@ const struct glia_command glia_command_data_import_ = {
         "glia data import prometheus http://localhost:9090 --match '{job=\"node\"}' --since 30d "
         "-o site.h5",
     .run = run,
+    .alone = true,
     .min_words = 1,
     .max_words = -1,
 };

@@ -455,6 +455,7 @@ const struct glia_command glia_command_data_info_ = {
     .example = "glia data info fashion.h5 --sheet fashion.png\nglia data info "
                "run/step-0000000400.h5 --json",
     .run = run,
+    .alone = true,
     .min_words = 1,
     .max_words = 1,
 };

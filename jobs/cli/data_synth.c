@@ -86,6 +86,7 @@ const struct glia_command glia_command_data_synth_ = {
                "rows on any machine.",
     .example = "glia data synth moons -o moons.h5 --n 2000 --seed 1 --noise 0.15",
     .run = run,
+    .alone = true,
     .min_words = 1,
     .max_words = 1,
 };

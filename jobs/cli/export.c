@@ -132,6 +132,7 @@ const struct glia_command glia_command_export_ = {
     .example = "glia export run -o model.safetensors\nglia export run -o model.npz --as f16 "
                "--names map.yaml",
     .run = run,
+    .alone = true,
     .min_words = 1,
     .max_words = 1,
 };

@@ -142,6 +142,7 @@ const struct glia_command glia_command_plot_ = {
     .example =
         "glia plot run -o loss.png --times\nglia plot run-a run-b -o both.svg --log --smooth 20",
     .run = run,
+    .alone = true,
     .min_words = 1,
     .max_words = RUNS_MAX,
 };

@@ -262,6 +262,7 @@ const struct glia_command glia_command_report_ = {
                "killed. The page needs nothing from outside and can be mailed.",
     .example = "glia report run -o run.html",
     .run = run,
+    .alone = true,
     .min_words = 1,
     .max_words = 1,
 };

@@ -80,6 +80,10 @@ static int run(const struct glia_command *command, int argc, char **argv)
     if (cli_launcher_rank() == 0) cli_help(stdout, command);
     return 0;
   }
+  if (command->alone && cli_launcher_rank() > 0) {
+    cli_args_free(&args);
+    return 0;
+  }
   st = cli_keep_stdout(&args);
   if (st == GLIA_OK && command->parallel) st = cli_parallel_begin(&args);
   if (st == GLIA_OK) st = command->run(&args);
