@@ -4,8 +4,8 @@
 . "$srcdir/tests/training.sh"
 
 # layers of equal cost on both stages
-rows=32 width=192 steps=30
-[ -z "${GLIA_TEST_LONG-}" ] || rows=128 width=512 steps=40
+rows=128 width=512 steps=12
+[ -z "${GLIA_TEST_LONG-}" ] || steps=40
 hidden() { while [ "$1" -gt 0 ]; do printf '{linear: %s}, relu, ' "$width"; set -- $(($1 - 1)); done; }
 config() { # LAYERS LINE LAST
   cat <<END
@@ -28,11 +28,14 @@ cp "$out" run.json
 plain=$(key bubble_own_cores) clock=$(key bubble) ideal=$(key bubble_1f1b)
 about "$ideal" 0.111 0.1112 && about "$plain" 0.05 0.2111; point "1f1b waits within 10 points of (p-1)/(m+p-1) where ranks have cores: $plain"
 above "$clock" 0.05; point "by the clock it waits no less than a table can: $clock"
-shorter() { trains 2 parallel.schedule=zero_bubble && above "$plain" "$(key bubble_own_cores)"; }
-shorter || shorter; point "the zero-bubble schedule waits less: $(key bubble_own_cores)"
+least() { # SCHEDULE: the lesser of what two runs wait
+  for k in 1 2; do trains 2 "parallel.schedule=$1" && echo "$(key bubble_own_cores)"; done | sort -g | head -n 1
+}
+plain=$(least 1f1b) split=$(least zero_bubble)
+above "$plain" "$split"; point "the zero-bubble schedule waits less: $split, $plain"
 
-# units of one layer (the first one has a small one more) and a small last one; seven modules with an auxiliary network each, and the last
-modules() { config 9 'local: {depth: 1, modules: [4, 6, 8, 10, 12, 14, 16, 18]}' "{linear: $((width / 4))}, relu, "; }
+# modules of one layer with an auxiliary network each (the first one has a small layer more), and a last one of two layers: a balanced cut
+modules() { config 9 'local: {depth: 1, modules: [4, 6, 8, 10, 12, 14, 16, 18]}' "{linear: $width}, relu, "; }
 modules >run.yaml
 trains 2; local=$(key bubble_own_cores) uneven=$(key imbalance)
 awk -v w="$local" -v u="$uneven" 'BEGIN { exit !(w != "" && w < 1 - 1 / (1 + u) + 0.1) }'
@@ -81,7 +84,9 @@ if [ -n "${GLIA_TEST_LONG-}" ]; then
     plain=$(key bubble); about "$plain" 0.05 0.2111; point "1f1b by the clock: $plain"
     bound zero_bubble && above "$plain" "$(key bubble)"; point "zero_bubble by the clock: $(key bubble)"
     modules >run.yaml
-    bound '' && about "$(key bubble)" 0 0.05; point "local learning by the clock: $(key bubble)"
+    # now and then one of the cores is slower for a run: the median of five tells
+    middle=$(for k in 1 2 3 4 5; do trains 2 && echo "$(key bubble)"; done | sort -g | sed -n 3p)
+    about "$middle" 0 0.05; point "local learning by the clock: $middle"
   else
     skip "by the clock" "other programs had the cores"
   fi
