@@ -1,5 +1,5 @@
 /* Burgers' residual: u(x, t) a network 2-20x8-1 of tanh, f = u_t + u u_x - nu u_xx, loss the mean of f^2 over the points, and
- * its gradient by the weights, in micro-batches that stay in the second cache, as `glia pinn` has them. float64. Second derivatives by forward mode over the graph, then one reverse pass.
+ * its gradient by the weights, in small micro-batches, as `glia pinn` has them. float64. Second derivatives by forward mode over the graph, then one reverse pass.
  * Source: raissi2019 (doi:10.1016/j.jcp.2018.10.045). */
 #include "workload.h"
 
