@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ROW = 3 * 32 * 32, BATCH = 256, UNITS = 3, ROUNDS = 5, BLOCK = 1 << 20 };
@@ -88,13 +87,7 @@ static glia_status forget_pages(const char *path)
 }
 
 /* Seconds by the clock, or of this thread on a CPU. */
-static double seconds_now(bool cold)
-{
-  struct timespec t;
-
-  clock_gettime(cold ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+static double seconds_now(bool cold) { return cold ? glia_time_s() : glia_cpu_s(); }
 
 /* Seconds to read the file from its first to its last byte. */
 static glia_status read_plainly(const char *path, bool cold, double *out_s)

@@ -47,15 +47,6 @@ static size_t aligned(size_t n)
   return (n + GLIA_BULK_PAGE_BYTES - 1) / GLIA_BULK_PAGE_BYTES * GLIA_BULK_PAGE_BYTES;
 }
 
-static double cpu_s(void)
-{
-  struct timespec t;
-
-  return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0
-             ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec
-             : 0.0;
-}
-
 static glia_status copy_bytes(int from, int to, const char *name, char *buffer)
 {
   for (;;) {
@@ -180,7 +171,7 @@ static void note(struct glia_checkpoint_writer *w, int64_t step, double begun_s,
     w->trace[TRACE_BYTES - 1] = '\0';
     atomic_store(&w->failed, true);
   }
-  w->cost.cpu_s = cpu_s();
+  w->cost.cpu_s = glia_cpu_s();
 }
 
 static void *work(void *self)

@@ -1,12 +1,12 @@
 /* Times of layers: see layer_times.h. Kernels are timed one by one, and scaled so that they add up to what a micro-batch takes. */
 #include "layer_times.h"
 
+#include "glia_log.h"
 #include "glia_profile.h"
 #include "glia_timeline.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { WARM_STEPS = 2, LEAST_STEPS = 5, MOST_STEPS = 60, MICRO_BATCHES = 4 };
 static const double long_enough_s = 0.25;
@@ -29,14 +29,6 @@ static void read_clocks(struct trial *t, double now_s[2])
   now_s[1] = glia_engine_stat(t->engine).epilogue_s;
 }
 
-static double cpu_now(void)
-{
-  struct timespec t;
-
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static glia_status after_step(void *self, const struct glia_step_info *info, glia_action *action)
 {
   struct trial *t = self;
@@ -47,9 +39,9 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
     t->micro_s[t->n] = (now_s[0] - t->before_s[0]) / (double)t->micro_batches;
     t->end_s[t->n++] = now_s[1] - t->before_s[1];
     t->all_s += info->wall_s;
-    t->cpu_s = cpu_now() - t->from_cpu_s;
+    t->cpu_s = glia_cpu_s() - t->from_cpu_s;
   } else
-    t->from_cpu_s = cpu_now();
+    t->from_cpu_s = glia_cpu_s();
   memcpy(t->before_s, now_s, sizeof now_s);
   if (t->n == MOST_STEPS || (t->n >= LEAST_STEPS && t->all_s > long_enough_s)) *action = GLIA_STOP;
   return GLIA_OK;

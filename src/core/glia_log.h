@@ -33,5 +33,7 @@ GLIA_API void glia_log(glia_log_level level, const char *room, const char *event
 
 /** Monotonic seconds. */
 GLIA_API double glia_time_s(void);
+/** Seconds that this thread has had a processor. */
+GLIA_API double glia_cpu_s(void);
 
 #endif

@@ -141,10 +141,13 @@ void glia_log(glia_log_level level, const char *room, const char *event, const c
   pthread_mutex_unlock(&state.lock);
 }
 
-double glia_time_s(void)
+static double seconds_of(clockid_t clock)
 {
   struct timespec now;
 
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
+
+double glia_time_s(void) { return seconds_of(CLOCK_MONOTONIC); }
+double glia_cpu_s(void) { return seconds_of(CLOCK_THREAD_CPUTIME_ID); }

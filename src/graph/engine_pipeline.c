@@ -75,10 +75,10 @@ static glia_status finish(struct glia_engine *e, int handle, const char *what)
 
   if (!p->under_way[handle]) return GLIA_OK;
   p->under_way[handle] = false;
-  const double t0 = glia_time_s(), c0 = glia_cpu_s_();
+  const double t0 = glia_time_s(), c0 = glia_cpu_s();
   const glia_status st = m->wait(m->self, handle, what, idle, e);
   const double t1 = glia_time_s();
-  if (!p->forward) note_wait(p, t1 - t0, glia_cpu_s_() - c0);
+  if (!p->forward) note_wait(p, t1 - t0, glia_cpu_s() - c0);
   if (t1 - t0 > 20e-6) glia_timeline_add(GLIA_EVENT_EXCHANGE, what, handle, t0, t1);
   return st;
 }
@@ -192,7 +192,7 @@ static void compute(struct worker *w, int segment, int64_t index, char *const *b
   const int from = segment > 0 ? e->c->segment_end[segment - 1] : 0;
 
   note_group_wait(e);
-  const double t0 = glia_time_s(), c0 = glia_cpu_s_();
+  const double t0 = glia_time_s(), c0 = glia_cpu_s();
   p->polled_s = t0;
   glia_pause_ = (struct glia_pause){look_up, e};
   for (int at = from; at < e->c->segment_end[segment]; at++) {
@@ -200,7 +200,7 @@ static void compute(struct worker *w, int segment, int64_t index, char *const *b
     glia_pause();
   }
   glia_pause_ = (struct glia_pause){0};
-  const double c1 = glia_cpu_s_(), t1 = glia_time_s();
+  const double c1 = glia_cpu_s(), t1 = glia_time_s();
   if (!p->forward) glia_task_log_run_(&p->log, t0, t1, c0, c1);
   if (from == e->c->segment_end[segment]) return;
   w->stat.compute_s += t1 - t0;

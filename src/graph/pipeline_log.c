@@ -4,17 +4,8 @@
 #include "pipeline_log_priv.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { TASKS = 4096 }; /* kept, about */
-
-double glia_cpu_s_(void)
-{
-  struct timespec t;
-
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 glia_status glia_task_log_init_(struct task_log *l, int per_step, bool whole)
 {
@@ -44,7 +35,7 @@ void glia_task_log_step_(struct task_log *l)
 {
   l->step++;
   l->n = l->step * l->per_step; /* of a step that failed some tasks are missing */
-  if (!l->whole || l->step == 0) mark(l, glia_time_s(), glia_cpu_s_());
+  if (!l->whole || l->step == 0) mark(l, glia_time_s(), glia_cpu_s());
 }
 
 void glia_task_log_begin_(struct task_log *l, int segment, int64_t micro)
