@@ -193,6 +193,7 @@ static glia_status fit_slow(struct glia_mix *m, const struct rows *r, const doub
   int64_t rows = 0;
   glia_status st = glia_mix_stream_open_(&s, m);
 
+  if (st == GLIA_OK && sum == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d columns", m->n);
   for (int j = 0; j < m->n; j++) m->slow_scale[j] = 1.0;
   for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
     glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, !r->keep[i], 1);
