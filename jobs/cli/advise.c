@@ -3,6 +3,7 @@
  * The tables of glia_schedule.h played with times of layers that were measured; memory from programs compiled for every stage. */
 #include "advise_priv.h"
 
+#include "glia_agree.h"
 #include "glia_kernels.h"
 #include "glia_log.h"
 #include "glia_pipeline.h"
@@ -258,8 +259,8 @@ static json_t *advise_local(struct session *s, struct glia_args *a, int ranks)
   int n = 0, staged = 0;
 
   if (glia_model_modules(s->model) > 0) return rows;
-  glia_status st = session_configure_text(&l, "local learning", s->config_text,
-                                          (int)GLIA_COUNT(override), override);
+  glia_status st = glia_agree(s->comm, session_configure_text(&l, "local learning", s->config_text,
+                                                              (int)GLIA_COUNT(override), override));
   if (st == GLIA_OK) st = session_build(&l);
   if (st == GLIA_OK) st = advise_predict(&l, ranks, &n, c, &b);
   if (st != GLIA_OK) {
