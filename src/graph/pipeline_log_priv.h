@@ -19,7 +19,6 @@ struct task_log {
 GLIA_NODISCARD glia_status glia_task_log_init_(struct task_log *l, int per_step, bool whole);
 void glia_task_log_fini_(struct task_log *l);
 
-
 void glia_task_log_step_(struct task_log *l);
 void glia_task_log_begin_(struct task_log *l, int segment, int64_t micro);
 /* So much of the time was spent waiting. */
