@@ -6,15 +6,14 @@
  *
  * Medians over rounds; in each round the slowest rank's. */
 #include "bench.h"
-#include "workload.h"
+#include "ranks.h"
 
-#include "glia_exchange_mpi.h"
 #include "glia_log.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 9, STEPS = 3, MOST_BUCKETS = 64 };
+enum { ROUNDS = 9, STEPS = 3 };
 
 static const char yaml[] = "model: [linear: 512, relu, linear: 512, relu, linear: 512, relu,\n"
                            "        linear: 512, relu, linear: 512, relu, linear: 10]\n"
@@ -29,37 +28,26 @@ struct scene {
   struct glia_comm *comm;
   struct workload_kind kind[2]; /* of all ranks; of one */
   struct workload all, one;
-  struct glia_exchange *exchange;
-  int n_buckets;
-  struct glia_bucket bucket[MOST_BUCKETS];
-  void *part[MOST_BUCKETS];
+  struct ranks ranks;
+  void *part[RANKS_MOST_BUCKETS];
 };
 
 static void close_scene(struct scene *s)
 {
   workload_close(&s->all);
   workload_close(&s->one);
-  glia_exchange_mpi_destroy(&s->exchange);
-  for (int b = 0; b < s->n_buckets; b++) free(s->part[b]);
+  for (int b = 0; b < s->ranks.n_buckets; b++) free(s->part[b]);
+  ranks_leave(&s->ranks);
 }
 
-/* The workload of all ranks gets an engine that exchanges. */
-static glia_status join_ranks(struct scene *s)
+/* What the exchange alone sums up. */
+static glia_status get_parts(struct scene *s)
 {
-  const int size = glia_comm_size(s->comm);
-  struct glia_exchange_need need[MOST_BUCKETS];
-
-  s->n_buckets = glia_program_buckets(s->all.program, "train", MOST_BUCKETS, s->bucket);
-  GLIA_CHECK(s->n_buckets <= MOST_BUCKETS, GLIA_E_INTERNAL, "%d buckets", s->n_buckets);
-  for (int b = 0; b < s->n_buckets; b++) {
-    need[b] = (struct glia_exchange_need){s->bucket[b], size};
-    s->part[b] = calloc((size_t)s->bucket[b].n, glia_dtype_size(s->bucket[b].dtype));
+  for (int b = 0; b < s->ranks.n_buckets; b++) {
+    const struct glia_bucket *k = &s->ranks.bucket[b];
+    s->part[b] = calloc((size_t)k->n, glia_dtype_size(k->dtype));
     GLIA_CHECK(s->part[b] != NULL, GLIA_E_MEMORY, "bucket %d", b);
   }
-  GLIA_TRY(glia_exchange_mpi_open(s->comm, 1, s->n_buckets, need, &s->exchange));
-  glia_engine_destroy(&s->all.engine);
-  GLIA_TRY(glia_engine_create(s->all.program, 1, s->exchange, size, &s->all.engine));
-  workload_reset(&s->all);
   return GLIA_OK;
 }
 
@@ -77,20 +65,22 @@ static glia_status open_scene(struct scene *s, int64_t rows)
   s->kind[0].batch *= glia_comm_size(s->comm);
   GLIA_TRY(workload_open(&s->all, &s->kind[0], rows, 1));
   GLIA_TRY(workload_open(&s->one, &s->kind[1], rows, 1));
-  return join_ranks(s);
+  GLIA_TRY(ranks_join(&s->ranks, s->comm, &s->all, false));
+  return get_parts(s);
 }
 
 /* All buckets, one behind the other on their way at once, as a step has them. */
 static glia_status exchange_alone(struct scene *s)
 {
-  const struct glia_exchange *x = s->exchange;
+  const struct glia_exchange *x = s->ranks.exchange;
+  const struct glia_bucket *bucket = s->ranks.bucket;
 
   for (int step = 0; step < STEPS; step++) {
-    for (int b = 0; b < s->n_buckets; b++) {
+    for (int b = 0; b < s->ranks.n_buckets; b++) {
       const struct glia_part part = {x->rank, x->rank + 1, s->part[b]};
-      GLIA_TRY(x->start(x->self, &s->bucket[b], x->size, 1, &part, s->part[b]));
+      GLIA_TRY(x->start(x->self, &bucket[b], x->size, 1, &part, s->part[b]));
     }
-    for (int b = 0; b < s->n_buckets; b++) GLIA_TRY(x->wait(x->self, &s->bucket[b]));
+    for (int b = 0; b < s->ranks.n_buckets; b++) GLIA_TRY(x->wait(x->self, &bucket[b]));
   }
   return GLIA_OK;
 }

@@ -1,6 +1,7 @@
 /* See peer.h. */
 #include "peer.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -22,10 +23,6 @@ static void run_python(const char *python, const char *program, const int *in, c
 {
   dup2(in[0], STDIN_FILENO);
   dup2(out[1], STDOUT_FILENO);
-  for (int i = 0; i < 2; i++) {
-    close(in[i]);
-    close(out[i]);
-  }
   /* Products of one thread unless told otherwise, as ours; and memory that is kept, as ours: every array of a step beyond 128 KiB is
    * otherwise mapped, paged in and given back, which on a virtual machine costs more than the arithmetic. 32 MiB: the most that every
    * glibc takes. */
@@ -33,6 +30,7 @@ static void run_python(const char *python, const char *program, const int *in, c
   setenv("MALLOC_MMAP_THRESHOLD_", "33554432", 1);
   setenv("MALLOC_TRIM_THRESHOLD_", "1073741824", 1);
   setenv("MALLOC_TOP_PAD_", "67108864", 1);
+  setenv("GLOO_SOCKET_IFNAME", "lo", 0); /* processes of one node */
   execlp(python, python, "-c", program, (char *)NULL);
   _exit(127);
 }
@@ -43,8 +41,9 @@ static bool start(struct peer *p, const char *python, const char *program)
   int in[2], out[2];
   char answer[ANSWER];
 
-  if (pipe(in) != 0) return false;
-  if (pipe(out) != 0) {
+  /* a second peer must not hold the ends of the first, or that one never reads that we are gone */
+  if (pipe2(in, O_CLOEXEC) != 0) return false;
+  if (pipe2(out, O_CLOEXEC) != 0) {
     close(in[0]);
     close(in[1]);
     return false;
@@ -148,9 +147,16 @@ glia_status peer_build(struct peer *p, struct workload *w, int threads)
   for (int i = 0; i < n; i++)
     if (strncmp(state[i].path, "params/", strlen("params/")) == 0)
       GLIA_TRY(peer_array(p, state[i].path, &state[i].type, 0, glia_engine_state(w->engine, i)));
-  GLIA_TRY(peer_ask(p, answer, "build %s %d", w->kind->name, threads));
+  GLIA_TRY(peer_ask(p, answer, "build %s %d %.17g", w->kind->name, threads, w->kind->clip_norm));
   snprintf(p->variant, sizeof p->variant, "%.60s", answer + strlen("ok "));
   return GLIA_OK;
+}
+
+glia_status peer_join(struct peer *p, const char *file, int rank, int size)
+{
+  char answer[ANSWER];
+
+  return peer_ask(p, answer, "join %s %d %d", file, rank, size);
 }
 
 glia_status peer_run(struct peer *p, int n, double *took_s, double *loss)

@@ -27,6 +27,11 @@ GLIA_NODISCARD glia_status peer_array(struct peer *p, const char *name,
 GLIA_NODISCARD glia_status peer_ask(struct peer *p, char *answer, const char *format, ...)
     GLIA_PRINTF(3, 4);
 
+/** Become one of `size` processes of one node that meet in a file, which is not there yet: what is built from now on takes its share of
+ *  the rows and averages gradients over all (DistributedDataParallel over Gloo).
+ *  Collective: yes. */
+GLIA_NODISCARD glia_status peer_join(struct peer *p, const char *file, int rank, int size);
+
 /** Hand over data and weights as they are now, and build the same model. */
 GLIA_NODISCARD glia_status peer_build(struct peer *p, struct workload *w, int threads);
 

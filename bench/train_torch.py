@@ -1,8 +1,9 @@
-"""The peer of `glia bench train`: the same steps in PyTorch, driven over standard input and output.
+"""The peer of `glia bench train` and `glia bench scaling`: the same steps in PyTorch, driven over standard input and output.
 
 Reads lines, answers each with one:
+  join FILE RANK SIZE       one of so many processes that meet in FILE: gradients are averaged over them (DDP, Gloo)
   array NAME DTYPE DIM...   then the raw numbers: x, y, params/LAYER/NAME
-  build WORKLOAD THREADS    the model from the arrays; tries the variants and keeps the quickest
+  build WORKLOAD THREADS [CLIP]  the model from the arrays; tries the variants and keeps the quickest; CLIP: of the norm
   run N                     N steps: seconds, and the loss of the last one before its update
   reset                     back to the initial weights
 Layers are numbered as in Glia's chain, one module each, so that weights find their place by path.
@@ -13,7 +14,7 @@ import warnings
 
 import numpy as np
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn import functional as F
 
 warnings.filterwarnings("ignore")
@@ -111,8 +112,9 @@ def place_of(model, path):
 
 
 class Peer:
-    def __init__(self, kind, arrays, last, foreach):
+    def __init__(self, kind, arrays, last, foreach, clip):
         self.model = MODELS[kind]()
+        self.clip = clip
         self.loss = LOSSES.get(kind, label_loss)
         self.arrays = arrays
         self.update = kind != "pinn"
@@ -126,6 +128,11 @@ class Peer:
         if last:
             self.model = self.model.to(memory_format=torch.channels_last)
             self.x = self.x.contiguous(memory_format=torch.channels_last)
+        self.run_model = self.model
+        if distributed.is_initialized():
+            rank, size = distributed.get_rank(), distributed.get_world_size()
+            self.x, self.y = (v.chunk(size)[rank].contiguous() if v is not None else None for v in (self.x, self.y))
+            self.run_model = nn.parallel.DistributedDataParallel(self.model, gradient_as_bucket_view=True)
         self.reset()
 
     def reset(self):
@@ -140,20 +147,30 @@ class Peer:
         begin = time.perf_counter()
         for _ in range(n):
             self.optimizer.zero_grad(set_to_none=True)
-            loss = self.loss(self.model, self.x, self.y)
+            loss = self.loss(self.run_model, self.x, self.y)
             loss.backward()
+            if self.clip:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
             if self.update:
                 self.optimizer.step()
         return time.perf_counter() - begin, loss.item()
 
 
-def quickest(kind, arrays):
+def slowest(seconds):
+    """Of all processes, so that they choose alike."""
+    if distributed.is_initialized():
+        seconds = torch.tensor(seconds, dtype=torch.float64)
+        distributed.all_reduce(seconds, distributed.ReduceOp.MAX)
+    return float(seconds)
+
+
+def quickest(kind, arrays, clip):
     best, name = None, None
     for last in (False, True) if kind in ("cnn", "resnet") else (False,):
         for foreach in (False, True) if kind != "pinn" else (False,):
-            peer = Peer(kind, arrays, last, foreach)
+            peer = Peer(kind, arrays, last, foreach, clip)
             peer.run(2)
-            took = min(peer.run(1)[0] for _ in range(6))
+            took = slowest(min(peer.run(1)[0] for _ in range(6)))
             if best is None or took < best[0]:
                 best = took, peer
                 name = ",".join((["channels_last"] if last else []) + (["foreach"] if foreach else [])) or "plain"
@@ -172,9 +189,12 @@ def main():
             raw = sys.stdin.buffer.read(dtype.itemsize * int(np.prod(dims)))
             arrays[word[1]] = torch.from_numpy(np.frombuffer(raw, dtype).reshape(dims).copy())
             say("ok")
+        elif word[0] == "join":
+            distributed.init_process_group("gloo", init_method="file://" + word[1], rank=int(word[2]), world_size=int(word[3]))
+            say("ok")
         elif word[0] == "build":
             torch.set_num_threads(int(word[2]))
-            peer, name = quickest(word[1], arrays)
+            peer, name = quickest(word[1], arrays, float(word[3]) if len(word) > 3 else 0.0)
             say("ok " + name)
             arrays = {}
         elif word[0] == "run":

@@ -44,7 +44,7 @@ static const struct workload_kind table[] = {
      .y = {.dtype = GLIA_U8, .rank = 1, .dim = {64}}, .classes = 65},
     {"pinn", "Burgers' residual, 8 x 20 tanh, 2000 points, float64, loss and gradient", NULL, 2000,
      125, .x = {.dtype = GLIA_F64, .rank = 1, .dim = {2}}, .y = {.dtype = GLIA_BOOL}},
-    {NULL, NULL, NULL, 0, 0, {0}, {0}, 0},
+    {NULL, NULL, NULL, 0, 0, {0}, {0}, 0, 0.0},
 };
 
 const struct workload_kind *workload_table(void) { return table; }

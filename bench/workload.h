@@ -18,6 +18,7 @@ struct workload_kind {
   int64_t micro_batch;   /* of a micro-batch; 0: all that a worker has of a step */
   struct glia_type x, y; /* a row of each; y.dtype GLIA_BOOL: no targets */
   int64_t classes;       /* of y, and of x where it is of integers */
+  double clip_norm;      /* as in yaml, for a peer; 0: none */
 };
 
 /** All workloads, ended by one without a name. */
