@@ -13,7 +13,8 @@ enum { STEPS = 50, MOST = 8, MICRO_BATCHES = 8 };
 
 static int micro_batches = MICRO_BATCHES; /* of the schedules that are made */
 
-/* Skips over layers and over cuts, statistics, random masks, weights that the first and the last stage read. */
+/* Skips over layers and over cuts, statistics, random masks, weights that the first and the last stage read, losses on layers in the
+ * middle. */
 #define EVERYTHING(BATCH)                                                                          \
   "seed: 3\n"                                                                                      \
   "data: {file: none.h5, batch: " #BATCH ", micro_batch: 4}\n"                                     \
@@ -35,7 +36,8 @@ static int micro_batches = MICRO_BATCHES; /* of the schedules that are made */
   "  - unembedding: e\n"                                                                           \
   "  - flatten\n"                                                                                  \
   "  - linear: 2\n"                                                                                \
-  "loss: cross_entropy\n"                                                                          \
+  "loss: [cross_entropy, {name: l1, of: middle, weight: 1e-2}, {name: l1, of: join, weight: "      \
+  "1e-2}]\n"                                                                                       \
   "optimizer: {adam: {lr: 1e-2}}\n"                                                                \
   "lr_schedule: {cosine: {warmup: 3}}\n"                                                           \
   "ema: {decay: 0.9, eval: true}\n"                                                                \

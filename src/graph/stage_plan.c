@@ -48,13 +48,24 @@ static void mark_forward(struct plan *p)
       p->forward[p->g->node[v]->in[i]] = true;
 }
 
-/* The stage that a node was built for; else that of what it reads: in the epilogue of its arrays alone, and of sums with a scope. */
+/* Whether cotangents of one value are added here, that came from several readers of it. */
+static bool adds_cotangents(const struct plan *p, const struct glia_node *n)
+{
+  return p->micro[n->id] && !p->forward[n->id] && strcmp(n->op->name, "add") == 0 &&
+         p->pinned[n->in[0]] && p->pinned[n->in[1]];
+}
+
+/* The stage that a node was built for; else that of what it reads: in the epilogue of its arrays alone, and of sums with a scope. A sum of
+ * cotangents bears the scope of the reader that was differentiated last, and a loss on a layer in the middle comes before later
+ * layers there: it is of the earliest of them, as the value itself is of that stage or one before it. */
 static int find_home(const struct plan *p, const struct glia_node *n)
 {
   const char *scope = glia_scope_of(p->g, n->id);
   const int own = scope != NULL ? p->cut.stage_of(p->cut.self, scope) : -1;
   int home = -1;
 
+  if (adds_cotangents(p, n))
+    return p->home[n->in[0]] < p->home[n->in[1]] ? p->home[n->in[0]] : p->home[n->in[1]];
   if (n->op == &glia_op_input_) return -1;
   if (is_transfer(n)) return (int)n->attr.i[strcmp(n->op->name, "receive") == 0];
   if (n->op == &glia_op_result_) return p->home[n->in[0]];
@@ -79,8 +90,8 @@ static int find_part(const struct plan *p, const struct glia_node *n)
   return part;
 }
 
-/* Pinned: computed on its own rank alone, because parameters are there or sums. Else wherever it is read. */
-static glia_status plan_nodes(struct plan *p)
+/* What each node depends on. */
+static glia_status find_regions(struct plan *p)
 {
   for (int32_t v = 0; v < p->n; v++) {
     const struct glia_node *n = p->g->node[v];
@@ -101,13 +112,23 @@ static glia_status plan_nodes(struct plan *p)
                "%s: a sum over the batch that micro-batches read again (over: batch) does not go "
                "with stages, nor with local learning",
                name_of(p, v));
+  }
+  return GLIA_OK;
+}
+
+/* Pinned: computed on its own rank alone, because parameters are there or sums. Else wherever it is read. */
+static glia_status plan_nodes(struct plan *p)
+{
+  GLIA_TRY(find_regions(p));
+  mark_forward(p);
+  for (int32_t v = 0; v < p->n; v++) {
+    const struct glia_node *n = p->g->node[v];
     p->home[v] = (int16_t)find_home(p, n);
     if (p->cut.parts > 0) p->part[v] = (int8_t)find_part(p, n);
     const bool view = n->op->view && n->n_in == 1 && !is_transfer(n);
     p->pinned[v] =
         p->home[v] >= 0 && !view && (p->micro[v] ? p->state[v] || is_transfer(n) : p->total[v]);
   }
-  mark_forward(p);
   return GLIA_OK;
 }
 
