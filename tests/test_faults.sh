@@ -90,6 +90,25 @@ ended 79 && grep 'stall host=' "$err" | grep -q 'missing="1 ('; point "a stopped
 good; point "the last checkpoint is good, in one piece"
 unset GLIA_STALL_ABORT_S
 
+# --- a stage that is killed, of a pipeline and of local learning
+# continues WORDS...: as many stages as before go on from the newest checkpoint, with the bits of one rank that was never interrupted
+continues() {
+  before=$(newest)
+  exits 0 "$glia" train run.yaml --json max_steps="$((before + 5))" checkpoint=null "$@"; reference=$(hashes)
+  trains 3 --resume parallel.stages=3 max_steps="$((before + 5))" "$@" && [ "$(key resumed_from_step)" = "$before" ] && same "$reference"
+}
+deep='model=[{linear: 64}, tanh, {linear: 64}, tanh, {linear: 64}, tanh, {linear: 64}, tanh, {linear: 2}]'
+for how in pipeline local; do
+  [ $how = local ] && set -- "$deep" 'local={depth: 1}' || set -- "$deep"
+  starts 3 parallel.stages=3 "$@"
+  kill -KILL "$victim"
+  began=$(milliseconds)
+  ended 137 9 1 && [ "$(($(milliseconds) - began))" -le 8000 ] && grep -q 'rank 1 .*signal 9\|exited on signal 9' "$err"
+  point "$how: a killed stage ends all and is named"
+  continues "$@"; point "$how: its checkpoint has the bits of a run that nobody interrupted"
+done
+set --
+
 # --- parted at the start
 sed 's/linear: 64/linear: 63/' run.yaml >other.yaml
 rm -rf run
