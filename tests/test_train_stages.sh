@@ -14,9 +14,10 @@ model:
   - dropout: 0.2
   - {linear: 16, name: middle}
   - layer_norm
+  - {add: null, name: skip, from: [02-tanh, 05-layer_norm]}
   - relu
   - linear: 2
-loss: cross_entropy
+loss: [cross_entropy, {name: l1, of: middle, weight: 1e-3}]
 optimizer: {adam: {lr: 1e-2}}
 lr_schedule: {constant: {warmup: 3}}
 clip_norm: 0.5
@@ -104,5 +105,5 @@ ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"
 ends 78 2 parallel.stages=2 'parallel.cuts=[2, 3]' && said '2 stages need a list of 1 layers'; point "so is one cut too many"
 ends 78 2 parallel.stages=2 'checkpoint={dir: other, local: here}' && said 'checkpoint.local does not go with stages'; point "so is a local folder for checkpoints"
-ends 78 2 parallel.stages=2 parallel.threads=2 && said 'threads: 1 goes with stages'; point "so are threads"
+ends 78 2 parallel.stages=2 parallel.threads=2 && said 'set threads: 1 and start 4 ranks'; point "so are threads"
 finish

@@ -43,8 +43,13 @@ static glia_status check(const struct session *s)
         size > c->stages ? more : 2 * c->stages);
     return refuse(s, "parallel", text);
   }
-  if (c->threads > 1)
-    return refuse(s, "parallel", "threads: 1 goes with stages: start more ranks instead");
+  if (c->threads > 1) {
+    snprintf(text, sizeof text,
+             "threads: %d with stages: a stage does its tasks one after another, so more threads "
+             "have nothing to do; set threads: 1 and start %d ranks: data groups, the same bits",
+             c->threads, size * c->threads);
+    return refuse(s, "parallel", text);
+  }
   const bool local = glia_model_modules(s->model) > 0;
   const struct glia_yaml *schedule =
       glia_yaml_get(glia_yaml_get(glia_yaml_root(s->doc), "parallel"), "schedule");
