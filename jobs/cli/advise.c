@@ -15,7 +15,7 @@
 /* Sums over so many ranks of so much of the gradients, with nothing hidden: what was measured between two, and as many more bytes. */
 static double sums_s(const struct measured *m, int ranks, double part)
 {
-  return ranks == 1 ? 0.0 : 2.0 * m->b.latency_s + m->b.sums_s * part * 2.0 * (ranks - 1) / ranks;
+  return ranks == 1 ? 0.0 : m->b.sums_s * part * 2.0 * (ranks - 1) / ranks;
 }
 
 /* Where ranks of a node share its cores, no step is shorter than all their work. */
@@ -27,7 +27,7 @@ static double on_cores(const struct measured *m, const struct advice *c, double 
   return fmax(span, busy / ranks * m->local / m->cores);
 }
 
-/* Time of a task of a stage: what its layers take, and fetching what it reads. */
+/* Time of a task of a stage: what its layers take, and adding up their gradients, which are as large as what is updated. */
 static double task_s(const struct measured *m, const struct glia_cut *cut,
                      const struct glia_model_cut *layers, int rank, int segment)
 {
@@ -38,10 +38,12 @@ static double task_s(const struct measured *m, const struct glia_cut *cut,
   const double forward = back < 0 ? 1.0 : 0.0, backward = cut->parts > 0 ? 1.0
                                                           : back < 0     ? 0.0
                                                                          : 1.0 / parts;
-  double s = 0.0;
+  double s = 0.0, all = 0.0;
 
+  for (int i = 0; i <= t->layers; i++) all += t->end[i];
   for (int i = layers->first[at]; i < layers->first[at + 1]; i++)
-    s += forward * t->forward[i] + backward * t->backward[i];
+    s += forward * t->forward[i] + backward * t->backward[i] +
+         (all > 0.0 ? backward * m->b.join_s * t->end[i] / all : 0.0);
   if (at == layers->stages - 1)
     s += forward * t->forward[t->layers] + backward * t->backward[t->layers];
   return s;
@@ -58,7 +60,7 @@ static double end_s(const struct measured *m, const struct glia_cut *cut,
     for (int i = layers->first[c * cut->ranks + rank]; i < layers->first[c * cut->ranks + rank + 1];
          i++)
       own += m->t.end[i];
-  return all > 0.0 ? own + fmax(0.0, m->b.end_s - all) : m->b.end_s / cut->ranks;
+  return m->b.rest_s + (all > 0.0 ? own + fmax(0.0, m->b.end_s - all) : m->b.end_s / cut->ranks);
 }
 
 /* A pipeline that is looked at. */
@@ -144,8 +146,9 @@ static glia_status time_plan(const struct measured *m, const struct plan *p, str
   const bool local = p->schedule->ahead > 0;
   c->bubble = local ? 1.0 - busy / (most * c->stages) : glia_schedule_bubble(p->schedule, &play);
   c->tasks_s = local ? most : play.span;
-  c->step_s = on_cores(m, c, c->tasks_s + p->end_s, (busy + p->end_s * c->stages) * c->groups) +
-              (local ? 0.0 : m->b.latency_s) + sums_s(m, c->groups, 1.0 / c->stages);
+  const double end = p->end_s + sums_s(m, c->groups, 1.0 / c->stages);
+  c->step_s = on_cores(m, c, c->tasks_s + end, (busy + end * c->stages) * c->groups) +
+              (local ? 0.0 : m->b.latency_s);
   return GLIA_OK;
 }
 
@@ -167,13 +170,15 @@ static glia_status predict_stages(const struct session *s, const struct measured
 static void predict_data(const struct session *s, const struct measured *m, struct advice *c)
 {
   const int64_t most = (m->micro_batches + c->groups - 1) / c->groups;
-  const double all = (double)m->micro_batches * m->b.micro_s;
+  const double one = (double)most * m->b.micro_s + (double)(most - 1) * m->b.join_s,
+               all = (double)m->micro_batches * (m->b.micro_s + m->b.join_s) -
+                     c->groups * m->b.join_s;
   const int sharing =
       s->once_per_node && c->groups > 1 ? m->local < c->groups ? m->local : c->groups : 1;
-  const double end = m->b.end_s / (sharing > 0 ? sharing : 1);
+  const double end = m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s;
+  const double sums = sums_s(m, c->groups, 1.0);
 
-  c->step_s = on_cores(m, c, (double)most * m->b.micro_s + end, all + end * c->groups) +
-              sums_s(m, c->groups, 1.0);
+  c->step_s = on_cores(m, c, one + end + sums, all + (end + sums) * c->groups);
   c->bubble = 1.0 - (double)m->micro_batches / (double)(most * c->groups);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes : 0.0;
   c->memory_bytes = (double)glia_engine_bytes(s->program, 1, c->groups, s->eval_micro_batches, 0);
@@ -288,13 +293,13 @@ glia_status advise(struct session *s, struct glia_args *a, int ranks, json_t **o
   GLIA_TRY(advise_predict(s, ranks, &n, c, &b));
   json_t *rows = json_array();
   const int best = tell(a, n, c, rows);
-  glia_cli_print(
-      a,
-      "fastest: %s (measured: %.3f ms a micro-batch, %.3f ms the end of a step, messages "
-      "%.0f us and %.2f GB/s%s, sums of gradients %.3f ms%s)\n",
-      c[best].name, 1e3 * b.micro_s, 1e3 * b.end_s, 1e6 * b.latency_s, b.bytes_per_s / 1e9,
-      b.assumed ? ", assumed" : "", 1e3 * b.sums_s,
-      ranks == size ? "" : "; every rank is taken to have a core");
+  glia_cli_print(a,
+                 "fastest: %s (measured: %.3f ms a micro-batch, %.3f ms adding it to others, %.3f "
+                 "ms the end of "
+                 "a step, messages %.0f us and %.2f GB/s%s, sums of gradients %.3f ms%s)\n",
+                 c[best].name, 1e3 * b.micro_s, 1e3 * b.join_s, 1e3 * (b.end_s + b.rest_s),
+                 1e6 * b.latency_s, b.bytes_per_s / 1e9, b.assumed ? ", assumed" : "",
+                 1e3 * b.sums_s, ranks == size ? "" : "; every rank is taken to have a core");
   json_t *local = advise_local(s, a, ranks);
   *out = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "ranks", ranks, "micro_batch_s",
                    glia_json_real(b.micro_s), "end_s", glia_json_real(b.end_s), "latency_s",

@@ -22,9 +22,10 @@ struct advice {
 
 /* What was measured for it. */
 struct advise_basis {
-  double micro_s, end_s;         /* a micro-batch; the end of a step */
+  double micro_s, join_s;        /* a micro-batch; adding its sums to those of another */
+  double end_s, rest_s;          /* the end of a step; what else is in one */
   double latency_s, bytes_per_s; /* of a message */
-  double sums_s;                 /* all sums of gradients, between two ranks */
+  double sums_s;                 /* between two data groups, all sums of gradients */
   bool assumed;                  /* there was no second rank: messages are guessed */
 };
 

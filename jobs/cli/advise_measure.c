@@ -3,14 +3,10 @@
 
 #include "glia_agree.h"
 #include "glia_cpus.h"
-#include "glia_exchange_mpi.h"
 #include "glia_log.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { MOST_BUCKETS = 1024 };
 
 /* Without a second rank nothing can be measured: shared memory of one node, roughly. */
 static const double usual_latency_s = 10e-6, usual_bytes_per_s = 3e9;
@@ -38,47 +34,15 @@ static glia_status measure_messages(struct glia_comm *pair, struct measured *m)
   return GLIA_OK;
 }
 
-/* All sums of a step under way at once, as they are when nothing else hides them. */
-static glia_status time_sums(const struct glia_exchange *x, int n, const struct glia_bucket *bucket,
-                             void *data, double *took_s)
-{
-  enum { WARM = 2, TURNS = 7 };
-  double best = INFINITY;
-
-  for (int turn = 0; turn < WARM + TURNS; turn++) {
-    const double t0 = glia_time_s();
-    for (int i = 0; i < n; i++) {
-      const struct glia_part part = {x->rank, x->rank + 1, data};
-      GLIA_TRY(x->start(x->self, &bucket[i], x->size, 1, &part, data));
-    }
-    for (int i = 0; i < n; i++) GLIA_TRY(x->wait(x->self, &bucket[i]));
-    if (turn >= WARM) best = fmin(best, glia_time_s() - t0);
-  }
-  *took_s = best;
-  return GLIA_OK;
-}
-
+/* What two data groups of one rank have at the end of a step that one rank does not: its own share of the update is known. */
 static glia_status measure_sums(const struct session *s, struct glia_comm *pair, struct measured *m)
 {
-  static struct glia_bucket bucket[MOST_BUCKETS];
-  static struct glia_exchange_need need[MOST_BUCKETS];
-  struct glia_exchange *x = NULL;
-  size_t bytes = 0;
-  const int n = glia_program_buckets(s->program, "train", MOST_BUCKETS, bucket);
+  double end_s;
+  bool shared;
 
-  GLIA_CHECK(n <= MOST_BUCKETS, GLIA_E_UNSUPPORTED,
-             "%d buckets of sums: make parallel.bucket larger", n);
-  for (int i = 0; i < n; i++) {
-    need[i] = (struct glia_exchange_need){bucket[i], 2};
-    bytes += (size_t)bucket[i].n * glia_dtype_size(bucket[i].dtype);
-  }
-  void *data = calloc(1, bytes + 1);
-  GLIA_TRY(glia_agree(pair, data != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "gradients")));
-  glia_status st = glia_exchange_mpi_open(pair, 1, n, need, &x);
-  if (st == GLIA_OK) st = time_sums(x, n, bucket, data, &m->b.sums_s);
-  glia_exchange_mpi_destroy(&x);
-  free(data);
-  return st;
+  GLIA_TRY(layer_times_pair(s, s->program, pair, &m->t, &end_s, &shared));
+  m->b.sums_s = fmax(0.0, end_s - m->t.rest_s - m->t.end_s / (shared ? 2.0 : 1.0));
+  return GLIA_OK;
 }
 
 static glia_status measure_pair(const struct session *s, struct measured *m)
@@ -123,7 +87,9 @@ glia_status advise_measure_(const struct session *s, struct measured *m)
   GLIA_TRY(glia_agree(s->comm, st));
   GLIA_TRY(measure_pair(s, m));
   m->b.micro_s = m->t.micro_s;
+  m->b.join_s = m->t.join_s;
   m->b.end_s = m->t.end_s;
+  m->b.rest_s = m->t.rest_s;
   GLIA_TRY(glia_comm_bcast(s->comm, &m->b, sizeof m->b, 0));
   GLIA_TRY(glia_comm_bcast(s->comm, &m->cores, sizeof m->cores, 0));
   return glia_comm_bcast(s->comm, m->t.forward,

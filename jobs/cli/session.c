@@ -28,6 +28,11 @@ static glia_status sum(void *self, int64_t n, double *x)
   return GLIA_OK;
 }
 
+struct glia_meeting session_meeting(struct glia_comm *comm)
+{
+  return (struct glia_meeting){comm, agree, sum};
+}
+
 static glia_status read_config(struct session *s, int n_overrides, const char *const *override)
 {
   for (int i = 0; i < n_overrides; i++) GLIA_TRY(glia_yaml_override(s->doc, override[i]));
@@ -311,7 +316,7 @@ static glia_status agree_on_identity(const struct session *s)
 
 glia_status session_build(struct session *s)
 {
-  s->meeting = (struct glia_meeting){s->comm, agree, sum};
+  s->meeting = session_meeting(s->comm);
   if (!s->staged) s->config.stages = 1;
   GLIA_TRY(glia_agree(s->comm, open_data(s)));
   GLIA_TRY(agree_on_identity(s));

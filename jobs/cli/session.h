@@ -35,6 +35,9 @@ struct session {
       struct glia_model *m); /* set by the caller: entry points to add before compiling */
 };
 
+/** Where the ranks of a communicator agree: borrowed. */
+struct glia_meeting session_meeting(struct glia_comm *comm);
+
 /** Configuration from a file and overrides: read on every rank, the same on all.
  *  Collective: yes. */
 GLIA_NODISCARD glia_status session_configure(struct session *s, const char *path, int n_overrides,

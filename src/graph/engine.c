@@ -117,7 +117,7 @@ char *glia_engine_free_buffer_(const struct worker *w)
   return NULL; /* depth covers every range: see glia_engine_create */
 }
 
-void glia_engine_join_(struct worker *w, int first, int end)
+static void join(struct worker *w, int first, int end)
 {
   const struct compiled *c = w->e->c;
 
@@ -135,6 +135,16 @@ void glia_engine_join_(struct worker *w, int first, int end)
     w->node[w->n_nodes - 2].hi = w->node[w->n_nodes - 1].hi;
     w->n_nodes--;
   }
+}
+
+void glia_engine_join_(struct worker *w, int first, int end)
+{
+  const double t0 = glia_time_s();
+
+  join(w, first, end);
+  const double took_s = glia_time_s() - t0;
+  w->stat.join_s += took_s;
+  w->stat.compute_s += took_s;
 }
 
 void glia_engine_keep_failure_(struct worker *w, glia_status st)

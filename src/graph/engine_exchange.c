@@ -186,7 +186,9 @@ void glia_drive_ready_(struct worker *w, int b, int64_t index, char *own)
   for (int i = 0; i < w->n_nodes; i++) part[n++] = w->node[i];
   if (own != NULL) part[n++] = (struct glia_part){index, index + 1, own};
   for (int i = 0; i < n; i++) part[i].data = (char *)part[i].data + plan->offset;
+  const double t0 = glia_time_s();
   f->n_parts[w->index] = glia_tree_join(e->v, plan->dtype, plan->n, n, part);
+  if (own != NULL) w->stat.join_s += glia_time_s() - t0; /* from within kernels */
   atomic_fetch_add_explicit(&f->ready, 1, memory_order_acq_rel);
   if (glia_drive_early_(e)) drive_as_worker(e, "start", b);
 }

@@ -30,7 +30,8 @@ struct glia_feed {
 /* What one worker did since the engine was made. */
 struct glia_worker_stat {
   int64_t micro_batches;
-  double compute_s; /* inside kernels of the micro-batch region */
+  double compute_s; /* inside kernels of the micro-batch region, and adding up what they sum */
+  double join_s;    /* of it adding up the sums of micro-batches */
   double input_s;   /* waiting for fill */
 };
 
