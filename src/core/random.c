@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { FEISTEL_ROUNDS = 8, ABREAST = 64 };
+enum { FEISTEL_ROUNDS = 8, ABREAST = 32 };
 
 static const double pi = 3.14159265358979323846;
 
@@ -134,51 +134,47 @@ static uint64_t round_key(uint64_t key, int round)
   return mix(key + (uint64_t)(round + 1) * UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* All rounds for m numbers side by side, since one waits long for its own. */
-static void network(uint64_t key, int half, int m, uint64_t *x)
+/* All rounds for a fixed number of places, side by side: one alone waits long for its own, and so the compiler has vectors. */
+GLIA_CLONES static void network(uint64_t key, int half, uint64_t *x)
 {
   const uint64_t mask = (UINT64_C(1) << half) - 1;
   uint64_t left[ABREAST], right[ABREAST];
 
-  for (int j = 0; j < m; j++) {
+  for (int j = 0; j < ABREAST; j++) {
     left[j] = x[j] >> half;
     right[j] = x[j] & mask;
   }
   for (int round = 0; round < FEISTEL_ROUNDS; round++) {
     const uint64_t k = round_key(key, round);
-    for (int j = 0; j < m; j++) {
+    for (int j = 0; j < ABREAST; j++) {
       const uint64_t next = left[j] ^ (mix(k ^ right[j]) & mask);
       left[j] = right[j];
       right[j] = next;
     }
   }
-  for (int j = 0; j < m; j++) x[j] = left[j] << half | right[j];
+  for (int j = 0; j < ABREAST; j++) x[j] = left[j] << half | right[j];
 }
 
 void glia_random_permute_range(uint64_t key, int64_t n, int64_t first, int64_t count, int64_t *out)
 {
   assert(n >= 1 && n <= INT64_C(1) << 62 && first >= 0 && first + count <= n);
   const int half = half_bits(n);
+  uint64_t x[ABREAST] = {0};
+  int64_t place[ABREAST], begun = 0;
 
-  for (int64_t at = 0; at < count; at += ABREAST) {
-    uint64_t x[ABREAST];
-    int place[ABREAST], m = count - at < ABREAST ? (int)(count - at) : ABREAST;
-    for (int j = 0; j < m; j++) {
-      x[j] = (uint64_t)(first + at + j);
-      place[j] = j;
+  for (int m = 0, above = 0; begun < count || m > 0; m = above, above = 0) {
+    for (; m < ABREAST && begun < count; begun++) {
+      x[m] = (uint64_t)(first + begun);
+      place[m++] = begun;
     }
-    while (m > 0) { /* those that are not below n yet walk on */
-      int above = 0;
-      network(key, half, m, x);
-      for (int j = 0; j < m; j++) {
-        if (x[j] < (uint64_t)n) {
-          out[at + place[j]] = (int64_t)x[j];
-          continue;
-        }
-        x[above] = x[j];
-        place[above++] = place[j];
+    network(key, half, x);
+    for (int j = 0; j < m; j++) {
+      if (x[j] < (uint64_t)n) {
+        out[place[j]] = (int64_t)x[j];
+        continue;
       }
-      m = above;
+      x[above] = x[j]; /* not below n yet: it walks on */
+      place[above++] = place[j];
     }
   }
 }
