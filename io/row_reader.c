@@ -7,16 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 static const size_t BLOCK_MAX_BYTES = (size_t)64 << 20;
 static const size_t BLOCK_BYTES = (size_t)1 << 20; /* of an array without chunks */
 
 /* Rows that are not wanted are read and dropped up to here: as much is copied in the time that another call takes. */
-enum { GAP_BYTES = 16 << 10, PIECES = 512 };
+enum { GAP_BYTES = 16 << 10 };
 
 /* Linux reads no more than its read-ahead, 128 KiB where nothing else was set, for one such request. */
 enum { ASKED_BYTES = 128 << 10 };
+
+/* An array is read past the page cache after so many misses, if its rows have no more bytes. */
+enum { MISSED_LEAST = 4, PAST_MOST_BYTES = 16 << 20 };
 
 /* A wanted row and its place in the request. */
 struct wish {
@@ -63,14 +65,7 @@ static int64_t offset_of(const struct glia_row_reader *r, int64_t row)
          row % r->info->chunk_rows * (int64_t)r->row_bytes;
 }
 
-/* Pieces of memory that neighbouring bytes of the file go to. */
-struct pieces {
-  struct iovec v[PIECES];
-  int n;
-  int64_t offset, end; /* in the file */
-};
-
-static void add_piece(struct pieces *p, char *to, size_t bytes)
+static void add_piece(struct glia_pieces *p, char *to, size_t bytes)
 {
   struct iovec *last = p->n > 0 ? &p->v[p->n - 1] : NULL;
 
@@ -81,41 +76,25 @@ static void add_piece(struct pieces *p, char *to, size_t bytes)
   p->end += (int64_t)bytes;
 }
 
-/* Take n bytes off the front. */
-static void drop_front(struct pieces *p, struct iovec **at, size_t n)
-{
-  p->offset += (int64_t)n;
-  while (p->n > 0 && n >= (*at)->iov_len) {
-    n -= (*at)->iov_len;
-    ++*at;
-    p->n--;
-  }
-  if (p->n == 0) return;
-  (*at)->iov_base = (char *)(*at)->iov_base + n;
-  (*at)->iov_len -= n;
-}
-
 /* Read them; missed is told whether the page cache had not all of it, in which case nothing was waited for unless `wait`. */
-static glia_status read_pieces(const struct glia_row_reader *r, struct pieces *p, bool wait,
+static glia_status read_pieces(const struct glia_row_reader *r, struct glia_pieces *p, bool wait,
                                bool *missed)
 {
-  struct iovec *at = p->v;
-
   while (p->n > 0) {
 #ifdef RWF_NOWAIT
-    const ssize_t got = preadv2(r->fd, at, p->n, (off_t)p->offset, wait ? 0 : RWF_NOWAIT);
+    const ssize_t got =
+        preadv2(r->fd, p->v + p->first, p->n, (off_t)p->offset, wait ? 0 : RWF_NOWAIT);
     if (!wait && (got <= 0 || (size_t)got < (size_t)(p->end - p->offset))) *missed = true;
     if (got < 0 && !wait && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS)) break;
 #else
-    const ssize_t got = preadv(r->fd, at, p->n, (off_t)p->offset);
+    const ssize_t got = preadv(r->fd, p->v + p->first, p->n, (off_t)p->offset);
 #endif
     if (got < 0 && errno == EINTR) continue;
     GLIA_CHECK(got >= 0, GLIA_E_IO, "cannot read %s: %s", r->name, strerror(errno));
     GLIA_CHECK(got > 0, GLIA_E_IO, "%s became shorter while it was read", r->name);
-    drop_front(p, &at, (size_t)got);
+    glia_pieces_drop_(p, (size_t)got);
     if (*missed && !wait) break;
   }
-  memmove(p->v, at, (size_t)p->n * sizeof *at);
   return GLIA_OK;
 }
 
@@ -145,15 +124,19 @@ static void ask_for_rows(const struct glia_row_reader *r, const struct wish *w, 
   ask_for(r, lo, hi - lo);
 }
 
-/* Rows from wish i on that one call can read. Returns the first wish that is left. */
+/* Rows from wish i on that one call can read, those wanted again once. Returns the first wish that is left. */
 static int64_t gather(const struct glia_row_reader *r, const struct wish *w, int64_t i,
-                      int64_t n_rows, char *out, char *dropped, struct pieces *p)
+                      int64_t n_rows, char *out, char *dropped, struct glia_pieces *p)
 {
-  p->n = 0;
+  const int64_t most =
+      r->row_bytes > GLIA_PAST_BYTES ? (int64_t)r->row_bytes : (int64_t)GLIA_PAST_BYTES;
+
+  p->first = p->n = 0;
   p->offset = p->end = offset_of(r, w[i].row);
-  for (; i < n_rows && p->n + 2 <= PIECES; i++) {
+  for (; i < n_rows && p->n + 2 <= GLIA_PIECES; i++) {
     const int64_t offset = offset_of(r, w[i].row), gap = offset - p->end;
-    if (gap < 0 || gap > GAP_BYTES) break;
+    if (p->n > 0 && w[i].row == w[i - 1].row) continue;
+    if (gap < 0 || gap > GAP_BYTES || offset + (int64_t)r->row_bytes - p->offset > most) break;
     if (gap > 0) p->v[p->n++] = (struct iovec){dropped, (size_t)gap};
     p->end += gap;
     add_piece(p, out + (size_t)w[i].to * r->row_bytes, r->row_bytes);
@@ -161,12 +144,34 @@ static int64_t gather(const struct glia_row_reader *r, const struct wish *w, int
   return i;
 }
 
-static glia_status read_plain(const struct glia_row_reader *r, int64_t n_rows, const struct wish *w,
-                              char *out)
+/* After a request through the cache that found so many stretches there, and then perhaps missed one. What was read before and is gone
+ * tells that the cache cannot hold the array: from then on it is read past it. */
+static glia_status note(struct glia_row_reader *r, int64_t n_rows, int64_t found, bool missed)
 {
-  char dropped[GAP_BYTES];
-  struct pieces p;
+  const size_t most = r->row_bytes > GLIA_PAST_BYTES ? r->row_bytes : GLIA_PAST_BYTES;
+  glia_status st = GLIA_OK;
+
+  pthread_mutex_lock(&r->mutex);
+  if (r->rows_read >= r->info->type.dim[0]) {
+    r->found += found;
+    r->missed += missed ? 1 : 0;
+  } else {
+    r->rows_read += n_rows;
+  }
+  if (r->missed >= MISSED_LEAST && r->missed > r->found && !r->decided && most <= PAST_MOST_BYTES) {
+    r->decided = true;
+    st = glia_past_cache_create_(r->fd, most, &r->past);
+  }
+  pthread_mutex_unlock(&r->mutex);
+  return st;
+}
+
+static glia_status read_through_cache(struct glia_row_reader *r, int64_t n_rows,
+                                      const struct wish *w, char *out, char *dropped, bool large)
+{
+  struct glia_pieces p;
   bool missed = false;
+  int64_t found = 0;
 
   for (int64_t i = 0; i < n_rows;) {
     const bool knew = missed;
@@ -176,11 +181,65 @@ static glia_status read_plain(const struct glia_row_reader *r, int64_t n_rows, c
       ask_for_rows(r, w, i, n_rows);
       GLIA_TRY(read_pieces(r, &p, true, &missed));
     }
+    found += missed ? 0 : 1;
     i = next;
-    for (; i < n_rows && w[i].row == w[i - 1].row; i++) /* wanted again */
+  }
+  return large ? note(r, n_rows, found, missed) : GLIA_OK;
+}
+
+/* Are these rows large stretches that lie apart? Of others, the kernel reads ahead or several ranks of a node want a part each. */
+static bool stretches(const struct glia_row_reader *r, int64_t n_rows, const struct wish *w)
+{
+  const int64_t wanted = n_rows * (int64_t)r->row_bytes;
+  int64_t n = 1, dropped = 0;
+
+  for (int64_t i = 1; i < n_rows; i++) {
+    const int64_t gap = offset_of(r, w[i].row) - offset_of(r, w[i - 1].row) - (int64_t)r->row_bytes;
+    if (gap > GAP_BYTES)
+      n++;
+    else if (gap > 0)
+      dropped += gap;
+  }
+  return wanted >= 4 * (int64_t)GLIA_PAST_BYTES && wanted / n >= GLIA_PAST_BYTES / 4 &&
+         dropped <= wanted / 8;
+}
+
+static glia_status read_past_cache(struct glia_row_reader *r, int64_t n_rows, const struct wish *w,
+                                   char *out, char *dropped)
+{
+  struct glia_pieces *p = NULL;
+  bool missed = false;
+  int64_t i = 0;
+
+  do {
+    while (i < n_rows && (p = glia_past_cache_room_(r->past)) != NULL) {
+      i = gather(r, w, i, n_rows, out, dropped, p);
+      glia_past_cache_ask_(r->past);
+    }
+    GLIA_TRY(glia_past_cache_take_(r->past, &p));
+    if (p != NULL) GLIA_TRY(read_pieces(r, p, true, &missed));
+  } while (p != NULL);
+  return GLIA_OK;
+}
+
+static glia_status read_plain(struct glia_row_reader *r, int64_t n_rows, const struct wish *w,
+                              char *out)
+{
+  const bool large = stretches(r, n_rows, w);
+  char dropped[GAP_BYTES];
+  glia_status st = GLIA_OK;
+
+  pthread_mutex_lock(&r->mutex);
+  const bool past = large && r->past != NULL;
+  if (past) st = read_past_cache(r, n_rows, w, out, dropped);
+  if (st != GLIA_OK) glia_past_cache_destroy_(&r->past); /* what it has under way is for `out` */
+  pthread_mutex_unlock(&r->mutex);
+  GLIA_TRY(st);
+  if (!past) GLIA_TRY(read_through_cache(r, n_rows, w, out, dropped, large));
+  for (int64_t i = 1; i < n_rows; i++) /* wanted again */
+    if (w[i].row == w[i - 1].row)
       memcpy(out + (size_t)w[i].to * r->row_bytes, out + (size_t)w[i - 1].to * r->row_bytes,
              r->row_bytes);
-  }
   return GLIA_OK;
 }
 
@@ -299,6 +358,7 @@ void glia_row_reader_fini_(struct glia_row_reader *r)
 {
   if (!r->ready) return;
   glia_block_cache_fini_(&r->cache);
+  glia_past_cache_destroy_(&r->past);
   free(r->chunks.place);
   free(r->packed);
   free(r->mixed);
