@@ -1,4 +1,4 @@
-/* bench pinn: a physics-informed network for Burgers' equation (three layers of 20, 10,000 points, float64, one thread) beside the same in
+/* bench pinn: a physics-informed network for Burgers' equation (four layers of 16, 10,000 points, float64, one thread) beside the same in
  * PyTorch: loss and gradient, alternating with double backward; then the time to a relative error of 1e-4, Levenberg-Marquardt
  * steps beside L-BFGS from the same weights and points. The peer is given up after eleven times our time.
  * Errors are against Cole and Hopf's integral at points that no fit has seen.  Source: raissi2019, cole1951, hopf1950. */

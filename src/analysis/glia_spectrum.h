@@ -27,6 +27,11 @@ enum {
 GLIA_API GLIA_NODISCARD glia_status glia_tsqr(struct glia_comm *comm, const struct glia_rows *a,
                                               double *r);
 
+/** The same by blocks of so many rows: what glia_tsqr chooses is one core's best, a few blocks a rank keep all busy. The bits depend
+ *  on the block. */
+GLIA_API GLIA_NODISCARD glia_status glia_tsqr_by(struct glia_comm *comm, const struct glia_rows *a,
+                                                 int64_t block, double *r);
+
 /** All singular values, falling, into s [min(rows, cols)] on all ranks. A smaller extent above GLIA_SPECTRUM_DENSE_MAX goes to
  *  ScaLAPACK through SLEPc, where bits may depend on the number of ranks; PETSc must have begun.
  *  Collective: yes. Errors: as glia_tsqr. */

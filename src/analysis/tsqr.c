@@ -125,13 +125,19 @@ static glia_status meet(struct glia_comm *comm, const struct tsqr *q, int n_part
 
 glia_status glia_tsqr(struct glia_comm *comm, const struct glia_rows *a, double *r)
 {
-  const int64_t n = a->cols, block = 3 * n > 64 ? 3 * n : 64;
+  return glia_tsqr_by(comm, a, 3 * a->cols > 64 ? 3 * a->cols : 64, r);
+}
+
+glia_status glia_tsqr_by(struct glia_comm *comm, const struct glia_rows *a, int64_t block,
+                         double *r)
+{
+  const int64_t n = a->cols;
   struct tsqr q = {.a = a, .block = a->rows < block ? a->rows : block};
   struct glia_part part[GLIA_TREE_MAX_PARTS] = {0};
   const int rank = glia_comm_rank(comm), size = glia_comm_size(comm);
   int n_parts = 0;
 
-  GLIA_CHECK(n > 0 && a->rows > 0 && n * n <= INT32_MAX, GLIA_E_ARGUMENT,
+  GLIA_CHECK(n > 0 && a->rows > 0 && block > 0 && n * n <= INT32_MAX, GLIA_E_ARGUMENT,
              "QR of a matrix of %lld x %lld", (long long)a->rows, (long long)n);
   q.v = (a->rows + q.block - 1) / q.block;
   q.row = malloc((size_t)(q.block * n) * sizeof *q.row);

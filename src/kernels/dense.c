@@ -21,6 +21,13 @@ void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const 
 void dsteqr_(const char *compz, const int *n, double *d, double *e, double *z, const int *ldz,
              double *work, int *info, size_t compz_length);
 
+void dgemv_(const char *trans, const int *m, const int *n, const double *alpha, const double *a,
+            const int *lda, const double *x, const int *incx, const double *beta, double *y,
+            const int *incy, size_t trans_length);
+void dtrsv_(const char *uplo, const char *trans, const char *diag, const int *n, const double *a,
+            const int *lda, double *x, const int *incx, size_t uplo_length, size_t trans_length,
+            size_t diag_length);
+
 /* Extents as LAPACK counts; glia_kernels_level sets BLAS to one thread. */
 static glia_status extents(int64_t m, int64_t n)
 {
@@ -165,4 +172,25 @@ glia_status glia_dense_tridiagonal(int64_t n, double *d, double *e, double *firs
   for (int64_t j = 0; j < n; j++) first[j] = z[j * n];
   free(work);
   return result("dsteqr", info);
+}
+
+glia_status glia_dense_times(int64_t m, int64_t n, const double *a, int64_t stride, const double *x,
+                             double *y, bool transposed)
+{
+  const int mi = (int)n, ni = (int)m, lda = (int)stride, one = 1; /* by rows: turned for BLAS */
+  const double alpha = 1.0, beta = 0.0;
+
+  GLIA_TRY(extents(m, stride));
+  dgemv_(transposed ? "N" : "T", &mi, &ni, &alpha, a, &lda, x, &one, &beta, y, &one, 1);
+  return GLIA_OK;
+}
+
+glia_status glia_dense_triangle(int64_t n, const double *r, int64_t stride, double *x,
+                                bool transposed)
+{
+  const int ni = (int)n, lda = (int)stride, one = 1;
+
+  GLIA_TRY(extents(n, stride));
+  dtrsv_("U", transposed ? "T" : "N", "N", &ni, r, &lda, x, &one, 1, 1, 1);
+  return GLIA_OK;
 }

@@ -32,4 +32,13 @@ GLIA_API GLIA_NODISCARD glia_status glia_dense_symmetric(int64_t n, double *a, d
 GLIA_API GLIA_NODISCARD glia_status glia_dense_tridiagonal(int64_t n, double *d, double *e,
                                                            double *first);
 
+/** y = A x for a [m, n] by rows, each `stride` apart: y [m], x [n]; transposed: y [n] = A^T x, x [m]. */
+GLIA_API GLIA_NODISCARD glia_status glia_dense_times(int64_t m, int64_t n, const double *a,
+                                                     int64_t stride, const double *x, double *y,
+                                                     bool transposed);
+
+/** x <- R^-1 x, or R^-T x, for an upper triangle r [n, n] with columns `stride` apart. */
+GLIA_API GLIA_NODISCARD glia_status glia_dense_triangle(int64_t n, const double *r, int64_t stride,
+                                                        double *x, bool transposed);
+
 #endif

@@ -1,5 +1,6 @@
 /* The loop around the steps of a fit: see glia_fit.h. */
 #include "fit_priv.h"
+#include "pinn_priv.h"
 
 #include "glia_agree.h"
 
@@ -54,16 +55,8 @@ glia_status glia_cloud_read_(void *self, int64_t first, int64_t n, double *out)
                                           .x = p->x + lo * d,
                                           .weight = p->weight != NULL ? p->weight + lo : NULL,
                                           .target = p->target != NULL ? p->target + lo * m : NULL};
-    double *r = malloc((size_t)((hi - lo) * m) * sizeof *r);
-    double *j = malloc((size_t)((hi - lo) * m * size) * sizeof *j);
-    if (r == NULL || j == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)take);
-    if (st == GLIA_OK) st = glia_pinn_rows(c->pinn, g, &some, r, j);
-    for (int64_t i = 0; i < take && st == GLIA_OK; i++, out += cols) {
-      memcpy(out, j + (skip + i) * size, (size_t)size * sizeof *out);
-      out[size] = r[skip + i];
-    }
-    free(r);
-    free(j);
+    st = glia_pinn_joined_(c->pinn, g, &some, skip, take, out);
+    out += take * cols;
     n -= take;
     first = 0;
   }

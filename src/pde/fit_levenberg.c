@@ -3,9 +3,8 @@
  * J^T J is never formed: its condition number is the square of J's, which for a network is 1e8 and more, so that steps from it end
  * at an error of 1e-4. R of [J r] comes from TSQR; each damping asks for the QR of two triangles.
  *
- * Many rows are first added up in groups with random signs, anew each step: a few rows a weight tell the way as long as it is far.
- * Losses are always those of all rows. Where the way is no longer found, groups are halved, to single rows in the end.
- * Source: marquardt1963, webb2026 (the gain, and sums of rows).
+ * Many rows are not factored: random sums of them are, and conjugate gradients over all rows do the rest (fit_sketch.c).
+ * Source: marquardt1963, webb2026 (the gain).
  */
 #include "fit_priv.h"
 
@@ -18,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES = 60, TRIES_SUMMED = 6, ROWS_A_WEIGHT = 3 };
+enum { TRIES = 60 };
 
 /* The damping is the smallest, by threes, at which the loss falls by at least GAIN of what the linear model foretells: long steps along
  * the valley, which is narrow and bent, each of which keeps little of its promise. Damping by a high gain, or by any scale of the
@@ -26,56 +25,23 @@ enum { TRIES = 60, TRIES_SUMMED = 6, ROWS_A_WEIGHT = 3 };
 static const double GAIN = 0.075, FACTOR = 3.0, DAMPING_START = 1e-3, DAMPING_LO = 1e-24;
 
 struct levenberg {
-  int64_t n, cols;          /* weights; with the residual beside them */
-  double *r, *work, *below; /* [cols, cols] by columns */
-  int64_t of;               /* rows that are added up to one */
-  uint64_t key;             /* of this step's signs */
+  int64_t n, cols;             /* weights; with the residual beside them */
+  double *r, *work, *below;    /* [cols, cols] by columns */
+  struct glia_sketch_ *sketch; /* NULL: QR of all rows */
   const struct glia_cloud *cloud;
   double *step, *kept; /* [n]; [cols]: theta of the best damping so far, and room */
 };
 
-static int64_t summed_rows(const struct levenberg *s) { return glia_cloud_rows_(s->cloud) / s->of; }
-
-/* Rows of random sums: of each part of all rows one, at a place and with a sign drawn by the step.  Source: clarkson2013. */
-static glia_status read_summed(void *self, int64_t first, int64_t n, double *out)
-{
-  const struct levenberg *s = self;
-  const int64_t rows = summed_rows(s), cols = s->cols;
-  double *part = malloc((size_t)(n * cols) * sizeof *part);
-  glia_status st = GLIA_OK;
-
-  GLIA_CHECK(part != NULL, GLIA_E_MEMORY, "%lld rows", (long long)n);
-  memset(out, 0, (size_t)(n * cols) * sizeof *out);
-  for (int64_t j = 0; j < s->of && st == GLIA_OK; j++) {
-    const int64_t shift =
-        (int64_t)(glia_random_uniform(s->key, (uint64_t)s->of, (uint64_t)j) * (double)rows);
-    for (int64_t k = 0, m; k < n && st == GLIA_OK; k += m) {
-      const int64_t at = (first + k + shift) % rows;
-      m = rows - at < n - k ? rows - at : n - k;
-      st = glia_cloud_read_((void *)(uintptr_t)s->cloud, j * rows + at, m, part);
-      for (int64_t i = 0; i < m && st == GLIA_OK; i++) {
-        const double sign =
-            glia_random_uniform(s->key, 0, (uint64_t)(j * rows + at + i)) < 0.5 ? -1.0 : 1.0;
-        for (int64_t c = 0; c < cols; c++) out[(k + i) * cols + c] += sign * part[i * cols + c];
-      }
-    }
-  }
-  free(part);
-  return st;
-}
-
 /* R of [J r], or of sums of its rows. */
 static glia_status factor(struct glia_fit_ *f, struct levenberg *s, const double *theta)
 {
-  const bool summed = s->of > 1;
-  struct glia_rows rows = {(void *)(uintptr_t)s->cloud, summed_rows(s), s->cols, glia_cloud_read_};
+  const struct glia_rows rows = {(void *)(uintptr_t)s->cloud, glia_cloud_rows_(s->cloud), s->cols,
+                                 glia_cloud_read_};
 
-  if (summed) {
-    rows.self = s;
-    rows.read = read_summed;
-    s->key = glia_random_stream((uint64_t)f->now.step, "summed rows");
-  }
   glia_pinn_set(s->cloud->pinn, theta);
+  if (s->sketch != NULL)
+    return glia_sketch_factor_(s->sketch, glia_random_stream((uint64_t)f->now.step, "summed rows"),
+                               s->r);
   return glia_tsqr(f->comm, &rows, s->r);
 }
 
@@ -114,23 +80,28 @@ static glia_status solve(struct levenberg *s, double damping)
 static glia_status look(struct glia_fit_ *f, struct levenberg *s, const double *theta,
                         double damping, double *loss, bool *good)
 {
+  double fall;
+
   GLIA_TRY(glia_agree(f->comm, solve(s, damping)));
+  if (s->sketch != NULL)
+    GLIA_TRY(glia_sketch_solve_(s->sketch, s->work, damping, s->step, &fall));
+  else
+    fall = foretold(s);
   /* ranks with other processors must not part */
   GLIA_TRY(glia_comm_bcast(f->comm, s->step, (size_t)f->n * sizeof *s->step, 0));
   GLIA_TRY(glia_fit_look_(f, theta, 1.0, s->step, loss));
-  *good = *loss < f->now.loss && f->now.loss - *loss >= GAIN * foretold(s);
+  *good = *loss < f->now.loss && f->now.loss - *loss >= GAIN * fall;
   return GLIA_OK;
 }
 
 /* Dampings one after another: *found, with theta in s->kept and the loss there. */
 static glia_status search(struct glia_fit_ *f, struct levenberg *s, const double *theta,
-                          bool *found, int *rises, double *best)
+                          bool *found, double *best)
 {
   double loss, damping = f->now.damping == 0.0 ? DAMPING_START : f->now.damping;
   bool good, down = false;
 
-  *rises = 0;
-  for (int k = 0; k < (s->of > 1 ? TRIES_SUMMED : TRIES); k++) {
+  for (int k = 0; k < TRIES; k++) {
     GLIA_TRY(look(f, s, theta, damping, &loss, &good));
     if (good) {
       memcpy(s->kept, f->trial, (size_t)f->n * sizeof *s->kept);
@@ -142,7 +113,6 @@ static glia_status search(struct glia_fit_ *f, struct levenberg *s, const double
     if (k == 0) down = good;
     if (good != down || (down && damping <= DAMPING_LO)) break;
     damping = down ? fmax(DAMPING_LO, damping / FACTOR) : damping * FACTOR;
-    *rises += !down;
   }
   return GLIA_OK;
 }
@@ -151,14 +121,10 @@ static glia_status step(struct glia_fit_ *f, void *self, double *theta, bool *fo
 {
   struct levenberg *s = self;
   double best = 0.0;
-  int rises;
 
-  for (*found = false;; s->of /= 2) {
-    GLIA_TRY(factor(f, s, theta));
-    GLIA_TRY(search(f, s, theta, found, &rises, &best));
-    if (*found || s->of == 1) break;
-  }
-  if (rises >= 3 && s->of > 1) s->of /= 2;
+  *found = false;
+  GLIA_TRY(factor(f, s, theta));
+  GLIA_TRY(search(f, s, theta, found, &best));
   if (*found) {
     memcpy(theta, s->kept, (size_t)f->n * sizeof *theta);
     f->now.loss = best;
@@ -173,6 +139,7 @@ static void finish(void *self)
   if (s == NULL) return;
   free(s->r);
   free(s->step);
+  glia_sketch_destroy_(&s->sketch);
   free(s);
 }
 
@@ -184,8 +151,6 @@ static glia_status start(struct glia_fit_ *f, const double *theta, void **self)
   (void)theta;
   if (s != NULL) {
     *s = (struct levenberg){.n = f->n, .cols = m, .cloud = f->cloud};
-    s->of = glia_cloud_rows_(f->cloud) / (ROWS_A_WEIGHT * f->n);
-    if (s->of < 1) s->of = 1;
     s->r = malloc(3 * (size_t)(m * m) * sizeof *s->r);
     s->step = calloc(2 * (size_t)m, sizeof *s->step);
   }
@@ -196,7 +161,8 @@ static glia_status start(struct glia_fit_ *f, const double *theta, void **self)
   s->work = s->r + m * m;
   s->below = s->work + m * m;
   s->kept = s->step + m;
-  return glia_agree(f->comm, GLIA_OK);
+  GLIA_TRY(glia_agree(f->comm, GLIA_OK));
+  return glia_sketch_create_(f->cloud, &s->sketch);
 }
 
 const struct glia_fit_method_ glia_fit_levenberg_ = {.name = "levenberg-marquardt",

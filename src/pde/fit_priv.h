@@ -21,7 +21,7 @@ struct glia_fit_ {
 int64_t glia_cloud_rows_(const struct glia_cloud *c);
 
 /** Rows first .. first + n - 1 of [J r] into out [n, size + 1], groups one after another, points in order; self is the cloud. The
- *  form that glia_tsqr reads. Collective: no. Errors: GLIA_E_MEMORY. */
+ *  form that glia_tsqr reads. Collective: no. */
 glia_status glia_cloud_read_(void *self, int64_t first, int64_t n, double *out);
 
 /* One way to make the loss smaller. All functions are called on all ranks, with the same arguments. */
@@ -36,5 +36,23 @@ struct glia_fit_method_ {
 /** The loss at theta + t step, into *loss; infinite where it is not finite. f->trial holds the place. Collective: yes. */
 glia_status glia_fit_look_(struct glia_fit_ *f, const double *theta, double t, const double *step,
                            double *loss);
+
+/* Rows, their random sums, and least squares over all of them: fit_sketch.c. */
+struct glia_sketch_;
+
+/** *out = NULL where rows are too few for sums to be worth it. Collective: yes. Ownership: *out is yours to destroy; c is borrowed.
+ *  Memory: rows x weights over all ranks. Errors: GLIA_E_MEMORY. */
+glia_status glia_sketch_create_(const struct glia_cloud *c, struct glia_sketch_ **out);
+void glia_sketch_destroy_(struct glia_sketch_ **s);
+
+/** Compute all rows at the weights last set; r [size + 1, size + 1] by columns: R of sums of [J r] with signs drawn by the key.
+ *  Collective: yes. Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
+glia_status glia_sketch_factor_(struct glia_sketch_ *s, uint64_t key, double *r);
+
+/** p = argmin |J p + r|^2 + damping |p|^2, near enough, into p [size]; *fall: |r|^2 - |J p + r|^2.
+ *  r  R of the sums with the damping below them
+ *  Collective: yes; the same bits for any number of ranks. Errors: GLIA_E_MPI. */
+glia_status glia_sketch_solve_(struct glia_sketch_ *s, const double *r, double damping, double *p,
+                               double *fall);
 
 #endif

@@ -211,6 +211,8 @@ struct run {
   int64_t first; /* point of micro-batch 0 */
   int n_residuals;
   double *r, *j;
+  double *joined; /* NULL, or rows skip .. skip + n_rows - 1 of [J r] */
+  int64_t skip, n_rows;
 };
 
 static void find_inputs(struct run *s)
@@ -265,9 +267,28 @@ static glia_status take(void *self, int64_t index, int worker, const void *const
   return GLIA_OK;
 }
 
+/* Rows of a micro-batch into [J r]. */
+static glia_status take_joined(void *self, int64_t index, int worker, const void *const *data)
+{
+  const struct run *s = self;
+  const int64_t first = s->first + index * GLIA_PINN_BATCH_, left = s->points->n - first;
+  const int64_t m = s->n_residuals, size = s->p->size;
+  const int64_t n = (left < GLIA_PINN_BATCH_ ? left : GLIA_PINN_BATCH_) * m;
+  const double *r = data[0], *j = data[1];
+
+  (void)worker;
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t at = first * m + i - s->skip;
+    if (at < 0 || at >= s->n_rows) continue;
+    memcpy(s->joined + at * (size + 1), j + i * size, (size_t)size * sizeof *j);
+    s->joined[at * (size + 1) + size] = r[i];
+  }
+  return GLIA_OK;
+}
+
 static glia_status run_local(struct glia_pinn *p, const char *entry, struct run *s)
 {
-  const struct glia_feed feed = {s, fill, take};
+  const struct glia_feed feed = {s, fill, s->joined != NULL ? take_joined : take};
 
   find_inputs(s);
   for (; s->first < s->points->n; s->first += AT_ONCE * GLIA_PINN_BATCH_) {
@@ -285,6 +306,18 @@ glia_status glia_pinn_rows(struct glia_pinn *p, int group, const struct glia_pin
 
   s.n_residuals = p->n_residuals[group];
   snprintf(entry, sizeof entry, "%s%d", j != NULL ? "rows" : "residual", group);
+  return run_local(p, entry, &s);
+}
+
+glia_status glia_pinn_joined_(struct glia_pinn *p, int group, const struct glia_pinn_points *points,
+                              int64_t skip, int64_t n_rows, double *out)
+{
+  struct run s = {
+      .p = p, .group = group, .points = points, .joined = out, .skip = skip, .n_rows = n_rows};
+  char entry[24];
+
+  s.n_residuals = p->n_residuals[group];
+  snprintf(entry, sizeof entry, "rows%d", group);
   return run_local(p, entry, &s);
 }
 

@@ -30,6 +30,10 @@ struct glia_pinn {
   int n_inputs;
 };
 
+/* Rows skip .. skip + n_rows - 1 of some points' [J r], out [n_rows, size + 1]: residuals behind their derivatives. As glia_pinn_rows. */
+glia_status glia_pinn_joined_(struct glia_pinn *p, int group, const struct glia_pinn_points *points,
+                              int64_t skip, int64_t n_rows, double *out);
+
 glia_status glia_pinn_features_(struct glia_pinn *p);
 glia_status glia_pinn_group_(struct glia_pinn *p, int number, int n, const int *e, bool data);
 glia_status glia_pinn_fields_graph_(struct glia_pinn *p);
