@@ -63,6 +63,36 @@ glia_status glia_cloud_read_(void *self, int64_t first, int64_t n, double *out)
   return st;
 }
 
+glia_status glia_cloud_residuals_(const struct glia_cloud *c, int64_t first, int64_t n, double *out)
+{
+  const int64_t d = glia_pinn_coords(c->pinn);
+
+  for (int g = 0; g < glia_pinn_groups(c->pinn) && n > 0; g++) {
+    const struct glia_pinn_points *p = &c->points[g];
+    const int64_t m = glia_pinn_residuals(c->pinn, g), rows = p->n * m;
+    if (first >= rows) {
+      first -= rows;
+      continue;
+    }
+    const int64_t take = rows - first < n ? rows - first : n;
+    const int64_t lo = first / m, hi = (first + take + m - 1) / m;
+    const struct glia_pinn_points some = {.n = hi - lo,
+                                          .x = p->x + lo * d,
+                                          .weight = p->weight != NULL ? p->weight + lo : NULL,
+                                          .target = p->target != NULL ? p->target + lo * m : NULL};
+    double *r = malloc((size_t)((hi - lo) * m) * sizeof *r);
+    GLIA_CHECK(r != NULL, GLIA_E_MEMORY, "%lld rows", (long long)take);
+    const glia_status st = glia_pinn_rows(c->pinn, g, &some, r, NULL);
+    if (st == GLIA_OK) memcpy(out, r + first - lo * m, (size_t)take * sizeof *out);
+    free(r);
+    GLIA_TRY(st);
+    out += take;
+    n -= take;
+    first = 0;
+  }
+  return GLIA_OK;
+}
+
 int64_t glia_cloud_rows_(const struct glia_cloud *c)
 {
   int64_t n = 0;

@@ -3,7 +3,8 @@
  * J^T J is never formed: its condition number is the square of J's, which for a network is 1e8 and more, so that steps from it end
  * at an error of 1e-4. R of [J r] comes from TSQR; each damping asks for the QR of two triangles.
  *
- * Many rows are not factored: random sums of them are, and conjugate gradients over all rows do the rest (fit_sketch.c).
+ * Many rows are not factored: random sums of them are, and conjugate gradients over all rows do the rest. Steps are bent along the valley
+ * (fit_sketch.c).
  * Source: marquardt1963, webb2026 (the gain).
  */
 #include "fit_priv.h"
@@ -25,9 +26,9 @@ enum { TRIES = 60 };
 static const double GAIN = 0.075, FACTOR = 3.0, DAMPING_START = 1e-3, DAMPING_LO = 1e-24;
 
 struct levenberg {
-  int64_t n, cols;             /* weights; with the residual beside them */
-  double *r, *work, *below;    /* [cols, cols] by columns */
-  struct glia_sketch_ *sketch; /* NULL: QR of all rows */
+  int64_t n, cols;          /* weights; with the residual beside them */
+  double *r, *work, *below; /* [cols, cols] by columns */
+  struct glia_sketch_ *sketch;
   const struct glia_cloud *cloud;
   double *step, *kept; /* [n]; [cols]: theta of the best damping so far, and room */
 };
@@ -35,21 +36,16 @@ struct levenberg {
 /* R of [J r], or of sums of its rows. */
 static glia_status factor(struct glia_fit_ *f, struct levenberg *s, const double *theta)
 {
-  const struct glia_rows rows = {(void *)(uintptr_t)s->cloud, glia_cloud_rows_(s->cloud), s->cols,
-                                 glia_cloud_read_};
-
   glia_pinn_set(s->cloud->pinn, theta);
-  if (s->sketch != NULL)
-    return glia_sketch_factor_(s->sketch, glia_random_stream((uint64_t)f->now.step, "summed rows"),
-                               s->r);
-  return glia_tsqr(f->comm, &rows, s->r);
+  return glia_sketch_factor_(s->sketch, glia_random_stream((uint64_t)f->now.step, "summed rows"),
+                             s->r);
 }
 
-/* What the linear model says the loss falls by: |r|^2 - |J p + r|^2. s->work is overwritten. */
+/* What the linear model says the loss falls by: |r|^2 - |J p + r|^2. s->below is overwritten. */
 static double foretold(struct levenberg *s)
 {
   const double *z = s->r + s->n * s->cols;
-  double *left = s->work, fall = 0.0;
+  double *left = s->below, fall = 0.0;
 
   memcpy(left, z, (size_t)s->n * sizeof *left);
   for (int64_t j = 0; j < s->n; j++)
@@ -80,13 +76,11 @@ static glia_status solve(struct levenberg *s, double damping)
 static glia_status look(struct glia_fit_ *f, struct levenberg *s, const double *theta,
                         double damping, double *loss, bool *good)
 {
-  double fall;
-
   GLIA_TRY(glia_agree(f->comm, solve(s, damping)));
-  if (s->sketch != NULL)
-    GLIA_TRY(glia_sketch_solve_(s->sketch, s->work, damping, s->step, &fall));
-  else
-    fall = foretold(s);
+  GLIA_TRY(glia_comm_bcast(f->comm, s->step, (size_t)f->n * sizeof *s->step, 0));
+  double fall = foretold(s);
+  GLIA_TRY(glia_sketch_solve_(s->sketch, s->work, damping, s->step, &fall));
+  GLIA_TRY(glia_sketch_bend_(s->sketch, s->work, damping, theta, s->step, f->trial));
   /* ranks with other processors must not part */
   GLIA_TRY(glia_comm_bcast(f->comm, s->step, (size_t)f->n * sizeof *s->step, 0));
   GLIA_TRY(glia_fit_look_(f, theta, 1.0, s->step, loss));

@@ -24,6 +24,10 @@ int64_t glia_cloud_rows_(const struct glia_cloud *c);
  *  form that glia_tsqr reads. Collective: no. */
 glia_status glia_cloud_read_(void *self, int64_t first, int64_t n, double *out);
 
+/** The residuals of those rows alone, out [n]. Errors: GLIA_E_MEMORY. */
+glia_status glia_cloud_residuals_(const struct glia_cloud *c, int64_t first, int64_t n,
+                                  double *out);
+
 /* One way to make the loss smaller. All functions are called on all ranks, with the same arguments. */
 struct glia_fit_method_ {
   const char *name, *source, *help;
@@ -40,8 +44,8 @@ glia_status glia_fit_look_(struct glia_fit_ *f, const double *theta, double t, c
 /* Rows, their random sums, and least squares over all of them: fit_sketch.c. */
 struct glia_sketch_;
 
-/** *out = NULL where rows are too few for sums to be worth it. Collective: yes. Ownership: *out is yours to destroy; c is borrowed.
- *  Memory: rows x weights over all ranks. Errors: GLIA_E_MEMORY. */
+/** Memory: rows x weights over all ranks. Rows fewer than six a weight are not added up.
+ *  Collective: yes. Ownership: *out is yours to destroy; c is borrowed. Errors: GLIA_E_MEMORY. */
 glia_status glia_sketch_create_(const struct glia_cloud *c, struct glia_sketch_ **out);
 void glia_sketch_destroy_(struct glia_sketch_ **s);
 
@@ -49,10 +53,16 @@ void glia_sketch_destroy_(struct glia_sketch_ **s);
  *  Collective: yes. Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
 glia_status glia_sketch_factor_(struct glia_sketch_ *s, uint64_t key, double *r);
 
-/** p = argmin |J p + r|^2 + damping |p|^2, near enough, into p [size]; *fall: |r|^2 - |J p + r|^2.
- *  r  R of the sums with the damping below them
+/** p = argmin |J p + r|^2 + damping |p|^2, near enough; *fall: |r|^2 - |J p + r|^2.
+ *  r        R of the sums with the damping below them
+ *  p, fall  in: what R itself says, which stays where rows are not added up
  *  Collective: yes; the same bits for any number of ranks. Errors: GLIA_E_MPI. */
 glia_status glia_sketch_solve_(struct glia_sketch_ *s, const double *r, double damping, double *p,
                                double *fall);
+
+/** Bend the step p [size] that was just solved for: p + a/2 with a = argmin |J a + r''|^2 + damping |a|^2, r'' the second derivative of the
+ *  residuals along p; left as it is where a is long. room [size]. Collective: yes. Source: transtrum2012. */
+glia_status glia_sketch_bend_(struct glia_sketch_ *s, const double *r, double damping,
+                              const double *theta, double *p, double *room);
 
 #endif

@@ -1,5 +1,5 @@
 /* Least squares over many more rows than weights: QR of random sums of the rows alone, and conjugate gradients over all of them with that
- * factor before. Two or three sums a weight leave a condition number of ten or so whatever that of the rows is, so a handful of
+ * factor before. Two sums a weight leave a condition number of ten or so whatever that of the rows is, so a handful of
  * passes over the rows take the place of a QR of all; nothing is squared.  Source: rokhlin2008, clarkson2013, bjorck1996.
  */
 #include "fit_priv.h"
@@ -14,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUMS_A_WEIGHT = 2, LEAVES = 2, AT_ONCE = 8192, PASSES = 40 };
+enum { SUMS_A_WEIGHT = 2, WORTH = 3, LEAVES = 2, AT_ONCE = 8192, PASSES = 40 };
 
 /* Passes end when the gradient, seen through the factor, has fallen to this part: what is left of the model's fall is its square. */
 static const double ENOUGH = 0.03;
+
+/* Where residuals are looked at for their bend, in parts of the step; the longest bend in lengths of it.  Source: transtrum2012. */
+static const double PART = 0.1, MOST = 0.75;
 
 struct glia_sketch_ {
   const struct glia_cloud *cloud;
@@ -41,17 +44,16 @@ static int64_t first_row(const struct glia_sketch_ *s, int64_t leaf)
 glia_status glia_sketch_create_(const struct glia_cloud *c, struct glia_sketch_ **out)
 {
   struct glia_comm *comm = glia_pinn_comm(c->pinn);
-  struct glia_sketch_ *s = NULL;
+  struct glia_sketch_ *s;
   const int64_t n = glia_pinn_size(c->pinn), all = glia_cloud_rows_(c),
                 of = all / (SUMS_A_WEIGHT * n);
 
   *out = NULL;
-  if (of < 2) return GLIA_OK;
   s = calloc(1, sizeof *s);
   if (s != NULL) {
     *s = (struct glia_sketch_){.cloud = c, .comm = comm, .n = n, .cols = n + 1, .all = all};
-    s->of = of;
-    s->sums = all / of;
+    s->of = of < WORTH ? 1 : of;
+    s->sums = all / s->of;
     s->leaf = (s->sums + LEAVES - 1) / LEAVES;
     s->v = (s->sums + s->leaf - 1) / s->leaf;
     s->lo = glia_tree_range(s->v, glia_comm_size(comm), glia_comm_rank(comm));
@@ -166,33 +168,81 @@ static glia_status turn(const struct glia_sketch_ *s, const double *r, double da
   return glia_dense_triangle(s->n, r, s->cols, z, false);
 }
 
-glia_status glia_sketch_solve_(struct glia_sketch_ *s, const double *r, double damping, double *p,
-                               double *fall)
+/* p = argmin |J p + left|^2 + damping |p|^2; left becomes J p + left. before, after: |left|^2. */
+static glia_status least_squares(struct glia_sketch_ *s, const double *r, double damping, double *p,
+                                 double *before, double *after)
 {
   double *slope = s->vector, *z = slope + s->cols, *d = z + s->cols;
-  double square = 0.0, before = 0.0, start = 0.0, along = 0.0, first = 0.0;
+  double square = 0.0, last = 0.0, start = 0.0, along = 1.0;
 
   memset(p, 0, (size_t)s->n * sizeof *p);
-  for (int64_t i = 0; i < s->rows; i++) {
-    s->left[i] = s->row[i * s->cols + s->n];
-    s->along[i] = 0.0;
-  }
+  memset(s->along, 0, (size_t)s->rows * sizeof *s->along);
   for (int k = 0;; k++) {
-    GLIA_TRY(backward(s, k == 0 ? 0.0 : before / along, slope));
-    if (k == 0) first = slope[s->n];
+    GLIA_TRY(backward(s, last / along, slope));
+    if (k == 0) *before = slope[s->n];
     GLIA_TRY(glia_agree(s->comm, turn(s, r, damping, p, slope, z, &square)));
-    for (int64_t i = 0; i < s->n; i++) d[i] = z[i] + (k > 0 ? square / before * d[i] : 0.0);
+    for (int64_t i = 0; i < s->n; i++) d[i] = z[i] + (k > 0 ? square / last * d[i] : 0.0);
     d[s->n] = square;
     /* ranks with other processors must not part */
     GLIA_TRY(glia_comm_bcast(s->comm, d, (size_t)s->cols * sizeof *d, 0));
-    before = d[s->n];
-    if (k == 0) start = before;
-    if (!(before > ENOUGH * ENOUGH * start) || k == PASSES) break;
+    last = d[s->n];
+    if (k == 0) start = last;
+    if (!(last > ENOUGH * ENOUGH * start) || k == PASSES) break;
     GLIA_TRY(forward(s, d, &along));
     for (int64_t i = 0; i < s->n; i++) along += damping * d[i] * d[i];
     if (!(along > 0.0)) break;
-    for (int64_t i = 0; i < s->n; i++) p[i] += before / along * d[i];
+    for (int64_t i = 0; i < s->n; i++) p[i] += last / along * d[i];
   }
-  *fall = first - slope[s->n];
+  *after = slope[s->n];
+  return GLIA_OK;
+}
+
+glia_status glia_sketch_solve_(struct glia_sketch_ *s, const double *r, double damping, double *p,
+                               double *fall)
+{
+  double before, after;
+
+  for (int64_t i = 0; i < s->rows; i++) s->left[i] = s->row[i * s->cols + s->n];
+  if (s->of == 1) {
+    GLIA_TRY(forward(s, p, &after));
+    for (int64_t i = 0; i < s->rows; i++) s->left[i] += s->along[i];
+    return GLIA_OK;
+  }
+  GLIA_TRY(least_squares(s, r, damping, p, &before, &after));
+  *fall = before - after;
+  return GLIA_OK;
+}
+
+/* left = the second derivative of the residuals along p, from those a part PART of it away. */
+static glia_status curve(struct glia_sketch_ *s)
+{
+  double *there = malloc(((size_t)s->rows + 1) * sizeof *there);
+  glia_status st =
+      there != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)s->rows);
+
+  if (st == GLIA_OK) st = glia_cloud_residuals_(s->cloud, s->first, s->rows, there);
+  for (int64_t i = 0; i < s->rows && st == GLIA_OK; i++) {
+    const double here = s->row[i * s->cols + s->n];
+    s->left[i] = 2.0 / PART * ((there[i] - here) / PART - (s->left[i] - here));
+  }
+  free(there);
+  return glia_agree(s->comm, st);
+}
+
+glia_status glia_sketch_bend_(struct glia_sketch_ *s, const double *r, double damping,
+                              const double *theta, double *p, double *room)
+{
+  double before, after, straight = 0.0, bend = 0.0;
+
+  for (int64_t i = 0; i < s->n; i++) room[i] = theta[i] + PART * p[i];
+  glia_pinn_set(s->cloud->pinn, room);
+  GLIA_TRY(curve(s));
+  GLIA_TRY(least_squares(s, r, damping, room, &before, &after));
+  for (int64_t i = 0; i < s->n; i++) {
+    straight += p[i] * p[i];
+    bend += room[i] * room[i];
+  }
+  if (!(bend <= MOST * MOST * straight)) return GLIA_OK;
+  for (int64_t i = 0; i < s->n; i++) p[i] += 0.5 * room[i];
   return GLIA_OK;
 }
