@@ -309,6 +309,22 @@ glia_status glia_exchange_mpi_reserve(struct glia_exchange *exchange, const stru
   return x->scheme->reserve(x, b, v);
 }
 
+glia_status glia_exchange_mpi_wire(struct glia_exchange *exchange, glia_wire wire)
+{
+  struct exchange *x = of(exchange);
+  const char *const name[] = {"f32", "bf16", "int8"};
+
+  GLIA_TRY(glia_agree_same(x->comm, "the numbers on the wire", name[wire]));
+  return glia_agree(x->comm, x->scheme->wire(x, wire));
+}
+
+bool glia_exchange_mpi_travels(const struct glia_exchange *exchange)
+{
+  const struct exchange *x = of(exchange);
+
+  return x->scheme->travels(x);
+}
+
 struct glia_exchange_stat glia_exchange_mpi_stat(const struct glia_exchange *exchange)
 {
   return of(exchange)->stat;

@@ -19,6 +19,7 @@ static struct messages *of(struct exchange *x) { return (struct messages *)(void
 
 static MPI_Datatype mpi_type(const struct slot *s)
 {
+  if (s->coded) return MPI_BYTE;
   return s->bucket.dtype == GLIA_F32 ? MPI_FLOAT : MPI_DOUBLE;
 }
 
@@ -42,11 +43,17 @@ static void close_group(struct slot *s, int g)
   s->group[g].done = s->group[g].n == 0;
 }
 
+/* What a message of n elements counts. */
+static int count(const struct messages *m, const struct slot *s, int n)
+{
+  return s->coded ? (int)glia_wire_bytes_(m->wire, n) : n;
+}
+
 static glia_status receive(struct messages *m, struct slot *s, void *to, int n, int peer, int phase)
 {
   if (n > 0)
-    GLIA_TRY_MPI(MPI_Irecv(to, n, mpi_type(s), peer, 2 * s->bucket.index + phase, m->mpi,
-                           new_request(s, peer)));
+    GLIA_TRY_MPI(MPI_Irecv(to, count(m, s, n), mpi_type(s), peer, 2 * s->bucket.index + phase,
+                           m->mpi, new_request(s, peer)));
   return GLIA_OK;
 }
 
@@ -54,10 +61,65 @@ static glia_status send(struct messages *m, struct slot *s, const void *from, in
                         int phase)
 {
   if (n > 0)
-    GLIA_TRY_MPI(MPI_Isend(from, n, mpi_type(s), peer, 2 * s->bucket.index + phase, m->mpi,
-                           new_request(s, peer)));
-  m->x.stat.bytes_sent += (int64_t)((size_t)n * glia_dtype_size(s->bucket.dtype));
+    GLIA_TRY_MPI(MPI_Isend(from, count(m, s, n), mpi_type(s), peer, 2 * s->bucket.index + phase,
+                           m->mpi, new_request(s, peer)));
+  m->x.stat.bytes_sent += (int64_t)(s->coded ? glia_wire_bytes_(m->wire, n)
+                                             : (size_t)n * glia_dtype_size(s->bucket.dtype));
   return GLIA_OK;
+}
+
+/* Slice of a rank within a row of slices as they travel. */
+static char *code_of(const struct slot *s, const struct store *rows, int row, int rank, int size)
+{
+  const size_t *at = s->code_at.data;
+
+  return (char *)rows->data + at[size] * (size_t)row + at[rank];
+}
+
+/* A node's slice of a peer, as it is sent. */
+static const void *outgoing(const struct messages *m, const struct slot *s, int k, int peer,
+                            int64_t from)
+{
+  return s->coded ? code_of(s, &s->out, k, peer, m->x.face.size)
+                  : glia_exchange_at_(s, s->own[k].data, from);
+}
+
+/* Round what others are to add. Of a whole bucket everybody adds everything, so this rank too is to add what travels. */
+static void pack(struct messages *m, struct slot *s)
+{
+  const int size = m->x.face.size;
+
+  for (int k = 0; k < s->n_own; k++)
+    for (int peer = 0; peer < (s->whole ? 1 : size); peer++) {
+      int64_t from = 0;
+      const int n = glia_exchange_slice_(s, peer, &from);
+      float *x = (float *)(void *)glia_exchange_at_(s, s->own[k].data, from);
+      float *rest = s->rest.data != NULL ? (float *)s->rest.data + from : NULL;
+      if (!s->whole && peer == m->x.face.rank) continue;
+      glia_wire_encode_(m->wire, n, x, rest, k == 0, code_of(s, &s->out, k, peer, size));
+      if (s->whole) glia_wire_decode_(m->wire, n, code_of(s, &s->out, k, peer, size), x);
+    }
+}
+
+/* The own sum as all others will have it. */
+static void pack_sum(struct messages *m, struct slot *s)
+{
+  float *x = (float *)(void *)glia_exchange_at_(s, s->total, s->mine);
+  char *code = code_of(s, &s->back, 0, m->x.face.rank, m->x.face.size);
+
+  glia_wire_encode_(m->wire, s->n_mine, x, s->rest_back.data, true, code);
+  glia_wire_decode_(m->wire, s->n_mine, code, x);
+}
+
+static void unpack_sums(struct messages *m, struct slot *s)
+{
+  for (int peer = 0; peer < m->x.face.size; peer++) {
+    int64_t from = 0;
+    const int n = glia_exchange_slice_(s, peer, &from);
+    if (peer != m->x.face.rank)
+      glia_wire_decode_(m->wire, n, code_of(s, &s->back, 0, peer, m->x.face.size),
+                        (float *)(void *)glia_exchange_at_(s, s->total, from));
+  }
 }
 
 /* Peers are taken in turn from the own rank on, so that not all ranks fall upon rank 0 at once. */
@@ -69,7 +131,8 @@ static glia_status post_nodes(struct messages *m, struct slot *s)
   for (int i = 1; i < m->x.face.size; i++) {
     const int peer = (m->x.face.rank - i + m->x.face.size) % m->x.face.size;
     for (int k = first[peer]; k < first[peer + 1]; k++)
-      GLIA_TRY(receive(m, s, glia_exchange_own_(m, s, k), s->n_mine, peer, 0));
+      GLIA_TRY(receive(m, s, s->coded ? glia_exchange_coded_(m, s, k) : glia_exchange_own_(m, s, k),
+                       s->n_mine, peer, 0));
   }
   close_group(s, IN);
   open_group(s, OUT);
@@ -78,7 +141,7 @@ static glia_status post_nodes(struct messages *m, struct slot *s)
     int64_t from = 0;
     const int n = glia_exchange_slice_(s, peer, &from);
     for (int k = 0; k < s->n_own; k++)
-      GLIA_TRY(send(m, s, glia_exchange_at_(s, s->own[k].data, from), n, peer, 0));
+      GLIA_TRY(send(m, s, outgoing(m, s, k, peer, from), n, peer, 0));
   }
   close_group(s, OUT);
   return GLIA_OK;
@@ -90,9 +153,11 @@ static glia_status post_back_out(struct messages *m, struct slot *s)
   const int n = glia_exchange_slice_(s, m->x.face.rank, &from);
 
   open_group(s, BACK_OUT);
+  if (s->coded && !s->whole) pack_sum(m, s);
+  const void *sum = s->coded && !s->whole ? code_of(s, &s->back, 0, m->x.face.rank, m->x.face.size)
+                                          : glia_exchange_at_(s, s->total, from);
   for (int i = 1; i < m->x.face.size && !s->whole; i++)
-    GLIA_TRY(send(m, s, glia_exchange_at_(s, s->total, from), n,
-                  (m->x.face.rank + i) % m->x.face.size, 1));
+    GLIA_TRY(send(m, s, sum, n, (m->x.face.rank + i) % m->x.face.size, 1));
   close_group(s, BACK_OUT);
   return GLIA_OK;
 }
@@ -104,7 +169,10 @@ static glia_status post_back_in(struct messages *m, struct slot *s)
     const int peer = (m->x.face.rank - i + m->x.face.size) % m->x.face.size;
     int64_t from = 0;
     const int n = glia_exchange_slice_(s, peer, &from);
-    GLIA_TRY(receive(m, s, glia_exchange_at_(s, s->total, from), n, peer, 1));
+    GLIA_TRY(receive(m, s,
+                     s->coded ? code_of(s, &s->back, 0, peer, m->x.face.size)
+                              : glia_exchange_at_(s, s->total, from),
+                     n, peer, 1));
   }
   close_group(s, BACK_IN);
   return GLIA_OK;
@@ -150,10 +218,16 @@ static void add_segment(struct messages *m, struct slot *s)
   const int64_t n = left < SEGMENT_ELEMENTS ? left : SEGMENT_ELEMENTS;
   const size_t bytes = (size_t)n * glia_dtype_size(s->bucket.dtype);
   char *to = glia_exchange_at_(s, s->total, s->mine + s->added);
+  const int *first =
+      (const int *)s->first.data + m->x.face.rank; /* own nodes: first[0] to first[1] */
 
   for (int k = 0; k < s->n_nodes; k++) {
     join[k] = node[k];
     join[k].data = glia_exchange_at_(s, glia_exchange_own_(m, s, k), s->added);
+    if (s->coded && (k < first[0] || k >= first[1]))
+      glia_wire_decode_(m->wire, n,
+                        glia_exchange_coded_(m, s, k) + glia_wire_bytes_(m->wire, s->added),
+                        join[k].data);
   }
   glia_tree_join(s->v, s->bucket.dtype, n, s->n_nodes, join);
   if (s->n_nodes == 0)
@@ -175,6 +249,10 @@ static glia_status advance(struct exchange *x, int bucket, int64_t segments, boo
     for (; segments > 0 && s->added < s->n_mine; segments--) add_segment(m, s);
   if (g[IN].done && s->added == s->n_mine && !g[BACK_OUT].posted) GLIA_TRY(post_back_out(m, s));
   if (g[OUT].done && !g[BACK_IN].posted) GLIA_TRY(post_back_in(m, s));
+  if (s->coded && !s->whole && g[BACK_IN].done && !s->unpacked) {
+    unpack_sums(m, s);
+    s->unpacked = true;
+  }
   *done = s->added == s->n_mine;
   for (int i = 0; i < N_GROUPS; i++) *done = *done && g[i].done;
   return GLIA_OK;
@@ -195,6 +273,8 @@ static glia_status start(struct exchange *x, const struct glia_bucket *b, int64_
   s->total = total;
   s->added = 0;
   s->n_requests = 0;
+  s->unpacked = false;
+  if (s->coded) pack(m, s);
   memset(s->group, 0, sizeof s->group);
   return post_nodes(m, s);
 }
@@ -229,11 +309,31 @@ static glia_status reserve(struct exchange *x, const struct glia_bucket *b, int6
   return glia_messages_plan_(of(x), &of(x)->slot[b->index], b, v);
 }
 
+/* What was reserved is reserved anew, so that no start asks for memory. */
+static glia_status set_wire(struct exchange *x, glia_wire wire)
+{
+  struct messages *m = of(x);
+
+  m->wire = wire;
+  for (int i = 0; i < x->n_slots; i++) {
+    struct slot *s = &m->slot[i];
+    const struct glia_bucket b = s->bucket;
+    const bool planned = s->planned;
+    s->planned = false;
+    if (planned) GLIA_TRY(glia_messages_plan_(m, s, &b, s->v));
+  }
+  return GLIA_OK;
+}
+
+static bool travels(const struct exchange *x) { return x->face.size > 1; }
+
 static void release(struct messages *m)
 {
   for (int i = 0; m->slot != NULL && i < m->x.n_slots; i++) {
     struct slot *s = &m->slot[i];
-    struct store *all[] = {&s->node, &s->first, &s->cut, &s->join, &s->room, &s->request, &s->peer};
+    struct store *all[] = {&s->node,    &s->first,     &s->cut,    &s->join, &s->room,
+                           &s->request, &s->peer,      &s->out,    &s->in,   &s->back,
+                           &s->rest,    &s->rest_back, &s->code_at};
     for (size_t k = 0; k < GLIA_COUNT(all); k++) free(all[k]->data);
   }
   free(m->open.data);
@@ -276,6 +376,8 @@ static const struct exchange_scheme scheme = {.reserve = reserve,
                                               .start = start,
                                               .look = look,
                                               .advance = advance,
+                                              .wire = set_wire,
+                                              .travels = travels,
                                               .missing = missing,
                                               .destroy = destroy};
 

@@ -22,6 +22,14 @@ char *glia_exchange_at_(const struct slot *s, void *data, int64_t i)
   return (char *)data + (size_t)i * glia_dtype_size(s->bucket.dtype);
 }
 
+/* Which of the nodes of others node k is. */
+static int other_node(const struct messages *m, const struct slot *s, int k)
+{
+  const int *first = (const int *)s->first.data + m->x.face.rank;
+
+  return k < first[0] ? k : k - (first[1] - first[0]);
+}
+
 /* Bytes of one node's own slice in `room`. */
 static size_t room_stride(const struct slot *s)
 {
@@ -35,8 +43,49 @@ char *glia_exchange_own_(const struct messages *m, const struct slot *s, int k)
 
   if (k >= first[0] && k < first[1])
     return glia_exchange_at_(s, s->own[k - first[0]].data, s->mine);
-  const int other = k < first[0] ? k : k - (first[1] - first[0]);
-  return (char *)s->room.data + room_stride(s) * (size_t)other;
+  return (char *)s->room.data + room_stride(s) * (size_t)other_node(m, s, k);
+}
+
+static size_t line_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+char *glia_exchange_coded_(const struct messages *m, const struct slot *s, int k)
+{
+  return (char *)s->in.data +
+         line_up(glia_wire_bytes_(m->wire, s->n_mine)) * (size_t)other_node(m, s, k);
+}
+
+/* Memory that is zero when it is new. */
+static bool grow_rest(struct messages *m, struct store *s, int64_t n)
+{
+  const size_t before = s->bytes;
+
+  if (!grow(m, s, (size_t)n * sizeof(float))) return false;
+  if (s->bytes != before) memset(s->data, 0, s->bytes);
+  return true;
+}
+
+/* Room for slices as they travel. */
+static glia_status plan_code(struct messages *m, struct slot *s, int n_own, int n_others)
+{
+  const size_t size = (size_t)m->x.face.size;
+  int64_t from;
+
+  GLIA_CHECK(grow(m, &s->code_at, (size + 1) * sizeof(size_t)), GLIA_E_MEMORY, "%zu ranks", size);
+  size_t *at = s->code_at.data;
+  at[0] = 0;
+  for (size_t r = 0; r < size; r++) {
+    const size_t bytes = line_up(glia_wire_bytes_(m->wire, glia_exchange_slice_(s, (int)r, &from)));
+    at[r + 1] = s->whole ? 0 : at[r] + bytes;
+    if (s->whole) at[size] = bytes;
+  }
+  const bool keep = m->wire == GLIA_WIRE_INT8;
+  GLIA_CHECK(
+      grow(m, &s->out, at[size] * (size_t)n_own) && (s->whole || grow(m, &s->back, at[size])) &&
+          grow(m, &s->in, line_up(glia_wire_bytes_(m->wire, s->n_mine)) * (size_t)n_others) &&
+          (!keep ||
+           (grow_rest(m, &s->rest, s->bucket.n) && grow_rest(m, &s->rest_back, s->n_mine))),
+      GLIA_E_MEMORY, "no memory for bucket %d as it travels", s->bucket.index);
+  return GLIA_OK;
 }
 
 static glia_status plan_slices(struct messages *m, struct slot *s, int64_t n)
@@ -77,6 +126,8 @@ glia_status glia_messages_plan_(struct messages *m, struct slot *s, const struct
   s->v = v;
   s->whole = (size_t)b->n * glia_dtype_size(b->dtype) <= SMALL_BYTES ||
              (m->x.face.size == 2 && glia_mpi_count_(b->n, &count));
+  s->coded = m->wire != GLIA_WIRE_F32 && m->x.face.size > 1 && b->dtype == GLIA_F32 &&
+             (size_t)b->n * sizeof(float) > SMALL_BYTES;
   GLIA_TRY(glia_exchange_nodes_(&m->x.stat, v, (int64_t)m->x.face.size * m->x.threads, m->x.threads,
                                 0, m->x.face.size, &s->node, &s->first, &s->n_nodes));
   GLIA_TRY(plan_slices(m, s, b->n));
@@ -91,6 +142,7 @@ glia_status glia_messages_plan_(struct messages *m, struct slot *s, const struct
                  grow(m, &s->peer, n_requests * sizeof(int)) && grow_look(m, s, n_requests),
              GLIA_E_MEMORY, "no memory for bucket %d: %d nodes of %d elements", b->index, n_others,
              s->n_mine);
+  if (s->coded) GLIA_TRY(plan_code(m, s, n_own, n_others));
   s->planned = true;
   return GLIA_OK;
 }

@@ -3,6 +3,7 @@
 #define GLIA_EXCHANGE_MESSAGES_PRIV_H
 
 #include "exchange_priv.h"
+#include "wire_priv.h"
 
 /* Groups of messages, see exchange_messages.c. */
 enum { IN, OUT, BACK_OUT, BACK_IN, N_GROUPS };
@@ -14,7 +15,7 @@ struct group {
 
 struct slot {
   /* plan: a function of bucket, v and the ranks */
-  bool planned, whole;
+  bool planned, whole, coded;
   struct glia_bucket bucket;
   int64_t v;
   int64_t mine; /* first element of the slice that this rank adds, */
@@ -25,6 +26,12 @@ struct slot {
   struct store cut;   /* int64_t [size + 1]: elements cut[r] to cut[r + 1] are rank r's slice */
   struct store join;  /* struct glia_part [n_nodes]: work space */
   struct store room;  /* slice `rank` of the nodes of other ranks */
+  /* coded: slices as they travel. A row holds all slices, that of rank r from code_at[r] on; a whole bucket once. */
+  struct store code_at; /* size_t [size + 1] */
+  struct store out, in,
+      back; /* a row per own node; own slices of the nodes of others; a row of sums */
+  struct store rest,
+      rest_back; /* int8: float [n] of what goes out, [n_mine] of the own sum: what rounding left */
   struct store request, peer; /* MPI_Request, int: with which rank */
   size_t most_requests;       /* of any step so far */
   /* step */
@@ -34,11 +41,13 @@ struct slot {
   struct group group[N_GROUPS];
   int n_requests;
   int64_t added; /* elements of the own slice that are summed */
+  bool unpacked; /* coded: the sums that came back stand in total */
 };
 
 struct messages {
   struct exchange x; /* first */
   MPI_Comm mpi;
+  glia_wire wire;
   struct slot *slot;
   /* requests of all buckets under way, for one look at them: MPI_Request, where they stand, which are done; [most_requests] */
   struct store open, at, done;
@@ -55,6 +64,9 @@ int glia_exchange_slice_(const struct slot *s, int rank, int64_t *from);
 
 /** Own slice of node k: in the caller's memory, or in the room for what comes in. */
 char *glia_exchange_own_(const struct messages *m, const struct slot *s, int k);
+
+/** coded: own slice of another rank's node k as it comes in. */
+char *glia_exchange_coded_(const struct messages *m, const struct slot *s, int k);
 
 /** Element i of an array of the bucket's type. */
 char *glia_exchange_at_(const struct slot *s, void *data, int64_t i);

@@ -327,6 +327,18 @@ static glia_status look(struct exchange *x)
   return GLIA_OK;
 }
 
+static glia_status set_wire(struct exchange *x, glia_wire wire)
+{
+  struct exchange *m = of(x)->messages;
+
+  return m != NULL ? m->scheme->wire(m, wire) : GLIA_OK;
+}
+
+static bool travels(const struct exchange *x)
+{
+  return ((const struct node_exchange *)(const void *)x)->messages != NULL;
+}
+
 static glia_status advance(struct exchange *x, int bucket, int64_t segments, bool *done)
 {
   struct node_exchange *e = of(x);
@@ -457,6 +469,8 @@ static const struct exchange_scheme scheme = {.reserve = reserve,
                                               .advance = advance,
                                               .come = come,
                                               .met = met,
+                                              .wire = set_wire,
+                                              .travels = travels,
                                               .missing = missing,
                                               .destroy = destroy};
 

@@ -24,6 +24,9 @@ struct exchange_scheme {
   glia_status (*look)(struct exchange *x);
   /** A bucket onward, adding at most `segments` segments. */
   glia_status (*advance)(struct exchange *x, int bucket, int64_t segments, bool *done);
+  /** Numbers in messages from now on; whether there are messages at all. */
+  glia_status (*wire)(struct exchange *x, glia_wire wire);
+  bool (*travels)(const struct exchange *x);
   /** Come to a meeting of the node; whether all have. NULL: its ranks share nothing. */
   void (*come)(struct exchange *x);
   bool (*met)(const struct exchange *x);

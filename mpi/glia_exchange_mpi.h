@@ -19,6 +19,13 @@
 
 typedef enum { GLIA_EXCHANGE_MESSAGES, GLIA_EXCHANGE_NODE } glia_exchange_kind;
 
+/* How float32 numbers travel in messages. */
+typedef enum {
+  GLIA_WIRE_F32,
+  GLIA_WIRE_BF16, /* half the bytes: rounded to the nearest bf16 */
+  GLIA_WIRE_INT8 /* about a quarter: whole multiples of a scale per 128 numbers; what rounding leaves goes along in the next step */
+} glia_wire;
+
 /* Steps that an exchange will be asked for: a bucket in steps of up to v micro-batches. */
 struct glia_exchange_need {
   struct glia_bucket bucket;
@@ -61,6 +68,16 @@ GLIA_API GLIA_NODISCARD glia_status glia_exchange_mpi_create(struct glia_comm *c
 GLIA_API GLIA_NODISCARD glia_status glia_exchange_mpi_reserve(struct glia_exchange *exchange,
                                                               const struct glia_bucket *bucket,
                                                               int64_t v);
+
+/** Let sums of float32 in buckets beyond 4 KiB travel in fewer bytes between ranks that share no memory. Each number is rounded once on its
+ *  way to the rank that adds it, and the sum once on its way back. All ranks get the same sums, but they depend on how the ranks are
+ *  spread over nodes, and for int8 on the steps before. Where nothing travels by message, sums stay exact.
+ *  Collective: yes, same wire, before the first start. Errors: GLIA_E_RANKS, GLIA_E_MEMORY, on all ranks alike. */
+GLIA_API GLIA_NODISCARD glia_status glia_exchange_mpi_wire(struct glia_exchange *exchange,
+                                                           glia_wire wire);
+
+/** Whether anything would travel by message. */
+GLIA_API bool glia_exchange_mpi_travels(const struct glia_exchange *exchange);
 
 /* What this rank did since the exchange was made. */
 struct glia_exchange_stat {

@@ -208,6 +208,20 @@ static glia_status tell_cpus(const struct session *s)
 
 enum { SESSION_BUCKETS = 1024 };
 
+/* How gradients travel between nodes. */
+static glia_status set_wire(struct session *s)
+{
+  static const char *const name[] = {"f32", "bf16", "int8"};
+
+  if (s->config.wire == GLIA_WIRE_F32) return GLIA_OK;
+  if (glia_comm_rank(s->comm) == 0)
+    glia_log(GLIA_LOG_INFO, "train", "wire", "format=%s why=\"%s\"", name[s->config.wire],
+             glia_exchange_mpi_travels(s->exchange)
+                 ? "configuration: sums depend on how ranks are spread over nodes"
+                 : "configuration, but all ranks share memory: nothing is rounded");
+  return glia_exchange_mpi_wire(s->exchange, (glia_wire)s->config.wire);
+}
+
 static glia_status open_exchange(struct session *s)
 {
   static const char *const entry[] = {"train", "eval"};
@@ -227,8 +241,9 @@ static glia_status open_exchange(struct session *s)
     for (int b = 0; b < k; b++)
       need[n++] = (struct glia_exchange_need){bucket[b], e == 0 ? v : s->eval_micro_batches};
   }
-  return glia_exchange_mpi_open(s->stages != NULL ? stages_data_group(s->stages) : s->comm,
-                                s->config.threads, n, need, &s->exchange);
+  GLIA_TRY(glia_exchange_mpi_open(s->stages != NULL ? stages_data_group(s->stages) : s->comm,
+                                  s->config.threads, n, need, &s->exchange));
+  return set_wire(s);
 }
 
 static const char *const progress_names[] = {"blocking", "polling", "thread"};

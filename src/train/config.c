@@ -10,8 +10,8 @@ static const char *const top_keys[] = {
     "ema",    "metrics",  "stop",       "observe", "local",     NULL};
 static const char *const data_keys[] = {"file",   "batch", "micro_batch", "shuffle", "window",
                                         "memory", "last",  "augment",     NULL};
-static const char *const parallel_keys[] = {"stages",  "cuts",     "schedule", "chunks",
-                                            "threads", "progress", "bucket",   NULL};
+static const char *const parallel_keys[] = {"stages",   "cuts",   "schedule", "chunks", "threads",
+                                            "progress", "bucket", "wire",     NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};
 
 /* true, false, rows, or chunks with their window. */
@@ -125,6 +125,7 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
 {
   int64_t seed = 1, threads = 1, stages = 1;
   static const char *const progress[] = {"blocking", "polling", "thread", "auto", NULL};
+  static const char *const wire[] = {"f32", "bf16", "int8", NULL};
   *c = (struct glia_train_config){.batch = 32,
                                   .shuffle = true,
                                   .epochs = -1,
@@ -154,6 +155,7 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(read_chunks(parallel, c));
   GLIA_TRY(glia_yaml_get_choice(parallel, "progress", progress, &c->progress));
   GLIA_TRY(glia_yaml_get_size(parallel, "bucket", &c->bucket_bytes));
+  GLIA_TRY(glia_yaml_get_choice(parallel, "wire", wire, &c->wire));
   c->threads = (int)threads;
   c->stages = (int)stages;
 

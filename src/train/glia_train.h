@@ -26,6 +26,7 @@ struct glia_train_config {
   int schedule, chunks; /* place in glia_schedule_names; stages of a rank, where it takes several */
   int progress;         /* a glia_progress, or GLIA_TRAIN_PROGRESS_AUTO */
   int64_t bucket_bytes; /* gradients travel together up to here */
+  int wire;             /* how they travel between nodes: a glia_wire */
   const char *checkpoint_dir;   /* NULL: none */
   const char *checkpoint_local; /* a folder on the writing node's own disk, NULL: none */
   int64_t checkpoint_every;     /* steps; 0: only at the end */
