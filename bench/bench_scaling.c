@@ -18,8 +18,8 @@ static const char program[] = {
     0};
 
 enum { ROUNDS = 15, WARM = 3 };
-enum { TOGETHER, ONE, APART, DDP, SINGLE, WAYS };
-static const double block_s = 0.15; /* of one block of steps, at least */
+enum { TOGETHER, ONE, APART, ALONE, DDP, SINGLE, WAYS }; /* ALONE: APART, the other ranks at rest */
+static const double block_s = 0.15;                      /* of one block of steps, at least */
 
 #define MODEL "model: [linear: 512, relu, linear: 512, relu, linear: 10]\nloss: cross_entropy\n"
 static const struct {
@@ -77,8 +77,8 @@ static glia_status go(struct scene *s, int way, int n, double *loss)
   *loss = 0.0;
   if (way == DDP) return peer_run(&s->ddp, n, &took_s, loss);
   if (way == SINGLE) return first ? peer_run(&s->single, n, &took_s, loss) : GLIA_OK;
-  if (way == ONE && !first) return GLIA_OK;
-  return workload_run(&s->w[way], n, loss);
+  if ((way == ONE || way == ALONE) && !first) return GLIA_OK;
+  return workload_run(&s->w[way == ALONE ? APART : way], n, loss);
 }
 
 static glia_status reset(struct scene *s, int way)
@@ -87,7 +87,7 @@ static glia_status reset(struct scene *s, int way)
 
   if (way == DDP) return peer_reset(&s->ddp);
   if (way == SINGLE) return first ? peer_reset(&s->single) : GLIA_OK;
-  workload_reset(&s->w[way]);
+  workload_reset(&s->w[way == ALONE ? APART : way]);
   return GLIA_OK;
 }
 
@@ -123,7 +123,7 @@ static glia_status compare(struct scene *s)
     loss[DDP] /= glia_comm_size(s->comm);
     GLIA_TRY(glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, loss, WAYS));
     for (int way = 0; way < WAYS; way++)
-      GLIA_CHECK(way == APART || !runs(s, way) ||
+      GLIA_CHECK(way == APART || way == ALONE || !runs(s, way) ||
                      fabs(loss[way] - loss[ONE]) <= 1e-3 * fabs(loss[ONE]),
                  GLIA_E_INTERNAL, "way %d has a loss of %.9g in step %d, one rank %.9g", way,
                  loss[way], i + 1, loss[ONE]);
@@ -164,6 +164,8 @@ static void tell(struct bench_report *r, const struct scene *s, double s_of[WAYS
   row = bench_add(r, "times one", median[ONE] / median[TOGETHER], NULL, NAN, NAN,
                   "  scaling of Glia, %.0f on one", rows / median[ONE]);
   if (row != NULL) row->spread = spread[ONE];
+  bench_add(r, "times one", median[APART] / median[ALONE], NULL, NAN, NAN,
+            "  time of %lld rows on all at once", (long long)s->share.batch);
   if (!s->has_peers) return;
   row = bench_add(r, "times one", median[SINGLE] / median[DDP], NULL, NAN, NAN,
                   "  of PyTorch, %.0f in one process", rows / median[SINGLE]);
