@@ -88,6 +88,25 @@ void glia_pipeline_under_way_(struct glia_engine *e, int handle)
   e->pipe->under_way[handle] = true;
 }
 
+/* All that will come to a micro-batch, whatever task reads it: its place is free from the start, and who sends across several stages
+ * (gradients of shared weights) may have to go on long before. */
+static glia_status expect(struct glia_engine *e, int64_t slot)
+{
+  struct pipeline *p = e->pipe;
+  struct glia_messenger *m = p->how.messenger;
+  char *memory = e->worker[0].micro + (size_t)slot * glia_round_up_(e->c->micro_bytes);
+
+  for (int i = 0; i < p->how.stage->n_channels; i++) {
+    const struct channel *c = &p->how.stage->channel[i];
+    const int handle = handle_of(p, slot, i);
+    if (c->out || c->segment[p->entry] < 0) continue;
+    GLIA_TRY(m->receive(m->self, handle, c->index, c->peer, c->bytes,
+                        memory + e->c->input[c->input].offset));
+    p->under_way[handle] = true;
+  }
+  return GLIA_OK;
+}
+
 /* Memory for the next micro-batch: that of the one that ended first, once what it sent was taken. */
 static glia_status take_slot(struct glia_engine *e, int64_t micro)
 {
@@ -101,7 +120,7 @@ static glia_status take_slot(struct glia_engine *e, int64_t micro)
     GLIA_TRY(finish(e, handle_of(p, slot, c), "a message to be taken"));
   p->holder[slot] = micro;
   p->slot_of[micro] = slot;
-  return GLIA_OK;
+  return expect(e, slot);
 }
 
 static char *memory_of(const struct glia_engine *e, int64_t micro)
@@ -109,26 +128,18 @@ static char *memory_of(const struct glia_engine *e, int64_t micro)
   return e->worker[0].micro + (size_t)e->pipe->slot_of[micro] * glia_round_up_(e->c->micro_bytes);
 }
 
+/* What a task reads. */
 static glia_status receive(struct glia_engine *e, int segment, int64_t micro)
 {
   struct pipeline *p = e->pipe;
-  struct glia_messenger *m = p->how.messenger;
+  const bool forward = p->ahead != NULL || segment < p->how.stage->cut.chunks;
 
-  for (int wait = 0; wait < 2; wait++)
-    for (int i = 0; i < p->how.stage->n_channels; i++) {
-      const struct channel *c = &p->how.stage->channel[i];
-      const int handle = handle_of(p, p->slot_of[micro], i);
-      if (c->out || c->segment[p->entry] != segment) continue;
-      if (wait) {
-        GLIA_TRY(finish(e, handle,
-                        p->ahead != NULL || segment < p->how.stage->cut.chunks ? "wait forward"
-                                                                               : "wait backward"));
-        continue;
-      }
-      GLIA_TRY(m->receive(m->self, handle, c->index, c->peer, c->bytes,
-                          memory_of(e, micro) + e->c->input[c->input].offset));
-      p->under_way[handle] = true;
-    }
+  for (int i = 0; i < p->how.stage->n_channels; i++) {
+    const struct channel *c = &p->how.stage->channel[i];
+    if (!c->out && c->segment[p->entry] == segment)
+      GLIA_TRY(finish(e, handle_of(p, p->slot_of[micro], i),
+                      forward ? "wait forward" : "wait backward"));
+  }
   return GLIA_OK;
 }
 

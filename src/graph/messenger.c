@@ -1,5 +1,5 @@
-/* The pipeline of one process: ranks are threads, a message is copied when its reader waits for it. Until then the sender's memory is
- * in use: the least that any MPI promises, so that a schedule that ends here ends there. */
+/* The pipeline of one process: ranks are threads, a message is copied when one of the two waits for it and the other has posted its
+ * end. Until then the sender's memory is in use: the least that any MPI promises, so that a schedule that ends here ends there. */
 #include "glia_stage.h"
 
 #include <pthread.h>
@@ -87,19 +87,33 @@ static glia_status receive(void *self, int handle, int channel, int from, size_t
               (struct letter){.channel = channel, .peer = from, .bytes = bytes, .to = data});
 }
 
-/* The oldest letter on the sender's desk that this one waits for. */
-static struct letter *match(struct desk *d, const struct letter *l)
+/* The oldest letter of a channel between two desks that was not taken. */
+static struct letter *oldest(struct desk *d, bool out, int peer, int channel)
 {
-  struct desk *other = &d->house->desk[l->peer];
   struct letter *first = NULL;
 
-  for (int i = 0; i < other->n; i++) {
-    struct letter *o = &other->letter[i];
-    if (o->posted && !o->taken && o->out && o->peer == d->rank && o->channel == l->channel &&
-        (first == NULL || o->number < first->number))
-      first = o;
+  for (int i = 0; i < d->n; i++) {
+    struct letter *l = &d->letter[i];
+    if (l->posted && !l->taken && l->out == out && l->peer == peer && l->channel == channel &&
+        (first == NULL || l->number < first->number))
+      first = l;
   }
   return first;
+}
+
+/* With the mutex: what was sent over a channel goes into what is expected there, in order. */
+static glia_status deliver(struct desk *from, struct desk *to, int channel)
+{
+  struct letter *o, *in;
+
+  while ((o = oldest(from, true, to->rank, channel)) != NULL &&
+         (in = oldest(to, false, from->rank, channel)) != NULL) {
+    o->taken = in->taken = true;
+    GLIA_CHECK(o->bytes == in->bytes, GLIA_E_INTERNAL, "channel %d: %zu bytes sent, %zu expected",
+               channel, o->bytes, in->bytes);
+    if (o->bytes > 0) memcpy(in->to, o->from, o->bytes);
+  }
+  return GLIA_OK;
 }
 
 /* Until something has moved, or a millisecond has passed. */
@@ -123,18 +137,17 @@ static glia_status wait_for(void *self, int handle, const char *what, void (*idl
                             void *arg)
 {
   struct desk *d = self;
-  struct letter *l = &d->letter[handle], *other = NULL;
+  struct letter *l = &d->letter[handle];
+  struct desk *other = &d->house->desk[l->peer];
   glia_status st = GLIA_OK;
 
   (void)what;
   pthread_mutex_lock(&d->house->mutex);
-  while (l->out ? !l->taken : (other = match(d, l)) == NULL) pause_for(d->house, idle, arg);
-  if (other != NULL && other->bytes != l->bytes)
-    st = GLIA_FAIL(GLIA_E_INTERNAL, "channel %d: %zu bytes sent, %zu expected", l->channel,
-                   other->bytes, l->bytes);
-  else if (other != NULL && l->bytes > 0)
-    memcpy(l->to, other->from, l->bytes);
-  if (other != NULL) other->taken = true;
+  for (;;) {
+    st = l->out ? deliver(d, other, l->channel) : deliver(other, d, l->channel);
+    if (l->taken || st != GLIA_OK) break;
+    pause_for(d->house, idle, arg);
+  }
   *l = (struct letter){0};
   pthread_cond_broadcast(&d->house->moved);
   pthread_mutex_unlock(&d->house->mutex);
