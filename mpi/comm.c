@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "glia_log.h"
 
@@ -152,6 +153,7 @@ static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
     c->calls = NULL;
   }
   GLIA_TRY_TO(fail, st, look_around(c));
+  c->node_ranks = c->local_size;
   GLIA_TRY_TO(fail, st, glia_roll_enter_(c));
   *out = c;
   return GLIA_OK;
@@ -194,7 +196,15 @@ glia_status glia_comm_split(struct glia_comm *comm, int color, int key, struct g
   GLIA_TRY(glia_comm_barrier(comm)); /* MPI_Comm_split itself waits without a limit */
   GLIA_TRY(glia_comm_same_call_(comm, "split"));
   GLIA_TRY_MPI(MPI_Comm_split(comm->mpi, color < 0 ? MPI_UNDEFINED : color, key, &mpi));
-  return mpi == MPI_COMM_NULL ? GLIA_OK : adopt(mpi, out);
+  if (mpi == MPI_COMM_NULL) return GLIA_OK;
+  GLIA_TRY(adopt(mpi, out));
+  (*out)->node_ranks = comm->node_ranks;
+  return GLIA_OK;
+}
+
+bool glia_comm_crowded_(const struct glia_comm *c)
+{
+  return c->node_ranks > sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 void glia_comm_destroy(struct glia_comm **comm)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "glia_log.h"
 #include "glia_text.h"
@@ -169,7 +168,7 @@ glia_status glia_exchange_init_(struct exchange *x, const struct exchange_scheme
   x->n_slots = max_buckets;
   x->warn_s = glia_stall_seconds_("GLIA_STALL_WARN_S", GLIA_STALL_WARN_S_);
   x->abort_s = glia_stall_seconds_("GLIA_STALL_ABORT_S", GLIA_STALL_ABORT_S_);
-  x->spins = glia_comm_local_size(comm) <= sysconf(_SC_NPROCESSORS_ONLN) ? 2000 : 0;
+  x->spins = glia_comm_crowded_(comm) ? 0 : 2000;
   x->flight = calloc((size_t)max_buckets, sizeof *x->flight);
   x->face = (struct glia_exchange){.self = x,
                                    .rank = rank,

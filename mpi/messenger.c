@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { SPINS = 200, YIELDS = 20000 };
 
@@ -164,7 +163,7 @@ glia_status glia_messenger_mpi_create(struct glia_comm *comm, struct glia_messen
     return GLIA_FAIL(GLIA_E_MPI, "no communicator for messages between stages");
   }
   if (found) m->tag_most = *most;
-  m->patient = glia_comm_local_size(comm) <= sysconf(_SC_NPROCESSORS_ONLN) ? YIELDS : SPINS;
+  m->patient = glia_comm_crowded_(comm) ? SPINS : YIELDS;
   *out = (struct glia_messenger){.self = m,
                                  .rank = glia_comm_rank(comm),
                                  .size = glia_comm_size(comm),

@@ -10,6 +10,7 @@ struct glia_comm {
   MPI_Comm mpi;
   int rank, size;
   int local_rank, local_size;
+  int node_ranks; /* that share the node's cores: also those of communicators beside this one, split from the same */
   char (*host)[GLIA_HOST_BYTES];  /* [size] */
   char (*calls)[GLIA_CALL_BYTES]; /* [size] with GLIA_SAFE=1, else NULL */
   int64_t *length;                /* [size] of the texts that are gathered */
@@ -20,6 +21,9 @@ struct glia_comm {
   bool
       parted; /* a meeting was given up: its messages may still come, so nothing here may be freed */
 };
+
+/** Whether its node has more ranks than cores: then who waits gives up the core at once. */
+bool glia_comm_crowded_(const struct glia_comm *comm);
 
 /** With GLIA_SAFE=1: are all ranks in the same call, with the same arguments? The text says which and with what.
  *  Collective: yes. Errors: GLIA_E_RANKS, on all ranks alike, naming the first rank that differs from rank 0; GLIA_E_MPI. */
