@@ -104,6 +104,7 @@ point "--plan predicts one rank, data groups, and stages by every schedule"
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"
 ends 78 2 parallel.stages=2 'parallel.cuts=[2, 3]' && said '2 stages need a list of 1 layers'; point "so is one cut too many"
+ends 78 2 parallel.stages=2 parallel.cuts=measure && said "found 'measure', expected measured or a list"; point "and what is no list of layers"
 ends 78 2 parallel.stages=2 'checkpoint={dir: other, local: here}' && said 'checkpoint.local does not go with stages'; point "so is a local folder for checkpoints"
 ends 78 2 parallel.stages=2 parallel.threads=2 && said 'set threads: 1 and start 4 ranks'; point "so are threads"
 finish

@@ -153,6 +153,18 @@ static glia_status cut_model(struct stages *g, const struct session *s)
                         &g->stage);
 }
 
+/* One micro-batch is in one stage at a time: the other ranks wait. */
+static void warn_few(const struct stages *g, const struct session *s)
+{
+  const int m = g->schedule->micro_batches, p = g->ranks;
+
+  if (m == 0 || m >= p || g->schedule->ahead > 0) return;
+  glia_log(GLIA_LOG_WARN, "train", "few-micro-batches",
+           "micro_batches=%d stages=%d waits=%.2f cure=\"make data.micro_batch (now %lld) smaller: "
+           "that trains other bits\"",
+           m, p, (p - 1.0) / (m + p - 1.0), (long long)s->config.micro_batch);
+}
+
 /* One line before the run: the stages, and how far the dearest is above the mean. */
 static void tell(const struct stages *g, const struct session *s)
 {
@@ -168,6 +180,7 @@ static void tell(const struct stages *g, const struct session *s)
            "micro_batches=%d slots=%d",
            g->layers.stages, g->groups, g->schedule->name, text, g->imbalance,
            g->schedule->micro_batches, g->schedule->row[0].slots);
+  warn_few(g, s);
 }
 
 glia_status stages_open(struct session *s, struct stages **out)
@@ -337,8 +350,9 @@ void stages_print(const struct glia_args *a, const json_t *report)
   glia_cli_print(a, "  %-5s %9s %10s %9s %11s %18s %14s\n", "rank", "tasks", "own work", "waits",
                  "had a core", "waits if it has", "memory");
   for (size_t r = 0; r < json_array_size(ranks); r++) print_rank(a, json_array_get(ranks, r));
-  glia_cli_print(a, "  %-5s %9s %10s %7.1f %% %11s %16.1f %%\n", "mean", "", "",
-                 percent(report, "bubble"), "", percent(report, "bubble_own_cores"));
+  if (json_is_real(json_object_get(report, "bubble")))
+    glia_cli_print(a, "  %-5s %9s %10s %7.1f %% %11s %16.1f %%\n", "mean", "", "",
+                   percent(report, "bubble"), "", percent(report, "bubble_own_cores"));
 }
 
 const struct idle *stages_idle(const struct stages *g)

@@ -498,10 +498,12 @@ const struct glia_command glia_command_train_ = {
     .usage = "CONFIG.yaml [key=value ...]",
     .options = options,
     .details =
-        "The configuration names data, model, loss and optimizer (glia help config). A word "
-        "key=value overrides one of its keys by "
-        "dotted path.\n\nThe weights have the same bits for any number of ranks and "
-        "threads. SIGTERM, SIGINT and SIGUSR1 finish the step, "
+        "The configuration names data, model, loss and optimizer (docs/formats/config.md has every "
+        "key). A word key=value overrides one of its keys by dotted path.\n\nRanks are data "
+        "groups: "
+        "each takes micro-batches of its own. With parallel.stages=K each group is K ranks, which "
+        "share the layers out; --plan tells which is faster. The weights have the same bits for "
+        "any number of ranks, stages and threads. SIGTERM, SIGINT and SIGUSR1 finish the step, "
         "write a checkpoint and end with exit code 75: submit again with --resume. So does a "
         "file named halt in checkpoint.dir, which is removed, and a time limit that comes "
         "near. A second signal ends the process at once.\n\nA rank that others wait for is named "
@@ -511,7 +513,7 @@ const struct glia_command glia_command_train_ = {
         "code 79, and the living write their last events to glia-stall-rank-N.txt (in "
         "GLIA_STALL_DIR, or here).",
     .example = "glia train fashion.yaml epochs=2 optimizer.adam.lr=5e-4\nmpirun -n 2 glia train "
-               "fashion.yaml --resume",
+               "fashion.yaml --resume\nmpirun -n 4 glia train fashion.yaml parallel.stages=2",
     .run = run,
     .min_words = 1,
     .max_words = 1,

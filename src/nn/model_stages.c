@@ -82,6 +82,11 @@ glia_status glia_model_cut_at(const struct glia_model *m, const struct glia_yaml
   int n = 0;
 
   *out = (struct glia_model_cut){.model = m, .stages = stages};
+  if (cuts->kind == GLIA_YAML_SCALAR)
+    return glia_yaml_error(cuts,
+                           "found '%.40s', expected measured or a list of the first layers of all "
+                           "stages but the first: %d for %d stages",
+                           cuts->text, stages - 1, stages);
   if (cuts->kind != GLIA_YAML_LIST || cuts->n_children != stages - 1)
     return glia_yaml_error(cuts,
                            "%d stages need a list of %d layers, the first of each stage but the "
