@@ -24,7 +24,7 @@ GLIA_API void glia_progress_begin(struct glia_progress *p, const char *what, con
 /** Report; `extra` (may be NULL) is shown behind, e.g. "loss 0.31". Prints at most 10 times a second. */
 GLIA_API void glia_progress_update(struct glia_progress *p, double done, const char *extra);
 
-/** Last state, then the line is cleared (terminal) or left (else). */
+/** The line is cleared (terminal), or the last state is told (else), if anything was done. */
 GLIA_API void glia_progress_end(struct glia_progress *p);
 
 #endif

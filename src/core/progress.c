@@ -93,10 +93,10 @@ void glia_progress_end(struct glia_progress *p)
   char span[32];
 
   if (p->silent) return;
-  if (!p->terminal)
+  if (!p->terminal && p->done > 0.0)
     fprintf(stderr, "%s: %.0f %s in %s\n", p->what, p->done, p->unit,
             glia_format_duration(glia_time_s() - p->start_s, span, sizeof span));
-  else if (p->width > 0)
+  else if (p->terminal && p->width > 0)
     fprintf(stderr, "\r\033[K");
   fflush(stderr);
   p->silent = true;
