@@ -314,6 +314,8 @@ static glia_status report(struct run *r)
   if (!alone)
     glia_cli_print(r->args, "communication %.0f ms, hidden %.0f ms (%.0f %%)\n",
                    1e3 * r->communication_s, 1e3 * r->hidden_s, isnan(hidden) ? 0.0 : 1e2 * hidden);
+  glia_cli_print(r->args, "waited %.0f ms for rows (%.1f %%)\n", 1e3 * r->input_wait_s,
+                 t->wall_s > 0.0 ? 1e2 * r->input_wait_s / t->wall_s : 0.0);
 
   stages_print(r->args, r->pipeline);
 
