@@ -127,7 +127,8 @@ glia_status glia_messages_plan_(struct messages *m, struct slot *s, const struct
   s->whole = (size_t)b->n * glia_dtype_size(b->dtype) <= SMALL_BYTES ||
              (m->x.face.size == 2 && glia_mpi_count_(b->n, &count));
   s->coded = m->wire != GLIA_WIRE_F32 && m->x.face.size > 1 && b->dtype == GLIA_F32 &&
-             (size_t)b->n * sizeof(float) > SMALL_BYTES;
+             (size_t)b->n * sizeof(float) > SMALL_BYTES &&
+             glia_mpi_count_((int64_t)glia_wire_bytes_(m->wire, b->n), &count);
   GLIA_TRY(glia_exchange_nodes_(&m->x.stat, v, (int64_t)m->x.face.size * m->x.threads, m->x.threads,
                                 0, m->x.face.size, &s->node, &s->first, &s->n_nodes));
   GLIA_TRY(plan_slices(m, s, b->n));

@@ -69,7 +69,7 @@ GLIA_API GLIA_NODISCARD glia_status glia_exchange_mpi_reserve(struct glia_exchan
                                                               const struct glia_bucket *bucket,
                                                               int64_t v);
 
-/** Let sums of float32 in buckets beyond 4 KiB travel in fewer bytes between ranks that share no memory. Each number is rounded once on its
+/** Let sums of float32 in buckets of more than 4 KiB (and at most 2 GiB as they travel) go in fewer bytes between ranks that share no memory. Each number is rounded once on its
  *  way to the rank that adds it, and the sum once on its way back. All ranks get the same sums, but they depend on how the ranks are
  *  spread over nodes, and for int8 on the steps before. Where nothing travels by message, sums stay exact.
  *  Collective: yes, same wire, before the first start. Errors: GLIA_E_RANKS, GLIA_E_MEMORY, on all ranks alike. */
