@@ -180,7 +180,9 @@ static glia_status one_size(struct scene *s, size_t k, struct bench_report *r)
   GLIA_TRY(ranks_join(&s->ranks, s->comm, &s->w[TOGETHER], true));
   if (s->has_peers) {
     GLIA_TRY(glia_agree(s->comm, peer_build(&s->ddp, &s->w[TOGETHER], 1)));
-    if (glia_comm_rank(s->comm) == 0) GLIA_TRY(peer_build(&s->single, &s->w[TOGETHER], 1));
+    GLIA_TRY(glia_agree(s->comm, glia_comm_rank(s->comm) == 0
+                                     ? peer_build(&s->single, &s->w[TOGETHER], 1)
+                                     : GLIA_OK));
   }
   GLIA_TRY(compare(s));
   GLIA_TRY(calibrate(s));
@@ -201,7 +203,7 @@ static glia_status open_peers(struct scene *s, struct bench_report *r)
   int64_t found = 0;
 
   GLIA_TRY(glia_agree(s->comm, peer_open(&s->ddp, program)));
-  if (rank == 0) GLIA_TRY(peer_open(&s->single, program));
+  GLIA_TRY(glia_agree(s->comm, rank == 0 ? peer_open(&s->single, program) : GLIA_OK));
   found = s->ddp.pid > 0 && (rank > 0 || s->single.pid > 0);
   if (rank == 0) {
     snprintf(folder, sizeof folder, "%.400s/glia-ddp.XXXXXX", tmp != NULL ? tmp : "/tmp");
