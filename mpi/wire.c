@@ -12,8 +12,7 @@ size_t glia_wire_bytes_(glia_wire wire, int64_t n)
 {
   const int64_t blocks = (n + WIRE_BLOCK - 1) / WIRE_BLOCK;
 
-  if (wire == GLIA_WIRE_INT8) return (size_t)(n + blocks * SCALE_BYTES);
-  return (size_t)n * (wire == GLIA_WIRE_BF16 ? sizeof(uint16_t) : sizeof(float));
+  return wire == GLIA_WIRE_BF16 ? (size_t)n * sizeof(uint16_t) : (size_t)(n + blocks * SCALE_BYTES);
 }
 
 static void encode_bf16(int64_t n, const float *x, uint16_t *to)
@@ -72,18 +71,14 @@ void glia_wire_encode_(glia_wire wire, int64_t n, const float *x, float *residua
 {
   if (wire == GLIA_WIRE_BF16)
     encode_bf16(n, x, to);
-  else if (wire == GLIA_WIRE_INT8)
-    encode_int8(n, x, residual, first, to);
   else
-    memcpy(to, x, (size_t)n * sizeof *x);
+    encode_int8(n, x, residual, first, to);
 }
 
 void glia_wire_decode_(glia_wire wire, int64_t n, const void *from, float *x)
 {
   if (wire == GLIA_WIRE_BF16)
     for (int64_t i = 0; i < n; i++) x[i] = glia_bf16_wide(((const uint16_t *)from)[i]);
-  else if (wire == GLIA_WIRE_INT8)
-    decode_int8(n, from, x);
   else
-    memcpy(x, from, (size_t)n * sizeof *x);
+    decode_int8(n, from, x);
 }

@@ -1,4 +1,4 @@
-/* float32 numbers in fewer bytes, for the way between ranks. */
+/* float32 numbers in fewer bytes, for the way between ranks: wire is GLIA_WIRE_BF16 or GLIA_WIRE_INT8. */
 #ifndef GLIA_WIRE_PRIV_H
 #define GLIA_WIRE_PRIV_H
 
