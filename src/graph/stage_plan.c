@@ -48,11 +48,23 @@ static void mark_forward(struct plan *p)
       p->forward[p->g->node[v]->in[i]] = true;
 }
 
+static bool is_view(const struct glia_node *n)
+{
+  return n->op->view && n->n_in == 1 && !is_transfer(n);
+}
+
+/* What a view is of: views are made wherever they are read. */
+static glia_value viewed(const struct plan *p, glia_value v)
+{
+  while (is_view(p->g->node[v])) v = p->g->node[v]->in[0];
+  return v;
+}
+
 /* Whether cotangents of one value are added here, that came from several readers of it. */
 static bool adds_cotangents(const struct plan *p, const struct glia_node *n)
 {
   return p->micro[n->id] && !p->forward[n->id] && strcmp(n->op->name, "add") == 0 &&
-         p->pinned[n->in[0]] && p->pinned[n->in[1]];
+         p->pinned[viewed(p, n->in[0])] && p->pinned[viewed(p, n->in[1])];
 }
 
 /* The stage that a node was built for; else that of what it reads: in the epilogue of its arrays alone, and of sums with a scope. A sum of
@@ -64,8 +76,10 @@ static int find_home(const struct plan *p, const struct glia_node *n)
   const int own = scope != NULL ? p->cut.stage_of(p->cut.self, scope) : -1;
   int home = -1;
 
-  if (adds_cotangents(p, n))
-    return p->home[n->in[0]] < p->home[n->in[1]] ? p->home[n->in[0]] : p->home[n->in[1]];
+  if (adds_cotangents(p, n)) {
+    const int a = p->home[viewed(p, n->in[0])], b = p->home[viewed(p, n->in[1])];
+    return a < b ? a : b;
+  }
   if (n->op == &glia_op_input_) return -1;
   if (is_transfer(n)) return (int)n->attr.i[strcmp(n->op->name, "receive") == 0];
   if (n->op == &glia_op_result_) return p->home[n->in[0]];
@@ -125,9 +139,8 @@ static glia_status plan_nodes(struct plan *p)
     const struct glia_node *n = p->g->node[v];
     p->home[v] = (int16_t)find_home(p, n);
     if (p->cut.parts > 0) p->part[v] = (int8_t)find_part(p, n);
-    const bool view = n->op->view && n->n_in == 1 && !is_transfer(n);
-    p->pinned[v] =
-        p->home[v] >= 0 && !view && (p->micro[v] ? p->state[v] || is_transfer(n) : p->total[v]);
+    p->pinned[v] = p->home[v] >= 0 && !is_view(n) &&
+                   (p->micro[v] ? p->state[v] || is_transfer(n) : p->total[v]);
   }
   return GLIA_OK;
 }
@@ -138,7 +151,7 @@ static glia_status check_direction(const struct plan *p)
   for (int32_t v = 0; v < p->n; v++) {
     const struct glia_node *n = p->g->node[v];
     for (int i = 0; i < n->n_in && p->pinned[v] && p->micro[v]; i++) {
-      const glia_value u = n->in[i];
+      const glia_value u = viewed(p, n->in[i]);
       if (!p->pinned[u]) continue;
       const bool good =
           p->forward[u] ? p->home[u] <= p->home[v] || !p->forward[v] : p->home[u] >= p->home[v];
