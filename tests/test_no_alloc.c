@@ -207,6 +207,7 @@ static glia_status make_member(struct member *m, int kind, int rank)
   GLIA_TRY(glia_model_cut_balanced(m->rig->model, cost, 2, &m->cut));
   GLIA_TRY(glia_schedule_make(kind, 2, 1, 7, &m->schedule));
   GLIA_TRY(glia_stage_cut(glia_model_graph(m->rig->model), &cut, rank, &m->stage));
+  GLIA_TRY(glia_schedule_bind(m->schedule, m->stage));
   GLIA_TRY(glia_stage_compile(m->stage, glia_kernels_default(), 4096, &m->program));
   const struct glia_pipeline how = {m->stage, m->messenger, m->schedule};
   return glia_engine_create_pipeline(m->program, 1, NULL, 7, &how, &m->engine);

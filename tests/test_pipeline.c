@@ -1,16 +1,13 @@
 /* Layer parallel on one process: stages are threads. Tables of schedules, and the same bits as in one piece. */
-#include "glia_kernels.h"
-#include "glia_pipeline.h"
+#include "pipeline_rig.h"
 #include "tap.h"
-#include "train_rig.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS = 50, MOST = 8, MICRO_BATCHES = 8 };
+enum { STEPS = 50, MOST = PIPELINE_RIG_MOST, MICRO_BATCHES = 8 };
 
 static int micro_batches = MICRO_BATCHES; /* of the schedules that are made */
 
@@ -47,7 +44,7 @@ static int micro_batches = MICRO_BATCHES; /* of the schedules that are made */
 static const char everything[] = EVERYTHING(32);
 
 /* One layer for each of eight stages; the first and the last share a weight, whose gradient goes from the last rank to the first, past
- * stages that the last rank has more of. */
+ * stages that the last rank has more of. A loss in the middle adds its cotangent to one that is a view. */
 static const char tied[] = "seed: 3\n"
                            "data: {file: none.h5, batch: 32, micro_batch: 4}\n"
                            "model:\n"
@@ -59,45 +56,9 @@ static const char tied[] = "seed: 3\n"
                            "  - {linear: {units: 4, last_axis: true}, name: f}\n"
                            "  - {linear: {units: 4, last_axis: true}, name: g}\n"
                            "  - unembedding: e\n"
-                           "loss: {name: l1}\n"
+                           "loss: [{name: l1}, {name: l1, of: g, weight: 1e-1}]\n"
                            "optimizer: {adam: {lr: 1e-2}}\n"
                            "max_steps: 50\n";
-
-/* One rank, a thread. */
-struct member {
-  struct train_rig *rig; /* of one piece: model and data are read from it */
-  struct glia_stage *stage;
-  struct glia_program *program;
-  struct glia_engine *engine;
-  struct glia_messenger *messenger;
-  struct glia_schedule *schedule;
-  struct glia_cut cut;
-  int rank;
-  pthread_t thread;
-  glia_status status;
-  char trace[512];
-  struct glia_train_result result;
-  struct glia_eval_result eval;
-};
-
-static glia_status build(struct member *m)
-{
-  const struct glia_graph *whole = glia_model_graph(m->rig->model);
-  const struct glia_pipeline how = {m->stage, m->messenger, m->schedule};
-  const struct glia_state *state;
-  const int n = glia_graph_states(whole, &state);
-
-  GLIA_TRY(glia_stage_compile(m->stage, glia_kernels_default(), 4096, &m->program));
-  GLIA_TRY(glia_program_verify(m->program));
-  GLIA_TRY(glia_engine_create_pipeline(m->program, 1, NULL, 16, &how, &m->engine));
-  for (int i = 0; i < n; i++) {
-    const int own = glia_stage_state(m->stage, i);
-    if (own >= 0)
-      glia_model_initialize(m->rig->model, m->rig->config.seed, i,
-                            glia_engine_state(m->engine, own));
-  }
-  return GLIA_OK;
-}
 
 static glia_status run(struct member *m)
 {
@@ -109,24 +70,6 @@ static glia_status run(struct member *m)
   GLIA_TRY(glia_train(&job, &m->result));
   return glia_evaluate(m->rig->model, m->engine, m->rig->source, m->rig->config.micro_batch, 5,
                        NULL, &m->eval);
-}
-
-static void *member_main(void *arg)
-{
-  struct member *m = arg;
-
-  m->status = run(m);
-  if (m->status != GLIA_OK) snprintf(m->trace, sizeof m->trace, "%s", glia_trace());
-  return NULL;
-}
-
-/* Layers dealt out evenly: `stages` of them. */
-static void even_cut(const struct glia_model *model, int stages, struct glia_model_cut *out)
-{
-  double cost[64];
-
-  for (int i = 0; i < 64; i++) cost[i] = i < glia_model_layers(model) ? 1.0 : 0.0;
-  CU_ASSERT_EQUAL_FATAL(glia_model_cut_balanced(model, cost, stages, out), GLIA_OK);
 }
 
 static bool same_states(const struct train_rig *alone, const struct member *m, int ranks)
@@ -152,43 +95,8 @@ static bool same_states(const struct train_rig *alone, const struct member *m, i
 static void start(struct train_rig *alone, struct member *m, struct glia_messenger *messenger,
                   const struct glia_model_cut *cut, int kind, int ranks, int chunks)
 {
-  CU_ASSERT_EQUAL_FATAL(glia_messenger_loopback(ranks, messenger), GLIA_OK);
-  for (int r = 0; r < ranks; r++) {
-    m[r] = (struct member){.rig = alone,
-                           .messenger = &messenger[r],
-                           .rank = r,
-                           .cut = {.ranks = ranks,
-                                   .chunks = chunks,
-                                   .stage_of = glia_model_stage_of,
-                                   .self = cut,
-                                   .loss = glia_model_loss_sum(alone->model),
-                                   .split = glia_schedule_splits(kind),
-                                   .parts = glia_model_modules(alone->model),
-                                   .part_of = glia_model_part_of}};
-    CU_ASSERT_EQUAL_FATAL(glia_schedule_make(kind, ranks, chunks, micro_batches, &m[r].schedule),
-                          GLIA_OK);
-    glia_status st = glia_stage_cut(glia_model_graph(alone->model), &m[r].cut, r, &m[r].stage);
-    if (st == GLIA_OK) st = build(&m[r]);
-    if (st != GLIA_OK) tap_note("%s", glia_trace());
-    CU_ASSERT_EQUAL_FATAL(st, GLIA_OK);
-  }
-}
-
-static void end(struct member *m, struct glia_messenger *messenger, int ranks)
-{
-  for (int r = 0; r < ranks; r++) {
-    glia_engine_destroy(&m[r].engine);
-    glia_program_destroy(&m[r].program);
-    glia_stage_destroy(&m[r].stage);
-    glia_schedule_destroy(&m[r].schedule);
-  }
-  glia_messenger_loopback_destroy(ranks, messenger);
-}
-
-static void go(struct member *m, int ranks)
-{
-  for (int r = 0; r < ranks; r++) pthread_create(&m[r].thread, NULL, member_main, &m[r]);
-  for (int r = 0; r < ranks; r++) pthread_join(m[r].thread, NULL);
+  pipeline_rig_cut(alone, m, messenger, cut, kind, ranks, chunks, micro_batches);
+  pipeline_rig_build(m, ranks);
 }
 
 static void compare(struct train_rig *alone, const struct glia_train_result *result,
@@ -198,9 +106,9 @@ static void compare(struct train_rig *alone, const struct glia_train_result *res
   struct glia_messenger messenger[MOST];
   struct glia_model_cut cut;
 
-  even_cut(alone->model, ranks * chunks, &cut);
+  pipeline_rig_cut_evenly(alone->model, ranks * chunks, &cut);
   start(alone, m, messenger, &cut, kind, ranks, chunks);
-  go(m, ranks);
+  pipeline_rig_go(m, ranks, run);
   bool same = same_states(alone, m, ranks);
   for (int r = 0; r < ranks; r++) {
     if (m[r].status != GLIA_OK) tap_note("rank %d: %s", r, m[r].trace);
@@ -212,7 +120,7 @@ static void compare(struct train_rig *alone, const struct glia_train_result *res
   tap_note("%s, %d ranks of %d stages: %s", glia_schedule_names()[kind], ranks, chunks,
            same ? "the same bits" : "DIFFERENT");
   CU_ASSERT(same);
-  end(m, messenger, ranks);
+  pipeline_rig_end(m, messenger, ranks);
 }
 
 /* 1 to 4 ranks with the schedules that take this number of micro-batches. */
@@ -300,7 +208,7 @@ static void a_table_that_could_not_run_is_refused(void)
   const struct glia_task kept[2] = {t[0], t[1]};
   t[0] = kept[1];
   t[1] = kept[0];
-  the_check_refuses(s, "wait for each other for ever");
+  the_check_refuses(s, "backward of micro-batch 0 (segment 1) where segment 0 is due");
   t[0] = kept[0];
   t[1] = kept[1];
   t[2].micro = 2;
@@ -327,7 +235,7 @@ static void a_batch_that_is_coupled_is_refused(void)
   struct glia_stage *stage = NULL;
 
   train_rig_start(&alone, coupled, "points", 1, NULL);
-  even_cut(alone.model, 2, &cut);
+  pipeline_rig_cut_evenly(alone.model, 2, &cut);
   const struct glia_cut how = {.ranks = 2,
                                .chunks = 1,
                                .stage_of = glia_model_stage_of,
@@ -353,18 +261,10 @@ struct broken {
 static glia_status fill_pattern(void *self, int64_t index, int worker, void *const *data)
 {
   const struct broken *b = self;
-  const struct glia_input *in;
-  const int n = glia_graph_inputs(glia_model_graph(b->m->rig->model), &in);
 
   (void)worker;
   if (b->step == 2 && index == b->fails_at) return GLIA_FAIL(GLIA_E_IO, "no such row");
-  for (int i = 0; i < n; i++) {
-    if (data[i] == NULL) continue;
-    memset(data[i], 0, glia_type_bytes(&in[i].type));
-    for (int64_t k = 0; k < glia_type_count(&in[i].type) && in[i].type.dtype == GLIA_F32; k++)
-      ((float *)data[i])[k] = strcmp(in[i].name, "weight") == 0 ? 1.0f : (float)(k + index);
-  }
-  return GLIA_OK;
+  return pipeline_rig_fill(b->m, index, data);
 }
 
 static glia_status steps_until_it_fails(struct broken *b)
@@ -414,7 +314,7 @@ static void a_rank_that_fails_lets_the_others_end(void)
   struct glia_model_cut cut;
 
   train_rig_start(&alone, everything, "points", 1, NULL);
-  even_cut(alone.model, RANKS, &cut);
+  pipeline_rig_cut_evenly(alone.model, RANKS, &cut);
   for (int at = 0; at < MICRO_BATCHES; at += MICRO_BATCHES - 1) {
     start(&alone, m, messenger, &cut, 0, RANKS, 1);
     for (int r = 0; r < RANKS; r++) {
@@ -427,7 +327,7 @@ static void a_rank_that_fails_lets_the_others_end(void)
       CU_ASSERT_EQUAL(b[r].failed, 1.0);
       CU_ASSERT(b[r].kept);
     }
-    end(m, messenger, RANKS);
+    pipeline_rig_end(m, messenger, RANKS);
   }
   train_rig_end(&alone);
 }
@@ -474,10 +374,10 @@ static void local_learning_sends_nothing_back(void)
       if (r == 2) CU_ASSERT_EQUAL(t.messages_out, 0);
       if (r > 0) CU_ASSERT(t.messages_in > 0);
     }
-    go(m, 3);
+    pipeline_rig_go(m, 3, run);
     for (int r = 0; r < 3; r++) CU_ASSERT_EQUAL(m[r].status, GLIA_OK);
     CU_ASSERT(same_states(&alone, m, 3));
-    end(m, messenger, 3);
+    pipeline_rig_end(m, messenger, 3);
   }
   train_rig_end(&alone);
 }

@@ -100,6 +100,7 @@ static void what_is_sent_by_hand_comes_back_by_itself(void)
   for (int r = 0; r < 2; r++) {
     CU_ASSERT_EQUAL_FATAL(glia_schedule_make(0, 2, 1, MICRO_BATCHES, &b[r].schedule), GLIA_OK);
     CU_ASSERT_EQUAL_FATAL(glia_stage_cut(g, &cut, r, &b[r].stage), GLIA_OK);
+    CU_ASSERT_EQUAL_FATAL(glia_schedule_bind(b[r].schedule, b[r].stage), GLIA_OK);
     CU_ASSERT_EQUAL_FATAL(glia_stage_compile(b[r].stage, NULL, 4096, &b[r].program), GLIA_OK);
     const struct glia_pipeline how = {b[r].stage, &messenger[r], b[r].schedule};
     CU_ASSERT_EQUAL_FATAL(

@@ -149,8 +149,9 @@ static glia_status cut_model(struct stages *g, const struct session *s)
                              .split = glia_schedule_splits(g->kind),
                              .parts = glia_model_modules(s->model),
                              .part_of = glia_model_part_of};
-  return glia_stage_cut(glia_model_graph(s->model), &g->cut, glia_comm_rank(s->comm) % g->ranks,
-                        &g->stage);
+  GLIA_TRY(glia_stage_cut(glia_model_graph(s->model), &g->cut, glia_comm_rank(s->comm) % g->ranks,
+                          &g->stage));
+  return glia_schedule_bind(g->schedule, g->stage);
 }
 
 /* One micro-batch is in one stage at a time: the other ranks wait. */

@@ -22,9 +22,11 @@ struct pipeline {
   struct glia_pipeline how;
   const struct glia_schedule_row *row;
   int segments, slots, handles;
-  int64_t *slot_of;    /* [most micro-batches] of this step */
-  int64_t *holder;     /* [slots] micro-batch, -1: none */
-  bool *under_way;     /* [handles] */
+  int64_t *slot_of; /* [most micro-batches] of this step */
+  int64_t *holder;  /* [slots] micro-batch, -1: none */
+  bool *under_way;  /* [handles] */
+  int *
+      expected; /* [channels] segment in front of which it is received, in steps that change states */
   struct ahead *ahead; /* of local learning, else NULL */
   struct stack *stack; /* [segments] */
   int *first_bucket;   /* [segments + 1] of the entry point that runs */
@@ -88,9 +90,9 @@ void glia_pipeline_under_way_(struct glia_engine *e, int handle)
   e->pipe->under_way[handle] = true;
 }
 
-/* All that will come to a micro-batch, whatever task reads it: its place is free from the start, and who sends across several stages
- * (gradients of shared weights) may have to go on long before. */
-static glia_status expect(struct glia_engine *e, int64_t slot)
+/* Begin to receive. All that will come to a micro-batch, whatever task reads it, with its first task: its place is free from then on,
+ * and who sends across several stages (gradients of shared weights) may have to go on long before. See struct glia_message. */
+static glia_status expect(struct glia_engine *e, int segment, int64_t slot)
 {
   struct pipeline *p = e->pipe;
   struct glia_messenger *m = p->how.messenger;
@@ -99,7 +101,8 @@ static glia_status expect(struct glia_engine *e, int64_t slot)
   for (int i = 0; i < p->how.stage->n_channels; i++) {
     const struct channel *c = &p->how.stage->channel[i];
     const int handle = handle_of(p, slot, i);
-    if (c->out || c->segment[p->entry] < 0) continue;
+    if (c->out || c->segment[p->entry] < 0 || segment != (p->forward ? 0 : p->expected[i]))
+      continue;
     GLIA_TRY(m->receive(m->self, handle, c->index, c->peer, c->bytes,
                         memory + e->c->input[c->input].offset));
     p->under_way[handle] = true;
@@ -120,7 +123,7 @@ static glia_status take_slot(struct glia_engine *e, int64_t micro)
     GLIA_TRY(finish(e, handle_of(p, slot, c), "a message to be taken"));
   p->holder[slot] = micro;
   p->slot_of[micro] = slot;
-  return expect(e, slot);
+  return GLIA_OK;
 }
 
 static char *memory_of(const struct glia_engine *e, int64_t micro)
@@ -230,13 +233,11 @@ static glia_status run_task(struct worker *w, int segment, int64_t micro)
   const bool sums = p->first_bucket[segment] < p->first_bucket[segment + 1];
   char *bases[BASE_COUNT];
 
-  if (segment == 0) {
-    GLIA_TRY(take_slot(e, micro));
-    if (!atomic_load(&e->failed)) {
-      const glia_status st =
-          glia_engine_fill_(w, p->how.stage->n_inputs, index, memory_of(e, micro));
-      if (st != GLIA_OK) glia_engine_keep_failure_(w, st);
-    }
+  if (segment == 0) GLIA_TRY(take_slot(e, micro));
+  GLIA_TRY(expect(e, segment, p->slot_of[micro]));
+  if (segment == 0 && !atomic_load(&e->failed)) {
+    const glia_status st = glia_engine_fill_(w, p->how.stage->n_inputs, index, memory_of(e, micro));
+    if (st != GLIA_OK) glia_engine_keep_failure_(w, st);
   }
   GLIA_TRY(receive(e, segment, micro));
   w->n_nodes = p->stack[segment].n;
@@ -276,20 +277,16 @@ static glia_status run_parts(struct worker *w, int64_t micro)
   return GLIA_OK;
 }
 
-/* Forward alone: micro-batches in groups of as many as there are ranks, each group through all stages of the rank. */
 static glia_status run_forward(struct worker *w)
 {
   struct pipeline *p = w->e->pipe;
   const int chunks = p->how.stage->cut.chunks;
-  const int64_t m = p->hi - p->lo, ranks = p->how.stage->cut.ranks;
-  const int64_t width = chunks == 1 ? 1 : ranks < p->slots ? ranks : p->slots;
+  const int64_t m = p->hi - p->lo;
 
-  for (int64_t i = 0; i < m && p->ahead != NULL; i++) GLIA_TRY(run_parts(w, i));
-  for (int64_t first = 0; first < m && p->ahead == NULL; first += width) {
-    const int64_t end = first + width < m ? first + width : m;
-    for (int c = 0; c < chunks; c++)
-      for (int64_t i = first; i < end; i++) GLIA_TRY(run_task(w, c, i));
-    for (int64_t i = first; i < end; i++) release(w, i);
+  for (int64_t k = 0; k < m * chunks; k++) {
+    const struct glia_task t = glia_schedule_forward(p->how.schedule, m, k);
+    GLIA_TRY(p->ahead != NULL ? run_parts(w, t.micro) : run_task(w, t.segment, t.micro));
+    if (p->ahead == NULL && t.segment == chunks - 1) release(w, t.micro);
   }
   return GLIA_OK;
 }
@@ -382,6 +379,16 @@ static glia_status share(void *self, int n, double *x, void (*wait)(void *arg), 
   return st;
 }
 
+static void find_expected(struct pipeline *p)
+{
+  const struct glia_schedule *s = p->how.schedule;
+
+  for (int i = 0; i < p->how.stage->n_channels; i++)
+    for (int k = 0; k < s->n_messages; k++)
+      if (s->message[k].channel == p->how.stage->channel[i].index)
+        p->expected[i] = s->message[k].expected;
+}
+
 glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipeline *how)
 {
   struct pipeline *p = calloc(1, sizeof *p);
@@ -389,12 +396,9 @@ glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipelin
   e->pipe = p;
   GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "a pipeline");
   GLIA_CHECK(e->threads == 1, GLIA_E_ARGUMENT, "a stage runs on one thread, not %d", e->threads);
-  GLIA_CHECK(how->schedule->ranks == how->stage->cut.ranks &&
-                 (how->schedule->ahead > 0) == (how->stage->cut.parts > 0) &&
-                 (how->schedule->ahead > 0 || how->schedule->segments == how->stage->segments),
-             GLIA_E_ARGUMENT, "a schedule of %d ranks and %d segments for a cut of %d and %d",
-             how->schedule->ranks, how->schedule->segments, how->stage->cut.ranks,
-             how->stage->segments);
+  GLIA_CHECK(how->schedule->entry >= 0 && how->schedule->ranks == how->stage->cut.ranks &&
+                 how->schedule->parts == how->stage->segments,
+             GLIA_E_ARGUMENT, "a schedule that was not bound to this cut: see glia_schedule_bind");
   p->how = *how;
   p->row = &how->schedule->row[how->stage->rank];
   p->segments = how->stage->segments;
@@ -410,9 +414,11 @@ glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipelin
   p->under_way = calloc((size_t)handles + 1, sizeof *p->under_way);
   p->stack = calloc(segments, sizeof *p->stack);
   p->first_bucket = calloc(segments + 1, sizeof *p->first_bucket);
+  p->expected = calloc((size_t)how->stage->n_channels + 1, sizeof *p->expected);
   GLIA_CHECK(p->slot_of != NULL && p->holder != NULL && p->under_way != NULL && p->stack != NULL &&
-                 p->first_bucket != NULL,
+                 p->first_bucket != NULL && p->expected != NULL,
              GLIA_E_MEMORY, "a pipeline");
+  find_expected(p);
   GLIA_TRY(glia_task_log_init_(&p->log, p->row->n, local));
   glia_stage_bind_(how->stage, how->messenger, idle, e);
   glia_stage_share_by_(how->stage, share, e);
@@ -433,6 +439,7 @@ void glia_pipeline_fini_(struct glia_engine *e)
   free(p->slot_of);
   free(p->holder);
   free(p->under_way);
+  free(p->expected);
   free(p->stack);
   free(p->first_bucket);
   glia_task_log_fini_(&p->log);

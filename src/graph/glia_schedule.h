@@ -34,6 +34,11 @@ struct glia_schedule {
   int ahead; /* local: messages of a pair of ranks that wait to be read; else 0 */
   bool split;
   struct glia_schedule_row *row; /* [ranks] */
+  /* What travels with every micro-batch: along a chain of stages until the table is bound to a cut. */
+  int n_messages;
+  struct glia_message *message;
+  int entry; /* of the cut's graph, whose steps change states; -1: not bound */
+  int parts; /* local: segments of the cut; else 1 */
 };
 
 /** Names of the schedules, NULL-terminated; at most 8. */
@@ -53,27 +58,45 @@ GLIA_API GLIA_NODISCARD glia_status glia_schedule_make(int kind, int ranks, int 
                                                        struct glia_schedule **out);
 GLIA_API void glia_schedule_destroy(struct glia_schedule **s);
 
+/** Give a table the messages of a cut, and prove that with those it ends: a step that changes states, several of local learning, and
+ *  what runs forward alone. Messages may skip stages (layers that read from far before, gradients of weights that two stages use,
+ *  losses in the middle). An engine takes bound tables alone.
+ *  stage  any rank's: all have the same list
+ *  Errors: as glia_schedule_check, naming stage, micro-batch and message; GLIA_E_ARGUMENT (of another shape); GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_schedule_bind(struct glia_schedule *s,
+                                                       const struct glia_stage *stage);
+
+/** Task k, on each rank, of what runs forward alone on n micro-batches: in groups of as many as there are ranks, each group through all
+ *  stages of a rank. */
+GLIA_API struct glia_task glia_schedule_forward(const struct glia_schedule *s, int64_t n,
+                                                int64_t k);
+
 /* What playing a table comes to. */
 struct glia_schedule_play {
-  double span;                       /* from the first start to the last end */
-  double busy[GLIA_STAGE_MAX_RANKS]; /* of each rank */
-  double own[GLIA_STAGE_MAX_RANKS];  /* from its own first start to its own last end */
-  int slots[GLIA_STAGE_MAX_RANKS];   /* micro-batches in memory at once */
+  double span;                                /* from the first start to the last end */
+  double busy[GLIA_STAGE_MAX_RANKS];          /* of each rank */
+  double own[GLIA_STAGE_MAX_RANKS];           /* from its own first start to its own last end */
+  int slots[GLIA_STAGE_MAX_RANKS];            /* micro-batches in memory at once */
+  size_t waiting_bytes[GLIA_STAGE_MAX_RANKS]; /* sent by it and not known to be taken, at most */
 };
 /** Part of the span that ranks wait, on average. */
 GLIA_API double glia_schedule_bubble(const struct glia_schedule *s,
                                      const struct glia_schedule_play *play);
 
-/** Play a table: every task after those that it depends on, each rank in its own order. A message is taken only when its reader
- *  starts, and its memory is free only then: the least that any MPI promises.
+/** Play a table with its messages: each rank does what it does in a step, in its own order. A message is taken only when its receive was
+ *  begun, and its memory is free only then: the least that any MPI promises.
  *  cost  [ranks][segments] time of a task; NULL: 1 each, backward in one part 2
- *  Errors: GLIA_E_ARGUMENT, naming rank and task: a task that is missing, twice or out of order; ranks that wait for each other for ever;
- *  more micro-batches in memory than the row says. */
+ *  Errors: GLIA_E_ARGUMENT, naming rank and task: a task that is missing, twice or out of order; ranks that wait for each other for ever,
+ *  with the messages that they wait for; more micro-batches in memory than the row says. */
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_check(const struct glia_schedule *s,
                                                         const double *cost,
                                                         struct glia_schedule_play *out);
 
-/** The same with a time of every single task.
+/** The same for as many steps as local learning lets ranks be apart, and two. */
+GLIA_API GLIA_NODISCARD glia_status glia_schedule_prove(const struct glia_schedule *s,
+                                                        struct glia_schedule_play *out);
+
+/** The same as glia_schedule_check with a time of every single task.
  *  task_s  [ranks][segments][micro_batches] */
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_replay(const struct glia_schedule *s,
                                                          const double *task_s,

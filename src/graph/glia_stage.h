@@ -70,6 +70,20 @@ GLIA_API int glia_stage_state(const struct glia_stage *stage, int i);
 /** Rank that holds state i and changes it. */
 GLIA_API int glia_stage_owner(const struct glia_stage *stage, int i);
 
+/* What goes from one rank of the pipeline to another with every micro-batch. */
+struct glia_message {
+  int channel;
+  int from, to;   /* ranks */
+  int made, read; /* segments: sent behind the one, waited for in front of the other */
+  int expected; /* segment in front of which its receive is begun: 0, as soon as the micro-batch has memory */
+  size_t bytes;
+  char what[52];
+};
+/** Those of an entry point, of all ranks: the same list on each.  Returns their number; 0 where there is no such entry point.
+ *  Ownership: *out is borrowed for the stage's life. */
+GLIA_API int glia_stage_messages(const struct glia_stage *stage, const char *entry,
+                                 const struct glia_message **out);
+
 /* What crosses from or to this rank with every micro-batch. */
 struct glia_stage_traffic {
   int messages_in, messages_out;
@@ -102,7 +116,8 @@ struct glia_messenger {
   glia_status (*open)(void *self, int n, int shared);
 };
 
-/** A pipeline of threads of one process: messenger of rank r is out[r]. out [ranks]
+/** A pipeline of threads of one process: messenger of rank r is out[r]. out [ranks]. Where all of them wait for each other their waits
+ *  fail with GLIA_E_INTERNAL.
  *  Ownership: destroy when all threads are done. Errors: GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_messenger_loopback(int ranks, struct glia_messenger *out);
 GLIA_API void glia_messenger_loopback_destroy(int ranks, struct glia_messenger *m);

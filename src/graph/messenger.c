@@ -1,5 +1,6 @@
 /* The pipeline of one process: ranks are threads, a message is copied when one of the two waits for it and the other has posted its
- * end. Until then the sender's memory is in use: the least that any MPI promises, so that a schedule that ends here ends there. */
+ * end. Until then the sender's memory is in use: the least that any MPI promises, so that a schedule that ends here ends there. Where
+ * all ranks wait and nothing can move, all of them are told: that is what glia_schedule.h proves not to happen. */
 #include "glia_stage.h"
 
 #include <pthread.h>
@@ -22,6 +23,8 @@ struct desk { /* of a rank */
   int rank, n;
   struct letter *letter; /* [n] */
   int64_t posted;
+  const struct letter *waits; /* for this one; NULL: for none */
+  bool meets;                 /* it waits for the others to come */
 };
 
 struct house {
@@ -34,6 +37,7 @@ struct house {
   int numbers;
   int came;
   int64_t generation;
+  bool stuck;
 };
 
 static void begin(void *self) { (void)self; }
@@ -116,11 +120,37 @@ static glia_status deliver(struct desk *from, struct desk *to, int channel)
   return GLIA_OK;
 }
 
+static glia_status deliver_for(const struct house *h, struct desk *d, const struct letter *l)
+{
+  struct desk *other = &h->desk[l->peer];
+
+  return l->out ? deliver(d, other, l->channel) : deliver(other, d, l->channel);
+}
+
+/* With the mutex: whether nobody is at work, and nothing that somebody waits for has both its ends. */
+static bool is_stuck(const struct house *h)
+{
+  for (int r = 0; r < h->ranks; r++)
+    if (h->desk[r].waits == NULL && !h->desk[r].meets) return false;
+  for (int r = 0; r < h->ranks; r++) {
+    struct desk *d = &h->desk[r];
+    if (d->waits != NULL && (deliver_for(h, d, d->waits) != GLIA_OK || d->waits->taken))
+      return false;
+  }
+  return true;
+}
+
 /* Until something has moved, or a millisecond has passed. */
-static void pause_for(struct house *h, void (*idle)(void *arg), void *arg)
+static glia_status pause_for(struct house *h, void (*idle)(void *arg), void *arg)
 {
   struct timespec until;
 
+  if (!h->stuck && is_stuck(h)) {
+    h->stuck = true;
+    pthread_cond_broadcast(&h->moved);
+  }
+  GLIA_CHECK(!h->stuck, GLIA_E_INTERNAL, "the %d ranks of a pipeline wait for each other for ever",
+             h->ranks);
   clock_gettime(CLOCK_REALTIME, &until);
   until.tv_nsec += 1000000;
   if (until.tv_nsec >= 1000000000) {
@@ -131,6 +161,7 @@ static void pause_for(struct house *h, void (*idle)(void *arg), void *arg)
   pthread_mutex_unlock(&h->mutex);
   idle(arg);
   pthread_mutex_lock(&h->mutex);
+  return GLIA_OK;
 }
 
 static glia_status wait_for(void *self, int handle, const char *what, void (*idle)(void *arg),
@@ -138,33 +169,39 @@ static glia_status wait_for(void *self, int handle, const char *what, void (*idl
 {
   struct desk *d = self;
   struct letter *l = &d->letter[handle];
-  struct desk *other = &d->house->desk[l->peer];
   glia_status st = GLIA_OK;
 
   (void)what;
   pthread_mutex_lock(&d->house->mutex);
+  d->waits = l;
   for (;;) {
-    st = l->out ? deliver(d, other, l->channel) : deliver(other, d, l->channel);
+    st = deliver_for(d->house, d, l);
     if (l->taken || st != GLIA_OK) break;
-    pause_for(d->house, idle, arg);
+    GLIA_TRY_TO(out, st, pause_for(d->house, idle, arg));
   }
   *l = (struct letter){0};
+out:
+  d->waits = NULL;
   pthread_cond_broadcast(&d->house->moved);
   pthread_mutex_unlock(&d->house->mutex);
   return st;
 }
 
 /* With the mutex: the last one to come opens the door, the last one to go closes it. */
-static void meet(struct house *h, void (*idle)(void *arg), void *arg)
+static glia_status meet(struct desk *d, void (*idle)(void *arg), void *arg)
 {
+  struct house *h = d->house;
   const int64_t generation = h->generation;
 
+  d->meets = true;
   if (++h->came == h->ranks) {
     h->came = 0;
     h->generation++;
+    for (int r = 0; r < h->ranks; r++) h->desk[r].meets = false;
     pthread_cond_broadcast(&h->moved);
   }
-  while (h->generation == generation) pause_for(h, idle, arg);
+  while (h->generation == generation) GLIA_TRY(pause_for(h, idle, arg));
+  return GLIA_OK;
 }
 
 static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), void *arg)
@@ -175,11 +212,11 @@ static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), 
 
   pthread_mutex_lock(&h->mutex);
   if (n > 0) memcpy(h->x + (size_t)d->rank * (size_t)n, x + (size_t)d->rank * (size_t)n, row);
-  meet(h, idle, arg);
-  if (n > 0) memcpy(x, h->x, row * (size_t)h->ranks);
-  meet(h, idle, arg);
+  glia_status st = meet(d, idle, arg);
+  if (st == GLIA_OK && n > 0) memcpy(x, h->x, row * (size_t)h->ranks);
+  if (st == GLIA_OK) st = meet(d, idle, arg);
   pthread_mutex_unlock(&h->mutex);
-  return GLIA_OK;
+  return st;
 }
 
 glia_status glia_messenger_loopback(int ranks, struct glia_messenger *out)

@@ -1,7 +1,6 @@
 /* Tables of pipelines: see glia_schedule.h. All but interleaved are what comes of playing the rule "the most urgent task that can run,
  * while few enough micro-batches are in memory" with tasks of equal length. */
-#include "glia_schedule.h"
-#include "stage_priv.h"
+#include "schedule_priv.h"
 
 #include <stdlib.h>
 
@@ -44,12 +43,6 @@ bool glia_schedule_splits(int kind) { return rules[kind].split; }
 bool glia_schedule_interleaves(int kind) { return rules[kind].interleaves; }
 bool glia_schedule_is_local(int kind) { return rules[kind].local; }
 
-static struct glia_cut shape_of(const struct glia_schedule *s)
-{
-  return (struct glia_cut){
-      .ranks = s->ranks, .chunks = s->chunks, .split = s->split, .parts = s->ahead > 0};
-}
-
 static glia_status create(const struct rule *r, int ranks, int chunks, int micro_batches,
                           struct glia_schedule **out)
 {
@@ -62,8 +55,10 @@ static glia_status create(const struct rule *r, int ranks, int chunks, int micro
                               .chunks = chunks,
                               .micro_batches = micro_batches,
                               .ahead = r->local ? AHEAD : 0,
-                              .split = r->split};
-  const struct glia_cut shape = shape_of(s);
+                              .split = r->split,
+                              .entry = -1,
+                              .parts = 1};
+  const struct glia_cut shape = glia_schedule_shape_(s);
   s->segments = glia_segments_(&shape);
   s->row = calloc((size_t)ranks, sizeof *s->row);
   GLIA_CHECK(s->row != NULL, GLIA_E_MEMORY, "a schedule");
@@ -73,12 +68,12 @@ static glia_status create(const struct rule *r, int ranks, int chunks, int micro
     GLIA_CHECK(s->row[k].task != NULL, GLIA_E_MEMORY, "a schedule of %d micro-batches",
                micro_batches);
   }
-  return GLIA_OK;
+  return glia_schedule_chain_(s);
 }
 
 static void add(struct glia_schedule *s, int rank, int kind, int chunk, int micro)
 {
-  const struct glia_cut shape = shape_of(s);
+  const struct glia_cut shape = glia_schedule_shape_(s);
   struct glia_schedule_row *row = &s->row[rank];
 
   row->task[row->n++] =
@@ -200,6 +195,7 @@ void glia_schedule_destroy(struct glia_schedule **s)
   if (s == NULL || *s == NULL) return;
   for (int r = 0; (*s)->row != NULL && r < (*s)->ranks; r++) free((*s)->row[r].task);
   free((*s)->row);
+  free((*s)->message);
   free(*s);
   *s = NULL;
 }

@@ -1,240 +1,484 @@
 /* Playing a table of a pipeline: proves that it ends, in how much memory, and tells how long it takes. Each rank has a fixed order and
- * waits for given tasks alone, so one way of playing it is as good as any: where this one gets stuck, all do. */
-#include "glia_schedule.h"
-#include "stage_priv.h"
+ * waits for given things alone, so one way of playing it is as good as any: where this one gets stuck, all do.
+ *
+ * A rank does here what it does in engine_pipeline.c, in that order: find memory for a micro-batch (the first that is free, once what
+ * was sent from it is taken), begin to receive, wait for what a segment reads, compute, send. A message is taken once its receive was
+ * begun, and not before: the least that any MPI promises. */
+#include "pipeline_ahead_priv.h"
+#include "schedule_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum doing { ROOM, COMES, GOES, LEAVES, ENDED };
+
+struct player {
+  enum doing doing; /* what it does next, or waits to do */
+  int step, task, part;
+  int next;    /* message to send, in its list */
+  int slot;    /* where it looks for room */
+  int *holder; /* [slots] micro-batch; -1: none */
+  int *last;   /* [slots] the one before, whose messages may still wait; -1: none */
+  double free_at, begun_at;
+  size_t waiting_bytes;
+};
 
 struct game {
   const struct glia_schedule *s;
   struct glia_cut shape;
-  const double *cost;  /* [ranks][segments], NULL: units */
-  const double *each;  /* [ranks][segments][micro_batches], NULL: cost */
-  double *start, *end; /* [ranks][segments][micro_batches]; below 0: not yet */
-  double *free_at;     /* [ranks] */
-  double *release; /* [ranks][micro_batches] when its memory is free again; below 0: not known */
-  int *at;         /* [ranks] next task */
+  const double *cost; /* [ranks][segments], NULL: units */
+  const double *each; /* [ranks][segments][micro_batches], NULL: cost */
+  int steps, lag;
+  int micros;              /* of all steps */
+  double *sent, *expected; /* [messages][micros]; below 0: not yet */
+  int *list;               /* messages by rank: [ranks][2][messages], -1 behind the last; out, in */
+  struct player *player;   /* [ranks] */
+  int *slots;              /* memory of players */
+  struct glia_schedule_play *out;
 };
 
-static size_t place(const struct game *g, int rank, int segment, int micro)
+static const struct glia_task *task_of(const struct game *g, int rank)
 {
-  return ((size_t)rank * (size_t)g->s->segments + (size_t)segment) * (size_t)g->s->micro_batches +
-         (size_t)micro;
+  return &g->s->row[rank].task[g->player[rank].task];
 }
 
-static int kind_of(const struct game *g, int segment, int *chunk)
+static int micro_of(const struct game *g, int rank)
 {
-  *chunk = 0;
-  if (g->s->ahead > 0) return segment == 0 ? SEGMENT_FORWARD : -1;
-  for (int kind = 0; kind <= (g->s->split ? SEGMENT_WEIGHTS : SEGMENT_BACKWARD); kind++)
-    for (*chunk = 0; *chunk < g->s->chunks; ++*chunk)
-      if (glia_segment_of_(&g->shape, kind, *chunk) == segment) return kind;
-  return -1;
+  return g->player[rank].step * g->s->micro_batches + task_of(g, rank)->micro;
 }
 
-static const char *text_of(const struct game *g, const struct glia_task *t)
+static int *list_of(const struct game *g, int rank, bool in)
 {
-  static const char *const kind[] = {"forward", "backward", "weights"};
-  int chunk;
-  const int k = kind_of(g, t->segment, &chunk);
-
-  return k < 0 ? "?" : kind[k];
+  return g->list + (2 * (size_t)rank + in) * ((size_t)g->s->n_messages + 1);
 }
 
-/* A task of stage `stage`, which may lie beyond either end. */
-static double end_of(const struct game *g, int kind, int stage, int micro)
+static double *at(const struct game *g, double *times, int message, int micro)
 {
-  if (stage < 0 || stage >= g->s->ranks * g->s->chunks) return 0.0;
-  return g->end[place(g, stage % g->s->ranks,
-                      glia_segment_of_(&g->shape, kind, stage / g->s->ranks), micro)];
+  return &times[(size_t)message * (size_t)g->micros + (size_t)micro];
 }
 
-static void later(double *time, bool *known, double other)
+/* Segment of the cut that a rank is at: with local learning a task is all of them. */
+static int segment_of(const struct game *g, int rank)
 {
-  *known = *known && other >= 0.0;
+  return g->s->ahead > 0 ? g->player[rank].part : task_of(g, rank)->segment;
+}
+
+static bool later(double *time, double other)
+{
   if (other > *time) *time = other;
+  return other >= 0.0;
 }
 
-/* When the memory of a micro-batch is free: it has ended, and the readers of what it sent back have begun. */
-static double released(const struct game *g, int rank, int micro)
+/* Whether all that a micro-batch sent is taken; when. */
+static bool is_taken(const struct game *g, int rank, int micro, double *time)
 {
-  double time = 0.0;
-  bool known = true;
-
-  later(&time, &known, g->end[place(g, rank, g->s->segments - 1, micro)]);
-  for (int c = 0; c < g->s->chunks && g->s->ahead == 0; c++) {
-    const int before = c * g->s->ranks + rank - 1;
-    if (before < 0) continue;
-    later(&time, &known,
-          g->start[place(g, before % g->s->ranks,
-                         glia_segment_of_(&g->shape, SEGMENT_BACKWARD, before / g->s->ranks),
-                         micro)]);
-  }
-  return known ? time : -1.0;
-}
-
-/* A place for one more micro-batch: when; -1: not before others have moved on. */
-static double slot_free(const struct game *g, int rank, int micro, int *held)
-{
-  const int slots = g->s->row[rank].slots;
-  double *release = g->release + (size_t)rank * (size_t)g->s->micro_batches;
-  double first = -1.0;
-  int busy = 0;
-
-  for (int m = 0; m < micro; m++) {
-    if (release[m] < 0.0) release[m] = released(g, rank, m);
-    busy += release[m] < 0.0 || release[m] > g->free_at[rank];
-    if (release[m] > g->free_at[rank] && (first < 0.0 || release[m] < first)) first = release[m];
-  }
-  *held = busy + 1;
-  return busy < slots ? 0.0 : first;
-}
-
-static double cost_of(const struct game *g, int rank, const struct glia_task *t, int kind)
-{
-  if (g->each != NULL) return g->each[place(g, rank, t->segment, t->micro)];
-  if (g->cost != NULL) return g->cost[rank * g->s->segments + t->segment];
-  return kind == SEGMENT_BACKWARD && !g->s->split ? 2.0 : 1.0;
-}
-
-/* Whether the next task of a rank can be played; plays it. */
-static bool play(struct game *g, int rank, struct glia_schedule_play *out)
-{
-  const struct glia_task *t = &g->s->row[rank].task[g->at[rank]];
-  int chunk = 0, held = 0;
-  const int kind = kind_of(g, t->segment, &chunk), stage = chunk * g->s->ranks + rank;
-  double time = g->free_at[rank];
-  bool known = true;
-
-  if (t->segment == 0) {
-    later(&time, &known, slot_free(g, rank, t->micro, &held));
-    if (held > g->s->row[rank].slots) held = g->s->row[rank].slots;
-    if (held > out->slots[rank]) out->slots[rank] = held;
-  }
-  if (kind == SEGMENT_FORWARD) later(&time, &known, end_of(g, kind, stage - 1, t->micro));
-  if (g->s->ahead > 0 && t->micro >= g->s->ahead && rank + 1 < g->s->ranks) /* a full queue */
-    later(&time, &known, g->start[place(g, rank + 1, 0, t->micro - g->s->ahead)]);
-  if (kind == SEGMENT_BACKWARD) {
-    later(&time, &known, end_of(g, SEGMENT_FORWARD, stage, t->micro));
-    later(&time, &known, end_of(g, kind, stage + 1, t->micro));
-  }
-  if (kind == SEGMENT_WEIGHTS) later(&time, &known, end_of(g, SEGMENT_BACKWARD, stage, t->micro));
-  if (!known) return false;
-  const double cost = cost_of(g, rank, t, kind);
-  const struct glia_task *first = &g->s->row[rank].task[0];
-  g->start[place(g, rank, t->segment, t->micro)] = time;
-  g->end[place(g, rank, t->segment, t->micro)] = g->free_at[rank] = time + cost;
-  out->busy[rank] += cost;
-  out->own[rank] = time + cost - g->start[place(g, rank, first->segment, first->micro)];
-  if (time + cost > out->span) out->span = time + cost;
-  g->at[rank]++;
+  if (micro < 0 || g->s->ahead > 0) return true; /* local learning sends copies */
+  for (const int *k = list_of(g, rank, false); *k >= 0; k++)
+    if (!later(time, *at(g, g->expected, *k, micro))) return false;
   return true;
 }
 
-static glia_status check_rows(const struct game *g)
+static void expect(const struct game *g, int rank, int segment, int micro)
 {
-  const struct glia_schedule *s = g->s;
-  int *next = calloc((size_t)s->segments + 1, sizeof *next);
+  for (const int *k = list_of(g, rank, true); *k >= 0; k++)
+    if (g->s->message[*k].expected == segment)
+      *at(g, g->expected, *k, micro) = g->player[rank].free_at;
+}
+
+static void count_bytes(const struct game *g, int rank, bool out, int message)
+{
+  struct player *p = &g->player[rank];
+  const size_t bytes = g->s->message[message].bytes;
+
+  p->waiting_bytes = out ? p->waiting_bytes + bytes : p->waiting_bytes - bytes;
+  if (p->waiting_bytes > g->out->waiting_bytes[rank])
+    g->out->waiting_bytes[rank] = p->waiting_bytes;
+}
+
+static void forget(const struct game *g, int rank, int slot)
+{
+  struct player *p = &g->player[rank];
+
+  for (const int *k = list_of(g, rank, false); p->last[slot] >= 0 && g->s->ahead == 0 && *k >= 0;
+       k++)
+    count_bytes(g, rank, false, *k);
+  p->last[slot] = -1;
+}
+
+/* Memory for a micro-batch; its receives are begun. */
+static bool find_room(const struct game *g, int rank)
+{
+  struct player *p = &g->player[rank];
+  const int slots = g->s->row[rank].slots;
+
+  if (segment_of(g, rank) == 0) {
+    for (p->slot = 0; p->slot < slots && p->holder[p->slot] >= 0;) p->slot++;
+    if (p->slot == slots || !is_taken(g, rank, p->last[p->slot], &p->free_at)) return false;
+    forget(g, rank, p->slot);
+    p->holder[p->slot] = micro_of(g, rank);
+    if (p->slot >= g->out->slots[rank]) g->out->slots[rank] = p->slot + 1;
+  }
+  expect(g, rank, segment_of(g, rank), micro_of(g, rank));
+  p->doing = COMES;
+  return true;
+}
+
+static bool is_backward(const struct game *g, int segment)
+{
+  return g->s->ahead == 0 && segment >= g->s->chunks &&
+         !(g->s->split && (segment - g->s->chunks) % 2 == 1);
+}
+
+static double cost_of(const struct game *g, int rank)
+{
+  const struct glia_task *t = task_of(g, rank);
+  const size_t row = (size_t)rank * (size_t)g->s->segments + (size_t)t->segment;
+
+  if (g->s->ahead > 0 && g->player[rank].part > 0) return 0.0; /* all of it in the first part */
+  if (g->each != NULL) return g->each[row * (size_t)g->s->micro_batches + (size_t)t->micro];
+  if (g->cost != NULL) return g->cost[row];
+  return is_backward(g, t->segment) && !g->s->split ? 2.0 : 1.0;
+}
+
+/* What the segment reads has come; it runs. */
+static bool compute(const struct game *g, int rank)
+{
+  struct player *p = &g->player[rank];
+  double time = p->free_at;
+
+  for (const int *k = list_of(g, rank, true); *k >= 0; k++)
+    if (g->s->message[*k].read == segment_of(g, rank) &&
+        !later(&time, *at(g, g->sent, *k, micro_of(g, rank))))
+      return false;
+  const double cost = cost_of(g, rank);
+  if (p->begun_at < 0.0) p->begun_at = time;
+  p->free_at = time + cost;
+  g->out->busy[rank] += cost;
+  g->out->own[rank] = p->free_at - p->begun_at;
+  if (p->free_at > g->out->span) g->out->span = p->free_at;
+  p->next = 0;
+  p->doing = GOES;
+  return true;
+}
+
+static void go_on(const struct game *g, int rank)
+{
+  struct player *p = &g->player[rank];
+  const bool local = g->s->ahead > 0;
+  const int last = (local ? g->s->parts : g->s->segments) - 1;
+
+  if (segment_of(g, rank) == last)
+    for (int i = 0; i < g->s->row[rank].slots; i++) {
+      if (p->holder[i] != micro_of(g, rank)) continue;
+      p->last[i] = p->holder[i];
+      p->holder[i] = -1;
+    }
+  p->doing = ROOM;
+  if (local && p->part < last) {
+    p->part++;
+    return;
+  }
+  p->part = 0;
+  if (++p->task == g->s->row[rank].n) p->doing = LEAVES;
+}
+
+/* What comes of the segment is sent; local learning waits for room in the queue. */
+static bool send(const struct game *g, int rank)
+{
+  struct player *p = &g->player[rank];
+  const int micro = micro_of(g, rank), ahead = g->s->ahead;
+
+  for (int k; (k = list_of(g, rank, false)[p->next]) >= 0; p->next++) {
+    if (g->s->message[k].made != segment_of(g, rank)) continue;
+    if (ahead > 0 && micro >= ahead) {
+      if (!later(&p->free_at, *at(g, g->expected, k, micro - ahead))) return false;
+      count_bytes(g, rank, false, k);
+    }
+    *at(g, g->sent, k, micro) = p->free_at;
+    count_bytes(g, rank, true, k);
+  }
+  go_on(g, rank);
+  return true;
+}
+
+/* Local learning: nobody ends a step before all have ended the one `lag` before. */
+static bool is_far_behind(const struct game *g, const struct player *q, int step)
+{
+  return g->s->ahead > 0 && q->doing != ENDED && q->step + (q->doing == LEAVES) + g->lag <= step;
+}
+
+/* The end of a step: all that was sent is taken. */
+static bool leave(const struct game *g, int rank)
+{
+  struct player *p = &g->player[rank];
+  double time = p->free_at;
+
+  for (int i = 0; i < g->s->row[rank].slots; i++) {
+    if (!is_taken(g, rank, p->last[i], &time)) return false;
+    forget(g, rank, i);
+  }
+  for (int r = 0; r < g->s->ranks; r++)
+    if (is_far_behind(g, &g->player[r], p->step)) return false;
+  p->step++;
+  p->task = 0;
+  p->doing = p->step < g->steps ? ROOM : ENDED;
+  return true;
+}
+
+static bool play(const struct game *g, int rank)
+{
+  static bool (*const act[])(const struct game *g, int rank) = {find_room, compute, send, leave};
+  const enum doing doing = g->player[rank].doing;
+
+  return doing != ENDED && act[doing](g, rank);
+}
+
+/* ---- sentences */
+
+static const char *text_of(const struct game *g, int segment)
+{
+  if (g->s->ahead > 0) return "forward";
+  return segment < g->s->chunks ? "forward" : is_backward(g, segment) ? "backward" : "weights";
+}
+
+static int stage_of(const struct game *g, int rank, int segment)
+{
+  if (g->s->ahead > 0) return rank;
+  const int back = segment - g->s->chunks, parts = g->s->split ? 2 : 1;
+  return (back < 0 ? segment : g->s->chunks - 1 - back / parts) * g->s->ranks + rank;
+}
+
+/* Why a message is not taken: "until stage S on rank R expects ..."; returns R. */
+static int tell_not_taken(const struct game *g, int message, int micro, char *text, size_t size)
+{
+  const struct glia_message *m = &g->s->message[message];
+
+  snprintf(text, size, "until stage %d on rank %d expects %s of micro-batch %d",
+           stage_of(g, m->to, m->expected), m->to, m->what, micro % g->s->micro_batches);
+  return m->to;
+}
+
+static int tell_sent(const struct game *g, int rank, int micro, char *text, size_t size)
+{
+  for (const int *k = list_of(g, rank, false); micro >= 0 && *k >= 0; k++)
+    if (*at(g, g->expected, *k, micro) < 0.0) return tell_not_taken(g, *k, micro, text, size);
+  return -1;
+}
+
+static int tell_next(const struct game *g, int rank, char *text, size_t size)
+{
+  const struct player *p = &g->player[rank];
+  const int micro = micro_of(g, rank), slots = g->s->row[rank].slots;
+
+  if (p->doing == ROOM && p->slot == slots) {
+    snprintf(text, size, "for ever: it has room for %d micro-batches", slots);
+    return -1;
+  }
+  if (p->doing == ROOM) return tell_sent(g, rank, p->last[p->slot], text, size);
+  if (p->doing == GOES)
+    return tell_not_taken(g, list_of(g, rank, false)[p->next], micro - g->s->ahead, text, size);
+  for (const int *k = list_of(g, rank, true); *k >= 0; k++) {
+    const struct glia_message *m = &g->s->message[*k];
+    if (m->read != segment_of(g, rank) || *at(g, g->sent, *k, micro) >= 0.0) continue;
+    snprintf(text, size, "for %s of micro-batch %d from stage %d on rank %d", m->what,
+             micro % g->s->micro_batches, stage_of(g, m->from, m->made), m->from);
+    return m->from;
+  }
+  return -1;
+}
+
+static int tell_end(const struct game *g, int rank, char *text, size_t size)
+{
+  const struct player *p = &g->player[rank];
+  int peer = -1;
+
+  for (int i = 0; i < g->s->row[rank].slots && peer < 0 && g->s->ahead == 0; i++)
+    peer = tell_sent(g, rank, p->last[i], text, size);
+  for (int r = 0; r < g->s->ranks && peer < 0; r++)
+    if (is_far_behind(g, &g->player[r], p->step)) peer = r;
+  if (peer >= 0 && text[0] == '\0') snprintf(text, size, "for the step of rank %d", peer);
+  return peer;
+}
+
+/* One rank that waits; returns the one that it waits for, -1: none. */
+static int tell(const struct game *g, int rank, char *text, size_t size)
+{
+  const struct player *p = &g->player[rank];
+  char what[160] = "";
+  int peer;
+
+  if (p->doing == LEAVES) {
+    peer = tell_end(g, rank, what, sizeof what);
+    snprintf(text, size, "rank %d at the end of the step waits %s", rank, what);
+    return peer;
+  }
+  peer = tell_next(g, rank, what, sizeof what);
+  snprintf(text, size, "stage %d on rank %d, %s %s of micro-batch %d, waits %s",
+           stage_of(g, rank, segment_of(g, rank)), rank, p->doing == GOES ? "behind" : "before",
+           text_of(g, task_of(g, rank)->segment), task_of(g, rank)->micro, what);
+  return peer;
+}
+
+/* From one rank that waits to the one that it waits for, until one comes again. */
+static glia_status stuck(const struct game *g)
+{
+  enum { TOLD = 4 };
+  char text[TOLD][256], all[900] = "";
+  bool seen[GLIA_STAGE_MAX_RANKS] = {false};
+  int rank = 0;
+  size_t used = 0;
+
+  while (g->player[rank].doing == ENDED) rank++;
+  for (int next; !seen[rank]; rank = next) { /* into the ring */
+    seen[rank] = true;
+    next = tell(g, rank, text[0], sizeof text[0]);
+    if (next < 0) break;
+  }
+  memset(seen, 0, sizeof seen);
+  for (int n = 0; rank >= 0 && !seen[rank] && used < sizeof all; n++) {
+    seen[rank] = true;
+    const int next = tell(g, rank, text[n % TOLD], sizeof text[0]);
+    if (n < TOLD)
+      used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", n > 0 ? "; " : "", text[n]);
+    rank = next;
+  }
+  return GLIA_FAIL(GLIA_E_ARGUMENT, "%s would never end: %s", g->s->name, all);
+}
+
+/* ---- the whole */
+
+static glia_status check_task(const struct glia_schedule *s, int rank, int k, int *next, int *done)
+{
+  const struct glia_task *t = &s->row[rank].task[k];
+  const struct game g = {.s = s};
+
+  GLIA_CHECK(t->segment >= 0 && t->segment < s->segments, GLIA_E_ARGUMENT,
+             "%s: rank %d, task %d is of segment %d, of %d", s->name, rank, k, t->segment,
+             s->segments);
+  GLIA_CHECK(t->micro == next[t->segment] && t->micro < s->micro_batches, GLIA_E_ARGUMENT,
+             "%s: rank %d, task %d is %s of micro-batch %d where %d is due: sums need their order",
+             s->name, rank, k, text_of(&g, t->segment), t->micro, next[t->segment]);
+  GLIA_CHECK(t->segment == done[t->micro], GLIA_E_ARGUMENT,
+             "%s: rank %d, task %d is %s of micro-batch %d (segment %d) where segment %d is due",
+             s->name, rank, k, text_of(&g, t->segment), t->micro, t->segment, done[t->micro]);
+  next[t->segment]++;
+  done[t->micro]++;
+  return GLIA_OK;
+}
+
+/* Each micro-batch goes once through all segments, in their order; each segment takes micro-batches in theirs. */
+static glia_status check_row(const struct glia_schedule *s, int rank, int *next, int *done)
+{
+  const struct game g = {.s = s};
+
+  memset(next, 0, (size_t)s->segments * sizeof *next);
+  memset(done, 0, (size_t)s->micro_batches * sizeof *done);
+  for (int k = 0; k < s->row[rank].n; k++) GLIA_TRY(check_task(s, rank, k, next, done));
+  for (int i = 0; i < s->segments; i++)
+    GLIA_CHECK(next[i] == s->micro_batches, GLIA_E_ARGUMENT,
+               "%s: rank %d runs %s on %d of %d micro-batches", s->name, rank, text_of(&g, i),
+               next[i], s->micro_batches);
+  return GLIA_OK;
+}
+
+static glia_status check_rows(const struct glia_schedule *s)
+{
+  int *next = calloc((size_t)s->segments + (size_t)s->micro_batches + 1, sizeof *next);
   glia_status st = GLIA_OK;
 
   GLIA_CHECK(next != NULL, GLIA_E_MEMORY, "a schedule");
-  for (int r = 0; r < s->ranks && st == GLIA_OK; r++) {
-    memset(next, 0, (size_t)s->segments * sizeof *next);
-    for (int k = 0; k < s->row[r].n && st == GLIA_OK; k++) {
-      const struct glia_task *t = &s->row[r].task[k];
-      if (t->segment < 0 || t->segment >= s->segments)
-        st = GLIA_FAIL(GLIA_E_ARGUMENT, "%s: rank %d, task %d is of segment %d, of %d", s->name, r,
-                       k, t->segment, s->segments);
-      else if (t->micro != next[t->segment] || t->micro >= s->micro_batches)
-        st = GLIA_FAIL(GLIA_E_ARGUMENT,
-                       "%s: rank %d, task %d is %s of micro-batch %d where %d is due: sums need "
-                       "their order",
-                       s->name, r, k, text_of(g, t), t->micro, next[t->segment]);
-      else
-        next[t->segment]++;
-    }
-    for (int i = 0; i < s->segments && st == GLIA_OK; i++)
-      if (next[i] != s->micro_batches)
-        st = GLIA_FAIL(GLIA_E_ARGUMENT, "%s: rank %d runs %s on %d of %d micro-batches", s->name, r,
-                       text_of(g, &(struct glia_task){(int16_t)i, 0}), next[i], s->micro_batches);
-  }
+  for (int r = 0; r < s->ranks && st == GLIA_OK; r++)
+    st = check_row(s, r, next, next + s->segments);
   free(next);
   return st;
 }
 
-static glia_status stuck(const struct game *g, int rank)
+static void list_messages(struct game *g)
 {
-  const struct glia_task *t = &g->s->row[rank].task[g->at[rank]];
-
-  return GLIA_FAIL(GLIA_E_ARGUMENT,
-                   "%s: ranks wait for each other for ever: rank %d at its task %d, %s of "
-                   "micro-batch %d, with room for %d micro-batches",
-                   g->s->name, rank, g->at[rank], text_of(g, t), t->micro, g->s->row[rank].slots);
+  for (int r = 0; r < g->s->ranks; r++)
+    for (int in = 0; in < 2; in++) {
+      int *to = list_of(g, r, in), n = 0;
+      for (int k = 0; k < g->s->n_messages; k++)
+        if ((in ? g->s->message[k].to : g->s->message[k].from) == r) to[n++] = k;
+      to[n] = -1;
+    }
 }
 
-static glia_status play_all(struct game *g, struct glia_schedule_play *out)
+static glia_status begin(struct game *g)
 {
-  int left = 0, stopped = 0;
+  const size_t ranks = (size_t)g->s->ranks, messages = (size_t)g->s->n_messages,
+               times = messages * (size_t)g->micros;
+  size_t slots = 0;
 
-  for (int r = 0; r < g->s->ranks; r++) left += g->s->row[r].n;
-  for (bool moved = true; left > 0 && moved;) {
+  for (int r = 0; r < g->s->ranks; r++) slots += (size_t)g->s->row[r].slots;
+  g->sent = malloc((2 * times + 1) * sizeof *g->sent);
+  g->list = malloc(2 * ranks * (messages + 1) * sizeof *g->list);
+  g->player = calloc(ranks, sizeof *g->player);
+  g->slots = malloc((2 * slots + 1) * sizeof *g->slots);
+  GLIA_CHECK(g->sent != NULL && g->list != NULL && g->player != NULL && g->slots != NULL,
+             GLIA_E_MEMORY, "a schedule");
+  g->expected = g->sent + times;
+  for (size_t i = 0; i < 2 * times; i++) g->sent[i] = -1.0;
+  for (size_t i = 0; i < 2 * slots; i++) g->slots[i] = -1;
+  int *free_slots = g->slots;
+  for (size_t r = 0; r < ranks; r++) {
+    struct player *p = &g->player[r];
+    *p = (struct player){.doing = g->s->row[r].n > 0 ? ROOM : ENDED,
+                         .holder = free_slots,
+                         .last = free_slots + g->s->row[r].slots,
+                         .begun_at = -1.0};
+    free_slots += 2 * g->s->row[r].slots;
+  }
+  list_messages(g);
+  return GLIA_OK;
+}
+
+static glia_status play_all(const struct game *g)
+{
+  bool ended = true;
+
+  for (bool moved = true; moved;) {
     moved = false;
     for (int r = 0; r < g->s->ranks; r++)
-      while (g->at[r] < g->s->row[r].n && play(g, r, out)) {
-        moved = true;
-        left--;
-      }
+      while (play(g, r)) moved = true;
   }
-  while (left > 0 && g->at[stopped] == g->s->row[stopped].n) stopped++;
-  return left > 0 ? stuck(g, stopped) : GLIA_OK;
+  for (int r = 0; r < g->s->ranks; r++) ended = ended && g->player[r].doing == ENDED;
+  return ended ? GLIA_OK : stuck(g);
 }
 
-static glia_status play_with(const struct glia_schedule *s, const double *cost, const double *each,
-                             struct glia_schedule_play *out)
+glia_status glia_schedule_play_(const struct glia_schedule *s, const double *cost,
+                                const double *each, int steps, struct glia_schedule_play *out)
 {
-  const size_t tasks = (size_t)s->ranks * (size_t)s->segments * (size_t)s->micro_batches + 1;
-  const size_t micros = (size_t)s->ranks * (size_t)s->micro_batches + 1;
-  struct game g = {
-      .s = s,
-      .shape = {.ranks = s->ranks, .chunks = s->chunks, .split = s->split, .parts = s->ahead > 0},
-      .cost = cost,
-      .each = each,
-      .start = malloc(tasks * sizeof(double)),
-      .end = malloc(tasks * sizeof(double)),
-      .release = malloc(micros * sizeof(double)),
-      .free_at = calloc((size_t)s->ranks, sizeof(double)),
-      .at = calloc((size_t)s->ranks, sizeof(int))};
-  glia_status st = GLIA_OK;
+  struct game g = {.s = s,
+                   .cost = cost,
+                   .each = each,
+                   .steps = steps,
+                   .lag = s->ahead > 0 ? (int)glia_ahead_lag_(s) : 0,
+                   .micros = s->micro_batches * steps,
+                   .out = out};
 
   *out = (struct glia_schedule_play){0};
-  GLIA_CHECK_TO(out, st,
-                g.start != NULL && g.end != NULL && g.release != NULL && g.free_at != NULL &&
-                    g.at != NULL,
-                GLIA_E_MEMORY, "a schedule");
-  for (size_t i = 0; i < tasks; i++) g.start[i] = g.end[i] = -1.0;
-  for (size_t i = 0; i < micros; i++) g.release[i] = -1.0;
-  GLIA_TRY_TO(out, st, check_rows(&g));
-  st = play_all(&g, out);
-out:
-  free(g.start);
-  free(g.end);
-  free(g.release);
-  free(g.free_at);
-  free(g.at);
+  GLIA_TRY(check_rows(s));
+  glia_status st = begin(&g);
+  if (st == GLIA_OK) st = play_all(&g);
+  free(g.sent);
+  free(g.list);
+  free(g.player);
+  free(g.slots);
   return st;
 }
 
 glia_status glia_schedule_check(const struct glia_schedule *s, const double *cost,
                                 struct glia_schedule_play *out)
 {
-  return play_with(s, cost, NULL, out);
+  return glia_schedule_play_(s, cost, NULL, 1, out);
 }
 
 glia_status glia_schedule_replay(const struct glia_schedule *s, const double *task_s,
                                  struct glia_schedule_play *out)
 {
-  return play_with(s, NULL, task_s, out);
+  return glia_schedule_play_(s, NULL, task_s, 1, out);
 }
 
 double glia_schedule_bubble(const struct glia_schedule *s, const struct glia_schedule_play *play)

@@ -214,7 +214,7 @@ static glia_status make_shared(struct maker *k)
 
 static bool needs(const struct maker *k, glia_value v)
 {
-  return k->p->need[k->entry][v] >> k->s->rank & 1;
+  return glia_plan_needs_(k->p, k->entry, k->s->rank, v);
 }
 
 /* Writes of states that are this rank's, and outputs. */
@@ -258,75 +258,13 @@ static glia_status make_sends(struct maker *k)
     struct channel *c = &k->s->channel[i];
     const glia_value v = k->p->crossing[c->index].v;
     char name[32];
-    if (!c->out || !needs(k, v)) continue;
+    if (!c->out || c->segment[k->entry] < 0) continue;
     glia_replay_(g, k->p->g, 1, &v, k->map);
     snprintf(name, sizeof name, "$out.%d", c->index);
     c->output[k->entry] = e->n_outputs;
     glia_entry_output(g, e, name, k->map[v]);
   }
   return glia_graph_status(g);
-}
-
-/* While segments are found: of each node the first that reads it, which sum it leads to, and whether to a message backward. */
-struct leads {
-  int8_t segment;
-  bool back;
-  int32_t sum;
-};
-enum { NO_SEGMENT = 127, LATE = -1, NO_SUM = -1, MANY_SUMS = -2 };
-
-static void pass_on(const struct plan *p, const struct glia_node *n, const struct leads *own,
-                    struct leads *all)
-{
-  const bool backward = !p->forward[n->id];
-
-  for (int i = 0; i < n->n_in; i++) {
-    struct leads *u = &all[n->in[i]];
-    if (!p->micro[n->in[i]]) continue;
-    if (own->segment < u->segment) u->segment = own->segment;
-    if (!backward) continue;
-    u->back |= own->back;
-    if (own->sum == NO_SUM) continue;
-    u->sum = u->sum == NO_SUM || u->sum == own->sum ? own->sum : MANY_SUMS;
-  }
-}
-
-/* Weights: what leads to one sum alone, and to nobody else. */
-static int kind_of(const struct plan *p, glia_value v, const struct leads *own)
-{
-  if (p->forward[v]) return SEGMENT_FORWARD;
-  return p->cut.split && !own->back && own->sum >= 0 ? SEGMENT_WEIGHTS : SEGMENT_BACKWARD;
-}
-
-/* Segments of this entry point's values, by node of the whole graph. */
-static void find_segments(const struct maker *k, struct leads *all)
-{
-  const struct plan *p = k->p;
-
-  for (int32_t v = 0; v < p->n; v++) all[v] = (struct leads){NO_SEGMENT, false, NO_SUM};
-  for (int i = 0; i < p->n_crossings; i++)
-    if (p->crossing[i].from == k->s->rank && !p->forward[p->crossing[i].v])
-      all[p->crossing[i].v].back = true;
-  for (int32_t v = p->n - 1; v >= 0; v--) {
-    const struct glia_node *n = p->g->node[v];
-    if (!needs(k, v)) continue;
-    if (n->op == &glia_op_batch_sum_) {
-      struct leads *u = &all[n->in[0]];
-      u->sum = u->sum == NO_SUM ? v : MANY_SUMS;
-    }
-    if (!p->micro[v]) continue;
-    if (p->pinned[v] && p->cut.parts > 0)
-      all[v].segment = p->part[v] > 0 ? p->part[v] : 0;
-    else if (p->pinned[v])
-      all[v].segment =
-          (int8_t)glia_segment_of_(&p->cut, kind_of(p, v, &all[v]), p->home[v] / p->cut.ranks);
-    else if (all[v].segment == NO_SEGMENT)
-      all[v].segment = 0;
-    pass_on(p, n, &all[v], all);
-  }
-  for (int32_t v = 0; v < p->n; v++) /* results are made with their node */
-    if (p->g->node[v]->op == &glia_op_result_ && all[p->g->node[v]->in[0]].segment != NO_SEGMENT)
-      all[v].segment = all[p->g->node[v]->in[0]].segment;
 }
 
 /* With parts: what comes of numbers that are shared late has the last segment, so that it is in no kernel with anything else, and can
@@ -355,19 +293,13 @@ static glia_status note_segments(struct maker *k)
 
   s->segment[k->entry] = glia_arena_take(&s->arena, (size_t)s->g->n + 1, 1);
   GLIA_CHECK(all != NULL && s->segment[k->entry] != NULL, GLIA_E_MEMORY, "segments");
-  find_segments(k, all);
+  glia_plan_segments_(p, k->entry, s->rank, all);
   for (int32_t v = 0; v < p->n; v++) {
     const glia_value own = k->map[v];
     if (own == GLIA_NONE || !needs(k, v)) continue;
     if (p->micro[v]) s->segment[k->entry][own] = all[v].segment;
     if (s->g->scope[own] == NULL && glia_scope_of(p->g, v) != NULL)
       s->g->scope[own] = glia_arena_text(&s->g->arena, glia_scope_of(p->g, v));
-  }
-  for (int i = 0; i < s->n_channels; i++) {
-    struct channel *c = &s->channel[i];
-    const int segment = all[p->crossing[c->index].v].segment;
-    const bool used = c->out ? c->output[k->entry] >= 0 : segment != NO_SEGMENT;
-    c->segment[k->entry] = used ? segment : -1;
   }
   if (k->s->cut.parts > 0 && p->g->entry[k->entry]->n_writes > 0) note_late(k);
   free(all);
@@ -438,6 +370,10 @@ static glia_status list_channels(struct glia_stage *s, const struct plan *p)
     own->segment = glia_arena_take(&s->arena, entries, sizeof *own->segment);
     GLIA_CHECK(own->output != NULL && own->segment != NULL, GLIA_E_MEMORY, "what crosses");
     for (int e = 0; e < s->entries; e++) own->output[e] = own->segment[e] = -1;
+    for (int e = 0; e < s->entries; e++)
+      for (int k = 0; k < s->n_messages[e]; k++)
+        if (s->message[e][k].channel == i)
+          own->segment[e] = own->out ? s->message[e][k].made : s->message[e][k].read;
   }
   s->first_replica_channel = p->n_crossings;
   return GLIA_OK;
@@ -482,6 +418,7 @@ static glia_status make(struct maker *k)
                 maps != NULL && s->state != NULL && s->owner != NULL && s->segment != NULL &&
                     s->sharing != NULL && k->base != NULL && k->list != NULL,
                 GLIA_E_MEMORY, "cutting %d nodes", p->n);
+  GLIA_TRY_TO(out, st, glia_stage_list_messages_(s, p));
   GLIA_TRY_TO(out, st, list_channels(s, p));
   GLIA_TRY_TO(out, st, make_leaves(k));
   GLIA_TRY_TO(out, st, list_replicas(s, p));
@@ -564,7 +501,7 @@ glia_status glia_parts_compile(const struct glia_graph *g, const struct glia_cut
   for (k.entry = 0; k.entry < g->n_entries; k.entry++) {
     segment[k.entry] = glia_arena_take(&whole.arena, (size_t)p.n + 1, 1);
     GLIA_CHECK_TO(out, st, segment[k.entry] != NULL, GLIA_E_MEMORY, "segments");
-    find_segments(&k, all);
+    glia_plan_segments_(&p, k.entry, 0, all);
     for (int32_t v = 0; v < p.n; v++)
       if (needs(&k, v) && p.micro[v]) segment[k.entry][v] = all[v].segment;
   }

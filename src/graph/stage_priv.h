@@ -42,6 +42,22 @@ GLIA_NODISCARD glia_status glia_plan_make_(const struct glia_graph *whole,
                                            const struct glia_cut *cut, struct plan *p);
 void glia_plan_fini_(struct plan *p);
 
+static inline bool glia_plan_needs_(const struct plan *p, int entry, int rank, glia_value v)
+{
+  return p->need[entry][v] >> rank & 1;
+}
+
+/* While segments are found: of each node the first that reads it, which sum it leads to, and whether to a message backward. */
+struct leads {
+  int8_t segment;
+  bool back;
+  int32_t sum;
+};
+enum { NO_SEGMENT = 127, LATE = -1 }; /* nobody reads it; see note_late in stage.c */
+
+/* Segments of an entry point's values on a rank, by node of the whole graph. all [nodes] */
+void glia_plan_segments_(const struct plan *p, int entry, int rank, struct leads *all);
+
 /* One end of a crossing, on this rank. */
 struct channel {
   int index, peer;
@@ -68,6 +84,8 @@ struct glia_stage {
   int entries, segments;
   int8_t **segment; /* [entries][values of g] */
   int n_inputs;     /* of the whole: the first ones of g, in the same order */
+  int *n_messages;  /* [entries] of all ranks */
+  struct glia_message **message;
   int n_channels;
   struct channel *channel;
   int n_replicas;
@@ -79,6 +97,9 @@ struct glia_stage {
   struct sharing **sharing;
   struct glia_arena arena;
 };
+
+/* What crosses in each entry point. */
+GLIA_NODISCARD glia_status glia_stage_list_messages_(struct glia_stage *s, const struct plan *p);
 
 /* Who carries what is shared; idle is called meanwhile. */
 void glia_stage_bind_(struct glia_stage *s, struct glia_messenger *m, void (*idle)(void *arg),

@@ -1,0 +1,22 @@
+/* What the makers and the player of tables share. */
+#ifndef SCHEDULE_PRIV_H
+#define SCHEDULE_PRIV_H
+
+#include "glia_schedule.h"
+#include "stage_priv.h"
+
+static inline struct glia_cut glia_schedule_shape_(const struct glia_schedule *s)
+{
+  return (struct glia_cut){
+      .ranks = s->ranks, .chunks = s->chunks, .split = s->split, .parts = s->ahead > 0};
+}
+
+/* Messages of stages that read from the one before them and send back to it. Errors: GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status glia_schedule_chain_(struct glia_schedule *s);
+
+/* Play `steps` steps one behind the other. See glia_schedule_check, glia_schedule_replay. */
+GLIA_NODISCARD glia_status glia_schedule_play_(const struct glia_schedule *s, const double *cost,
+                                               const double *each, int steps,
+                                               struct glia_schedule_play *out);
+
+#endif
