@@ -124,34 +124,67 @@ static bool same_family(const char *a, const char *b)
   return n == family_length(b) && memcmp(a, b, n) == 0;
 }
 
-static bool per_cpu(const char *name) { return strstr(name, "cpu=\"") != NULL; }
+struct place {
+  const char *name;
+  size_t family; /* length */
+  int64_t at;
+  int64_t first; /* of its family, among those served */
+};
 
-/* A sum of which the parts are there, too. */
-static bool is_sum(int64_t n, const struct glia_metric *metric, int64_t i)
+static int by_family(const void *left, const void *right)
 {
-  if (per_cpu(metric[i].name)) return false;
-  for (int64_t j = 0; j < n; j++)
-    if (per_cpu(metric[j].name) && same_family(metric[i].name, metric[j].name)) return true;
-  return false;
+  const struct place *a = left, *b = right;
+  const size_t n = a->family < b->family ? a->family : b->family;
+  const int c = memcmp(a->name, b->name, n);
+
+  if (c != 0) return c;
+  if (a->family != b->family) return a->family < b->family ? -1 : 1;
+  return a->at < b->at ? -1 : 1;
 }
 
-int64_t glia_exposition_order(int64_t n, const struct glia_metric *metric, int64_t *order)
+static int by_place(const void *left, const void *right)
+{
+  const struct place *a = left, *b = right;
+
+  if (a->first != b->first) return a->first < b->first ? -1 : 1;
+  return a->at < b->at ? -1 : 1;
+}
+
+static bool per_cpu(const struct place *p) { return strstr(p->name + p->family, "cpu=\"") != NULL; }
+
+/* One family, p [n]: those served are moved to kept; how many. A sum of which the parts are there is not. */
+static int64_t keep_family(int64_t n, const struct place *p, struct place *kept)
 {
   int64_t used = 0;
+  bool parts = false;
 
-  for (int64_t i = 0; i < n; i++) { /* insert behind the last of its family among those placed */
-    if (is_sum(n, metric, i)) continue;
-    int64_t at = used;
-    for (int64_t j = used; j > 0; j--) {
-      if (!same_family(metric[order[j - 1]].name, metric[i].name)) continue;
-      at = j;
-      break;
-    }
-    memmove(order + at + 1, order + at, (size_t)(used - at) * sizeof *order);
-    order[at] = i;
-    used++;
-  }
+  for (int64_t i = 0; i < n && !parts; i++) parts = per_cpu(&p[i]);
+  for (int64_t i = 0; i < n; i++)
+    if (!parts || per_cpu(&p[i])) kept[used++] = p[i];
+  for (int64_t i = 0; i < used; i++) kept[i].first = kept[0].at;
   return used;
+}
+
+glia_status glia_exposition_order(int64_t n, const struct glia_metric *metric, int64_t *order,
+                                  int64_t *n_served)
+{
+  struct place *p = malloc((size_t)(n + 1) * sizeof *p);
+  int64_t used = 0;
+
+  *n_served = 0;
+  GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "no memory to order %lld metrics", (long long)n);
+  for (int64_t i = 0; i < n; i++)
+    p[i] = (struct place){metric[i].name, family_length(metric[i].name), i, 0};
+  qsort(p, (size_t)n, sizeof *p, by_family);
+  for (int64_t i = 0, end; i < n; i = end) {
+    for (end = i + 1; end < n && same_family(p[i].name, p[end].name); end++) continue;
+    used += keep_family(end - i, p + i, p + used);
+  }
+  qsort(p, (size_t)used, sizeof *p, by_place);
+  for (int64_t i = 0; i < used; i++) order[i] = p[i].at;
+  *n_served = used;
+  free(p);
+  return GLIA_OK;
 }
 
 static bool ends_in_total(const char *name, size_t n)
@@ -189,8 +222,9 @@ void glia_exposition_add(struct glia_buffer *b, glia_exposition_format format, i
   const char *family = "";
 
   for (int64_t k = 0; k < n; k++) {
-    const struct glia_metric *m = &metric[order[k]];
-    const double v = value[order[k]];
+    const int64_t i = order != NULL ? order[k] : k;
+    const struct glia_metric *m = &metric[i];
+    const double v = value[i];
     if (isnan(v)) continue;
     if (!same_family(family, m->name)) add_head(b, format, m);
     family = m->name;

@@ -29,10 +29,12 @@ GLIA_API const char *glia_exposition_type(glia_exposition_format format);
 
 /** The order in which metrics are served: those of one family (the name before '{') together, in the place of its first. Where a
  *  family has one series per CPU, its sums over CPUs are left out, since whoever adds them up would count twice.
- *  order [n], of which the returned number is used. */
-GLIA_API int64_t glia_exposition_order(int64_t n, const struct glia_metric *metric, int64_t *order);
+ *  order [n], of which n_served are used. Errors: GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_exposition_order(int64_t n,
+                                                          const struct glia_metric *metric,
+                                                          int64_t *order, int64_t *n_served);
 
-/** Append the metrics order[0 .. n-1] with their values; missing ones are left out. Counters whose name does not end in
+/** Append the metrics order[0 .. n-1] with their values (order NULL: as they stand, no family in two places); missing ones are left out. Counters whose name does not end in
  *  _total are served as untyped, as node_exporter does. */
 GLIA_API void glia_exposition_add(struct glia_buffer *b, glia_exposition_format format, int64_t n,
                                   const struct glia_metric *metric, const int64_t *order,

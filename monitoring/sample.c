@@ -66,6 +66,22 @@ static glia_status add_clock(struct glia_sample_set *set, struct opened *o)
   return add_columns(set, o->sampler->name, 1, &clock);
 }
 
+/* A state of its own, or that of the sampler that it stands beside. */
+static glia_status make_state(const struct glia_sample_set *set, const struct glia_sampler *sampler,
+                              void **out)
+{
+  for (int i = 0; sampler->beside != NULL && i < set->n_opened; i++)
+    if (set->opened[i].sampler == sampler->beside) {
+      *out = set->opened[i].state;
+      return GLIA_OK;
+    }
+  GLIA_CHECK(sampler->beside == NULL, GLIA_E_ARGUMENT, "sampler %s stands beside %s: open both",
+             sampler->name, sampler->beside->name);
+  *out = calloc(1, sampler->state_size > 0 ? sampler->state_size : 1);
+  GLIA_CHECK(*out != NULL, GLIA_E_MEMORY, "no memory for sampler %s", sampler->name);
+  return GLIA_OK;
+}
+
 static glia_status add(struct glia_sample_set *set, const struct glia_sampler *sampler)
 {
   struct opened *o = &set->opened[set->n_opened];
@@ -73,8 +89,7 @@ static glia_status add(struct glia_sample_set *set, const struct glia_sampler *s
   int n = sampler->n_metrics;
 
   *o = (struct opened){.sampler = sampler, .clock = -1};
-  o->state = calloc(1, sampler->state_size > 0 ? sampler->state_size : 1);
-  GLIA_CHECK(o->state != NULL, GLIA_E_MEMORY, "no memory for sampler %s", sampler->name);
+  GLIA_TRY(make_state(set, sampler, &o->state));
   set->n_opened++;
   if (sampler->period_s > 0.0) {
     GLIA_TRY(add_clock(set, o));
@@ -198,10 +213,11 @@ void glia_sample_set_close(struct glia_sample_set **set)
   struct glia_sample_set *s = *set;
 
   if (s == NULL) return;
-  for (int i = 0; i < s->n_opened; i++) {
-    glia_lane_stop_(&s->opened[i].lane);
-    if (s->opened[i].ready) s->opened[i].sampler->close(s->opened[i].state);
-    free(s->opened[i].state);
+  for (int i = s->n_opened - 1; i >= 0; i--) {
+    struct opened *o = &s->opened[i];
+    glia_lane_stop_(&o->lane);
+    if (o->ready) o->sampler->close(o->state);
+    if (o->sampler->beside == NULL) free(o->state);
   }
   free(s->opened);
   free(s->metric);

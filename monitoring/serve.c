@@ -157,9 +157,7 @@ static void add_own(struct glia_serve *s, glia_exposition_format format)
           1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec),
       (double)resident * (double)sysconf(_SC_PAGESIZE),
       s->start_s};
-  int64_t order[GLIA_COUNT(own)];
-  const int64_t n = glia_exposition_order((int64_t)GLIA_COUNT(own), own, order);
-  glia_exposition_add(&s->answer, format, n, own, order, value);
+  glia_exposition_add(&s->answer, format, (int64_t)GLIA_COUNT(own), own, NULL, value);
 }
 
 static void answer_metrics(struct glia_serve *s, const struct glia_request *request,
@@ -267,7 +265,7 @@ static glia_status prepare(struct glia_serve *s, const struct glia_serve_options
   s->row = malloc((size_t)(s->n + 1) * sizeof *s->row);
   GLIA_CHECK(s->order != NULL && s->clock != NULL && s->row != NULL, GLIA_E_MEMORY,
              "no memory for %lld metrics", (long long)s->n);
-  s->n_served = glia_exposition_order(s->n, s->metric, s->order);
+  GLIA_TRY(glia_exposition_order(s->n, s->metric, s->order, &s->n_served));
   for (int64_t i = 0; i < s->n; i++) s->clock[i] = glia_sample_set_clock(s->set, i);
   GLIA_TRY(glia_ring_create(s->n, (int64_t)rows, RING_BYTES, &s->ring));
   s->start_s = 1e-9 * (double)clock_ns(CLOCK_REALTIME);

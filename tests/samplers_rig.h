@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_METRICS = 512, PATH = 4096 };
+enum { MAX_METRICS = 4096, PATH = 4096 }; /* 254 cores have 2,032 */
 
 static char node[PATH]; /* folder of the node at hand */
 

@@ -36,6 +36,10 @@ struct glia_sampler {
   /** One series per CPU: for those who scrape, not for recordings, whose columns are the same on every node. */
   bool detailed;
 
+  /** NULL, or a sampler before this one in the list, without a period, whose state this one uses after it has sampled: for more columns
+   *  from a source that is read once. `open` comes after the other's, `close` before. */
+  const struct glia_sampler *beside;
+
   /** Open below root ("/" for this machine); state [state_size] arrives zeroed. A source that is not there is no error:
    *  its metrics are missing. Errors: GLIA_E_MEMORY. */
   glia_status (*open)(void *state, const char *root);

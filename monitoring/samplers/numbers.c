@@ -164,8 +164,14 @@ static void learn(struct glia_procfile *f, struct glia_span rest, const char *co
   int *index = realloc(f->index, ((size_t)lines + 1) * sizeof *index);
   if (index == NULL) return; /* it goes without */
   f->index = index;
-  for (f->n_index = 0; glia_span_line_(&rest, &line); f->n_index++)
-    f->index[f->n_index] = glia_span_find_(glia_span_word_(&line), names, n);
+  f->last[0] = '\0';
+  for (f->n_index = 0; glia_span_line_(&rest, &line); f->n_index++) {
+    const struct glia_span word = glia_span_word_(&line);
+    const size_t size = (size_t)(word.end - word.at) + 1; /* with the blank behind it */
+    f->index[f->n_index] = glia_span_find_(word, names, n);
+    if (f->n_index + 1 == lines && f->whole && size < sizeof f->last && word.end < line.end)
+      memcpy(f->last, word.at, size), f->last[size] = '\0';
+  }
 }
 
 void glia_named_read_(struct glia_procfile *f, const char *const *names, int n, const char *unit,

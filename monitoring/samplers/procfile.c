@@ -20,6 +20,17 @@ static const char nothing[] = "";
  * its records is as long as half of the smallest page, so less than this in one read is all there is. */
 enum { SURELY_ALL = 2048 };
 
+/* Does the line that ends text[0 .. n) begin as the file's last one did? Then the read that would tell the end is saved. */
+static bool at_last_line(const struct glia_procfile *f, size_t n)
+{
+  const size_t size = strlen(f->last);
+
+  if (size == 0 || n == 0 || f->text[n - 1] != '\n') return false;
+  const char *newline = memrchr(f->text, '\n', n - 1);
+  const char *line = newline != NULL ? newline + 1 : f->text;
+  return (size_t)(f->text + n - line) > size && memcmp(line, f->last, size) == 0;
+}
+
 /* Fill text[0 .. capacity) from the start of the file; how much came. */
 static size_t fill(struct glia_procfile *f)
 {
@@ -38,6 +49,8 @@ static size_t fill(struct glia_procfile *f)
       f->whole = f->text[n - 1] == '\n';
       break;
     }
+    f->whole = at_last_line(f, n);
+    if (f->whole) break;
   }
   return n;
 }

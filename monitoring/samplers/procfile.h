@@ -10,6 +10,8 @@ struct glia_span {
   const char *end;
 };
 
+enum { GLIA_PROCFILE_NAME = 64 };
+
 /** A file that stays open and is read again and again into the same buffer. All zero: closed. */
 struct glia_procfile {
   bool there;
@@ -21,6 +23,8 @@ struct glia_procfile {
   bool whole; /* the last read reached the end of the file, and that was the end of a line */
   int *index; /* [n_index] glia_named_read_: which name each line had the last time, -1: none */
   int n_index;
+  char last
+      [GLIA_PROCFILE_NAME]; /* and with which word and blank the last line began; empty: not known */
 };
 
 /** Open root/path and make a buffer with room for twice what the file holds now. A file that is not there reads as empty.

@@ -1,4 +1,5 @@
-/* stat: what the cores do, and how evenly.  Source: proc(5), /proc/stat.
+/* stat: what the cores do, and how evenly; and beside it cpus: what each core does, for those who scrape.
+ * Source: proc(5), /proc/stat.
  *
  * Time by mode is summed over the cores. How evenly they work is told by the share of time that each was busy since the
  * last sample, folded to mean, least and most: so 2 or 256 cores give the same columns.
@@ -6,7 +7,9 @@
 #include "procfile.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MODES(X)                                                                                   \
@@ -52,9 +55,13 @@ static const struct glia_metric metrics[FIRST_KEY + GLIA_COUNT(keys)] = {
     {"node_procs_blocked", "1", GLIA_METRIC_GAUGE, "tasks waiting for a disk"},
 };
 
+enum { NAME_BYTES = 64, MOST_CORES = 16384 };
+
 struct core {
-  double busy; /* ticks since boot */
+  double busy; /* ticks since boot, when they could last be told */
   double all;
+  double ticks[N_MODES]; /* the same by mode */
+  bool here;             /* in the last reading */
 };
 
 struct state {
@@ -62,6 +69,9 @@ struct state {
   double ticks_per_s;
   struct core *core; /* [n_cores] by number; all = 0 before the first look */
   int n_cores;
+  struct glia_metric *metric; /* [n_cpus N_MODES] of cpus */
+  char (*name)[NAME_BYTES];
+  int n_cpus; /* highest number + 1 when it was opened */
 };
 
 struct spread {
@@ -82,7 +92,7 @@ static int core_number(struct glia_span word)
     if (*p < '0' || *p > '9') return -1;
     n = 10 * n + (*p - '0');
   }
-  return n;
+  return n < MOST_CORES ? n : -1;
 }
 
 static void close_all(void *state)
@@ -105,8 +115,9 @@ static glia_status open_under(void *state, const char *root)
   struct glia_span rest = glia_procfile_read_(&s->file);
   while (glia_span_line_(&rest, &line)) {
     const int number = core_number(glia_span_word_(&line));
-    if (2 * (number + 1) > s->n_cores) s->n_cores = 2 * (number + 1);
+    if (number >= s->n_cpus) s->n_cpus = number + 1;
   }
+  s->n_cores = 2 * s->n_cpus;
   if (s->n_cores == 0) return GLIA_OK;
   s->core = calloc((size_t)s->n_cores, sizeof *s->core);
   GLIA_CHECK(s->core != NULL, GLIA_E_MEMORY, "no memory for %d cores", s->n_cores);
@@ -121,20 +132,23 @@ static void read_modes(struct glia_span *line, double ticks[N_MODES])
 
 static void add_core(struct core *core, const double ticks[N_MODES], struct spread *spread)
 {
-  struct core now = {0};
+  double all = 0.0;
 
-  for (int m = 0; m < N_MODES; m++) now.all += isnan(ticks[m]) ? 0.0 : ticks[m];
-  now.busy = now.all - ticks[IDLE] - ticks[IOWAIT];
-  if (isnan(now.busy)) return;
-  if (core->all > 0.0 && now.all > core->all) {
+  memcpy(core->ticks, ticks, sizeof core->ticks);
+  core->here = true;
+  for (int m = 0; m < N_MODES; m++) all += isnan(ticks[m]) ? 0.0 : ticks[m];
+  const double busy = all - ticks[IDLE] - ticks[IOWAIT];
+  if (isnan(busy)) return;
+  if (core->all > 0.0 && all > core->all) {
     /* The kernel's idle time may step back by a tick: keep to [0, 1]. */
-    const double share = fmax(0.0, fmin(1.0, (now.busy - core->busy) / (now.all - core->all)));
+    const double share = fmax(0.0, fmin(1.0, (busy - core->busy) / (all - core->all)));
     spread->sum += share;
     spread->least = spread->n == 0 ? share : fmin(spread->least, share);
     spread->most = fmax(spread->most, share);
     spread->n++;
   }
-  *core = now;
+  core->busy = busy;
+  core->all = all;
 }
 
 static void sample(void *state, double *out)
@@ -145,6 +159,7 @@ static void sample(void *state, double *out)
   struct spread spread = {0};
   double ticks[N_MODES];
 
+  for (int i = 0; i < s->n_cores; i++) s->core[i].here = false;
   while (glia_span_line_(&rest,
                          &line)) { /* "cpu0 4529 0 1866 93512 18 0 6 10 0 0", "ctxt 546423", ... */
     const struct glia_span word = glia_span_word_(&line);
@@ -175,4 +190,66 @@ const struct glia_sampler glia_sampler_stat_ = {
     .open = open_under,
     .sample = sample,
     .close = close_all,
+};
+
+static const char *const modes[] = {
+#define X(id, name, help) name,
+    MODES(X)
+#undef X
+};
+
+static glia_status open_cpus(void *state, const char *root)
+{
+  struct state *s = state;
+  const size_t n = (size_t)s->n_cpus * N_MODES;
+
+  (void)root; /* stat has opened it */
+  s->metric = calloc(n + 1, sizeof *s->metric);
+  s->name = calloc(n + 1, sizeof *s->name);
+  GLIA_CHECK(s->metric != NULL && s->name != NULL, GLIA_E_MEMORY, "no memory for %d cores",
+             s->n_cpus);
+  for (size_t i = 0; i < n; i++) {
+    snprintf(s->name[i], NAME_BYTES, "node_cpu_seconds_total{cpu=\"%zu\",mode=\"%s\"}", i / N_MODES,
+             modes[i % N_MODES]);
+    s->metric[i] = (struct glia_metric){s->name[i], "s", GLIA_METRIC_COUNTER,
+                                        "time of each core by what it did"};
+  }
+  return GLIA_OK;
+}
+
+static const struct glia_metric *discovered_cpus(const void *state, int *n_metrics)
+{
+  const struct state *s = state;
+
+  *n_metrics = s->n_cpus * N_MODES;
+  return s->metric;
+}
+
+static void sample_cpus(void *state, double *out)
+{
+  const struct state *s = state;
+
+  for (int i = 0; i < s->n_cpus; i++)
+    for (int m = 0; s->core[i].here && m < N_MODES; m++)
+      out[i * N_MODES + m] = s->core[i].ticks[m] / s->ticks_per_s;
+}
+
+static void close_cpus(void *state)
+{
+  struct state *s = state;
+
+  free(s->metric);
+  free(s->name);
+  s->metric = NULL;
+  s->name = NULL;
+}
+
+const struct glia_sampler glia_sampler_cpus_ = {
+    .name = "cpus",
+    .detailed = true,
+    .beside = &glia_sampler_stat_,
+    .open = open_cpus,
+    .discovered = discovered_cpus,
+    .sample = sample_cpus,
+    .close = close_cpus,
 };
