@@ -2,8 +2,8 @@
  *
  * Cached: the file lies in the page cache, so what is compared is work of one thread on memory, in time on the CPU, which other
  * programs do not stretch. Cold: its pages are given back before each reading (posix_fadvise), so that the disk is asked, in time
- * by the clock; what the host of a virtual machine caches stays. The first epoch is told apart (each round opens the file anew), since
- * what the page cache turns out not to hold is read past it in later ones. Then how long a small CNN waits for its rows:
+ * by the clock; what the host of a virtual machine caches stays. The first epoch is told apart (each round opens the file anew): it
+ * brings the file into the page cache, and what turns out not to stay there is read past it in later ones. Then how long a small CNN waits for its rows:
  * once, for the first window, and in each step after.
  */
 #include "bench.h"

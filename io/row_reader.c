@@ -18,7 +18,7 @@ enum { GAP_BYTES = 16 << 10 };
 enum { ASKED_BYTES = 128 << 10 };
 
 /* An array is read past the page cache after so many misses, if its rows have no more bytes. */
-enum { MISSED_LEAST = 4, PAST_MOST_BYTES = 16 << 20 };
+enum { MISSED_LEAST = 4, SIGHTS_KEPT = 64, PAST_MOST_BYTES = 16 << 20 };
 
 /* A wanted row and its place in the request. */
 struct wish {
@@ -144,26 +144,65 @@ static int64_t gather(const struct glia_row_reader *r, const struct wish *w, int
   return i;
 }
 
-/* After a request through the cache that found so many stretches there, and then perhaps missed one. What was read before and is gone
- * tells that the cache cannot hold the array: from then on it is read past it. */
-static glia_status note(struct glia_row_reader *r, int64_t n_rows, int64_t found, bool missed)
+/* From now on past the page cache, where that can be. */
+static glia_status leave_cache(struct glia_row_reader *r)
 {
   const size_t most = r->row_bytes > GLIA_PAST_BYTES ? r->row_bytes : GLIA_PAST_BYTES;
+
+  if (r->decided || most > PAST_MOST_BYTES) return GLIA_OK;
+  r->decided = true;
+  return glia_past_cache_create_(r->fd, most, &r->past);
+}
+
+/* Before large stretches are first read: an array that the memory of this machine cannot hold is read past the page cache at once. */
+static glia_status foresee(struct glia_row_reader *r)
+{
+  if (r->foreseen) return GLIA_OK;
+  r->foreseen = true;
+  return r->info->type.dim[0] * (int64_t)r->row_bytes > r->memory_bytes ? leave_cache(r) : GLIA_OK;
+}
+
+/* After a request through the cache, of whose stretches so many were found and missed. `known`: that had been there before; otherwise they
+ * had when all rows were read once. What was there and is gone tells that the cache cannot hold the array, whatever was foreseen: from
+ * then on it is read past it. Old sights fade. */
+static glia_status note(struct glia_row_reader *r, int64_t n_rows, int64_t found, int64_t missed,
+                        bool known)
+{
   glia_status st = GLIA_OK;
 
   pthread_mutex_lock(&r->mutex);
-  if (r->rows_read >= r->info->type.dim[0]) {
-    r->found += found;
-    r->missed += missed ? 1 : 0;
-  } else {
+  if (r->rows_read < r->info->type.dim[0]) {
     r->rows_read += n_rows;
+    if (!known) found = missed = 0;
   }
-  if (r->missed >= MISSED_LEAST && r->missed > r->found && !r->decided && most <= PAST_MOST_BYTES) {
-    r->decided = true;
-    st = glia_past_cache_create_(r->fd, most, &r->past);
+  if (r->found + r->missed >= SIGHTS_KEPT) {
+    r->found /= 2;
+    r->missed /= 2;
   }
+  r->found += found;
+  r->missed += missed;
+  if (r->missed >= MISSED_LEAST && r->missed > r->found) st = leave_cache(r);
   pthread_mutex_unlock(&r->mutex);
   return st;
+}
+
+/* Large stretches, in large pages. What was not yet brought is; what was, and is gone, comes as the kernel sees fit. */
+static glia_status read_in_large_pages(struct glia_row_reader *r, int64_t n_rows,
+                                       const struct wish *w, char *out, char *dropped)
+{
+  struct glia_pieces p;
+  int64_t found = 0, missed = 0;
+
+  for (int64_t i = 0; i < n_rows;) {
+    bool gone = false;
+    i = gather(r, w, i, n_rows, out, dropped, &p);
+    const bool known = glia_large_pages_bring_(&r->pages, p.offset, p.end);
+    if (known) GLIA_TRY(read_pieces(r, &p, false, &gone));
+    found += known && !gone ? 1 : 0;
+    missed += gone ? 1 : 0;
+    GLIA_TRY(read_pieces(r, &p, true, &gone));
+  }
+  return note(r, n_rows, found, missed, true);
 }
 
 static glia_status read_through_cache(struct glia_row_reader *r, int64_t n_rows,
@@ -184,7 +223,7 @@ static glia_status read_through_cache(struct glia_row_reader *r, int64_t n_rows,
     found += missed ? 0 : 1;
     i = next;
   }
-  return large ? note(r, n_rows, found, missed) : GLIA_OK;
+  return large ? note(r, n_rows, found, missed ? 1 : 0, false) : GLIA_OK;
 }
 
 /* Are these rows large stretches that lie apart? Of others, the kernel reads ahead or several ranks of a node want a part each. */
@@ -230,12 +269,16 @@ static glia_status read_plain(struct glia_row_reader *r, int64_t n_rows, const s
   glia_status st = GLIA_OK;
 
   pthread_mutex_lock(&r->mutex);
+  if (large) st = foresee(r);
   const bool past = large && r->past != NULL;
   if (past) st = read_past_cache(r, n_rows, w, out, dropped);
   if (st != GLIA_OK) glia_past_cache_destroy_(&r->past); /* what it has under way is for `out` */
   pthread_mutex_unlock(&r->mutex);
   GLIA_TRY(st);
-  if (!past) GLIA_TRY(read_through_cache(r, n_rows, w, out, dropped, large));
+  if (!past && large && glia_large_pages_work_(&r->pages))
+    GLIA_TRY(read_in_large_pages(r, n_rows, w, out, dropped));
+  else if (!past)
+    GLIA_TRY(read_through_cache(r, n_rows, w, out, dropped, large));
   for (int64_t i = 1; i < n_rows; i++) /* wanted again */
     if (w[i].row == w[i - 1].row)
       memcpy(out + (size_t)w[i].to * r->row_bytes, out + (size_t)w[i - 1].to * r->row_bytes,
@@ -329,7 +372,8 @@ static glia_status find_chunks(struct glia_row_reader *r, int64_t block_rows)
   if (r->info->chunked && block_rows == r->info->chunk_rows)
     GLIA_TRY(glia_chunks_find_(r->id, r->name, r->info, (int64_t)s.st_size, &r->chunks));
   r->plain = r->info->offset >= 0 || glia_chunks_plain_(&r->chunks);
-  if (r->plain || r->chunks.n == 0) return GLIA_OK;
+  if (r->plain) return glia_large_pages_init_(&r->pages, r->fd, (int64_t)s.st_size);
+  if (r->chunks.n == 0) return GLIA_OK;
   r->packed = malloc(glia_chunks_packed_max_(&r->chunks));
   r->mixed = malloc(r->chunks.bytes);
   GLIA_CHECK(r->packed != NULL && r->mixed != NULL, GLIA_E_MEMORY, "%s: a chunk of %zu bytes",
@@ -348,6 +392,7 @@ glia_status glia_row_reader_init_(struct glia_row_reader *r, const char *name,
   if (rows > most) rows = most;
   *r = (struct glia_row_reader){
       .name = name, .info = info, .id = id, .fd = fd, .row_bytes = row_bytes, .ready = true};
+  r->memory_bytes = glia_page_cache_bytes_();
   pthread_mutex_init(&r->mutex, NULL);
   GLIA_TRY(find_chunks(r, rows));
   if (r->plain) return GLIA_OK;
@@ -359,6 +404,7 @@ void glia_row_reader_fini_(struct glia_row_reader *r)
   if (!r->ready) return;
   glia_block_cache_fini_(&r->cache);
   glia_past_cache_destroy_(&r->past);
+  glia_large_pages_fini_(&r->pages);
   free(r->chunks.place);
   free(r->packed);
   free(r->mixed);

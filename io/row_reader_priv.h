@@ -1,15 +1,16 @@
 /* Rows of one array, read from its file when they are asked for: in any order, each request in the order of the file.
  *
  * What lies in the file as in memory goes from the page cache to where it is wanted, a whole chunk with one call however its rows
- * are scattered (preadv): no second copy. An array that the page cache does not hold from one epoch to the next is read past it
- * (past_cache_priv.h). Other arrays are read by blocks of a chunk's rows that stay in a cache, the used-up ones making room; usual
- * chunks without HDF5 and its lock (chunk_priv.h).
+ * are scattered (preadv): no second copy. Large stretches come there in large pages (large_pages_priv.h); an array that the page cache
+ * cannot hold is read past it (past_cache_priv.h). Other arrays are read by blocks of a chunk's rows that stay in a cache, the used-up
+ * ones making room; usual chunks without HDF5 and its lock (chunk_priv.h).
  */
 #ifndef GLIA_IO_ROW_READER_PRIV_H
 #define GLIA_IO_ROW_READER_PRIV_H
 
 #include "block_cache_priv.h"
 #include "chunk_priv.h"
+#include "large_pages_priv.h"
 #include "past_cache_priv.h"
 
 #include <pthread.h>
@@ -24,10 +25,11 @@ struct glia_row_reader {
   struct glia_chunks chunks;
   unsigned char *packed, *mixed; /* scratch for a chunk */
   struct glia_block_cache cache; /* of an array that is not plain */
-  int64_t rows_read;             /* until an epoch is full; then ... */
-  int64_t found,
-      missed; /* stretches in the page cache or not; of a request up to the first missed */
-  bool decided;
+  struct glia_large_pages pages; /* of a plain array: how stretches come into the page cache */
+  int64_t memory_bytes;          /* what the page cache may hold */
+  int64_t rows_read;             /* until an epoch is full */
+  int64_t found, missed;         /* stretches that were in the page cache, and are or are not */
+  bool foreseen, decided;
   struct glia_past_cache *past; /* NULL: through the page cache */
   pthread_mutex_t mutex;        /* guards all from packed on */
   bool ready;

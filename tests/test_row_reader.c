@@ -1,10 +1,11 @@
-/* Rows of plain arrays: what the page cache holds comes from it; what it does not hold from one epoch to the next is read past it. */
+/* Rows of plain arrays: what the page cache holds comes from it, and comes there in large pages; what it cannot hold is read past it. */
 #include "glia_random.h"
 #include "row_reader_priv.h"
 #include "scratch.h"
 #include "tap.h"
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 
 enum { HEAD = 100, STRETCH = 200, STRETCHES = 8, ASKED = STRETCH * STRETCHES };
@@ -115,25 +116,75 @@ static void what_stays_in_the_page_cache_comes_from_there(void)
   close_file(&f);
 }
 
-static void what_leaves_the_page_cache_is_read_past_it(void)
+/* Does the page cache hold this byte of the rows? */
+static bool is_cached(const struct file *f, int64_t at)
+{
+  char byte;
+
+  return preadv2(f->fd, &(struct iovec){&byte, 1}, 1, (off_t)(HEAD + at), RWF_NOWAIT) == 1;
+}
+
+/* large: in large pages, of which neighbours tell in the first epoch already; or as systems do that have none. */
+static void leave(bool large)
 {
   const int64_t few[3] = {5, 4, 9599};
   struct file f;
 
   open_file(&f, 48 * STRETCH, 3001);
+  if (!large) f.reader.pages.refusals = 1000;
   for (int64_t e = 0; e < 3; e++) {
     CU_ASSERT_EQUAL(epoch(&f, e, true), 0);
-    if (e == 0) CU_ASSERT_PTR_NULL(f.reader.past); /* nothing is read again yet */
+    if (e == 0 && !large) CU_ASSERT_PTR_NULL(f.reader.past); /* nothing is read again yet */
   }
-  if (!forgets(&f)) {
-    close_file(&f);
-    TAP_SKIP("needs ext4 or XFS under TMPDIR");
-  }
-  CU_ASSERT_PTR_NOT_NULL(f.reader.past);
+  CU_ASSERT_EQUAL(f.reader.past != NULL, forgets(&f));
   CU_ASSERT_EQUAL(read_rows(&f, 3, few, false), 0); /* small requests still go through it */
   CU_ASSERT_EQUAL(ftruncate(f.fd, HEAD + 3001 * 2400), 0);
   CU_ASSERT(epoch(&f, 3, true) < 0);
   CU_ASSERT_PTR_NOT_NULL(strstr(glia_trace_message(), "became shorter"));
+  close_file(&f);
+}
+
+static void what_leaves_the_page_cache_is_read_past_it(void)
+{
+  leave(true);
+  leave(false);
+}
+
+static void what_memory_cannot_hold_is_read_past_the_page_cache_at_once(void)
+{
+  int64_t row[ASKED];
+  struct file f;
+
+  open_file(&f, 48 * STRETCH, 3001);
+  f.reader.memory_bytes = 48 * STRETCH * 3001 - 1;
+  for (int64_t i = 0; i < ASKED; i++) row[i] = i / STRETCH * 3 * STRETCH + i % STRETCH;
+  forget(&f);
+  CU_ASSERT_EQUAL(read_rows(&f, ASKED, row, false), 0);
+  CU_ASSERT_EQUAL(f.reader.past != NULL, forgets(&f));
+  if (f.reader.past != NULL) CU_ASSERT(!is_cached(&f, (3 * STRETCH + STRETCH / 2) * 3001));
+  close_file(&f);
+}
+
+/* Of each block of two megabytes one stretch is asked for; its other end comes with it. */
+static void stretches_bring_the_large_pages_around_them(void)
+{
+  enum { BLOCK = 2 << 20, ROW = 4096, LONG = 256, APART = 2 * BLOCK / ROW };
+  int64_t row[4 * LONG];
+  struct file f;
+
+  open_file(&f, 4 * APART, ROW);
+  if (!forgets(&f) || !glia_large_pages_work_(&f.reader.pages)) {
+    close_file(&f);
+    TAP_SKIP("needs ext4 or XFS under TMPDIR, and Linux");
+  }
+  for (int64_t i = 0; i < 4 * LONG; i++) row[i] = i / LONG * APART + i % LONG;
+  forget(&f);
+  CU_ASSERT_EQUAL(read_rows(&f, 4 * LONG, row, false), 0);
+  if (f.reader.pages.refusals > 0) {
+    close_file(&f);
+    TAP_SKIP("needs a kernel and a file system with large pages of files");
+  }
+  for (int64_t b = 0; b < 4; b++) CU_ASSERT(is_cached(&f, b * APART * ROW + BLOCK - HEAD - 1));
   close_file(&f);
 }
 
@@ -153,4 +204,6 @@ static void long_rows_are_read_past_it(void)
 }
 
 TAP_MAIN("row_reader", TAP(what_stays_in_the_page_cache_comes_from_there),
-         TAP(what_leaves_the_page_cache_is_read_past_it), TAP(long_rows_are_read_past_it))
+         TAP(what_leaves_the_page_cache_is_read_past_it),
+         TAP(what_memory_cannot_hold_is_read_past_the_page_cache_at_once),
+         TAP(stretches_bring_the_large_pages_around_them), TAP(long_rows_are_read_past_it))
