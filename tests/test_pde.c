@@ -246,6 +246,66 @@ static void conditions_on_sides_hold_whatever_the_weights(void)
   forget();
 }
 
+/* Largest |residual| of the equation, network silent, at a distance from the seam and after times from 1e-6 to 1. */
+static double rest_of_the_equation(void)
+{
+  static const struct glia_pinn_network net = {
+      .depth = 1, .width = 3, .activation = GLIA_JET_TANH, .gain = 1.0, .harmonics = 1};
+  enum { EACH = 7, N = EACH * EACH };
+  struct glia_pinn *p;
+  double theta[64] = {0.0}, x[2 * N], r[N], worst = 0.0;
+
+  for (int i = 0; i < N; i++) {
+    x[2 * i] = pow(10.0, i % EACH - (EACH - 1));
+    x[2 * i + 1] = 1.0 - pow(10.0, i / EACH - EACH);
+  }
+  const struct glia_pinn_points points = {.n = N, .x = x};
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_create(&q, &net, false, N, NULL, &p), GLIA_OK);
+  CU_ASSERT_FATAL(glia_pinn_size(p) <= 64);
+  glia_pinn_set(p, theta);
+  CU_ASSERT_EQUAL_FATAL(glia_pinn_rows(p, 0, &points, r, NULL), GLIA_OK);
+  for (int i = 0; i < N; i++) worst = fmax(worst, fabs(r[i]));
+  glia_pinn_destroy(&p);
+  return worst;
+}
+
+static void kinks_across_a_period_are_rounded_by_diffusion(void)
+{
+  static const char form[] = "unknowns: [u]\ndomain: {t: [0, 1], x: [-1, 1]}\nperiodic: x\n"
+                             "equations: [\"%s\"]\n"
+                             "conditions: [{at: {t: 0}, equation: [\"u = %s%s\"]}]\n";
+  const double h = 1e-6;
+  char text[512];
+
+  snprintf(text, sizeof text, form, "2*u_t = 0.002*u_xx", "x^2", "");
+  must_read(text);
+  CU_ASSERT_TRUE(q.imposed[0]);
+  CU_ASSERT_EQUAL_FATAL(q.n_seams, 1);
+  CU_ASSERT(fabs(q.seam[0].diffusion - 0.001) < 1e-18);
+  CU_ASSERT(fabs(drawn(0.0, 0.5) - 0.25) < 1e-14);
+  CU_ASSERT(fabs(drawn(0.0, 0.999) - 0.998001) <
+            1e-14); /* a grain of 1e-9 of the time is 2e-6 wide */
+  /* no kink of slope 4 is left: what is, is h times the second derivative */
+  CU_ASSERT(fabs(drawn(0.5, 1.0) - drawn(0.5, 1.0 - h) + drawn(0.5, -1.0) - drawn(0.5, h - 1.0)) <
+            1e-3 * h);
+  /* D u'' = 0.004 of the square and as much of the circle that takes the line's place; the kink alone has D/sqrt(pi D t) = 18 */
+  CU_ASSERT(rest_of_the_equation() < 0.02);
+  forget();
+  snprintf(text, sizeof text, form, "u_t = 0.1*u_xx", "sin(pi*x)", "");
+  must_read(text);
+  CU_ASSERT(q.imposed[0] && q.n_seams == 0);
+  forget();
+  /* nothing rounds a kink of waves, nor a jump by numbers */
+  snprintf(text, sizeof text, form, "u_tt = u_xx", "x^2", "\", \"u_t = 0");
+  must_read(text);
+  CU_ASSERT_FALSE(q.imposed[0]);
+  forget();
+  snprintf(text, sizeof text, form, "u_t = 0.1*u_xx", "x", "");
+  must_read(text);
+  CU_ASSERT_FALSE(q.imposed[0]);
+  forget();
+}
+
 /* |u| of a drawn network at points x [n, 2] or [n, 3] of the problem last read: the largest. */
 static double largest(int64_t n, const double *x)
 {
@@ -455,6 +515,7 @@ static void causal_weights_fall_with_what_is_wrong_before(void)
 TAP_MAIN("pde", TAP(random_directions_are_inputs),
          TAP(causal_weights_fall_with_what_is_wrong_before), TAP(reentrant_corners_are_unfolded),
          TAP(conditions_on_outlines_hold_whatever_the_weights),
+         TAP(kinks_across_a_period_are_rounded_by_diffusion),
          TAP(outlines_and_the_first_time_agree), TAP(conditions_on_sides_hold_whatever_the_weights),
          TAP(bad_problems_are_refused_with_the_reason), TAP(faults_show_a_caret_below_the_text),
          TAP(sobol_points_fill_each_cell_once), TAP(points_lie_in_the_domain_and_on_its_boundary),

@@ -79,6 +79,11 @@ static void tell(const struct job *j)
     if (!p->ansatz_given[i])
       glia_cli_print(j->args, "  %s = %s%g x output of the network\n", p->unknown[i],
                      p->imposed[i] ? "what the conditions say + " : "", p->scale[i]);
+  for (int k = 0; k < p->n_seams; k++)
+    glia_cli_print(j->args,
+                   "  the start has a kink where %s begins again: rounded off by %g u_%s%s\n",
+                   p->coord[p->seam[k].coord], p->seam[k].diffusion, p->coord[p->seam[k].coord],
+                   p->coord[p->seam[k].coord]);
   glia_cli_print(j->args, "  network %d x %d %s, %lld weights\n", n->depth, n->width,
                  glia_jet_activation_names()[n->activation], (long long)glia_pinn_size(pinn));
 }

@@ -15,7 +15,8 @@ enum {
   GLIA_PDE_CONDITIONS = 32,
   GLIA_PDE_FACES = 16, /* of one condition */
   GLIA_PDE_SHAPES = 16,
-  GLIA_PDE_CORNERS = 64
+  GLIA_PDE_CORNERS = 64,
+  GLIA_PDE_SEAMS = 8
 };
 
 typedef enum { GLIA_SHAPE_BOX, GLIA_SHAPE_DISK, GLIA_SHAPE_POLYGON } glia_shape_kind;
@@ -27,6 +28,12 @@ struct glia_shape {
   double centre[2], radius; /* disk */
   int n;
   double corner[GLIA_PDE_CORNERS][2]; /* polygon */
+};
+
+/* Across period `coord` a start condition has a kink, which diffusion rounds off. */
+struct glia_seam {
+  int coord;
+  double diffusion;
 };
 
 /* Where a condition holds: some coordinates fixed, the others free. */
@@ -80,7 +87,9 @@ struct glia_problem {
   bool ansatz_given[GLIA_PDE_UNKNOWNS];
   bool impose,
       imposed[GLIA_PDE_UNKNOWNS]; /* conditions on faces of the box are part of the ansatz */
-  int exact[GLIA_PDE_UNKNOWNS];   /* expression in the coordinates, or GLIA_EXPR_NONE */
+  int n_seams;
+  struct glia_seam seam[GLIA_PDE_SEAMS]; /* of which the network sees the rounded kink */
+  int exact[GLIA_PDE_UNKNOWNS];          /* expression in the coordinates, or GLIA_EXPR_NONE */
   struct glia_pde_data data, reference;
   struct glia_expr_names names; /* unknowns alone */
   /* Where the last text was not understood, as two lines: the text and a caret below it. "": nowhere. */

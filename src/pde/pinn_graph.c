@@ -210,6 +210,24 @@ static glia_status fourier_features(struct glia_pinn *p)
   return GLIA_OK;
 }
 
+/* Rounded kinks at seams, at most 1. */
+static glia_status seam_features(struct glia_pinn *p)
+{
+  struct glia_problem *q = p->problem;
+
+  for (int k = 0; k < q->n_seams; k++) {
+    const int c = q->seam[k].coord;
+    const int e = glia_expr_binary(q->pool, GLIA_EXPR_MUL,
+                                   glia_expr_number(q->pool, M_PI / (q->hi[c] - q->lo[c])),
+                                   glia_seam_rounded_(q, &q->seam[k]));
+    GLIA_CHECK(e != GLIA_EXPR_NONE, GLIA_E_MEMORY, "an expression");
+    GLIA_CHECK(p->n_features < GLIA_PINN_FEATURES_, GLIA_E_CONFIG,
+               "more than %d inputs of the network", GLIA_PINN_FEATURES_);
+    p->feature[p->n_features++] = e;
+  }
+  return GLIA_OK;
+}
+
 /* What the network sees of the coordinates: each on [-1, 1], or as sines and cosines of its period; corners unfolded. */
 glia_status glia_pinn_features_(struct glia_pinn *p)
 {
@@ -232,6 +250,7 @@ glia_status glia_pinn_features_(struct glia_pinn *p)
     }
   }
   GLIA_TRY(corner_features(p));
+  GLIA_TRY(seam_features(p));
   return fourier_features(p);
 }
 

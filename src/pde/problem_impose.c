@@ -246,5 +246,7 @@ bool glia_problem_impose_(struct glia_problem *p, int i, int *g, int *d)
     *g = corrected(p, &s[c], c, *g);
     *d = distance(p, &s[c], c, *d);
   }
-  return any && *g != GLIA_EXPR_NONE && *d != GLIA_EXPR_NONE && keeps(p, s, *g, p->scale[i]);
+  if (!any || *g == GLIA_EXPR_NONE || *d == GLIA_EXPR_NONE || !keeps(p, s, *g, p->scale[i]))
+    return false;
+  return glia_seam_round_(p, i, g) && *g != GLIA_EXPR_NONE;
 }

@@ -43,4 +43,11 @@ int glia_problem_corners_(const struct glia_problem *p, int most, struct glia_co
 /* Real (0) or imaginary (1) part of z^(pi/angle), z = r e^(i phi) with phi from the middle of the angle: an expression. */
 int glia_corner_unfolded_(struct glia_expr_pool *pool, const struct glia_corner_ *c, int which);
 
+/* *g, the start of unknown i, goes on across all periods afterwards: kinks are rounded off, and noted in p->seam.
+ * false: it jumps, or nothing rounds its kink. */
+bool glia_seam_round_(struct glia_problem *p, int i, int *g);
+
+/* The rounded kink of a seam, of slope 1 on both sides: an expression. */
+int glia_seam_rounded_(struct glia_problem *p, const struct glia_seam *s);
+
 #endif

@@ -395,7 +395,8 @@ static int64_t weights_of(const struct glia_solver *s)
 {
   const struct glia_pinn_network *n = &s->config.network;
   struct glia_corner_ corner[GLIA_PINN_CORNERS_];
-  int64_t in = 2 * (glia_problem_corners_(s->problem, GLIA_PINN_CORNERS_, corner) + n->fourier);
+  int64_t in = s->problem->n_seams +
+               2 * (glia_problem_corners_(s->problem, GLIA_PINN_CORNERS_, corner) + n->fourier);
   int64_t size = 0;
 
   for (int c = 0; c < s->problem->n_coords; c++)
