@@ -24,7 +24,7 @@ glia_status glia_archive_create(const char *path, const char *kind, int format, 
   *out = NULL;
   GLIA_CHECK(w != NULL, GLIA_E_MEMORY, "%s", path);
   glia_h5_lock_();
-  const glia_status st = glia_h5_out_begin_(&w->out, path, kind, format, force, false);
+  const glia_status st = glia_h5_out_begin_(&w->out, path, kind, format, force, GLIA_H5_WHOLE);
   glia_h5_unlock_();
   if (st != GLIA_OK) {
     free(w);

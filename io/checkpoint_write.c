@@ -72,7 +72,7 @@ static glia_status declare_array(hid_t file, const struct glia_array *a,
   glia_status st = GLIA_OK;
 
   GLIA_TRY_TO(out, st, glia_h5_array_reserve_(file, a->path, &a->type, &part->offset, &d));
-  GLIA_TRY_TO(out, st, glia_h5_put_text_(d, "xxh128", part->sum));
+  GLIA_TRY_TO(out, st, glia_h5_put_fixed_text_(d, "xxh128", part->sum));
   if (a->type.dtype == GLIA_BOOL) GLIA_TRY_TO(out, st, glia_h5_put_int_(d, "bool", 1));
 out:
   glia_h5_close_(&d);
@@ -87,7 +87,7 @@ static glia_status write_attribute(hid_t group, const struct glia_attribute *a)
   case GLIA_ATTRIBUTE_REAL:
     return glia_h5_put_real_(group, a->name, a->r);
   default:
-    return glia_h5_put_text_(group, a->name, a->text);
+    return glia_h5_put_fixed_text_(group, a->name, a->text);
   }
 }
 
@@ -101,15 +101,15 @@ static glia_status write_run(hid_t file, const struct glia_checkpoint_content *c
   GLIA_TRY_TO(out, st, glia_h5_put_int_(group, "step", c->step));
   if (c->whole_hashes) {
     GLIA_TRY_TO(out, st, glia_parameters_sha256(c->n, c->array, sum));
-    GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "parameters_sha256", sum));
+    GLIA_TRY_TO(out, st, glia_h5_put_fixed_text_(group, "parameters_sha256", sum));
     GLIA_TRY_TO(out, st, glia_state_sha256(c->n, c->array, sum));
-    GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "state_sha256", sum));
+    GLIA_TRY_TO(out, st, glia_h5_put_fixed_text_(group, "state_sha256", sum));
   }
   if (c->pieces != NULL && c->pieces->parameters_sha256 != NULL)
     GLIA_TRY_TO(out, st,
-                glia_h5_put_text_(group, "parameters_sha256", c->pieces->parameters_sha256));
+                glia_h5_put_fixed_text_(group, "parameters_sha256", c->pieces->parameters_sha256));
   if (c->pieces != NULL && c->pieces->state_sha256 != NULL)
-    GLIA_TRY_TO(out, st, glia_h5_put_text_(group, "state_sha256", c->pieces->state_sha256));
+    GLIA_TRY_TO(out, st, glia_h5_put_fixed_text_(group, "state_sha256", c->pieces->state_sha256));
   for (int i = 0; i < c->n_attributes; i++)
     GLIA_TRY_TO(out, st, write_attribute(group, &c->attribute[i]));
 out:
@@ -121,7 +121,8 @@ out:
 static glia_status write_frame(struct glia_h5_out *o, const char *path,
                                const struct glia_checkpoint_content *c, struct glia_seal_part *part)
 {
-  GLIA_TRY(glia_h5_out_begin_(o, path, "checkpoint", GLIA_CHECKPOINT_FORMAT, true, false));
+  GLIA_TRY(
+      glia_h5_out_begin_(o, path, "checkpoint", GLIA_CHECKPOINT_FORMAT, true, GLIA_H5_HEAPLESS));
   for (int i = 0; i < c->n; i++) {
     GLIA_TRY(declare_array(o->file, &c->array[i], &part[i]));
     GLIA_TRY(glia_h5_out_check_(o));

@@ -49,7 +49,7 @@ glia_status glia_dataset_create(const char *path, bool force, struct glia_datase
   GLIA_CHECK(w != NULL, GLIA_E_MEMORY, "%s", path);
   glia_h5_lock_();
   const glia_status st =
-      glia_h5_out_begin_(&w->out, path, "dataset", GLIA_DATASET_FORMAT, force, false);
+      glia_h5_out_begin_(&w->out, path, "dataset", GLIA_DATASET_FORMAT, force, GLIA_H5_WHOLE);
   glia_h5_unlock_();
   if (st != GLIA_OK) {
     free(w);

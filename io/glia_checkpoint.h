@@ -9,7 +9,7 @@
 
 #include "glia_type.h"
 
-enum { GLIA_CHECKPOINT_FORMAT = 3 };
+enum { GLIA_CHECKPOINT_FORMAT = 4 };
 
 /* A named array of the caller's. */
 struct glia_array {

@@ -176,7 +176,8 @@ glia_status glia_graph_data_write(const char *path, bool force, const struct gli
   struct glia_h5_out o;
 
   glia_h5_lock_();
-  glia_status st = glia_h5_out_begin_(&o, path, "dataset", GLIA_DATASET_FORMAT, force, false);
+  glia_status st =
+      glia_h5_out_begin_(&o, path, "dataset", GLIA_DATASET_FORMAT, force, GLIA_H5_WHOLE);
   if (st == GLIA_OK) {
     st = write_all(&o, g, source);
     if (st == GLIA_OK)

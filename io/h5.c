@@ -190,19 +190,33 @@ glia_status glia_h5_put_real_(hid_t at, const char *name, double value)
   return put(at, name, H5T_IEEE_F64LE, &value);
 }
 
-/* Of variable length: h5py then gives str, not bytes. */
+/* Takes the type. n: bytes of the text; value is it, or, of variable length, where it lies. */
+static glia_status put_text(hid_t at, const char *name, hid_t type, size_t n, const void *value)
+{
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK_TO(out, st, n < TEXT_MAX - 1024, GLIA_E_ARGUMENT,
+                "attribute %s: %zu bytes of text are too long", name, n);
+  st = put(at, name, type, value);
+out:
+  glia_h5_close_(&type);
+  return st;
+}
+
 glia_status glia_h5_put_text_(hid_t at, const char *name, const char *value)
+{
+  const hid_t type = H5Tcopy(H5T_C_S1);
+
+  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return put_text(at, name, type, strlen(value), &value);
+}
+
+glia_status glia_h5_put_fixed_text_(hid_t at, const char *name, const char *value)
 {
   const size_t n = strlen(value);
 
-  GLIA_CHECK(n < TEXT_MAX - 1024, GLIA_E_ARGUMENT, "attribute %s: %zu bytes of text are too long",
-             name, n);
-  hid_t type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, H5T_VARIABLE);
-  H5Tset_cset(type, H5T_CSET_UTF8);
-  const glia_status st = put(at, name, type, &value);
-  glia_h5_close_(&type);
-  return st;
+  return put_text(at, name, glia_h5_text_type_(n > 0 ? n : 1), n, value); /* "": a zero */
 }
 
 /* Open a scalar attribute of class `class` (or another that `also` names). */

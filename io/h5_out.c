@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static glia_status create(struct glia_h5_out *o, bool append_safe)
+static glia_status create(struct glia_h5_out *o, enum glia_h5_way way)
 {
   hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
   hid_t fcpl = H5Pcreate(H5P_FILE_CREATE);
@@ -14,7 +14,7 @@ static glia_status create(struct glia_h5_out *o, bool append_safe)
   GLIA_TRY_H5_TO(out, st, fapl, GLIA_E_INTERNAL, "a property list");
   GLIA_TRY_TO(out, st, glia_h5_driver_use_(fapl, o->error));
   H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
-  if (!append_safe) {
+  if (way != GLIA_H5_GROWING) {
     H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_V110);
     H5Pset_alignment(fapl, GLIA_BULK_BYTES, GLIA_BULK_PAGE_BYTES);
   }
@@ -28,18 +28,20 @@ out:
 }
 
 glia_status glia_h5_out_begin_(struct glia_h5_out *o, const char *path, const char *kind,
-                               int format, bool force, bool append_safe)
+                               int format, bool force, enum glia_h5_way way)
 {
+  glia_status (*const put_text)(hid_t, const char *, const char *) =
+      way == GLIA_H5_HEAPLESS ? glia_h5_put_fixed_text_ : glia_h5_put_text_;
   glia_status st = GLIA_OK;
 
   *o = (struct glia_h5_out){.file = -1};
   GLIA_TRY(glia_tempfile_begin_(&o->temp, path, force));
   o->error = calloc(1, sizeof *o->error);
   GLIA_CHECK_TO(fail, st, o->error != NULL, GLIA_E_MEMORY, "%s", path);
-  GLIA_TRY_TO(fail, st, create(o, append_safe));
-  GLIA_TRY_TO(fail, st, glia_h5_put_text_(o->file, "glia_kind", kind));
+  GLIA_TRY_TO(fail, st, create(o, way));
+  GLIA_TRY_TO(fail, st, put_text(o->file, "glia_kind", kind));
   GLIA_TRY_TO(fail, st, glia_h5_put_int_(o->file, "glia_format", format));
-  GLIA_TRY_TO(fail, st, glia_h5_put_text_(o->file, "glia_version", PACKAGE_VERSION));
+  GLIA_TRY_TO(fail, st, put_text(o->file, "glia_version", PACKAGE_VERSION));
   GLIA_TRY_TO(fail, st, glia_h5_out_check_(o));
   return GLIA_OK;
 fail:

@@ -43,10 +43,12 @@ glia_status glia_h5_open_(const char *path, hid_t *out);
 /* Refuse a file whose root attribute glia_kind is another, or whose glia_format is later than `format`. */
 glia_status glia_h5_check_kind_(hid_t file, const char *path, const char *kind, int format);
 
-/* Attributes. Readers: found = false leaves *out alone; of another type is GLIA_E_DATA. Text is yours to free(). */
+/* Attributes. Readers: found = false leaves *out alone; of another type is GLIA_E_DATA. Text is yours to free(). Text is written in variable
+ * length (h5py then gives str, not bytes), or in fixed length, which needs no heap in the file. */
 glia_status glia_h5_put_int_(hid_t at, const char *name, int64_t value);
 glia_status glia_h5_put_real_(hid_t at, const char *name, double value);
 glia_status glia_h5_put_text_(hid_t at, const char *name, const char *value);
+glia_status glia_h5_put_fixed_text_(hid_t at, const char *name, const char *value);
 glia_status glia_h5_get_int_(hid_t at, const char *name, int64_t *out, bool *found);
 glia_status glia_h5_get_real_(hid_t at, const char *name, double *out, bool *found);
 glia_status glia_h5_get_text_(hid_t at, const char *name, char **out, bool *found);
@@ -122,10 +124,13 @@ struct glia_h5_out {
   int *error; /* errno of the first failed write, 0 so far */
 };
 
-/* `append_safe`: HDF5's earliest format, whose flushed part stays readable when the writer is killed; otherwise the 1.10
- * format, whose metadata carry checksums, with large objects at pages. Writes glia_kind, glia_format, glia_version. */
+/* How: growing, in HDF5's earliest format, whose flushed part stays readable when the writer is killed; whole, in the 1.10 format, whose
+ * metadata carry checksums, with large objects at pages; or so without texts of variable length, whose heap has none. */
+enum glia_h5_way { GLIA_H5_GROWING, GLIA_H5_WHOLE, GLIA_H5_HEAPLESS };
+
+/* Writes glia_kind, glia_format, glia_version. */
 glia_status glia_h5_out_begin_(struct glia_h5_out *o, const char *path, const char *kind,
-                               int format, bool force, bool append_safe);
+                               int format, bool force, enum glia_h5_way way);
 glia_status glia_h5_out_check_(const struct glia_h5_out *o);
 glia_status glia_h5_out_close_(struct glia_h5_out *o); /* the HDF5 part only */
 glia_status

@@ -150,7 +150,7 @@ static glia_status write_frame(struct glia_run_writer *w, struct glia_h5_out *o)
 {
   const char *config = w->run.config;
 
-  GLIA_TRY(glia_h5_out_begin_(o, w->path, "run", GLIA_RUN_FORMAT, true, true));
+  GLIA_TRY(glia_h5_out_begin_(o, w->path, "run", GLIA_RUN_FORMAT, true, GLIA_H5_GROWING));
   GLIA_TRY(reserve_columns(w, o->file));
   GLIA_TRY(write_sessions(&w->run, o->file));
   GLIA_TRY(glia_h5_texts_write_(o->file, "config", -1, &config));

@@ -50,8 +50,8 @@ glia_status glia_telemetry_create(const char *path, bool force, double flush_s,
   w->flush_s = flush_s;
   w->flushed_s = glia_time_s();
   glia_h5_lock_();
-  const glia_status st =
-      glia_h5_out_begin_(&w->out, path, "telemetry", GLIA_TELEMETRY_FORMAT, force, flush_s > 0.0);
+  const glia_status st = glia_h5_out_begin_(&w->out, path, "telemetry", GLIA_TELEMETRY_FORMAT,
+                                            force, flush_s > 0.0 ? GLIA_H5_GROWING : GLIA_H5_WHOLE);
   glia_h5_unlock_();
   if (st != GLIA_OK) {
     free(w);
