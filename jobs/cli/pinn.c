@@ -3,6 +3,7 @@
 
 #include "glia_agree.h"
 #include "glia_comm.h"
+#include "glia_petsc.h"
 #include "glia_progress.h"
 
 #include <math.h>
@@ -256,6 +257,7 @@ static glia_status run(struct glia_args *args)
   free(j.wall);
   free(j.parameter);
   json_decref(j.runs);
+  glia_petsc_end();
   glia_comm_destroy(&j.comm);
   return st;
 }

@@ -35,6 +35,8 @@ const char *glia_fit_reason_text(glia_fit_reason r)
   return text[r];
 }
 
+bool glia_fit_draws_anew(int method) { return methods[method]->run == NULL; }
+
 glia_status glia_cloud_read_(void *self, int64_t first, int64_t n, double *out)
 {
   const struct glia_cloud *c = self;
@@ -143,9 +145,8 @@ glia_status glia_fit_look_(struct glia_fit_ *f, const double *theta, double t, c
   return GLIA_OK;
 }
 
-/* What ends a fit before its next step; true: *reason says why. The same on all ranks: rank 0's clock counts. */
-static glia_status ended(struct glia_fit_ *f, const double *theta, bool *end,
-                         glia_fit_reason *reason)
+glia_status glia_fit_ended_(struct glia_fit_ *f, const double *theta, bool *end,
+                            glia_fit_reason *reason)
 {
   bool stop = false;
 
@@ -175,13 +176,13 @@ static glia_status ended(struct glia_fit_ *f, const double *theta, bool *end,
   return GLIA_OK;
 }
 
-static glia_status run(struct glia_fit_ *f, const struct glia_fit_method_ *m, void *self,
-                       double *theta, struct glia_fit_result *out)
+static glia_status step_by_step(struct glia_fit_ *f, const struct glia_fit_method_ *m, void *self,
+                                double *theta, struct glia_fit_result *out)
 {
   bool end = false, found = true;
 
   for (;;) {
-    GLIA_TRY(ended(f, theta, &end, &out->reason));
+    GLIA_TRY(glia_fit_ended_(f, theta, &end, &out->reason));
     if (end) break;
     GLIA_TRY(m->step(f, self, theta, &found));
     if (!found) {
@@ -190,6 +191,13 @@ static glia_status run(struct glia_fit_ *f, const struct glia_fit_method_ *m, vo
     }
     f->now.step++;
   }
+  return GLIA_OK;
+}
+
+static glia_status run(struct glia_fit_ *f, const struct glia_fit_method_ *m, void *self,
+                       double *theta, struct glia_fit_result *out)
+{
+  GLIA_TRY(m->run != NULL ? m->run(f, self, theta, out) : step_by_step(f, m, self, theta, out));
   glia_pinn_set(f->cloud->pinn, theta);
   out->steps = f->now.step;
   out->loss = f->now.loss;

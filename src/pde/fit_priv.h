@@ -34,12 +34,18 @@ struct glia_fit_method_ {
   glia_status (*open)(struct glia_fit_ *f, const double *theta, void **self);
   /** One step: theta, f->now.loss. *found = false: none makes the loss smaller. */
   glia_status (*step)(struct glia_fit_ *f, void *self, double *theta, bool *found);
+  /** In place of step: all of them. Calls glia_fit_ended_ before each, and fills in out->reason. Rows stay the same meanwhile. */
+  glia_status (*run)(struct glia_fit_ *f, void *self, double *theta, struct glia_fit_result *out);
   void (*close)(void *self); /* NULL is welcome */
 };
 
 /** The loss at theta + t step, into *loss; infinite where it is not finite. f->trial holds the place. Collective: yes. */
 glia_status glia_fit_look_(struct glia_fit_ *f, const double *theta, double t, const double *step,
                            double *loss);
+
+/** What ends a fit before step f->now.step + 1, at f->now.loss; *end: *reason says why. Rank 0's clock counts. Collective: yes. */
+glia_status glia_fit_ended_(struct glia_fit_ *f, const double *theta, bool *end,
+                            glia_fit_reason *reason);
 
 /* Rows, their random sums, and least squares over all of them: fit_sketch.c. */
 struct glia_sketch_;

@@ -50,6 +50,9 @@ GLIA_API GLIA_NODISCARD glia_status glia_cloud_loss(const struct glia_cloud *c, 
 /** Names of the methods, NULL-terminated; number 0 is the default. */
 GLIA_API const char *const *glia_fit_method_names(void);
 
+/** May rows be drawn or weighed anew between steps of a method? */
+GLIA_API bool glia_fit_draws_anew(int method);
+
 /** Make the loss smaller by a method of the table: theta [size] in and out.
  *  Collective: yes. The same bits for any number of ranks.
  *  Errors: GLIA_E_MEMORY, GLIA_E_MPI. */

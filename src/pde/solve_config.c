@@ -101,6 +101,11 @@ glia_status glia_solve_config_read(const struct glia_yaml *root, const struct gl
   GLIA_TRY(read_network(root, &c->network));
   GLIA_TRY(read_points(root, p, c));
   GLIA_TRY(glia_yaml_get_choice(root, "optimizer", glia_fit_method_names(), &c->method));
+  if (!glia_fit_draws_anew(c->method) && (c->redraw > 0 || c->causal > 0.0))
+    return glia_yaml_error(glia_yaml_get(root, "optimizer"),
+                           "%s keeps what it has learnt of the points: points.redraw and "
+                           "points.causal want another optimizer",
+                           glia_fit_method_names()[c->method]);
   GLIA_TRY(glia_yaml_get_int(root, "steps", 0, 10000000, &c->steps));
   GLIA_TRY(glia_yaml_get_duration(root, "time", &c->time_s));
   GLIA_TRY(glia_yaml_get_real(root, "tolerance", 0.0, 1e300, &c->tolerance));
