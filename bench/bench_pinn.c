@@ -211,7 +211,7 @@ static glia_status compare(struct bench_report *r, struct work *w, struct peer *
   w->race = wanted(r, "race");
   GLIA_TRY(open_work(w));
   if (w->race) r->progress(r->self, "Levenberg-Marquardt steps");
-  GLIA_TRY(glia_solver_run(w->solver, 1, &look, &result));
+  GLIA_TRY(glia_solver_run(w->solver, 1, NULL, &look, &result));
   GLIA_CHECK(!w->race || w->error <= TARGET, GLIA_E_INTERNAL, "our own fit ended %.1e off",
              w->error);
   GLIA_TRY(hand_over(w, p));

@@ -33,7 +33,7 @@ static void begin(void)
   CU_ASSERT_EQUAL_FATAL(glia_problem_read(glia_yaml_root(doc), &problem), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_solve_config_read(glia_yaml_root(doc), &problem, &config), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_solver_create(&problem, &config, NULL, &solver), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_solver_run(solver, 1, NULL, &result), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_solver_run(solver, 1, NULL, NULL, &result), GLIA_OK);
   cloud = glia_solver_cloud(solver);
   CU_ASSERT_EQUAL_FATAL(glia_pinn_size(cloud->pinn), N);
   CU_ASSERT_EQUAL_FATAL(glia_cloud_rows_(cloud), ROWS);

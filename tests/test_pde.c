@@ -492,7 +492,7 @@ static void causal_weights_fall_with_what_is_wrong_before(void)
   must_read(text);
   CU_ASSERT_EQUAL_FATAL(glia_solve_config_read(glia_yaml_root(doc), &q, &config), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_solver_create(&q, &config, NULL, &s), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_solver_run(s, 1, NULL, &result), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_solver_run(s, 1, NULL, NULL, &result), GLIA_OK);
   const struct glia_pinn_points *p = &glia_solver_cloud(s)->points[0];
   const struct glia_pinn_points plain = {.n = N, .x = p->x};
   CU_ASSERT_EQUAL_FATAL(glia_pinn_rows(glia_solver_pinn(s), 0, &plain, r, NULL), GLIA_OK);

@@ -118,6 +118,15 @@ for f in "$srcdir"/examples/pinn/*.yaml; do
 done
 point "all examples are read" "$ok"
 
+exits 0 "$glia" pinn poisson.yaml seed=3 steps=15 classical=false --json && grep -o '"loss": *[0-9.e-]*' "$out" >once &&
+  exits 0 "$glia" pinn poisson.yaml seed=3 steps=6 classical=false -o half.h5 &&
+  exits 0 "$glia" pinn poisson.yaml steps=15 classical=false --resume half.h5 --json && grep -o '"loss": *[0-9.e-]*' "$out" >twice && cmp once twice &&
+  [ "$(key steps)" = 15 ] && [ "$(key seed)" = 3 ]
+point "a fit that goes on ends with the bits of one that was not interrupted"
+exits 65 "$glia" pinn poisson.yaml network.width=12 --resume half.h5 && said weight && exits 66 "$glia" pinn poisson.yaml --resume none.h5 &&
+  exits 78 "$glia" pinn poisson.yaml seeds=2 --resume half.h5 && said 'seed 3'
+point "another network, no file and several seeds are no fit to go on with"
+
 sed 's/u_xx + u_yy/u_xx + v_yy/' poisson.yaml >bad.yaml
 exits 78 "$glia" pinn bad.yaml && said "did you mean 'u_yy'\|v_yy" && said '^ *^$' && said 'equations'
 point "a misspelt unknown is pointed at"

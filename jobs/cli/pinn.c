@@ -27,6 +27,8 @@ struct job {
   int64_t seeds, successes;
   double *error, *wall, *parameter; /* by seed; parameter [seeds, n_parameters] */
   bool stopped;
+  bool resumed;
+  struct pinn_state state; /* of the last fit, or of the one that goes on */
 };
 
 /* Configuration. */
@@ -113,15 +115,19 @@ static glia_status one_seed(struct job *j, int64_t k)
   struct glia_solve_result r;
   double half[GLIA_PDE_PARAMETERS];
   const uint64_t seed = (uint64_t)(j->config.seed + k);
+  const struct glia_solve_start start = {j->state.step, j->state.damping, j->state.theta};
 
   j->history.n = 0;
   glia_progress_begin(&j->progress, "pinn", "steps", (double)j->config.steps);
   if (j->args->rank != 0) j->progress.silent = true;
-  const glia_status st = glia_solver_run(j->solver, seed, &w, &r);
+  const glia_status st = glia_solver_run(j->solver, seed, j->resumed ? &start : NULL, &w, &r);
   glia_progress_end(&j->progress);
   GLIA_TRY(st);
   GLIA_TRY(glia_solver_intervals(j->solver, half));
   j->stopped = r.fit.reason == GLIA_FIT_STOPPED;
+  j->state.seed = (int64_t)seed;
+  j->state.step = r.fit.steps;
+  j->state.damping = r.fit.damping;
   j->error[j->seeds] = r.relative_l2;
   j->wall[j->seeds] = r.wall_s;
   const double *theta =
@@ -182,7 +188,7 @@ static glia_status files(struct job *j)
   GLIA_TRY(glia_yaml_get_int(glia_yaml_root(j->doc), "grid", 2, 2049, &side));
   GLIA_TRY(pinn_grid_make(j->solver, &j->problem, side, &j->grid));
   if (solution != NULL)
-    GLIA_TRY(pinn_write(&j->problem, j->solver, &j->grid, j->config_text, solution,
+    GLIA_TRY(pinn_write(&j->problem, j->solver, &j->grid, &j->state, j->config_text, solution,
                         glia_args_has(a, "force")));
   if (picture != NULL) GLIA_TRY(pinn_draw(&j->problem, j->solver, &j->grid, &j->history, picture));
   return GLIA_OK;
@@ -216,6 +222,29 @@ static glia_status answer(struct job *j)
                                  "runs", j->runs));
 }
 
+/* Weights, step and damping of a solution file: each rank reads it, all must have read the same. */
+static glia_status resume(struct job *j)
+{
+  const char *path = glia_args_text(j->args, "resume", NULL);
+  const int64_t n = glia_pinn_size(glia_solver_pinn(j->solver));
+
+  if (path == NULL) return GLIA_OK;
+  j->state.theta = calloc((size_t)n, sizeof *j->state.theta);
+  glia_status st = j->state.theta != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights");
+  if (st == GLIA_OK) st = pinn_read(j->solver, path, &j->state);
+  if (st == GLIA_OK && j->config.seeds != 1)
+    st = GLIA_FAIL(GLIA_E_CONFIG,
+                   "%s is the fit of seed %lld: --resume goes on with that one, and seeds is %lld",
+                   path, (long long)j->state.seed, (long long)j->config.seeds);
+  GLIA_TRY(glia_agree(j->comm, st));
+  GLIA_TRY(glia_agree_data(j->comm, path, j->state.theta, (size_t)n * sizeof *j->state.theta));
+  j->config.seed = j->state.seed;
+  j->resumed = true;
+  glia_cli_print(j->args, "  goes on after step %lld of seed %lld\n", (long long)j->state.step,
+                 (long long)j->state.seed);
+  return GLIA_OK;
+}
+
 static glia_status run_all(struct job *j)
 {
   struct glia_args *a = j->args;
@@ -235,6 +264,7 @@ static glia_status run_all(struct job *j)
   GLIA_TRY(glia_agree(j->comm, ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%zu seeds", n)));
   GLIA_TRY(glia_solver_create(&j->problem, &j->config, j->comm, &j->solver));
   tell(j);
+  GLIA_TRY(resume(j));
   glia_stop_catch();
   for (int64_t k = 0; k < j->config.seeds && !j->stopped; k++) GLIA_TRY(one_seed(j, k));
   GLIA_TRY(glia_agree(j->comm, files(j)));
@@ -253,6 +283,7 @@ static glia_status run(struct glia_args *args)
   pinn_history_free(&j.history);
   glia_yaml_destroy(&j.doc);
   free(j.config_text);
+  free(j.state.theta);
   free(j.error);
   free(j.wall);
   free(j.parameter);
@@ -272,6 +303,10 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.svg",
      .help = "draw solution, residual and loss: .svg, .pdf, .png or .html"},
+    {.name = "resume",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.h5",
+     .help = "go on with the fit whose solution that is: its seed, weights and step"},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace an existing solution"},
     {0}};
 

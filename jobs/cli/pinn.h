@@ -25,9 +25,21 @@ glia_status pinn_grid_make(struct glia_solver *s, const struct glia_problem *p, 
                            struct pinn_grid *out);
 void pinn_grid_free(struct pinn_grid *g);
 
+/* Where a fit stands. */
+struct pinn_state {
+  int64_t seed, step;
+  double damping;
+  double *theta; /* [glia_pinn_size], of a file that was read */
+};
+
 /** Solution file, and XDMF beside it. Rank 0. */
 glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
-                       const struct pinn_grid *g, const char *config, const char *path, bool force);
+                       const struct pinn_grid *g, const struct pinn_state *state,
+                       const char *config, const char *path, bool force);
+
+/** Weights and state of a solution file, into out->theta, too. Collective: no.
+ *  Errors: GLIA_E_MISSING, GLIA_E_DATA, GLIA_E_SHAPE (another network). */
+glia_status pinn_read(struct glia_solver *s, const char *path, struct pinn_state *out);
 
 /** Solution, residual and history as a picture. Rank 0. */
 glia_status pinn_draw(const struct glia_problem *p, struct glia_solver *s,

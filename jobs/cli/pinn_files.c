@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_ARRAYS = 2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS };
+
 void pinn_history_add(struct pinn_history *h, double step, double loss, double error)
 {
   if (h->n == h->room) {
@@ -102,14 +104,59 @@ static glia_status put_fields(struct glia_archive_writer *w, const struct glia_p
   return st;
 }
 
-static glia_status put_all(struct glia_archive_writer *w, const struct glia_problem *p,
-                           struct glia_solver *s, const struct pinn_grid *g, const char *config)
+static glia_status put_state(struct glia_archive_writer *w, const struct pinn_state *state)
 {
-  struct glia_array array[2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS];
-  const int n = glia_pinn_arrays(glia_solver_pinn(s), (int)GLIA_COUNT(array), array);
+  const struct glia_attribute attribute[] = {glia_attribute_int("seed", state->seed),
+                                             glia_attribute_int("step", state->step),
+                                             glia_attribute_real("damping", state->damping)};
+
+  for (size_t i = 0; i < GLIA_COUNT(attribute); i++)
+    GLIA_TRY(glia_archive_put_attribute(w, "fit", &attribute[i]));
+  return GLIA_OK;
+}
+
+static glia_status get_state(struct glia_archive *a, struct glia_solver *s, struct pinn_state *out)
+{
+  struct glia_array array[MOST_ARRAYS];
+  const int n = glia_pinn_arrays(glia_solver_pinn(s), MOST_ARRAYS, array);
+  double *to = out->theta;
+
+  for (int i = 0; i < n; i++) {
+    array[i].data = to;
+    GLIA_TRY(glia_archive_get(a, &array[i]));
+    to += glia_type_count(&array[i].type);
+  }
+  GLIA_TRY(glia_archive_get_int(a, "fit", "seed", &out->seed));
+  GLIA_TRY(glia_archive_get_int(a, "fit", "step", &out->step));
+  GLIA_TRY(glia_archive_get_real(a, "fit", "damping", &out->damping));
+  GLIA_CHECK(out->seed >= 0 && out->step >= 0 && out->damping >= 0.0 && isfinite(out->damping),
+             GLIA_E_DATA, "step %lld of seed %lld, damping %g", (long long)out->step,
+             (long long)out->seed, out->damping);
+  for (const double *v = out->theta; v < to; v++)
+    GLIA_CHECK(isfinite(*v), GLIA_E_DATA, "a weight is %g", *v);
+  return GLIA_OK;
+}
+
+glia_status pinn_read(struct glia_solver *s, const char *path, struct pinn_state *out)
+{
+  struct glia_archive *a = NULL;
+
+  GLIA_TRY(glia_archive_open(path, "solution", 1, &a));
+  const glia_status st = get_state(a, s, out);
+  glia_archive_close(&a);
+  return st;
+}
+
+static glia_status put_all(struct glia_archive_writer *w, const struct glia_problem *p,
+                           struct glia_solver *s, const struct pinn_grid *g,
+                           const struct pinn_state *state, const char *config)
+{
+  struct glia_array array[MOST_ARRAYS];
+  const int n = glia_pinn_arrays(glia_solver_pinn(s), MOST_ARRAYS, array);
 
   GLIA_TRY(put_fields(w, p, g));
   for (int i = 0; i < n; i++) GLIA_TRY(glia_archive_put(w, &array[i]));
+  GLIA_TRY(put_state(w, state));
   return glia_archive_put_texts(w, "config", -1, &config);
 }
 
@@ -160,12 +207,13 @@ static glia_status write_xdmf(const struct glia_problem *p, const struct pinn_gr
 }
 
 glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
-                       const struct pinn_grid *g, const char *config, const char *path, bool force)
+                       const struct pinn_grid *g, const struct pinn_state *state,
+                       const char *config, const char *path, bool force)
 {
   struct glia_archive_writer *w = NULL;
 
   GLIA_TRY(glia_archive_create(path, "solution", 1, force, &w));
-  const glia_status st = put_all(w, p, s, g, config);
+  const glia_status st = put_all(w, p, s, g, state, config);
   if (st != GLIA_OK) {
     glia_archive_abort(&w);
     return st;

@@ -201,6 +201,7 @@ static glia_status run(struct glia_fit_ *f, const struct glia_fit_method_ *m, vo
   glia_pinn_set(f->cloud->pinn, theta);
   out->steps = f->now.step;
   out->loss = f->now.loss;
+  out->damping = f->now.damping;
   out->evaluations = f->evaluations;
   out->time_s = f->now.time_s;
   return GLIA_OK;
@@ -217,6 +218,8 @@ glia_status glia_fit(const struct glia_cloud *c, int method, const struct glia_f
   *out = (struct glia_fit_result){0};
   f.n = glia_pinn_size(c->pinn);
   f.start_s = now_s();
+  f.now.step = o->first;
+  f.now.damping = o->damping;
   f.trial = malloc((size_t)f.n * sizeof *f.trial);
   if (f.trial == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld weights", (long long)f.n);
   st = glia_agree(f.comm, st);

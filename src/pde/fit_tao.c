@@ -37,6 +37,7 @@ struct tao {
   int64_t rows;                   /* of GAUSS */
   double *point, *ahead, *behind; /* [n]; two gradients */
   double *joined;                 /* [rows, n + 1] of GAUSS */
+  int64_t first;                  /* step */
   Tao tao;
   Vec x, r;
   Mat matrix; /* Hessian or Jacobian */
@@ -70,7 +71,7 @@ static glia_status gradient_at(struct tao *s, const double *theta, double *loss,
 
 static glia_status look(struct tao *s, int64_t step, double loss, const double *theta)
 {
-  s->f->now.step = step;
+  s->f->now.step = s->first + step;
   s->f->now.loss = loss;
   return glia_fit_ended_(s->f, theta, &s->end, &s->reason);
 }
@@ -347,7 +348,8 @@ static glia_status start(struct glia_fit_ *f, enum kind kind, void **self)
 
   *self = s;
   if (s != NULL) {
-    *s = (struct tao){.f = f, .kind = kind, .rows = glia_cloud_rows_(f->cloud)};
+    *s = (struct tao){
+        .f = f, .kind = kind, .rows = glia_cloud_rows_(f->cloud), .first = f->now.step};
     s->point = calloc(3 * (size_t)f->n, sizeof *s->point);
     if (joins) s->joined = malloc((size_t)s->rows * (size_t)(f->n + 1) * sizeof *s->joined);
   }

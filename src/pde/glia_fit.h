@@ -30,6 +30,8 @@ struct glia_fit_options {
   int64_t steps;
   double time_s;    /* 0: no limit */
   double tolerance; /* of the loss; 0: none */
+  int64_t first;    /* step and damping of a fit that goes on; 0, 0: a new one */
+  double damping;
   void *self;
   /** Called before each step, on all ranks; the same answer on all. *stop ends the fit; *fresh: the rows were drawn anew, so
    *  losses before and after do not compare. May be NULL. Collective: yes. */
@@ -39,8 +41,8 @@ struct glia_fit_options {
 
 struct glia_fit_result {
   glia_fit_reason reason;
-  int64_t steps, evaluations;
-  double loss, time_s;
+  int64_t steps, evaluations; /* steps: those before a fit that went on, too */
+  double loss, damping, time_s;
 };
 
 /** Sum of squares of all rows. Collective: yes. */

@@ -36,6 +36,13 @@ struct glia_solve_result {
   double wall_s;
 };
 
+/* Where a fit stood that goes on. */
+struct glia_solve_start {
+  int64_t step;
+  double damping;
+  const double *theta; /* [glia_pinn_size] */
+};
+
 struct glia_solver;
 
 /** Networks, points, data and reference.
@@ -54,9 +61,11 @@ struct glia_solve_watch {
   void (*step)(void *self, const struct glia_fit_state *state, double relative_l2, bool *stop);
 };
 
-/** Solve with one seed. Collective: yes, same seed; the same bits for any number of ranks unless a time limit ends it.
+/** Solve with one seed. start: NULL, or where a fit with this seed stood: with unmoved points Levenberg-Marquardt steps go on with the
+ *  bits of a fit that was not interrupted. Collective: yes, same seed; the same bits for any number of ranks unless a time limit ends it.
  *  Errors: GLIA_E_CONFIG (an equation that is not finite, with the point); GLIA_E_MEMORY; GLIA_E_MPI. */
 GLIA_API GLIA_NODISCARD glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
+                                                    const struct glia_solve_start *start,
                                                     const struct glia_solve_watch *watch,
                                                     struct glia_solve_result *out);
 

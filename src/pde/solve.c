@@ -487,11 +487,14 @@ void glia_solver_destroy(struct glia_solver **solver)
 }
 
 glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
+                            const struct glia_solve_start *start,
                             const struct glia_solve_watch *watch, struct glia_solve_result *out)
 {
   const struct glia_fit_options o = {.steps = s->config.steps,
                                      .time_s = s->config.time_s,
                                      .tolerance = s->config.tolerance,
+                                     .first = start != NULL ? start->step : 0,
+                                     .damping = start != NULL ? start->damping : 0.0,
                                      .self = s,
                                      .before = before};
   const double start_s = now_s();
@@ -502,6 +505,8 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
   s->watch = watch;
   for (int k = 0; k < GLIA_PINN_GROUPS; k++) s->group[k].idle = false;
   glia_pinn_initialize(s->pinn, seed, s->theta);
+  if (start != NULL)
+    memcpy(s->theta, start->theta, (size_t)glia_pinn_size(s->pinn) * sizeof *s->theta);
   glia_pinn_set(s->pinn, s->theta);
   st = draw(s);
   for (int k = 0; k < glia_pinn_groups(s->pinn) && st == GLIA_OK; k++) st = inspect(s, k);
