@@ -106,8 +106,17 @@ static glia_status look_at_stage(const struct session *s, const struct measured 
   return st;
 }
 
-static glia_status make_plan(const struct session *s, const struct measured *m,
-                             const struct advice *c, struct plan *p)
+static void write_cuts(const struct glia_model_cut *layers, char *text, size_t size)
+{
+  size_t used = (size_t)snprintf(text, size, "[");
+
+  for (int k = 1; k < layers->stages && used < size; k++)
+    used += (size_t)snprintf(text + used, size - used, "%s%d", k > 1 ? ", " : "", layers->first[k]);
+  if (used < size) snprintf(text + used, size - used, "]");
+}
+
+static glia_status make_plan(const struct session *s, const struct measured *m, struct advice *c,
+                             struct plan *p)
 {
   const int own = (int)((m->micro_batches + c->groups - 1) / c->groups);
   double *layer_s = calloc((size_t)m->t.layers + 1, sizeof *layer_s);
@@ -118,6 +127,7 @@ static glia_status make_plan(const struct session *s, const struct measured *m,
       glia_model_cut_balanced(s->model, layer_s, c->stages * c->chunks, &p->layers);
   free(layer_s);
   GLIA_TRY(st);
+  write_cuts(&p->layers, c->cuts, sizeof c->cuts);
   GLIA_TRY(glia_schedule_make(c->kind, c->stages, c->chunks, own, &p->schedule));
   p->cut = (struct glia_cut){.ranks = c->stages,
                              .chunks = c->chunks,
@@ -226,10 +236,11 @@ glia_status advise_predict(struct session *s, int ranks, int *n, struct advice *
 
 static json_t *advice_json(const struct advice *c)
 {
-  return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o}", "name", c->name, "groups", c->groups,
-                   "stages", c->stages, "step_s", glia_json_real(c->step_s), "bubble",
-                   glia_json_real(c->bubble), "memory_bytes", glia_json_real(c->memory_bytes),
-                   "sent_bytes", glia_json_real(c->stage_bytes + c->sum_bytes));
+  return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "name", c->name, "groups", c->groups,
+                   "stages", c->stages, "cuts", json_loads(c->kind < 0 ? "[]" : c->cuts, 0, NULL),
+                   "step_s", glia_json_real(c->step_s), "bubble", glia_json_real(c->bubble),
+                   "memory_bytes", glia_json_real(c->memory_bytes), "sent_bytes",
+                   glia_json_real(c->stage_bytes + c->sum_bytes));
 }
 
 /* Those that cannot be, are left out of the JSON, each with a line that says why. */

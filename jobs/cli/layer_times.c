@@ -31,7 +31,8 @@ struct trial {
   int n;
   double before_s[PARTS]; /* so far */
   double took_s[PARTS][MOST_STEPS], all_s;
-  double from_cpu_s, cpu_s; /* of this thread, in the steps that all_s is of */
+  double from_cpu_s, cpu_s;       /* of this thread, in the steps that all_s is of */
+  double from_queued_s, queued_s; /* others had its core */
 };
 
 static void read_clocks(struct trial *t, double now_s[PARTS])
@@ -51,6 +52,7 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
   read_clocks(t, now_s);
   if (info->step <= WARM_STEPS) {
     t->from_cpu_s = glia_cpu_s();
+    t->from_queued_s = glia_queued_s();
   } else if (t->n < MOST_STEPS) {
     for (int i = 0; i < REST; i++) {
       t->took_s[i][t->n] = now_s[i] - t->before_s[i];
@@ -60,6 +62,7 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
     t->took_s[WHOLE][t->n++] = info->wall_s;
     t->all_s += info->wall_s;
     t->cpu_s = glia_cpu_s() - t->from_cpu_s;
+    t->queued_s = glia_queued_s() - t->from_queued_s;
   }
   memcpy(t->before_s, now_s, sizeof now_s);
   if (t->meeting == NULL && t->n >= LEAST_STEPS && t->all_s > long_enough_s) *action = GLIA_STOP;
@@ -230,10 +233,13 @@ glia_status layer_times_pair(const struct session *s, const struct glia_program 
   GLIA_TRY(glia_comm_bcast(pair, &steps, sizeof steps, 0));
   trial.most_steps = (int64_t)fmin(fmax(steps, LEAST_STEPS), MOST_STEPS);
   GLIA_TRY(glia_exchange_mpi_open(pair, 1, n, need, &x));
-  const glia_status st = try(s, program, pair, x, &trial);
+  glia_status st = try(s, program, pair, x, &trial);
+  /* the slower of the two tells how long a step takes, and a step of it was shorter with the core for itself */
+  double lost = trial.all_s > 0.0 ? trial.queued_s / trial.all_s : 0.0;
+  if (st == GLIA_OK) st = glia_comm_reduce_f64(pair, GLIA_COMM_MAX, &lost, 1);
   if (st == GLIA_OK) {
-    *end_s = median(trial.took_s[WHOLE], trial.n) - (double)own * t->micro_s -
-             (double)(own - 1) * t->join_s;
+    *end_s = fmax(0.0, 1.0 - lost) * median(trial.took_s[WHOLE], trial.n) -
+             (double)own * t->micro_s - (double)(own - 1) * t->join_s;
     *shared = glia_engine_shares(trial.engine);
   }
   glia_engine_destroy(&trial.engine);

@@ -35,5 +35,7 @@ GLIA_API void glia_log(glia_log_level level, const char *room, const char *event
 GLIA_API double glia_time_s(void);
 /** Seconds that this thread has had a processor. */
 GLIA_API double glia_cpu_s(void);
+/** Seconds that this thread was ready to run and others had its processor; 0 where the system does not tell. Reads a file. */
+GLIA_API double glia_queued_s(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* Logs: one event, one line, written at once. */
 #include "glia_log.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -151,3 +152,15 @@ static double seconds_of(clockid_t clock)
 
 double glia_time_s(void) { return seconds_of(CLOCK_MONOTONIC); }
 double glia_cpu_s(void) { return seconds_of(CLOCK_THREAD_CPUTIME_ID); }
+
+/* Second number of the line: Documentation/scheduler/sched-stats of Linux. */
+double glia_queued_s(void)
+{
+  char text[96] = "";
+  const int file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+  const ssize_t n = file >= 0 ? read(file, text, sizeof text - 1) : -1;
+
+  if (file >= 0) close(file);
+  const char *second = n > 0 ? strchr(text, ' ') : NULL;
+  return second != NULL ? 1e-9 * strtod(second, NULL) : 0.0;
+}
