@@ -41,6 +41,11 @@ if [ -n "${GLIA_TEST_LONG-}" ]; then
   done
 fi
 
+# one micro-batch for two pipelines: the ranks of one have nothing to do
+trains 1 data.micro_batch=64 max_steps=20 && few=$(hashes) && trains 4 data.micro_batch=64 max_steps=20 parallel.stages=2 && same "$few" &&
+  said 'micro_batches=1 workers=2 idle_ranks=0-1 '
+point "ranks of a data group without a micro-batch are named, and the bits are those of one rank"
+
 # 30 steps in one piece, 10 more on two stages, the rest on three with other cuts
 trains 1 max_steps=30 checkpoint.dir=kept && trains 2 max_steps=40 checkpoint.dir=kept --resume parallel.stages=2 &&
   trains 3 checkpoint.dir=kept --resume parallel.stages=3 'parallel.cuts=[2, middle]' && same "$reference"
@@ -100,6 +105,7 @@ mv other.yaml run.yaml
 exits 0 "$glia" train run.yaml --plan --json && [ -n "$(key recommended)" ] && [ "$(grep -o '"name"' "$out" | wc -l)" = 6 ]
 point "--plan predicts one rank, data groups, and stages by every schedule"
 [ "$(tr -d '\n' <"$out" | grep -o '"step_s": *[0-9.e-]*' | awk '{ if ($2 > 0 && $2 < 60) n++ } END { print n }')" = 6 ]; point "with a time of each"
+[ "$(tr -d ' \n' <"$out" | grep -o '"cuts":\[[0-9]' | wc -l)" = 4 ]; point "and where it cuts, for stages"
 
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"

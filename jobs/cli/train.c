@@ -89,6 +89,25 @@ static int64_t micro_batch_for(int64_t batch, int64_t workers)
   return b;
 }
 
+/* Ranks without a micro-batch, as "0,2-5"; all ranks of a pipeline are one worker. */
+static void name_idle(const struct run *r, int64_t v, int64_t workers, char *text, size_t size)
+{
+  const int64_t t = r->s.config.threads, ranks = r->s.config.stages, n = workers / t;
+  size_t used = (size_t)snprintf(text, size, "%s", "");
+
+  for (int64_t k = 0, end; k < n; k = end + 1) {
+    for (end = k; end < n && glia_tree_range(v, workers, end * t) ==
+                                 glia_tree_range(v, workers, (end + 1) * t);)
+      end++;
+    const int64_t first = k * ranks, last = end * ranks - 1;
+    if (last < first || used >= size) continue;
+    used +=
+        (size_t)snprintf(text + used, size - used, "%s%lld", used > 0 ? "," : "", (long long)first);
+    if (last > first && used < size)
+      used += (size_t)snprintf(text + used, size - used, "-%lld", (long long)last);
+  }
+}
+
 /* One line names the workers that will have nothing to do, and the cure. */
 static void warn_idle(const struct run *r)
 {
@@ -98,13 +117,7 @@ static void warn_idle(const struct run *r)
   char idle[128] = "";
 
   if (v >= workers || glia_comm_rank(r->s.comm) != 0) return;
-  for (int k = 0; k < workers / r->s.config.threads; k++) {
-    const size_t used = strlen(idle);
-    const int64_t t = r->s.config.threads;
-    if (glia_tree_range(v, workers, k * t) == glia_tree_range(v, workers, (k + 1) * t) &&
-        used + 16 < sizeof idle)
-      snprintf(idle + used, sizeof idle - used, "%s%d", used > 0 ? "," : "", k);
-  }
+  name_idle(r, v, workers, idle, sizeof idle);
   glia_log(GLIA_LOG_WARN, "train", "idle-workers",
            "micro_batches=%lld workers=%lld idle_ranks=%s cure=\"make data.micro_batch at most "
            "%lld, or start fewer ranks or threads\"",
