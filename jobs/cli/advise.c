@@ -18,13 +18,24 @@ static double sums_s(const struct measured *m, int ranks, double part)
   return ranks == 1 ? 0.0 : m->b.sums_s * part * 2.0 * (ranks - 1) / ranks;
 }
 
-/* Where ranks of a node share its cores, no step is shorter than all their work. */
-static double on_cores(const struct measured *m, const struct advice *c, double span, double busy)
+/* Ranks of a node by its cores, where they share them; else 1. */
+static double crowd(const struct measured *m, const struct advice *c)
 {
-  const int ranks = c->groups * c->stages;
+  return c->groups * c->stages == m->ranks && m->cores < m->local ? m->local / m->cores : 1.0;
+}
 
-  if (ranks != m->ranks || m->cores >= m->local) return span;
-  return fmax(span, busy / ranks * m->local / m->cores);
+/* Span of a table on this run's cores, dealt out to its pipelines: no less than all the work of a rank's part of them. */
+static glia_status span_on_cores(const struct measured *m, const struct advice *c,
+                                 const struct glia_schedule *s, const double *cost, double *span)
+{
+  const double crowded = crowd(m, c), cores = s->ranks / crowded;
+  struct glia_schedule_play play;
+  double busy = 0.0;
+
+  GLIA_TRY(glia_schedule_share(s, cost, cores > 1.0 ? (int)cores : 1, &play));
+  for (int r = 0; r < s->ranks; r++) busy += play.busy[r];
+  *span = fmax(play.span, busy / s->ranks * crowded);
+  return GLIA_OK;
 }
 
 /* Time of a task of a stage: what its layers take, and adding up their gradients, which are as large as what is updated. */
@@ -156,9 +167,10 @@ static glia_status time_plan(const struct measured *m, const struct plan *p, str
   const bool local = p->schedule->ahead > 0;
   c->bubble = local ? 1.0 - busy / (most * c->stages) : glia_schedule_bubble(p->schedule, &play);
   c->tasks_s = local ? most : play.span;
-  const double end = p->end_s + sums_s(m, c->groups, 1.0 / c->stages);
-  c->step_s = on_cores(m, c, c->tasks_s + end, (busy + end * c->stages) * c->groups) +
-              (local ? 0.0 : m->b.latency_s);
+  const double end = p->end_s + sums_s(m, c->groups, 1.0 / c->stages), crowded = crowd(m, c);
+  double span = fmax(most, busy / c->stages * crowded);
+  if (!local) GLIA_TRY(span_on_cores(m, c, p->schedule, p->cost, &span));
+  c->step_s = span + end * crowded + (local ? 0.0 : m->b.latency_s);
   return GLIA_OK;
 }
 
@@ -176,22 +188,50 @@ static glia_status predict_stages(const struct session *s, const struct measured
   return st;
 }
 
+/* Micro-batches of data groups: a table of one task each, without messages. */
+static glia_status groups_span(const struct measured *m, const struct advice *c, double *span)
+{
+  static struct glia_task task = {0, 0};
+  struct glia_schedule_row row[GLIA_STAGE_MAX_RANKS];
+  double cost[GLIA_STAGE_MAX_RANKS], most = 0.0, all = 0.0;
+  const struct glia_schedule s = {.name = "data groups",
+                                  .ranks = c->groups,
+                                  .chunks = 1,
+                                  .segments = 1,
+                                  .micro_batches = 1,
+                                  .parts = 1,
+                                  .row = row};
+
+  for (int k = 0; k < c->groups; k++) {
+    const int64_t own = glia_tree_range(m->micro_batches, c->groups, k + 1) -
+                        glia_tree_range(m->micro_batches, c->groups, k);
+    const double own_s = (double)own * m->b.micro_s + (double)(own > 0 ? own - 1 : 0) * m->b.join_s;
+    all += own_s;
+    most = fmax(most, own_s);
+    if (k >= GLIA_STAGE_MAX_RANKS) continue;
+    row[k] = (struct glia_schedule_row){1, &task, 1};
+    cost[k] = own_s;
+  }
+  *span = fmax(most, all / c->groups * crowd(m, c));
+  if (crowd(m, c) == 1.0 || c->groups > GLIA_STAGE_MAX_RANKS) return GLIA_OK;
+  return span_on_cores(m, c, &s, cost, span);
+}
+
 /* Ranks of a node that hold the states once share the updates out. */
-static void predict_data(const struct session *s, const struct measured *m, struct advice *c)
+static glia_status predict_data(const struct session *s, const struct measured *m, struct advice *c)
 {
   const int64_t most = (m->micro_batches + c->groups - 1) / c->groups;
-  const double one = (double)most * m->b.micro_s + (double)(most - 1) * m->b.join_s,
-               all = (double)m->micro_batches * (m->b.micro_s + m->b.join_s) -
-                     c->groups * m->b.join_s;
+  double span;
   const int sharing =
       s->once_per_node && c->groups > 1 ? m->local < c->groups ? m->local : c->groups : 1;
   const double end = m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s;
-  const double sums = sums_s(m, c->groups, 1.0);
 
-  c->step_s = on_cores(m, c, one + end + sums, all + (end + sums) * c->groups);
+  GLIA_TRY(groups_span(m, c, &span));
+  c->step_s = span + (end + sums_s(m, c->groups, 1.0)) * crowd(m, c);
   c->bubble = 1.0 - (double)m->micro_batches / (double)(most * c->groups);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes : 0.0;
   c->memory_bytes = (double)glia_engine_bytes(s->program, 1, c->groups, s->eval_micro_batches, 0);
+  return GLIA_OK;
 }
 
 static int list_ways(int ranks, int layers, bool local, struct advice *c)
@@ -222,9 +262,8 @@ glia_status advise_predict(struct session *s, int ranks, int *n, struct advice *
   *n = 0;
   if (st == GLIA_OK) *n = list_ways(ranks, m.t.layers, glia_model_modules(s->model) > 0, out);
   for (int i = 0; i < *n; i++) {
-    if (out[i].kind < 0) {
-      predict_data(s, &m, &out[i]);
-    } else if (predict_stages(s, &m, &out[i]) != GLIA_OK) {
+    if ((out[i].kind < 0 ? predict_data(s, &m, &out[i]) : predict_stages(s, &m, &out[i])) !=
+        GLIA_OK) {
       snprintf(out[i].why_not, sizeof out[i].why_not, "%s", glia_trace_message());
       glia_trace_clear();
     }

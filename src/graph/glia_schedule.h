@@ -96,6 +96,12 @@ GLIA_API GLIA_NODISCARD glia_status glia_schedule_check(const struct glia_schedu
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_prove(const struct glia_schedule *s,
                                                         struct glia_schedule_play *out);
 
+/** The same as glia_schedule_check where ranks share `cores` cores, at least 1: they are dealt out evenly by their work and stay, for a
+ *  rank that waits looks again so soon that Linux does not think its core idle; those that work on one core have equal parts of it. */
+GLIA_API GLIA_NODISCARD glia_status glia_schedule_share(const struct glia_schedule *s,
+                                                        const double *cost, int cores,
+                                                        struct glia_schedule_play *out);
+
 /** The same as glia_schedule_check with a time of every single task.
  *  task_s  [ranks][segments][micro_batches] */
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_replay(const struct glia_schedule *s,

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum doing { ROOM, COMES, GOES, LEAVES, ENDED };
+enum doing { ROOM, COMES, WORKS, GOES, LEAVES, ENDED };
 
 struct player {
   enum doing doing; /* what it does next, or waits to do */
@@ -22,6 +22,8 @@ struct player {
   int *last;   /* [slots] the one before, whose messages may still wait; -1: none */
   double free_at, begun_at;
   size_t waiting_bytes;
+  int core; /* where cores are shared */
+  double left_s;
 };
 
 struct game {
@@ -30,6 +32,8 @@ struct game {
   const double *cost; /* [ranks][segments], NULL: units */
   const double *each; /* [ranks][segments][micro_batches], NULL: cost */
   int steps, lag;
+  int cores;               /* 0: each rank has one */
+  double *now;             /* where cores are shared */
   int micros;              /* of all steps */
   double *sent, *expected; /* [messages][micros]; below 0: not yet */
   int *list;               /* messages by rank: [ranks][2][messages], -1 behind the last; out, in */
@@ -141,11 +145,41 @@ static double cost_of(const struct game *g, int rank)
   return is_backward(g, t->segment) && !g->s->split ? 2.0 : 1.0;
 }
 
+static int workers_on(const struct game *g, int core)
+{
+  int n = 0;
+
+  for (int r = 0; r < g->s->ranks; r++)
+    n += g->player[r].doing == WORKS && g->player[r].core == core;
+  return n;
+}
+
+/* From now on it has its part of its core. */
+static void begin_work(const struct game *g, int rank, double cost)
+{
+  g->player[rank].left_s = cost;
+  g->player[rank].doing = WORKS;
+  g->out->busy[rank] += cost;
+}
+
+/* The segment has run. */
+static void end_work(const struct game *g, int rank, double time, double cost)
+{
+  struct player *p = &g->player[rank];
+
+  p->free_at = time;
+  g->out->busy[rank] += cost;
+  g->out->own[rank] = time - p->begun_at;
+  if (time > g->out->span) g->out->span = time;
+  p->next = 0;
+  p->doing = GOES;
+}
+
 /* What the segment reads has come; it runs. */
 static bool compute(const struct game *g, int rank)
 {
   struct player *p = &g->player[rank];
-  double time = p->free_at;
+  double time = g->cores > 0 ? *g->now : p->free_at;
 
   for (const int *k = list_of(g, rank, true); *k >= 0; k++)
     if (g->s->message[*k].read == segment_of(g, rank) &&
@@ -153,12 +187,10 @@ static bool compute(const struct game *g, int rank)
       return false;
   const double cost = cost_of(g, rank);
   if (p->begun_at < 0.0) p->begun_at = time;
-  p->free_at = time + cost;
-  g->out->busy[rank] += cost;
-  g->out->own[rank] = p->free_at - p->begun_at;
-  if (p->free_at > g->out->span) g->out->span = p->free_at;
-  p->next = 0;
-  p->doing = GOES;
+  if (g->cores > 0)
+    begin_work(g, rank, cost);
+  else
+    end_work(g, rank, time + cost, cost);
   return true;
 }
 
@@ -228,10 +260,11 @@ static bool leave(const struct game *g, int rank)
 
 static bool play(const struct game *g, int rank)
 {
-  static bool (*const act[])(const struct game *g, int rank) = {find_room, compute, send, leave};
+  static bool (*const act[])(const struct game *g, int rank) = {
+      [ROOM] = find_room, [COMES] = compute, [GOES] = send, [LEAVES] = leave};
   const enum doing doing = g->player[rank].doing;
 
-  return doing != ENDED && act[doing](g, rank);
+  return doing != ENDED && doing != WORKS && act[doing](g, rank);
 }
 
 /* ---- sentences */
@@ -434,28 +467,84 @@ static glia_status begin(struct game *g)
   return GLIA_OK;
 }
 
-static glia_status play_all(const struct game *g)
+static void play_on(const struct game *g)
 {
-  bool ended = true;
-
   for (bool moved = true; moved;) {
     moved = false;
     for (int r = 0; r < g->s->ranks; r++)
       while (play(g, r)) moved = true;
   }
+}
+
+/* Cores are shared: those who work on one have equal parts of it, until the first of all has done. Whether somebody works. */
+static bool work_on(const struct game *g)
+{
+  double step_s = -1.0;
+  int first = -1;
+
+  for (int r = 0; r < g->s->ranks; r++) {
+    const struct player *p = &g->player[r];
+    if (p->doing != WORKS) continue;
+    const double takes_s = p->left_s * workers_on(g, p->core);
+    if (first < 0 || takes_s < step_s) step_s = takes_s;
+    if (step_s == takes_s) first = r;
+  }
+  if (first < 0) return false;
+  for (int c = 0; c < g->cores; c++) {
+    const int n = workers_on(g, c);
+    for (int r = 0; r < g->s->ranks; r++)
+      if (g->player[r].doing == WORKS && g->player[r].core == c) g->player[r].left_s -= step_s / n;
+  }
+  *g->now += step_s;
+  end_work(g, first, *g->now, 0.0);
+  return true;
+}
+
+/* Who has most to do first, each to the core that has least. */
+static void deal_out(const struct game *g)
+{
+  double work[GLIA_STAGE_MAX_RANKS] = {0.0}, load[GLIA_STAGE_MAX_RANKS] = {0.0};
+
+  for (int r = 0; r < g->s->ranks; r++) {
+    struct player *p = &g->player[r];
+    for (; p->task < g->s->row[r].n; p->task++) work[r] += cost_of(g, r);
+    p->task = 0;
+  }
+  for (int n = 0; n < g->s->ranks; n++) {
+    int most = 0, core = 0;
+    for (int r = 1; r < g->s->ranks; r++)
+      if (work[r] > work[most]) most = r;
+    for (int c = 1; c < g->cores; c++)
+      if (load[c] < load[core]) core = c;
+    g->player[most].core = core;
+    load[core] += work[most];
+    work[most] = -1.0;
+  }
+}
+
+static glia_status play_all(const struct game *g)
+{
+  bool ended = true;
+
+  if (g->cores > 0) deal_out(g);
+  do play_on(g);
+  while (work_on(g));
   for (int r = 0; r < g->s->ranks; r++) ended = ended && g->player[r].doing == ENDED;
   return ended ? GLIA_OK : stuck(g);
 }
 
-glia_status glia_schedule_play_(const struct glia_schedule *s, const double *cost,
-                                const double *each, int steps, struct glia_schedule_play *out)
+static glia_status play_with(const struct glia_schedule *s, const double *cost, const double *each,
+                             int steps, int cores, struct glia_schedule_play *out)
 {
+  double now = 0.0;
   struct game g = {.s = s,
                    .cost = cost,
                    .each = each,
                    .steps = steps,
                    .lag = s->ahead > 0 ? (int)glia_ahead_lag_(s) : 0,
                    .micros = s->micro_batches * steps,
+                   .cores = cores,
+                   .now = &now,
                    .out = out};
 
   *out = (struct glia_schedule_play){0};
@@ -469,16 +558,28 @@ glia_status glia_schedule_play_(const struct glia_schedule *s, const double *cos
   return st;
 }
 
+glia_status glia_schedule_play_(const struct glia_schedule *s, int steps,
+                                struct glia_schedule_play *out)
+{
+  return play_with(s, NULL, NULL, steps, 0, out);
+}
+
 glia_status glia_schedule_check(const struct glia_schedule *s, const double *cost,
                                 struct glia_schedule_play *out)
 {
-  return glia_schedule_play_(s, cost, NULL, 1, out);
+  return play_with(s, cost, NULL, 1, 0, out);
+}
+
+glia_status glia_schedule_share(const struct glia_schedule *s, const double *cost, int cores,
+                                struct glia_schedule_play *out)
+{
+  return play_with(s, cost, NULL, 1, cores < s->ranks ? cores : 0, out);
 }
 
 glia_status glia_schedule_replay(const struct glia_schedule *s, const double *task_s,
                                  struct glia_schedule_play *out)
 {
-  return glia_schedule_play_(s, NULL, task_s, 1, out);
+  return play_with(s, NULL, task_s, 1, 0, out);
 }
 
 double glia_schedule_bubble(const struct glia_schedule *s, const struct glia_schedule_play *play)

@@ -86,7 +86,7 @@ static glia_status check_forward(const struct glia_schedule *s, struct glia_mess
     st = forward_table(s, 2 * (slots + s->ranks) / s->ranks * s->ranks + left, &table);
     table.message = message;
     table.n_messages = n_messages;
-    if (st == GLIA_OK) st = glia_schedule_play_(&table, NULL, NULL, 1, &play);
+    if (st == GLIA_OK) st = glia_schedule_play_(&table, 1, &play);
     for (int r = 0; table.row != NULL && r < s->ranks; r++) free(table.row[r].task);
     free(table.row);
   }
@@ -95,7 +95,7 @@ static glia_status check_forward(const struct glia_schedule *s, struct glia_mess
 
 glia_status glia_schedule_prove(const struct glia_schedule *s, struct glia_schedule_play *out)
 {
-  return glia_schedule_play_(s, NULL, NULL, s->ahead > 0 ? (int)glia_ahead_lag_(s) + 2 : 1, out);
+  return glia_schedule_play_(s, s->ahead > 0 ? (int)glia_ahead_lag_(s) + 2 : 1, out);
 }
 
 glia_status glia_schedule_bind(struct glia_schedule *s, const struct glia_stage *stage)

@@ -14,9 +14,8 @@ static inline struct glia_cut glia_schedule_shape_(const struct glia_schedule *s
 /* Messages of stages that read from the one before them and send back to it. Errors: GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status glia_schedule_chain_(struct glia_schedule *s);
 
-/* Play `steps` steps one behind the other. See glia_schedule_check, glia_schedule_replay. */
-GLIA_NODISCARD glia_status glia_schedule_play_(const struct glia_schedule *s, const double *cost,
-                                               const double *each, int steps,
+/* Play `steps` steps one behind the other. See glia_schedule_check. */
+GLIA_NODISCARD glia_status glia_schedule_play_(const struct glia_schedule *s, int steps,
                                                struct glia_schedule_play *out);
 
 #endif
