@@ -246,6 +246,25 @@ static void conditions_on_sides_hold_whatever_the_weights(void)
   forget();
 }
 
+/* v is at most 0.02 where conditions speak of it, but it is u that makes it. */
+static void what_starts_from_zero_has_the_scale_of_what_drives_it(void)
+{
+  static const char form[] = "unknowns: [u, v]\ndomain: {t: [0, 1], x: [0, 1]}\n"
+                             "equations: [\"u_t + v_xx = 0\", \"v_t - u_xx = 0\"]\n"
+                             "conditions: [{at: {t: 0}, equation: [\"u = 2\", \"v = %s\"]},\n"
+                             "  {at: {x: [0, 1]}, equation: [\"u = 2\", \"v = 0.02*t\"]}]\n";
+  char text[512];
+
+  snprintf(text, sizeof text, form, "0");
+  must_read(text);
+  CU_ASSERT(q.scale[0] == 2.0 && q.scale[1] == 2.0);
+  forget();
+  snprintf(text, sizeof text, form, "0.01*x*(1 - x)");
+  must_read(text);
+  CU_ASSERT(q.scale[0] == 2.0 && q.scale[1] > 0.019 && q.scale[1] <= 0.02);
+  forget();
+}
+
 /* Largest |residual| of the equation, network silent, at a distance from the seam and after times from 1e-6 to 1. */
 static double rest_of_the_equation(void)
 {
@@ -515,6 +534,7 @@ static void causal_weights_fall_with_what_is_wrong_before(void)
 TAP_MAIN("pde", TAP(random_directions_are_inputs),
          TAP(causal_weights_fall_with_what_is_wrong_before), TAP(reentrant_corners_are_unfolded),
          TAP(conditions_on_outlines_hold_whatever_the_weights),
+         TAP(what_starts_from_zero_has_the_scale_of_what_drives_it),
          TAP(kinks_across_a_period_are_rounded_by_diffusion),
          TAP(outlines_and_the_first_time_agree), TAP(conditions_on_sides_hold_whatever_the_weights),
          TAP(bad_problems_are_refused_with_the_reason), TAP(faults_show_a_caret_below_the_text),

@@ -97,16 +97,64 @@ static glia_status asked_for(struct glia_problem *p, int k, int i, double *most)
   return st;
 }
 
+static bool starts_from_zero(struct glia_problem *p, int i)
+{
+  const uint8_t value[GLIA_EXPR_COORDS] = {0};
+  const int leaf = glia_expr_unknown(p->pool, i, value);
+
+  for (int k = 0; k < p->n_conditions && p->time >= 0; k++) {
+    const struct glia_pde_condition *s = &p->condition[k];
+    if (s->n_faces != 1 || !s->face[0].fixed[p->time]) continue;
+    const int g = glia_problem_solved_for_(p, s, leaf);
+    const struct glia_expr_node *n = g != GLIA_EXPR_NONE ? glia_expr_at(p->pool, g) : NULL;
+    if (n != NULL && n->kind == GLIA_EXPR_NUMBER && n->number == 0.0) return true;
+  }
+  return false;
+}
+
+/* The largest of those scales that the equation for the rate of unknown i reads. */
+static double driven_by(const struct glia_problem *p, int i, const double *scale)
+{
+  int node[SEEN];
+  double most = 0.0;
+
+  for (int k = 0; k < p->n_equations; k++) {
+    const int n = glia_expr_unknowns(p->pool, p->equation[k], SEEN, node);
+    double here = 0.0;
+    bool rate = false;
+    for (int j = 0; j < n; j++) {
+      const struct glia_expr_node *u = glia_expr_at(p->pool, node[j]);
+      rate = rate || (u->index == i && u->order[p->time] > 0);
+      here = fmax(here, scale[u->index]);
+    }
+    if (rate) most = fmax(most, here);
+  }
+  return most;
+}
+
+static glia_status choose_scales(struct glia_problem *p)
+{
+  double asked[GLIA_PDE_UNKNOWNS] = {0.0};
+
+  for (int i = 0; i < p->n_unknowns; i++)
+    for (int k = 0; k < p->n_conditions; k++) GLIA_TRY(asked_for(p, k, i, &asked[i]));
+  for (int i = 0; i < p->n_unknowns; i++) {
+    p->scale[i] = asked[i];
+    /* what starts from zero gets the size of what drives it: walls, where it may hardly arrive, do not tell */
+    if (starts_from_zero(p, i)) p->scale[i] = fmax(asked[i], driven_by(p, i, asked));
+    /* nothing but zeros says nothing about the scale */
+    if (p->scale[i] == 0.0) p->scale[i] = 1.0;
+  }
+  return GLIA_OK;
+}
+
 glia_status glia_problem_scale_(struct glia_problem *p)
 {
   const uint8_t value[GLIA_EXPR_COORDS] = {0};
 
+  GLIA_TRY(choose_scales(p));
   for (int i = 0; i < p->n_unknowns; i++) {
-    double most = 0.0;
     int g, d;
-    for (int k = 0; k < p->n_conditions; k++) GLIA_TRY(asked_for(p, k, i, &most));
-    /* nothing but zeros says nothing about the scale */
-    p->scale[i] = most > 0.0 ? most : 1.0;
     if (p->ansatz_given[i]) continue;
     p->ansatz[i] = glia_expr_binary(p->pool, GLIA_EXPR_MUL, glia_expr_number(p->pool, p->scale[i]),
                                     glia_expr_unknown(p->pool, p->n_unknowns + i, value));
