@@ -84,8 +84,12 @@ static glia_status read_pieces(const struct glia_row_reader *r, struct glia_piec
 #ifdef RWF_NOWAIT
     const ssize_t got =
         preadv2(r->fd, p->v + p->first, p->n, (off_t)p->offset, wait ? 0 : RWF_NOWAIT);
+    if (got < 0 && !wait && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+      wait = true; /* this file system does not tell */
+      continue;
+    }
     if (!wait && (got <= 0 || (size_t)got < (size_t)(p->end - p->offset))) *missed = true;
-    if (got < 0 && !wait && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS)) break;
+    if (got < 0 && !wait && errno == EAGAIN) break;
 #else
     const ssize_t got = preadv(r->fd, p->v + p->first, p->n, (off_t)p->offset);
 #endif

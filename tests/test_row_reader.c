@@ -53,17 +53,25 @@ static void forget(const struct file *f)
   CU_ASSERT_EQUAL(posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED), 0);
 }
 
-/* Does its file system give pages back, and read past them? */
+/* Can it be read past the page cache here? */
+static bool passes(const struct file *f)
+{
+  struct glia_past_cache *c = NULL;
+
+  CU_ASSERT_EQUAL(glia_past_cache_create_(f->fd, 1, &c), GLIA_OK);
+  const bool ok = c != NULL;
+  glia_past_cache_destroy_(&c);
+  return ok;
+}
+
+/* Does its file system surely give pages back, and read past them? */
 static bool forgets(const struct file *f)
 {
   struct statfs s;
-  struct glia_past_cache *c = NULL;
 
   if (fstatfs(f->fd, &s) != 0) return false;
   const bool disk = s.f_type == 0xEF53 || s.f_type == 0x58465342; /* ext4, XFS */
-  CU_ASSERT_EQUAL(glia_past_cache_create_(f->fd, 1, &c), GLIA_OK);
-  CU_ASSERT(c != NULL || !disk);
-  glia_past_cache_destroy_(&c);
+  CU_ASSERT(passes(f) || !disk);
   return disk;
 }
 
@@ -136,7 +144,7 @@ static void leave(bool large)
     CU_ASSERT_EQUAL(epoch(&f, e, true), 0);
     if (e == 0 && !large) CU_ASSERT_PTR_NULL(f.reader.past); /* nothing is read again yet */
   }
-  CU_ASSERT_EQUAL(f.reader.past != NULL, forgets(&f));
+  CU_ASSERT(f.reader.past != NULL || !forgets(&f));
   CU_ASSERT_EQUAL(read_rows(&f, 3, few, false), 0); /* small requests still go through it */
   CU_ASSERT_EQUAL(ftruncate(f.fd, HEAD + 3001 * 2400), 0);
   CU_ASSERT(epoch(&f, 3, true) < 0);
@@ -160,8 +168,8 @@ static void what_memory_cannot_hold_is_read_past_the_page_cache_at_once(void)
   for (int64_t i = 0; i < ASKED; i++) row[i] = i / STRETCH * 3 * STRETCH + i % STRETCH;
   forget(&f);
   CU_ASSERT_EQUAL(read_rows(&f, ASKED, row, false), 0);
-  CU_ASSERT_EQUAL(f.reader.past != NULL, forgets(&f));
-  if (f.reader.past != NULL) CU_ASSERT(!is_cached(&f, (3 * STRETCH + STRETCH / 2) * 3001));
+  CU_ASSERT_EQUAL(f.reader.past != NULL, passes(&f));
+  if (forgets(&f)) CU_ASSERT(!is_cached(&f, (3 * STRETCH + STRETCH / 2) * 3001));
   close_file(&f);
 }
 
@@ -199,7 +207,7 @@ static void long_rows_are_read_past_it(void)
     forget(&f);
     CU_ASSERT_EQUAL(read_rows(&f, 6, row, i % 2 == 0), 0);
   }
-  CU_ASSERT_EQUAL(f.reader.past != NULL, forgets(&f));
+  CU_ASSERT(f.reader.past != NULL || !forgets(&f));
   close_file(&f);
 }
 
