@@ -177,19 +177,6 @@ out:
   return st;
 }
 
-static glia_status read_config(struct glia_checkpoint *c)
-{
-  char **text = NULL;
-  int64_t n = 0;
-
-  GLIA_TRY(glia_h5_texts_read_(c->file, c->path, "config", &n, &text));
-  for (int64_t i = 1; i < n; i++) free(text[i]);
-  c->config = n > 0 ? text[0] : NULL;
-  free(text);
-  GLIA_CHECK(n == 1, GLIA_E_DATA, "%s: /config is not one text", c->path);
-  return GLIA_OK;
-}
-
 /* The sum that an array names: formats 1 and 2 have SHA-256; one made by other programs may have none. */
 static glia_status named_sum(hid_t array, glia_sum_kind *kind, char **out)
 {
@@ -200,6 +187,40 @@ static glia_status named_sum(hid_t array, glia_sum_kind *kind, char **out)
   if (found) return GLIA_OK;
   *kind = GLIA_SUM_SHA256;
   return glia_h5_get_text_(array, "sha256", out, &found);
+}
+
+/* Its sum, where it names one: from format 4 on. */
+static glia_status check_config(struct glia_checkpoint *c)
+{
+  glia_sum_kind kind;
+  char *expected = NULL;
+  char sum[GLIA_SUM_TEXT_BYTES];
+  hid_t d = H5Dopen2(c->file, "config", H5P_DEFAULT);
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY_H5(d, GLIA_E_DATA, "%s: /config", c->path);
+  GLIA_TRY_TO(out, st, named_sum(d, &kind, &expected));
+  if (expected == NULL) goto out;
+  glia_sum_of_(kind, c->config, strlen(c->config), sum);
+  GLIA_CHECK_TO(out, st, strcmp(sum, expected) == 0, GLIA_E_DATA,
+                "%s is damaged: the checksum of /config is not the one it names", c->path);
+out:
+  free(expected);
+  glia_h5_close_(&d);
+  return st;
+}
+
+static glia_status read_config(struct glia_checkpoint *c)
+{
+  char **text = NULL;
+  int64_t n = 0;
+
+  GLIA_TRY(glia_h5_texts_read_(c->file, c->path, "config", &n, &text));
+  for (int64_t i = 1; i < n; i++) free(text[i]);
+  c->config = n > 0 ? text[0] : NULL;
+  free(text);
+  GLIA_CHECK(n == 1, GLIA_E_DATA, "%s: /config is not one text", c->path);
+  return check_config(c);
 }
 
 static glia_status read_array(struct glia_checkpoint *c, const struct glia_array *a)

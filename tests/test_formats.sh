@@ -49,7 +49,7 @@ def xxh128(data):
     return "%016x%016x" % (s.high, s.low)
 run = f["run"].attrs
 assert run["step"] == 400 and run["seed"] == 1 and run["kernel_level"] == b"avx2" and run["lr"] == 0.25
-assert f["config"][()] == b"seed: 1\n"
+assert f["config"][()] == b"seed: 1\n" and f["config"].attrs["xxh128"].decode() == xxh128(b"seed: 1\n")
 w = f["params/01-linear/weight"]
 assert w.dtype == "<f4" and (w[...] == np.arange(1, 7).reshape(2, 3)).all()
 assert f["state/count"][()] == 5 and f["state/count"].shape == ()
