@@ -1,7 +1,9 @@
 /* bench exchange: sums of one bucket over all ranks by our exchange, beside MPI_Allreduce on the same bytes; the limit is a
  * plain copy of them. And whole updates: sum, Adam and new parameters where all ranks read them, the states held once per node,
- * beside MPI_Allreduce and the same Adam on every rank. Ours and MPI's alternate; medians, the slowest rank's. Run it under mpirun. */
+ * beside MPI_Allreduce and the same Adam on every rank. Ours and MPI's alternate; medians, the slowest rank's. And what the canonical
+ * order costs (exchange_ways.h). Run it under mpirun. */
 #include "bench.h"
+#include "exchange_ways.h"
 
 #include "glia_engine.h"
 #include "glia_exchange_mpi.h"
@@ -17,13 +19,7 @@
 
 enum { MAX_ROUNDS = 101 };
 
-struct field {
-  struct glia_comm *comm;
-  struct glia_exchange *exchange;
-  float *part, *total, *theirs;
-};
-
-static void close_field(struct field *f)
+static void close_field(struct exchange_field *f)
 {
   glia_exchange_mpi_destroy(&f->exchange);
   glia_comm_destroy(&f->comm);
@@ -39,7 +35,7 @@ static struct glia_bucket bucket_of(size_t i)
   return (struct glia_bucket){(int)i, GLIA_F32, bucket_bytes[i] / (int64_t)sizeof(float)};
 }
 
-static glia_status open_field(struct field *f)
+static glia_status open_field(struct exchange_field *f)
 {
   const int64_t n = bucket_of(GLIA_COUNT(bucket_bytes) - 1).n;
   struct glia_exchange_need need[GLIA_COUNT(bucket_bytes)];
@@ -60,7 +56,7 @@ static glia_status open_field(struct field *f)
 }
 
 /* One round each way, in seconds: ours, MPI's, a copy. */
-static glia_status one_round(struct field *f, const struct glia_bucket *b, double *s)
+static glia_status one_round(struct exchange_field *f, const struct glia_bucket *b, double *s)
 {
   const struct glia_exchange *x = f->exchange;
   const size_t bytes = (size_t)b->n * sizeof *f->part;
@@ -83,7 +79,7 @@ static glia_status one_round(struct field *f, const struct glia_bucket *b, doubl
   return GLIA_OK;
 }
 
-static glia_status one_size(struct field *f, size_t index, struct bench_report *r)
+static glia_status one_size(struct exchange_field *f, size_t index, struct bench_report *r)
 {
   const struct glia_bucket b = bucket_of(index);
   const int64_t bytes = bucket_bytes[index];
@@ -109,7 +105,7 @@ static glia_status one_size(struct field *f, size_t index, struct bench_report *
 enum { OURS, THEIRS, WAYS, UPDATE_ROUNDS = 41 };
 
 struct update {
-  struct field *f;
+  struct exchange_field *f;
   int64_t n;
   struct glia_graph *graph;
   struct glia_program *program;
@@ -211,7 +207,7 @@ static glia_status update_round(struct update *u, bool first, double *s)
   return GLIA_OK;
 }
 
-static glia_status one_update(struct field *f, int64_t mib, struct bench_report *r)
+static glia_status one_update(struct exchange_field *f, int64_t mib, struct bench_report *r)
 {
   struct update u = {.f = f, .n = (mib << 20) / (int64_t)sizeof(float)};
   double s[WAYS][UPDATE_ROUNDS], median[WAYS], one[WAYS];
@@ -240,7 +236,7 @@ static glia_status one_update(struct field *f, int64_t mib, struct bench_report 
 
 static glia_status run(struct bench_report *r, double seconds)
 {
-  struct field f = {0};
+  struct exchange_field f = {0};
 
   (void)seconds;
   glia_status st = open_field(&f);
@@ -254,6 +250,12 @@ static glia_status run(struct bench_report *r, double seconds)
     r->progress(r->self, "updates");
     st = one_update(&f, mib, r);
   }
+  for (int64_t v = 8; st == GLIA_OK && v <= 64; v *= 8) {
+    r->progress(r->self, "the price of order");
+    st = exchange_price(&f, v, r);
+  }
+  r->progress(r->self, "fewer bytes");
+  if (st == GLIA_OK) st = exchange_wires(&f, 8 << 20, r);
   close_field(&f);
   return st;
 }
