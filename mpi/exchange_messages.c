@@ -7,7 +7,8 @@
  *   BACK_IN   the sum of slice s comes from each rank s into total           when OUT is done: total may be what OUT sends
  * A small bucket has a single slice, the whole of it, which every rank owns: IN and OUT, and nothing comes back. So has any bucket of
  * two ranks: as many bytes travel as by halves, once instead of twice.
- * Messages of one pair of ranks and one tag stay in order, so several nodes, and the next step, need no tags of their own.
+ * A slice goes in pieces of PIECE_BYTES. Messages of one pair of ranks and one tag stay in order, so pieces, several nodes, and the
+ * next step need no tags of their own.
  */
 #include "exchange_messages_priv.h"
 #include "glia_agree.h"
@@ -16,12 +17,6 @@
 #include <string.h>
 
 static struct messages *of(struct exchange *x) { return (struct messages *)(void *)x; }
-
-static MPI_Datatype mpi_type(const struct slot *s)
-{
-  if (s->coded) return MPI_BYTE;
-  return s->bucket.dtype == GLIA_F32 ? MPI_FLOAT : MPI_DOUBLE;
-}
 
 static MPI_Request *new_request(struct slot *s, int peer)
 {
@@ -43,28 +38,27 @@ static void close_group(struct slot *s, int g)
   s->group[g].done = s->group[g].n == 0;
 }
 
-/* What a message of n elements counts. */
-static int count(const struct messages *m, const struct slot *s, int n)
-{
-  return s->coded ? (int)glia_wire_bytes_(m->wire, n) : n;
-}
+static int piece_of(size_t left) { return (int)(left < PIECE_BYTES ? left : PIECE_BYTES); }
 
 static glia_status receive(struct messages *m, struct slot *s, void *to, int n, int peer, int phase)
 {
-  if (n > 0)
-    GLIA_TRY_MPI(MPI_Irecv(to, count(m, s, n), mpi_type(s), peer, 2 * s->bucket.index + phase,
-                           m->mpi, new_request(s, peer)));
+  const size_t bytes = glia_message_bytes_(m, s, n);
+
+  for (size_t at = 0; at < bytes; at += PIECE_BYTES)
+    GLIA_TRY_MPI(MPI_Irecv((char *)to + at, piece_of(bytes - at), MPI_BYTE, peer,
+                           2 * s->bucket.index + phase, m->mpi, new_request(s, peer)));
   return GLIA_OK;
 }
 
 static glia_status send(struct messages *m, struct slot *s, const void *from, int n, int peer,
                         int phase)
 {
-  if (n > 0)
-    GLIA_TRY_MPI(MPI_Isend(from, count(m, s, n), mpi_type(s), peer, 2 * s->bucket.index + phase,
-                           m->mpi, new_request(s, peer)));
-  m->x.stat.bytes_sent += (int64_t)(s->coded ? glia_wire_bytes_(m->wire, n)
-                                             : (size_t)n * glia_dtype_size(s->bucket.dtype));
+  const size_t bytes = glia_message_bytes_(m, s, n);
+
+  for (size_t at = 0; at < bytes; at += PIECE_BYTES)
+    GLIA_TRY_MPI(MPI_Isend((const char *)from + at, piece_of(bytes - at), MPI_BYTE, peer,
+                           2 * s->bucket.index + phase, m->mpi, new_request(s, peer)));
+  m->x.stat.bytes_sent += (int64_t)bytes;
   return GLIA_OK;
 }
 

@@ -115,6 +115,32 @@ static bool grow_look(struct messages *m, struct slot *s, size_t n)
          grow(m, &m->done, m->most_requests * sizeof(int));
 }
 
+size_t glia_message_bytes_(const struct messages *m, const struct slot *s, int n)
+{
+  if (n == 0) return 0;
+  return s->coded ? glia_wire_bytes_(m->wire, n) : (size_t)n * glia_dtype_size(s->bucket.dtype);
+}
+
+static size_t pieces(const struct messages *m, const struct slot *s, int n)
+{
+  return (glia_message_bytes_(m, s, n) + PIECE_BYTES - 1) / PIECE_BYTES;
+}
+
+/* Of IN; of OUT and BACK_IN, a slice of each peer; and of BACK_OUT. */
+static size_t count_requests(const struct messages *m, const struct slot *s, int n_own,
+                             int n_others)
+{
+  const size_t mine = pieces(m, s, s->n_mine);
+  size_t n = (size_t)n_others * mine;
+
+  for (int r = 0; r < m->x.face.size; r++) {
+    int64_t from;
+    if (r == m->x.face.rank) continue;
+    n += (size_t)(n_own + 1) * pieces(m, s, glia_exchange_slice_(s, r, &from)) + mine;
+  }
+  return n;
+}
+
 glia_status glia_messages_plan_(struct messages *m, struct slot *s, const struct glia_bucket *b,
                                 int64_t v)
 {
@@ -136,7 +162,7 @@ glia_status glia_messages_plan_(struct messages *m, struct slot *s, const struct
   const int *first = s->first.data;
   const int n_own = first[m->x.face.rank + 1] - first[m->x.face.rank];
   const int n_others = s->n_nodes - n_own;
-  const size_t n_requests = (size_t)n_others + (size_t)(m->x.face.size - 1) * (size_t)(n_own + 2);
+  const size_t n_requests = count_requests(m, s, n_own, n_others);
   GLIA_CHECK(grow(m, &s->room, room_stride(s) * (size_t)n_others) &&
                  grow(m, &s->join, (size_t)s->n_nodes * sizeof(struct glia_part)) &&
                  grow(m, &s->request, n_requests * sizeof(MPI_Request)) &&

@@ -59,6 +59,14 @@ struct messages {
 GLIA_NODISCARD glia_status glia_messages_plan_(struct messages *m, struct slot *s,
                                                const struct glia_bucket *bucket, int64_t v);
 
+/* What one message carries at most. Up to 64 KiB with its own header Open MPI sends over TCP without asking whether the other side is
+ * ready. Of a larger message all of the rest goes into the socket at once when the answer comes, and the answer to what the other side
+ * wants to send queues behind it: two ranks that begin a millisecond apart would send one after the other (docs/adr/0045). */
+enum { PIECE_BYTES = 60 << 10 };
+
+/** Bytes of n elements as they travel. */
+size_t glia_message_bytes_(const struct messages *m, const struct slot *s, int n);
+
 /** Slice of a rank: returns its number of elements, *from is the first. */
 int glia_exchange_slice_(const struct slot *s, int rank, int64_t *from);
 
