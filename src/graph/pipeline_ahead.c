@@ -3,6 +3,7 @@
 
 #include "engine_priv.h"
 #include "glia_log.h"
+#include "schedule_priv.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,16 +25,9 @@ struct ahead {
   size_t bytes;
 };
 
-int64_t glia_ahead_lag_(const struct glia_schedule *s)
-{
-  const int64_t most = (int64_t)s->ahead * (s->ranks - 1);
-
-  return s->micro_batches > 0 ? (most + s->micro_batches - 1) / s->micro_batches + 1 : 1;
-}
-
 int glia_ahead_handles_(const struct glia_stage *stage, const struct glia_schedule *s)
 {
-  return stage->n_channels * s->ahead + (int)(2 * glia_ahead_lag_(s) + 2) * 2 * s->ranks;
+  return stage->n_channels * s->ahead + (int)(2 * glia_schedule_lag_(s) + 2) * 2 * s->ranks;
 }
 
 static int handle_of_row(const struct ahead *a, int64_t k, int peer, bool out)
@@ -127,7 +121,7 @@ glia_status glia_ahead_create_(struct glia_engine *e, const struct glia_pipeline
                       .first_handle = first_handle,
                       .queue = how->schedule->ahead,
                       .n = glia_stage_shared_(stage),
-                      .lag = glia_ahead_lag_(how->schedule)};
+                      .lag = glia_schedule_lag_(how->schedule)};
   a->ring = (int)(2 * a->lag + 2);
   const size_t channels = (size_t)stage->n_channels, queue = (size_t)a->queue,
                numbers = (size_t)a->ring * (size_t)stage->cut.ranks * (size_t)a->n;

@@ -13,8 +13,6 @@ struct ahead;
 
 typedef glia_status (*glia_ahead_finish)(struct glia_engine *e, int handle, const char *what);
 
-/* Steps by which a rank may be ahead of the last one: the queues between them, and one. */
-int64_t glia_ahead_lag_(const struct glia_schedule *s);
 /* Messages under way at once, at most. */
 int glia_ahead_handles_(const struct glia_stage *stage, const struct glia_schedule *s);
 GLIA_NODISCARD glia_status glia_ahead_create_(struct glia_engine *e,

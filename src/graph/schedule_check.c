@@ -4,7 +4,6 @@
  * A rank does here what it does in engine_pipeline.c, in that order: find memory for a micro-batch (the first that is free, once what
  * was sent from it is taken), begin to receive, wait for what a segment reads, compute, send. A message is taken once its receive was
  * begun, and not before: the least that any MPI promises. */
-#include "pipeline_ahead_priv.h"
 #include "schedule_priv.h"
 
 #include <stdio.h>
@@ -541,7 +540,7 @@ static glia_status play_with(const struct glia_schedule *s, const double *cost, 
                    .cost = cost,
                    .each = each,
                    .steps = steps,
-                   .lag = s->ahead > 0 ? (int)glia_ahead_lag_(s) : 0,
+                   .lag = s->ahead > 0 ? (int)glia_schedule_lag_(s) : 0,
                    .micros = s->micro_batches * steps,
                    .cores = cores,
                    .now = &now,

@@ -1,5 +1,4 @@
 /* What travels while a table is run: along the chain of stages until the messages of a cut are known, and the proof with those. */
-#include "pipeline_ahead_priv.h"
 #include "schedule_priv.h"
 
 #include <stdio.h>
@@ -93,9 +92,16 @@ static glia_status check_forward(const struct glia_schedule *s, struct glia_mess
   return st;
 }
 
+int64_t glia_schedule_lag_(const struct glia_schedule *s)
+{
+  const int64_t most = (int64_t)s->ahead * (s->ranks - 1);
+
+  return s->micro_batches > 0 ? (most + s->micro_batches - 1) / s->micro_batches + 1 : 1;
+}
+
 glia_status glia_schedule_prove(const struct glia_schedule *s, struct glia_schedule_play *out)
 {
-  return glia_schedule_play_(s, s->ahead > 0 ? (int)glia_ahead_lag_(s) + 2 : 1, out);
+  return glia_schedule_play_(s, s->ahead > 0 ? (int)glia_schedule_lag_(s) + 2 : 1, out);
 }
 
 glia_status glia_schedule_bind(struct glia_schedule *s, const struct glia_stage *stage)

@@ -11,6 +11,9 @@ static inline struct glia_cut glia_schedule_shape_(const struct glia_schedule *s
       .ranks = s->ranks, .chunks = s->chunks, .split = s->split, .parts = s->ahead > 0};
 }
 
+/* Local learning: steps by which a rank may be ahead of the last one: the queues between them, and one. */
+int64_t glia_schedule_lag_(const struct glia_schedule *s);
+
 /* Messages of stages that read from the one before them and send back to it. Errors: GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status glia_schedule_chain_(struct glia_schedule *s);
 

@@ -9,7 +9,7 @@ mkdir -p "$out/obj"
 LIBS=$(printf '%s\n' "$LIBS" | tr ' ' '\n' | grep -v '\.la$' | tr '\n' ' ') # libraries of others alone
 sources=$(ls "$src"/src/core/*.c "$src"/src/graph/type.c "$src"/src/graph/schedule*.c "$src"/src/train/order.c "$src"/src/train/source.c \
   "$src"/src/train/config.c "$src"/io/*.c "$src"/src/pde/expr*.c "$src"/src/pde/text.c "$src"/src/pde/problem*.c \
-  "$src"/src/pde/domain.c "$src"/src/pde/corner.c "$src"/src/pde/sobol.c "$src"/src/pde/discover.c "$src"/tests/fuzz/fuzz_*.c | grep -v -e /figure -e /report.c)
+  "$src"/src/pde/domain.c "$src"/src/pde/seam.c "$src"/src/pde/corner.c "$src"/src/pde/sobol.c "$src"/src/pde/discover.c "$src"/tests/fuzz/fuzz_*.c | grep -v -e /figure -e /report.c)
 newest=$(ls -t "$src"/src/*/*.h "$src"/io/*.h "$src"/tests/fuzz/*.h "$src"/tests/fuzz/*.def | head -1)
 for f in $sources; do
   rest=${f%/*}
