@@ -1,9 +1,8 @@
 /* The exchange (of kind KIND, see local.am) gives the bits of the loopback, for any number of ranks and threads. */
+#include "exchange_rig.h"
 #include "glia_agree.h"
-#include "glia_exchange_mpi.h"
 #include "glia_log.h"
 #include "glia_mpi.h"
-#include "tap_mpi.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,9 +11,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { MAX_BUCKETS = 4, MAX_RANKS = 16 };
-
-static struct glia_comm *world;
+enum { MAX_BUCKETS = 4 };
 
 static int n_looks; /* calls of MPI that ask what came */
 
@@ -28,111 +25,6 @@ int MPI_Testsome(int n, MPI_Request request[], int *n_done, int index[], MPI_Sta
 {
   n_looks++;
   return PMPI_Testsome(n, request, n_done, index, status);
-}
-
-static glia_status open_world(void) { return world != NULL ? GLIA_OK : glia_comm_world(&world); }
-
-/* Ranks 0 to n - 1; NULL on the others. */
-static struct glia_comm *first_ranks(int n)
-{
-  struct glia_comm *c = NULL;
-
-  CU_ASSERT_EQUAL_FATAL(open_world(), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_comm_split(world, glia_comm_rank(world) < n ? 0 : -1, 0, &c), GLIA_OK);
-  return c;
-}
-
-/* Numbers of many magnitudes: sums in another order have other bits. */
-static void fill(glia_dtype dtype, int64_t i, int64_t n, void *data)
-{
-  uint64_t key = (uint64_t)(i + 1) * 0x9e3779b97f4a7c15u;
-
-  for (int64_t e = 0; e < n; e++) {
-    key = key * 6364136223846793005u + 1442695040888963407u;
-    const double x = (double)(int64_t)key * 0x1p-63 * (double)(1 << ((key >> 40) % 13));
-    if (dtype == GLIA_F32)
-      ((float *)data)[e] = (float)x;
-    else
-      ((double *)data)[e] = x;
-  }
-}
-
-/* A bucket, the leaves of this rank's workers, what comes out and what should. */
-struct work {
-  struct glia_bucket bucket;
-  int64_t v;
-  char *leaf[64];
-  int n_parts;
-  struct glia_part part[64];
-  char *total, *want;
-};
-
-static size_t bytes_of(const struct work *w)
-{
-  return (size_t)w->bucket.n * glia_dtype_size(w->bucket.dtype);
-}
-
-static void *room(size_t bytes)
-{
-  void *p = malloc(bytes > 0 ? bytes : 1);
-
-  CU_ASSERT_PTR_NOT_NULL_FATAL(p);
-  return p;
-}
-
-/* `want` by the loopback over all leaves. */
-static void work_create(struct work *w, int index, glia_dtype dtype, int64_t n, int64_t v)
-{
-  const struct glia_exchange *loopback = glia_exchange_loopback();
-  struct glia_part all[64];
-
-  *w = (struct work){.bucket = {.index = index, .dtype = dtype, .n = n}, .v = v};
-  w->total = room(bytes_of(w));
-  w->want = room(bytes_of(w));
-  for (int64_t i = 0; i < v; i++) {
-    w->leaf[i] = room(bytes_of(w));
-    fill(dtype, i + index, n, w->leaf[i]);
-    all[i] = (struct glia_part){.lo = i, .hi = i + 1, .data = w->leaf[i]};
-  }
-  CU_ASSERT_EQUAL(loopback->start(loopback->self, &w->bucket, v, (int)v, all, w->want), GLIA_OK);
-}
-
-/* The parts of this rank: each worker joins its own range as it goes; the threads' parts stay side by side. */
-static void work_through(struct work *w, const struct glia_exchange *x, int threads)
-{
-  w->n_parts = 0;
-  for (int t = 0; t < threads; t++) {
-    const int64_t worker = (int64_t)x->rank * threads + t;
-    const int64_t hi = glia_tree_range(w->v, (int64_t)x->size * threads, worker + 1);
-    struct glia_part *own = w->part + w->n_parts;
-    int n = 0;
-    for (int64_t i = glia_tree_range(w->v, (int64_t)x->size * threads, worker); i < hi; i++) {
-      fill(w->bucket.dtype, i + w->bucket.index, w->bucket.n, w->leaf[i]);
-      own[n++] = (struct glia_part){.lo = i, .hi = i + 1, .data = w->leaf[i]};
-      n = glia_tree_join(w->v, w->bucket.dtype, w->bucket.n, n, own);
-    }
-    w->n_parts += n;
-  }
-}
-
-static glia_status work_start(struct work *w, const struct glia_exchange *x, bool in_place)
-{
-  void *total = in_place && w->n_parts > 0 ? w->part[0].data : w->total;
-
-  memset(w->total, 0xff, bytes_of(w));
-  return x->start(x->self, &w->bucket, w->v, w->n_parts, w->part, total);
-}
-
-static bool work_is_right(const struct work *w, bool in_place)
-{
-  return memcmp(in_place && w->n_parts > 0 ? w->part[0].data : w->total, w->want, bytes_of(w)) == 0;
-}
-
-static void work_destroy(struct work *w)
-{
-  for (int64_t i = 0; i < w->v; i++) free(w->leaf[i]);
-  free(w->total);
-  free(w->want);
 }
 
 /* One bucket on the first `ranks` ranks, twice: with another total, then in place. */
@@ -519,103 +411,6 @@ static void without_shared_memory_messages_serve(void)
   CU_ASSERT(work_is_right(&w, false));
   work_destroy(&w);
   glia_exchange_mpi_destroy(&x);
-  glia_comm_destroy(&c);
-}
-
-/* Every total is rank 0's, to the bit. */
-static bool all_have_it(struct work *w, struct glia_comm *c)
-{
-  char *first = room(bytes_of(w));
-
-  memcpy(first, w->total, bytes_of(w));
-  CU_ASSERT_EQUAL(glia_comm_bcast(c, first, bytes_of(w), 0), GLIA_OK);
-  const bool same = memcmp(first, w->total, bytes_of(w)) == 0;
-  free(first);
-  return same;
-}
-
-/* Steps with the same numbers: largest distance of a total, and of the mean of all totals, from the exact sum. */
-static void far_off(struct work *w, const struct glia_exchange *x, struct glia_comm *c, int steps,
-                    double *one, double *mean)
-{
-  const float *want = (const float *)(void *)w->want, *total = (const float *)(void *)w->total;
-  double *sum = calloc((size_t)w->bucket.n, sizeof *sum);
-
-  CU_ASSERT_PTR_NOT_NULL_FATAL(sum);
-  *one = *mean = 0.0;
-  for (int step = 0; step < steps; step++) {
-    work_through(w, x, 2);
-    CU_ASSERT_EQUAL(work_start(w, x, false), GLIA_OK);
-    CU_ASSERT_EQUAL(x->wait(x->self, &w->bucket), GLIA_OK);
-    CU_ASSERT(all_have_it(w, c));
-    for (int64_t i = 0; i < w->bucket.n; i++) {
-      sum[i] += (double)total[i];
-      *one = fmax(*one, fabs((double)total[i] - (double)want[i]));
-    }
-  }
-  for (int64_t i = 0; i < w->bucket.n; i++)
-    *mean = fmax(*mean, fabs(sum[i] / steps - (double)want[i]));
-  free(sum);
-}
-
-/* 5 summands of up to 4096, each rounded, and their sum of up to 5 * 4096: bf16 errs by 2^-9 of a number, int8 by 1/254 of a block's
- * largest (a little more for what it adds from before), and as much again for what it had left out. Over many steps what int8 leaves
- * out comes later: errors of all steps add up to the last one's. */
-static void fewer_bytes_travel(void)
-{
-  enum { STEPS = 40 };
-  static const int64_t ns[] = {1025, 1281, 30001};
-  struct glia_comm *c = first_ranks(MAX_RANKS);
-  const int size = glia_comm_size(c);
-
-  for (glia_wire wire = GLIA_WIRE_BF16; wire <= GLIA_WIRE_INT8; wire++)
-    for (size_t k = 0; k < GLIA_COUNT(ns); k++) {
-      struct glia_exchange *x = NULL;
-      struct work w;
-      double one, mean;
-      work_create(&w, 0, GLIA_F32, ns[k], 5);
-      CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 2, 1, &x), GLIA_OK);
-      CU_ASSERT_EQUAL(glia_exchange_mpi_reserve(x, &w.bucket, w.v), GLIA_OK);
-      far_off(&w, x, c, 1, &one, &mean);
-      CU_ASSERT_EQUAL(one, 0.0);
-      const int64_t before = glia_exchange_mpi_stat(x).bytes_sent;
-      CU_ASSERT_EQUAL(glia_exchange_mpi_wire(x, wire), GLIA_OK);
-      const int64_t allocations = glia_exchange_mpi_stat(x).allocations;
-      far_off(&w, x, c, STEPS, &one, &mean);
-      CU_ASSERT_EQUAL(glia_exchange_mpi_stat(x).allocations, allocations);
-      const bool travels = KIND == GLIA_EXCHANGE_MESSAGES && size > 1;
-      CU_ASSERT_EQUAL(glia_exchange_mpi_travels(x), travels);
-      const double sent = (double)(glia_exchange_mpi_stat(x).bytes_sent - before) / STEPS;
-      const double once = (5 + 5) * 4096.0 * (wire == GLIA_WIRE_BF16 ? 1.0 / 512 : 1.01 / 254);
-      const double most = wire == GLIA_WIRE_BF16 ? once : 2.0 * once;
-      CU_ASSERT(travels ? one > 0.5 && one < most : one == 0.0);
-      CU_ASSERT(wire != GLIA_WIRE_INT8 || mean <= once / STEPS);
-      CU_ASSERT(before == 0 || sent / (double)before < (wire == GLIA_WIRE_BF16 ? 0.501 : 0.27));
-      glia_exchange_mpi_destroy(&x);
-      work_destroy(&w);
-    }
-  glia_comm_destroy(&c);
-}
-
-/* What is not finite is seen by all ranks. */
-static void infinity_travels(void)
-{
-  struct glia_comm *c = first_ranks(MAX_RANKS);
-
-  for (glia_wire wire = GLIA_WIRE_BF16; wire <= GLIA_WIRE_INT8; wire++) {
-    struct glia_exchange *x = NULL;
-    struct work w;
-    work_create(&w, 0, GLIA_F32, 5000, MAX_RANKS);
-    CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 1, &x), GLIA_OK);
-    CU_ASSERT_EQUAL(glia_exchange_mpi_wire(x, wire), GLIA_OK);
-    work_through(&w, x, 1);
-    if (x->rank == x->size - 1) ((float *)w.part[0].data)[777] = INFINITY;
-    CU_ASSERT_EQUAL(work_start(&w, x, false), GLIA_OK);
-    CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_OK);
-    CU_ASSERT_FALSE(isfinite((double)((const float *)(void *)w.total)[777]));
-    glia_exchange_mpi_destroy(&x);
-    work_destroy(&w);
-  }
   glia_comm_destroy(&c);
 }
 
