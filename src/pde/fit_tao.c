@@ -43,7 +43,8 @@ struct tao {
   Mat matrix; /* Hessian or Jacobian */
   bool end;   /* a look said so */
   glia_fit_reason reason;
-  glia_status st;
+  glia_status st;    /* of what all ranks do together */
+  glia_status alone; /* of what the first rank does without them: they still wait for its order */
 };
 
 /* Evaluations that all ranks share. */
@@ -159,9 +160,9 @@ static PetscErrorCode joined_at(struct tao *s, Vec x)
   PetscCall(VecGetArrayRead(x, &theta));
   glia_pinn_set(s->f->cloud->pinn, theta);
   PetscCall(VecRestoreArrayRead(x, &theta));
-  s->st = glia_cloud_read_((void *)(uintptr_t)s->f->cloud, 0, s->rows, s->joined);
+  s->alone = glia_cloud_read_((void *)(uintptr_t)s->f->cloud, 0, s->rows, s->joined);
   s->f->evaluations++;
-  return s->st == GLIA_OK ? 0 : PETSC_ERR_LIB;
+  return s->alone == GLIA_OK ? 0 : PETSC_ERR_LIB;
 }
 
 static PetscErrorCode residuals(Tao tao, Vec x, Vec r, void *self)
@@ -174,11 +175,11 @@ static PetscErrorCode residuals(Tao tao, Vec x, Vec r, void *self)
   PetscCall(VecGetArrayRead(x, &theta));
   PetscCall(VecGetArray(r, &out));
   glia_pinn_set(s->f->cloud->pinn, theta);
-  s->st = glia_cloud_residuals_(s->f->cloud, 0, s->rows, out);
+  s->alone = glia_cloud_residuals_(s->f->cloud, 0, s->rows, out);
   s->f->evaluations++;
   PetscCall(VecRestoreArray(r, &out));
   PetscCall(VecRestoreArrayRead(x, &theta));
-  return s->st == GLIA_OK ? 0 : PETSC_ERR_LIB;
+  return s->alone == GLIA_OK ? 0 : PETSC_ERR_LIB;
 }
 
 static PetscErrorCode jacobian(Tao tao, Vec x, Mat j, Mat before, void *self)
@@ -204,9 +205,9 @@ static PetscErrorCode own_loss(struct tao *s, const PetscScalar *theta, double *
 
   *loss = 0.0;
   glia_pinn_set(s->f->cloud->pinn, theta);
-  s->st = glia_cloud_residuals_(s->f->cloud, 0, s->rows, r);
+  s->alone = glia_cloud_residuals_(s->f->cloud, 0, s->rows, r);
   for (int64_t i = 0; i < s->rows; i++) *loss += r[i] * r[i];
-  return s->st == GLIA_OK ? 0 : PETSC_ERR_LIB;
+  return s->alone == GLIA_OK ? 0 : PETSC_ERR_LIB;
 }
 
 /* In place of TAO's tests: the fit's own, on all ranks. */
@@ -317,6 +318,7 @@ static glia_status run(struct glia_fit_ *f, void *self, double *theta, struct gl
 
   if (glia_comm_rank(f->comm) == 0) {
     st = lead(s, theta);
+    if (s->alone != GLIA_OK) st = s->alone;
     if (s->st == GLIA_OK && send_order(s, ASK_END, 0, 0.0, NULL) != GLIA_OK) st = s->st;
   } else
     st = s->st = follow(s, theta);
