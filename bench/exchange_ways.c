@@ -1,6 +1,7 @@
 /* What the order of a sum costs, and what fewer bytes save; see exchange_ways.h. All ways take turns; medians, the slowest rank's. */
 #include "exchange_ways.h"
 
+#include "glia_agree.h"
 #include "glia_log.h"
 
 #include <math.h>
@@ -37,8 +38,10 @@ static glia_status open_price(struct price *p)
   struct glia_exchange_need need[ORDERS];
 
   for (int i = 0; i < 2; i++) p->fixed[i] = calloc((size_t)n, sizeof *p->fixed[i]);
-  GLIA_CHECK(p->fixed[0] != NULL && p->fixed[1] != NULL, GLIA_E_MEMORY, "2 arrays of %lld numbers",
-             (long long)n);
+  const bool room = p->fixed[0] != NULL && p->fixed[1] != NULL;
+  GLIA_TRY(glia_agree(p->f->comm,
+                      room ? GLIA_OK
+                           : GLIA_FAIL(GLIA_E_MEMORY, "2 arrays of %lld numbers", (long long)n)));
   for (int way = 0; way < ORDERS; way++) {
     p->bucket[way] = (struct glia_bucket){way, way == FIXED ? GLIA_F64 : GLIA_F32, n};
     need[way] = (struct glia_exchange_need){p->bucket[way], way == CANONICAL ? p->v : size};
