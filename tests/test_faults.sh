@@ -24,9 +24,17 @@ ranks() {
 rank() { ranks | awk -v r="$1" '$2 == r { print $1 }'; }
 checkpoints() { find run -name 'step-*.h5' 2>/dev/null | wc -l; }
 kept() { [ "$(checkpoints)" -ge 2 ]; }
+alone() { [ -z "$(ranks)" ]; }
+# end_all: what is left of a run that did not end in time, so that it is not taken for the next one
+end_all() {
+  alone && return
+  ranks | while read -r p _; do kill -9 "$p"; done
+  wait_for 5 alone
+}
 # starts NP WORDS...: a run in the background, until it has written checkpoints
 starts() {
   np=$1; shift
+  end_all
   rm -rf run "$dir"/glia-stall-*
   # shellcheck disable=SC2046
   timeout 60 $(on "$np") "$glia" train run.yaml --json "$@" >"$out" 2>"$err" </dev/null &
@@ -42,7 +50,6 @@ ended() {
   case " $* " in *" $code "*) ;; *) return 1 ;; esac
   wait_for 3 alone
 }
-alone() { [ -z "$(ranks)" ]; }
 newest() { find run -name 'step-*.h5' | sort | tail -1 | sed 's/.*step-0*\([0-9]*\).h5/\1/'; }
 # good: one rank can go on from the newest checkpoint
 good() {
@@ -71,7 +78,7 @@ exits 0 "$glia" train run.yaml --json max_steps=4000 checkpoint=null; reference=
 starts 2 max_steps=4000; kill -STOP "$victim"
 wait_for 5 said 'missing="1 ('; point "a sleeping rank is named"
 kill -CONT "$victim"
-wait_for 20 gone "$child" && wait "$child"; code=$?; child=
+wait_for 55 gone "$child" && wait "$child"; code=$?; child=
 [ "$code" = 0 ] && same "$reference"; point "it wakes, and the run ends with the bits of one rank"
 
 # --- killed
