@@ -138,6 +138,115 @@ static void the_old_order_is_found_in_the_table(void)
   train_rig_end(&alone);
 }
 
+/* ---- local learning: queues across steps */
+
+static struct glia_schedule *local_table(int ranks)
+{
+  struct glia_schedule *s = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_schedule_make(kind_named("local"), ranks, 1, 4, &s), GLIA_OK);
+  for (int k = 0; k < s->n_messages; k++) s->message[k].bytes = 8;
+  return s;
+}
+
+/* Whatever the queue, from one message on, and never more than it waits. */
+static void a_queue_bounds_what_waits(void)
+{
+  struct glia_schedule *s = local_table(3);
+  struct glia_schedule_play play;
+
+  CU_ASSERT_EQUAL(s->ahead, 4);
+  for (s->ahead = 6; s->ahead >= 1; s->ahead--) {
+    CU_ASSERT_EQUAL(glia_schedule_prove(s, &play), GLIA_OK);
+    CU_ASSERT_EQUAL(play.waiting_bytes[0], (size_t)s->ahead * 8);
+    CU_ASSERT_EQUAL(play.waiting_bytes[2], 0);
+  }
+  s->ahead = 4;
+  glia_schedule_destroy(&s);
+}
+
+static void a_local_table_that_was_changed_is_refused(void)
+{
+  struct glia_schedule *s = local_table(3);
+  struct glia_message *const m = s->message, kept = m[1];
+  struct glia_task *const t = s->row[1].task, first = t[0];
+
+  t[0] = t[1];
+  t[1] = first; /* two in another order */
+  refused(s, "local: rank 1, task 0 is forward of micro-batch 1 where 0 is due: sums need their "
+             "order");
+  t[1] = t[0];
+  t[0] = first;
+  s->row[2].n--; /* the last one is not read */
+  refused(s, "local: rank 2 runs forward on 3 of 4 micro-batches");
+  s->row[2].n++;
+  m[1].to = 0; /* the values of stage 1 go back */
+  refused(s, "local would never end: stage 0 on rank 0, before forward of micro-batch 0, waits for "
+             "the values of stage 1 of micro-batch 0 from stage 1 on rank 1; stage 1 on rank 1, "
+             "before forward of micro-batch 0, waits for the values of stage 0 of micro-batch 0 "
+             "from stage 0 on rank 0");
+  m[1] = kept;
+  m[1].made = 1; /* by nobody */
+  refused(s, "local: the values of stage 1 goes from segment 1 of rank 1 to segment 0 of rank 2, "
+             "of 1 and 3");
+  m[1] = kept;
+  m[1].expected = 1; /* not before it is waited for */
+  refused(s, "local: the values of stage 1 is expected in front of segment 1, and read by segment "
+             "0");
+  m[1] = kept;
+  const int slots = s->row[1].slots;
+  s->row[1].slots = 0;
+  refused(s, "local would never end: stage 1 on rank 1, before forward of micro-batch 0, waits for "
+             "ever: it has room for 0 micro-batches");
+  s->row[1].slots = slots;
+  glia_schedule_destroy(&s);
+}
+
+/* Units of one layer, of which the last two are one module. */
+static const char units[] =
+    "seed: 3\ndata: {file: none.h5, batch: 16, micro_batch: 4}\n"
+    "model: [{linear: 6}, tanh, {linear: 6}, tanh, {linear: 6}, tanh, {linear: 6}, tanh, {linear: "
+    "6}, tanh, {linear: 2}]\nlocal: {depth: 1}\nloss: cross_entropy\nmax_steps: 1\n";
+
+static glia_status eight_steps(struct member *m)
+{
+  return steps(m, "train", 8, m->schedule->micro_batches);
+}
+
+/* Run with queues of all lengths; a table without one of its messages, or without queues, is of no use to an engine. */
+static void queues_of_all_lengths_run(void)
+{
+  struct train_rig alone;
+  struct member m[MOST];
+  struct glia_messenger messenger[MOST];
+  struct glia_model_cut cut;
+  struct glia_schedule_play play;
+  struct glia_engine *e = NULL;
+
+  train_rig_start(&alone, units, "points", 1, NULL);
+  pipeline_rig_cut_evenly(alone.model, 3, &cut);
+  for (int ahead = 1; ahead <= 5; ahead++) {
+    pipeline_rig_cut(&alone, m, messenger, &cut, kind_named("local"), 3, 1, 4);
+    for (int r = 0; r < 3; r++) m[r].schedule->ahead = ahead;
+    CU_ASSERT_EQUAL(glia_schedule_prove(m[0].schedule, &play), GLIA_OK);
+    pipeline_rig_build(m, 3);
+    pipeline_rig_go(m, 3, eight_steps);
+    for (int r = 0; r < 3; r++) CU_ASSERT_EQUAL(m[r].status, GLIA_OK);
+    const struct glia_pipeline how = {m[0].stage, &messenger[0], m[0].schedule};
+    m[0].schedule->n_messages = 0;
+    CU_ASSERT_EQUAL(glia_engine_create_pipeline(m[0].program, 1, NULL, 16, &how, &e),
+                    GLIA_E_ARGUMENT);
+    CU_ASSERT(strstr(glia_trace_message(), "to rank 1 is not in the table") != NULL);
+    glia_trace_clear();
+    m[0].schedule->ahead = 0;
+    CU_ASSERT_EQUAL(glia_schedule_bind(m[0].schedule, m[0].stage), GLIA_E_ARGUMENT);
+    glia_trace_clear();
+    m[0].schedule->ahead = ahead;
+    pipeline_rig_end(m, messenger, 3);
+  }
+  train_rig_end(&alone);
+}
+
 /* ---- random cuts, tables and orders */
 
 static uint64_t key;
@@ -368,4 +477,6 @@ static void what_is_proven_ends_and_nothing_else(void)
 }
 
 TAP_MAIN("messages", TAP(a_message_in_a_bad_order_is_refused),
-         TAP(the_old_order_is_found_in_the_table), TAP(what_is_proven_ends_and_nothing_else))
+         TAP(the_old_order_is_found_in_the_table), TAP(a_queue_bounds_what_waits),
+         TAP(a_local_table_that_was_changed_is_refused), TAP(queues_of_all_lengths_run),
+         TAP(what_is_proven_ends_and_nothing_else))

@@ -379,14 +379,21 @@ static glia_status share(void *self, int n, double *x, void (*wait)(void *arg), 
   return st;
 }
 
-static void find_expected(struct pipeline *p)
+/* What the table does not know was not proven to come. */
+static glia_status find_expected(struct pipeline *p)
 {
   const struct glia_schedule *s = p->how.schedule;
 
-  for (int i = 0; i < p->how.stage->n_channels; i++)
-    for (int k = 0; k < s->n_messages; k++)
-      if (s->message[k].channel == p->how.stage->channel[i].index)
-        p->expected[i] = s->message[k].expected;
+  for (int i = 0; i < p->how.stage->n_channels; i++) {
+    const struct channel *c = &p->how.stage->channel[i];
+    int k = 0;
+    while (k < s->n_messages && s->message[k].channel != c->index) k++;
+    GLIA_CHECK(k < s->n_messages || c->segment[s->entry] < 0, GLIA_E_ARGUMENT,
+               "%s: message %d %s rank %d is not in the table", s->name, c->index,
+               c->out ? "to" : "from", c->peer);
+    if (k < s->n_messages) p->expected[i] = s->message[k].expected;
+  }
+  return GLIA_OK;
 }
 
 glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipeline *how)
@@ -418,7 +425,7 @@ glia_status glia_pipeline_init_(struct glia_engine *e, const struct glia_pipelin
   GLIA_CHECK(p->slot_of != NULL && p->holder != NULL && p->under_way != NULL && p->stack != NULL &&
                  p->first_bucket != NULL && p->expected != NULL,
              GLIA_E_MEMORY, "a pipeline");
-  find_expected(p);
+  GLIA_TRY(find_expected(p));
   GLIA_TRY(glia_task_log_init_(&p->log, p->row->n, local));
   glia_stage_bind_(how->stage, how->messenger, idle, e);
   glia_stage_share_by_(how->stage, share, e);

@@ -87,7 +87,8 @@ GLIA_API double glia_schedule_bubble(const struct glia_schedule *s,
  *  begun, and its memory is free only then: the least that any MPI promises.
  *  cost  [ranks][segments] time of a task; NULL: 1 each, backward in one part 2
  *  Errors: GLIA_E_ARGUMENT, naming rank and task: a task that is missing, twice or out of order; ranks that wait for each other for ever,
- *  with the messages that they wait for; more micro-batches in memory than the row says. */
+ *  with the messages that they wait for; more micro-batches in memory than the row says; a message of a rank or segment that is not there,
+ *  or that is read before it is expected. */
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_check(const struct glia_schedule *s,
                                                         const double *cost,
                                                         struct glia_schedule_play *out);
