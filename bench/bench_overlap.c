@@ -24,6 +24,9 @@ static const int64_t rows_of_rank[] = {512, 1024, 2048};
 
 enum { POLLING, BLOCKING, ALONE, EXCHANGE, WAYS };
 
+/* Of a polling step: what its worker spent waiting for sums, and starting and moving them. */
+enum { WAITING = WAYS, MOVING, FIGURES };
+
 struct scene {
   struct glia_comm *comm;
   struct workload_kind kind[2]; /* of all ranks; of one */
@@ -95,18 +98,23 @@ static glia_status go(struct scene *s, int way)
 }
 
 /* Seconds per step of each way, this round's slowest rank's. */
-static glia_status one_round(struct scene *s, double took_s[WAYS])
+static glia_status one_round(struct scene *s, double took_s[FIGURES])
 {
   for (int way = 0; way < WAYS; way++) {
     GLIA_TRY(glia_comm_barrier(s->comm));
+    const struct glia_engine_stat before = glia_engine_stat(s->all.engine);
     const double t0 = glia_time_s();
     GLIA_TRY(go(s, way));
     took_s[way] = (glia_time_s() - t0) / STEPS;
+    if (way != POLLING) continue;
+    const struct glia_engine_stat after = glia_engine_stat(s->all.engine);
+    took_s[WAITING] = (after.wait_s - before.wait_s) / STEPS;
+    took_s[MOVING] = (after.exposed_s - before.exposed_s) / STEPS - took_s[WAITING];
   }
-  return glia_comm_reduce_f64(s->comm, GLIA_COMM_MAX, took_s, WAYS);
+  return glia_comm_reduce_f64(s->comm, GLIA_COMM_MAX, took_s, FIGURES);
 }
 
-static void tell(struct bench_report *r, int64_t rows, const double s[WAYS])
+static void tell(struct bench_report *r, int64_t rows, const double s[FIGURES])
 {
   bench_add(r, "steps/s", 1.0 / s[POLLING], "blocking", 1.0 / s[BLOCKING], s[ALONE] / s[POLLING],
             "step, %lld rows a rank", (long long)rows);
@@ -114,19 +122,22 @@ static void tell(struct bench_report *r, int64_t rows, const double s[WAYS])
             "hidden, %lld rows a rank", (long long)rows);
   bench_add(r, "%", 100.0 * s[EXCHANGE] / (s[ALONE] + s[EXCHANGE]), NULL, NAN, NAN,
             "exchange's share of a blocking step");
+  bench_add(r, "ms", 1e3 * s[EXCHANGE], NULL, NAN, NAN, "exchange alone");
+  bench_add(r, "ms", 1e3 * s[WAITING], NULL, NAN, NAN, "waited in a polling step");
+  bench_add(r, "ms", 1e3 * s[MOVING], NULL, NAN, NAN, "moved sums in a polling step");
 }
 
 static glia_status one_size(struct scene *s, int64_t rows, struct bench_report *r)
 {
-  double s_of[WAYS][ROUNDS], took_s[WAYS], median[WAYS];
+  double s_of[FIGURES][ROUNDS], took_s[FIGURES], median[FIGURES];
 
   GLIA_TRY(open_scene(s, rows));
   GLIA_TRY(one_round(s, took_s)); /* warm */
   for (int i = 0; i < ROUNDS; i++) {
     GLIA_TRY(one_round(s, took_s));
-    for (int way = 0; way < WAYS; way++) s_of[way][i] = took_s[way];
+    for (int k = 0; k < FIGURES; k++) s_of[k][i] = took_s[k];
   }
-  for (int way = 0; way < WAYS; way++) median[way] = bench_median(s_of[way], ROUNDS);
+  for (int k = 0; k < FIGURES; k++) median[k] = bench_median(s_of[k], ROUNDS);
   tell(r, rows, median);
   return GLIA_OK;
 }
