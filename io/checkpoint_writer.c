@@ -2,6 +2,7 @@
 #include "bulk_priv.h"
 #include "checkpoint_priv.h"
 #include "glia_checkpoint_writer.h"
+#include "glia_cpus.h"
 #include "glia_log.h"
 #include "glia_pages.h"
 #include "tempfile_priv.h"
@@ -178,6 +179,7 @@ static void *work(void *self)
 {
   struct glia_checkpoint_writer *w = self;
 
+  glia_cpus_roam();
   pthread_mutex_lock(&w->mutex);
   for (;;) {
     while (!w->full && !w->quit) pthread_cond_wait(&w->changed, &w->mutex);

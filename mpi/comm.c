@@ -44,6 +44,8 @@ static glia_status look_around(struct glia_comm *c)
   GLIA_TRY_MPI(MPI_Comm_split_type(c->mpi, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &node));
   GLIA_TRY_MPI(MPI_Comm_rank(node, &c->local_rank));
   GLIA_TRY_MPI(MPI_Comm_size(node, &c->local_size));
+  c->node = c->rank;
+  GLIA_TRY_MPI(MPI_Bcast(&c->node, 1, MPI_INT, 0, node));
   GLIA_TRY_MPI(MPI_Comm_free(&node));
   return GLIA_OK;
 }
@@ -223,6 +225,8 @@ MPI_Comm glia_comm_mpi(const struct glia_comm *c) { return c != NULL ? c->mpi : 
 int glia_comm_rank(const struct glia_comm *c) { return c != NULL ? c->rank : 0; }
 int glia_comm_size(const struct glia_comm *c) { return c != NULL ? c->size : 1; }
 int glia_comm_local_rank(const struct glia_comm *c) { return c != NULL ? c->local_rank : 0; }
+int glia_comm_node(const struct glia_comm *c) { return c != NULL ? c->node : 0; }
+
 int glia_comm_local_size(const struct glia_comm *c) { return c != NULL ? c->local_size : 1; }
 
 size_t glia_comm_name_(const struct glia_comm *c, int rank, char *out, size_t used, size_t size)

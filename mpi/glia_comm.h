@@ -31,6 +31,9 @@ GLIA_API int glia_comm_size(const struct glia_comm *comm);
 GLIA_API int glia_comm_local_rank(const struct glia_comm *comm);
 GLIA_API int glia_comm_local_size(const struct glia_comm *comm);
 
+/** The first rank of this node: a color with which glia_comm_split makes a communicator for each node. */
+GLIA_API int glia_comm_node(const struct glia_comm *comm);
+
 /** Name of the node of a rank. Ownership: borrowed, as long as comm. */
 GLIA_API const char *glia_comm_host(const struct glia_comm *comm, int rank);
 

@@ -10,6 +10,7 @@ struct glia_comm {
   MPI_Comm mpi;
   int rank, size;
   int local_rank, local_size;
+  int node; /* the first rank of this node */
   int node_ranks; /* that share the node's cores: also those of communicators beside this one, split from the same */
   char (*host)[GLIA_HOST_BYTES];  /* [size] */
   char (*calls)[GLIA_CALL_BYTES]; /* [size] with GLIA_SAFE=1, else NULL */

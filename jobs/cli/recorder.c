@@ -1,5 +1,6 @@
 /* Recording a run; see recorder.h. */
 #include "recorder.h"
+#include "placement.h"
 
 #include "glia_agree.h"
 #include "glia_kernels.h"
@@ -36,6 +37,7 @@ static glia_status open_writer(struct recorder *r, const char *const *more)
                                          glia_attribute_text("compiler", __VERSION__),
                                          glia_attribute_text("kernel_level", glia_kernels_level()),
                                          glia_attribute_text("model_hash", s->model_hash),
+                                         glia_attribute_text("cpus", placement_map(s->placement)),
                                          glia_attribute_int("batch", s->config.batch),
                                          glia_attribute_int("rows", s->train->n)};
 

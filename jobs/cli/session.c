@@ -1,11 +1,11 @@
 /* A run put together: see session.h. What may fail on one rank alone is agreed on before the next step. */
 #include "session.h"
 #include "identity.h"
+#include "placement.h"
 #include "stages.h"
 
 #include "glia_agree.h"
 #include "glia_augment.h"
-#include "glia_cpus.h"
 #include "glia_dataset.h"
 #include "glia_exchange_mpi.h"
 #include "glia_kernels.h"
@@ -179,33 +179,6 @@ static glia_status compile(struct session *s)
                             &s->program);
 }
 
-/* Where each rank may run goes into the log; and what the launcher did to the workers, when they are worse off for it. */
-static glia_status tell_cpus(const struct session *s)
-{
-  struct glia_cpus cpus;
-  char own[360], advice[400], map[1024];
-  char **all = NULL;
-  size_t used = 0;
-
-  if (glia_cpus_look(NULL, &cpus) !=
-      GLIA_OK) { /* a machine that hwloc cannot read trains all the same */
-    glia_trace_clear();
-    cpus = (struct glia_cpus){.list = "unknown"};
-  }
-  const int rank = glia_comm_rank(s->comm);
-  snprintf(own, sizeof own, "%s/%s", glia_comm_host(s->comm, rank), cpus.list);
-  GLIA_TRY(glia_comm_gather_text(s->comm, own, 0, &all));
-  for (int r = 0; all != NULL && r < glia_comm_size(s->comm) && used < sizeof map; r++)
-    used += (size_t)snprintf(map + used, sizeof map - used, "%s%d:%s", r > 0 ? " " : "", r, all[r]);
-  free(all);
-  if (rank == 0)
-    glia_log(GLIA_LOG_INFO, "train", "cpus", "threads=%d map=\"%s\"", s->config.threads, map);
-  if (rank == 0 && glia_cpus_advice(&cpus, s->config.threads, glia_comm_local_size(s->comm), advice,
-                                    sizeof advice) != NULL)
-    glia_log(GLIA_LOG_WARN, "train", "few-cpus", "advice=\"%s\"", advice);
-  return GLIA_OK;
-}
-
 enum { SESSION_BUCKETS = 1024 };
 
 /* How gradients travel between nodes. */
@@ -246,38 +219,6 @@ static glia_status open_exchange(struct session *s)
   return set_wire(s);
 }
 
-static const char *const progress_names[] = {"blocking", "polling", "thread"};
-
-/* How sums move while micro-batches run: what GLIA_PROGRESS or the configuration says, else by the cores that are left. A thread
- * without a core of its own takes the time of a worker, and costs more than it hides (ENGINE.md, finding 1). */
-static glia_status set_progress(struct session *s)
-{
-  const char *wish = getenv("GLIA_PROGRESS"),
-             *why = wish != NULL ? "GLIA_PROGRESS" : "configuration";
-  const int ranks = glia_comm_local_size(s->comm);
-  int progress = s->config.progress, cores = 0;
-  struct glia_cpus cpus;
-
-  if (s->exchange == NULL) return GLIA_OK;
-  for (int i = 0; wish != NULL && i < (int)GLIA_COUNT(progress_names); i++)
-    if (strcmp(wish, progress_names[i]) == 0) progress = i;
-  if (glia_cpus_look(NULL, &cpus) == GLIA_OK)
-    cores = cpus.cores < cpus.node_cores ? cpus.cores : cpus.node_cores / ranks;
-  else
-    glia_trace_clear();
-  if (progress == GLIA_TRAIN_PROGRESS_AUTO) {
-    progress =
-        cores > s->config.threads && cores >= 4 ? GLIA_PROGRESS_THREAD : GLIA_PROGRESS_POLLING;
-    why = progress == GLIA_PROGRESS_THREAD ? "a core is left" : "no core is left";
-  }
-  if (glia_comm_rank(s->comm) == 0)
-    glia_log(GLIA_LOG_INFO, "train", "progress",
-             "mode=%s why=\"%s\" cores_per_rank=%d threads=%d bucket_bytes=%lld",
-             progress_names[progress], why, cores, s->config.threads,
-             (long long)s->config.bucket_bytes);
-  return glia_engine_progress(s->engine, (glia_progress)progress);
-}
-
 /* Parameters and optimizer slots once per node. Where that cannot be, each rank has its own, with the same bits. */
 static glia_status share_states(struct session *s)
 {
@@ -300,14 +241,10 @@ static glia_status build_engine(struct session *s)
 {
   const struct glia_state *state;
 
-  if (s->stages != NULL) {
-    GLIA_TRY(stages_engine(s->stages, s));
-    return set_progress(s);
-  }
+  if (s->stages != NULL) return stages_engine(s->stages, s);
   GLIA_TRY(glia_engine_create(s->program, s->config.threads, s->exchange, s->eval_micro_batches,
                               &s->engine));
   GLIA_TRY(share_states(s));
-  GLIA_TRY(set_progress(s));
   s->n_arrays = glia_graph_states(glia_model_graph(s->model), &state);
   s->array = calloc((size_t)s->n_arrays + 1, sizeof *s->array);
   GLIA_CHECK(s->array != NULL, GLIA_E_MEMORY, "a table of %d arrays", s->n_arrays);
@@ -346,7 +283,7 @@ glia_status session_build(struct session *s)
   GLIA_TRY(glia_agree(s->comm, compile(s)));
   GLIA_TRY(open_exchange(s));
   GLIA_TRY(glia_agree(s->comm, build_engine(s)));
-  return tell_cpus(s);
+  return placement_settle(s);
 }
 
 /* Parameters, and what layers keep beside them (means of batch_norm): what evaluation reads. */
@@ -428,6 +365,7 @@ glia_status session_initialize(struct session *s)
 void session_close(struct session *s)
 {
   glia_engine_destroy(&s->engine);
+  placement_close(&s->placement);
   glia_exchange_mpi_destroy(&s->exchange);
   stages_close(&s->stages);
   glia_program_destroy(&s->program);

@@ -7,7 +7,8 @@
 #include "glia_comm.h"
 #include "glia_train.h"
 
-struct stages; /* stages.h */
+struct placement; /* placement.h */
+struct stages;    /* stages.h */
 
 struct session {
   struct glia_comm *comm;
@@ -20,6 +21,7 @@ struct session {
   struct glia_program *program;
   struct glia_exchange *exchange;
   struct glia_engine *engine;
+  struct placement *placement;
   bool
       once_per_node; /* set by the caller: it writes states before the first step alone, all ranks the same */
   bool staged; /* set by the caller: parallel.stages counts; others run the model in one piece */

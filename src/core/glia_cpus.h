@@ -9,6 +9,8 @@ struct glia_cpus {
       [256]; /* logical CPUs of the process by the system's numbers, "0-3,8"; cut with "..." when longer */
   int cores;      /* physical cores among them */
   int node_cores; /* physical cores that anybody may use on this node (cgroups and cpusets respected) */
+  /* a launcher or a batch system gave these CPUs to this process or its job: no other job computes there */
+  bool given;
 };
 
 /** Look at this process and its node.
@@ -21,5 +23,31 @@ GLIA_API GLIA_NODISCARD glia_status glia_cpus_look(const char *synthetic, struct
  *  itself for up to two ranks (one core each). */
 GLIA_API const char *glia_cpus_advice(const struct glia_cpus *c, int threads, int local_size,
                                       char *out, size_t size);
+
+/* The cores that are one rank's alone. */
+struct glia_cpus_share {
+  int n; /* 0: none */
+  char (*core)
+      [64]; /* [n] CPUs of each, its threads together: "3,67"; neighbours in the machine are neighbours here */
+  const char *why; /* how they were found, or why there are none */
+};
+
+/** Share the cores of a node out among its ranks: who has CPUs of its own keeps them; of a set that several have, each gets as many
+ *  cores as the others, in the order of ranks, and what does not divide is nobody's.
+ *  synthetic  as for glia_cpus_look
+ *  list       [n_ranks] CPUs of each rank of this node, as in struct glia_cpus
+ *  Ownership: glia_cpus_share_free frees what stands in *out. Collective: no.
+ *  Errors: GLIA_E_MEMORY, GLIA_E_UNSUPPORTED (as above; a list that was cut). */
+GLIA_API GLIA_NODISCARD glia_status glia_cpus_share(const char *synthetic, int n_ranks,
+                                                    const char *const *list, int rank,
+                                                    struct glia_cpus_share *out);
+GLIA_API void glia_cpus_share_free(struct glia_cpus_share *s);
+
+/** Let the calling thread run on these CPUs alone; threads that it starts inherit that. Errors: GLIA_E_UNSUPPORTED. */
+GLIA_API GLIA_NODISCARD glia_status glia_cpus_bind(const char *list);
+
+/** Let the calling thread run wherever the process could before the first glia_cpus_bind: for threads that read or write beside the
+ *  workers. Nothing when nobody was bound. */
+GLIA_API void glia_cpus_roam(void);
 
 #endif

@@ -303,6 +303,7 @@ static void *drive_main(void *arg)
   struct drive *d = &e->drive;
 
   glia_timeline_thread("communication");
+  if (e->place != NULL) e->place(e->placer, e->threads);
   for (;;) {
     pthread_mutex_lock(&d->mutex);
     while (!d->quit && !d->busy) pthread_cond_wait(&d->go, &d->mutex);
@@ -334,6 +335,20 @@ glia_status glia_engine_progress(struct glia_engine *e, glia_progress progress)
   d->started = pthread_create(&d->thread, NULL, drive_main, e) == 0;
   GLIA_CHECK(d->started, GLIA_E_MEMORY, "cannot start a thread for the exchange");
   return GLIA_OK;
+}
+
+static void place_worker(void *engine, int worker)
+{
+  const struct glia_engine *e = engine;
+
+  e->place(e->placer, worker);
+}
+
+void glia_engine_place(struct glia_engine *e, void (*place)(void *self, int worker), void *self)
+{
+  e->place = place;
+  e->placer = self;
+  glia_team_run_(&e->team, place_worker, e);
 }
 
 static int most_buckets(const struct glia_program *p)

@@ -79,7 +79,9 @@ struct glia_engine {
   atomic_bool failed;
   char *total;
   struct drive drive;
-  struct team team;     /* of the workers */
+  struct team team;                      /* of the workers */
+  void (*place)(void *self, int worker); /* threads to their CPUs; NULL: nobody does */
+  void *placer;
   struct list together; /* units of the epilogue that they share */
 };
 

@@ -101,6 +101,11 @@ GLIA_API bool glia_engine_told(const struct glia_engine *e);
 GLIA_API int64_t glia_engine_owed(const struct glia_engine *e);
 GLIA_API GLIA_NODISCARD glia_status glia_engine_catch_up(struct glia_engine *e, const char *entry);
 
+/** Call place(self, t) on the thread of each worker t, and, now or whenever it starts, place(self, workers) on the thread that moves
+ *  sums: to bind them to CPUs. Worker 0 is the calling thread. Ownership: self is borrowed until the engine is destroyed. */
+GLIA_API void glia_engine_place(struct glia_engine *e, void (*place)(void *self, int worker),
+                                void *self);
+
 /** An output that lives in prologue or epilogue, after a step; NULL when there is none of that name. */
 GLIA_API const void *glia_engine_output(struct glia_engine *e, const char *entry,
                                         const char *output);

@@ -10,8 +10,8 @@ static const char *const top_keys[] = {
     "ema",    "metrics",  "stop",       "observe", "local",     NULL};
 static const char *const data_keys[] = {"file",   "batch", "micro_batch", "shuffle", "window",
                                         "memory", "last",  "augment",     NULL};
-static const char *const parallel_keys[] = {"stages",   "cuts",   "schedule", "chunks", "threads",
-                                            "progress", "bucket", "wire",     NULL};
+static const char *const parallel_keys[] = {"stages",   "cuts",   "schedule", "chunks",  "threads",
+                                            "progress", "bucket", "wire",     "binding", NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};
 
 /* true, false, rows, or chunks with their window. */
@@ -126,6 +126,7 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   int64_t seed = 1, threads = 1, stages = 1;
   static const char *const progress[] = {"blocking", "polling", "thread", "auto", NULL};
   static const char *const wire[] = {"f32", "bf16", "int8", NULL};
+  static const char *const binding[] = {"auto", "core", "none", NULL};
   *c = (struct glia_train_config){.batch = 32,
                                   .shuffle = true,
                                   .epochs = -1,
@@ -156,6 +157,7 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(glia_yaml_get_choice(parallel, "progress", progress, &c->progress));
   GLIA_TRY(glia_yaml_get_size(parallel, "bucket", &c->bucket_bytes));
   GLIA_TRY(glia_yaml_get_choice(parallel, "wire", wire, &c->wire));
+  GLIA_TRY(glia_yaml_get_choice(parallel, "binding", binding, &c->binding));
   c->threads = (int)threads;
   c->stages = (int)stages;
 

@@ -27,6 +27,7 @@ struct glia_train_config {
   int progress;         /* a glia_progress, or GLIA_TRAIN_PROGRESS_AUTO */
   int64_t bucket_bytes; /* gradients travel together up to here */
   int wire;             /* how they travel between nodes: a glia_wire */
+  int binding;          /* of workers to cores: a GLIA_BINDING_... */
   const char *checkpoint_dir;   /* NULL: none */
   const char *checkpoint_local; /* a folder on the writing node's own disk, NULL: none */
   int64_t checkpoint_every;     /* steps; 0: only at the end */
@@ -39,6 +40,7 @@ struct glia_train_config {
   int64_t hessian_top, hessian_rows;
 };
 
+enum { GLIA_BINDING_AUTO, GLIA_BINDING_CORE, GLIA_BINDING_NONE };
 enum { GLIA_TRAIN_WINDOW = 8 }; /* chunks, where nothing else is said */
 enum { GLIA_TRAIN_PROGRESS_AUTO = GLIA_PROGRESS_THREAD + 1 }; /* by the cores that are there */
 

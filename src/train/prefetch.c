@@ -1,6 +1,7 @@
 /* Rows read ahead: see prefetch_priv.h. */
 #include "prefetch_priv.h"
 
+#include "glia_cpus.h"
 #include "glia_pages.h"
 
 #include <pthread.h>
@@ -98,6 +99,7 @@ static void *read_ahead(void *self)
   struct glia_prefetch *p = self;
   bool over = false;
 
+  glia_cpus_roam();
   for (int64_t at = p->reached; at < p->end && !over; at = p->reached) {
     struct unit *u = &p->unit[p->filled % p->depth];
     pthread_mutex_lock(&p->mutex);
