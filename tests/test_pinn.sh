@@ -110,6 +110,9 @@ point "a coefficient is found from 200 points of the solution"
 exits 0 "$glia" pinn inverse.yaml data.noise=0.05 --json && about "$(key k_interval)" 0.001 0.03 &&
   awk -v k="$(key k)" -v half="$(key k_interval)" 'BEGIN { exit !((k - 0.3)^2 < 9 * half^2) }'
 point "noise widens the interval of a coefficient, which holds the true one"
+found() { exits 0 "$glia" pinn inverse.yaml steps=20 --json "$@" && key k; }
+[ "$(found data.error=0.05)" = "$(found data.weight=1)" ] && [ "$(found data.error=0.05)" != "$(found)" ]
+point "data with errors weigh 1"
 
 awk 'BEGIN { print "t,x,u"; for (i = 0; i < 2500; i++) printf "%.17g,%.17g,0\n", (i % 50) / 50, -1 + i / 1250 }' >burgers.csv
 ok=0

@@ -31,9 +31,14 @@ if reference burgers; then
   exits 0 "$glia" pinn "$pinn/burgers-inverse.yaml" "data.file=$dir/burgers.csv" steps=120 classical=false --json && about "$(key a)" 0.9999 1.0001 &&
     about "$(key nu)" 0.00318278 0.00318342
   point "Burgers' equation backwards: a = $(key a), nu = $(key nu) from 2,000 points, 1 and 0.01/pi to 1e-4"
+  # measured on seeds 1 to 5: nu 0.42, 0.23, 0.08, 0.01 and 1.2 % off; no estimate has less than 0.46 % (pinn_reference.py bound)
+  exits 0 "$glia" pinn "$pinn/burgers-inverse.yaml" "data={file: $dir/burgers.csv, points: 2000, noise: 0.01}" steps=100 time=900s "seeds=${GLIA_GATE_SEEDS:-5}" \
+    classical=false --json && about "$(key a)" 0.995 1.005 && about "$(key nu)" 0.0031672 0.003199
+  point "the same with 1 % noise: medians a = $(key a), nu = $(key nu), 1 and 0.01/pi to 0.5 %"
 else
   skip "Burgers' equation with walls" "$(cat "$err")"
   skip "Burgers' equation backwards" "$(cat "$err")"
+  skip "Burgers' equation backwards with noise" "$(cat "$err")"
   skip "Burgers' equation on a ring" "$(cat "$err")"
 fi
 # measured on seed 1: 5.6e-5 after 200 steps, 173 s of a processor

@@ -55,6 +55,7 @@ struct glia_pde_condition {
 struct glia_pde_data {
   const char *file; /* NULL: none */
   double noise;     /* added, relative to the standard deviation of each unknown */
+  double error;     /* that the values have already, by the same measure */
   int64_t points;   /* drawn from the file; 0: all */
   double weight;
 };

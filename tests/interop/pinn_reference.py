@@ -1,4 +1,4 @@
-"""Solutions to measure glia pinn against, as CSV. usage: pinn_reference.py lshape | burgers"""
+"""Solutions to measure glia pinn against, as CSV. usage: pinn_reference.py lshape | burgers | bound"""
 import sys
 import numpy as np
 
@@ -60,4 +60,34 @@ def burgers():
         print("%.17g,%.17g,%.17g" % row)
 
 
-{"lshape": lshape, "burgers": burgers}[sys.argv[1]]()
+def bound():
+    """How well 2,000 of those points with 1 % noise can tell a and nu of u_t + a u u_x = nu u_xx: standard deviations, relative, of an
+    efficient estimate that knows the start, or all but 8 modes of it (Cramer and Rao). a u solves Burgers' equation."""
+    modes, seeds = 8, 10
+    t, x = np.random.default_rng(5).uniform((0, -1), (1, 1), (4000, 2)).T
+    s = np.arange(-18, 18.01, 0.03)
+
+    def value(theta):
+        a, nu, c = 1 + theta[0], 0.01 / np.pi * (1 + theta[1]), theta[2:] * (1 + theta[0])
+        y = np.pi * (x[:, None] - np.sqrt(4 * nu * t)[:, None] * s)
+        start, potential = -a * np.sin(y), a * np.cos(y) / np.pi
+        for k in np.flatnonzero(c):
+            m = k // 2 + 1
+            start += c[k] * (np.sin(m * y) if k % 2 == 0 else np.cos(m * y))
+            potential += c[k] * (-np.cos(m * y) if k % 2 == 0 else np.sin(m * y)) / (m * np.pi)
+        e = -potential / (2 * nu) - s**2
+        w = np.exp(e - e.max(1, keepdims=True))
+        return (start * w).sum(1) / w.sum(1) / a
+
+    step = 1e-4 * np.eye(modes + 2)
+    slope = np.stack([(value(d) - value(-d)) / 2e-4 for d in step], 1)
+    sigma = 0.01 * value(step[0] * 0).std()
+    print("seed,start_known,a_sd,nu_sd")
+    for seed in range(seeds):
+        some = np.random.default_rng(seed).permutation(len(t))[:2000]
+        for n in (2, modes + 2):
+            sd = sigma * np.sqrt(np.diag(np.linalg.inv(slope[some, :n].T @ slope[some, :n])))
+            print("%d,%d,%.3g,%.3g" % (seed, n == 2, sd[0], sd[1]))
+
+
+{"lshape": lshape, "burgers": burgers, "bound": bound}[sys.argv[1]]()
