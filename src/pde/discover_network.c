@@ -189,6 +189,7 @@ glia_status glia_discover_network(struct glia_discovery *d, struct glia_comm *co
   glia_status st = choose_columns(d, &o, column);
   if (st == GLIA_OK) st = read_samples(d, &n, &row);
   if (st == GLIA_OK) add_noise(d, n, row);
+  o.noise = hypot(d->p.data.noise, d->p.data.error);
   st = glia_agree(comm, st);
   if (st == GLIA_OK)
     st = glia_agree_data(comm, "the data", row,

@@ -25,6 +25,8 @@ struct glia_surrogate_options {
   int64_t collocation;                           /* points, a multiple of 128; 0: 256 */
   int64_t adam, quasi_newton;                    /* steps; 0: 3000 of each */
   double physics; /* weight of the equations; 0: U is fitted to the data alone */
+  double
+      noise; /* errors of the samples, in units of each unknown's spread: weights of H have a prior of that size; 0: none */
   bool no_hidden; /* H = 0: the known part is all there is */
   uint64_t seed;
   void *self;

@@ -20,7 +20,12 @@ enum { BATCH = GLIA_PINN_BATCH_, LOOK = 100 };
 
 static const double RATE = 3e-3, LATE = 0.3; /* of Adam; from half of its steps times LATE */
 
-/* Glorot's variance, biases zero.  Source: glorot2010. */
+/* Glorot's, of weights; of biases zero.  Source: glorot2010. */
+static double spread(const struct glia_type *t)
+{
+  return t->rank == 2 ? sqrt(2.0 / (double)(t->dim[0] + t->dim[1])) : 0.0;
+}
+
 static void initialize(struct glia_surrogate *s)
 {
   const struct glia_state *state;
@@ -31,7 +36,7 @@ static void initialize(struct glia_surrogate *s)
   for (int i = 0; i < n; i++) {
     const struct glia_type *t = &state[i].type;
     const int64_t count = glia_type_count(t);
-    const double sd = t->rank == 2 ? sqrt(2.0 / (double)(t->dim[0] + t->dim[1])) : 0.0;
+    const double sd = spread(t);
     for (int64_t k = 0; k < count; k++)
       *theta++ = sd * glia_random_normal(key, (uint64_t)i, (uint64_t)k);
   }
@@ -86,6 +91,28 @@ static glia_status fill_data(void *self, int64_t index, int worker, void *const 
   return GLIA_OK;
 }
 
+/* Samples with errors s leave weights of H free that make a rough hidden term of them. What is likeliest then is the least of |U - data|^2 / s^2
+ * and of each such weight's square over the variance that it was drawn with: in units of the loss, s^2 / n times the latter. */
+static void prior(const struct glia_surrogate *s, const double *theta, double *loss,
+                  double *gradient)
+{
+  const double share = s->o.noise * s->o.noise / (double)s->n;
+  const struct glia_state *state;
+  const int n = glia_graph_states(s->u.graph, &state);
+
+  for (int i = 0; i < n && share > 0.0; i++) {
+    const int64_t count = glia_type_count(&state[i].type);
+    const bool free = strstr(state[i].path, "/hidden/") == NULL || state[i].type.rank < 2;
+    const double weight = free ? 0.0 : share / pow(spread(&state[i].type), 2.0);
+    for (int64_t k = 0; k < count; k++) {
+      *loss += weight * theta[k] * theta[k];
+      gradient[k] += 2.0 * weight * theta[k];
+    }
+    theta += count;
+    gradient += count;
+  }
+}
+
 /* Loss and gradient [size]. Collective: yes. */
 static glia_status objective(struct glia_surrogate *s, const double *theta, double *loss,
                              double *gradient)
@@ -103,6 +130,7 @@ static glia_status objective(struct glia_surrogate *s, const double *theta, doub
     const double *g = glia_engine_output(s->shared, entry[k], "gradient");
     for (int64_t i = 0; i < s->size; i++) gradient[i] += g[i];
   }
+  prior(s, theta, loss, gradient);
   return GLIA_OK;
 }
 
