@@ -69,6 +69,29 @@ fi
 exits 0 "$glia" collect --prometheus "http://127.0.0.1:$prom" --job glia-collect --store "$dir/theirs" --for 3 --json &&
   [ "$(key nodes)" = 1 ] && [ "$(key rows)" -ge 2 ] && [ "$(key failures)" = 0 ]
 point "what Prometheus scrapes is collected, one job of it"
+# A gate in front of it wants a token, as sites have one.
+echo secret-of-the-site >"$dir/token"; echo another >"$dir/wrong"; : >"$dir/empty"
+cat >"$dir/gate.py" <<'PY'
+import http.server, sys, urllib.error, urllib.request
+class Gate(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.headers.get("Authorization") != "Bearer secret-of-the-site":
+            self.send_response(401); self.end_headers(); return
+        body = urllib.request.urlopen(sys.argv[1] + self.path, timeout=10).read()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *a): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gate)
+print("listening port=%d" % server.server_port, flush=True)
+server.serve_forever()
+PY
+serve gate python3 "$dir/gate.py" "http://127.0.0.1:$prom"
+gate=http://127.0.0.1:$(port_of gate)
+gated() { exits "$1" "$glia" data import prometheus "$gate" --match '{job="glia-agent"}' --since 10 --step 1 -o "$dir/gated.h5" --force --token-file "$dir/$2"; }
+gated 0 token; point "a Prometheus behind a token gives its history"
+gated 74 wrong && said 401; point "not to a wrong one"
+exits 0 "$glia" collect --prometheus "$gate" --prometheus-token-file "$dir/token" --job glia-collect --store "$dir/gated" --for 2 --json && [ "$(key nodes)" = 1 ]
+point "and what it scrapes"
+exits 78 "$glia" collect --prometheus "$gate" --prometheus-token-file "$dir/empty" --store "$dir/none" --for 1 && said 'expected a token'; point "an empty file of a token is named"
 exits 65 "$glia" collect --prometheus "http://127.0.0.1:$prom" --job none --store "$dir/nobody" --for 1 && said 'no active target of the job none'
 point "a job without targets is an error"
 exits 65 "$glia" data import prometheus "http://127.0.0.1:$prom" --match '{job=' --since 60 --step 1 -o "$dir/bad.h5" && said 'parse error' && [ ! -e "$dir/bad.h5" ]

@@ -83,6 +83,9 @@ bool glia_args_has(const struct glia_args *args, const char *name);
 const char *glia_args_text(const struct glia_args *args, const char *name, const char *otherwise);
 int64_t glia_args_int(const struct glia_args *args, const char *name, int64_t otherwise);
 double glia_args_real(const struct glia_args *args, const char *name, double otherwise);
+/** The first line of the file that the option names, such as a bearer token; "" when it was not given. out [size]. Errors: GLIA_E_CONFIG. */
+GLIA_NODISCARD glia_status glia_args_token(const struct glia_args *args, const char *name,
+                                           size_t size, char *out);
 /** Seconds. */
 double glia_args_duration(const struct glia_args *args, const char *name, double otherwise_s);
 /** Bytes. */

@@ -30,6 +30,10 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "NAME",
      .help = "with --prometheus: those of this job alone"},
+    {.name = "prometheus-token-file",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F",
+     .help = "with --prometheus: its first line is sent there as a bearer token"},
     {.name = "listen",
      .kind = GLIA_OPTION_TEXT,
      .argument = "ADDR:PORT",
@@ -173,9 +177,12 @@ static glia_status add_target(void *self, const char *name, const char *url)
 
 static glia_status add_nodes(const struct glia_args *args, struct glia_collect *c)
 {
-  const struct glia_prometheus_query site = {.url = glia_args_text(args, "prometheus", NULL)};
+  char token[1024];
+  struct glia_prometheus_query site = {.url = glia_args_text(args, "prometheus", NULL)};
   const char *file = glia_args_text(args, "nodes", NULL);
 
+  GLIA_TRY(glia_args_token(args, "prometheus-token-file", sizeof token, token));
+  site.token = token[0] != '\0' ? token : NULL;
   if (file != NULL) GLIA_TRY(glia_collect_nodes_of_file(c, file));
   if (glia_args_has(args, "slurm")) GLIA_TRY(nodes_of_slurm(c));
   if (site.url != NULL)
@@ -204,18 +211,6 @@ static double count_nodes(const struct glia_args *args)
 }
 
 /* ---- the run */
-
-static glia_status read_token(const char *path, char *out, size_t size)
-{
-  FILE *f = fopen(path, "r");
-
-  GLIA_CHECK(f != NULL, GLIA_E_CONFIG, "%s: %s", path, strerror(errno));
-  const bool good = fgets(out, (int)size, f) != NULL;
-  fclose(f);
-  GLIA_CHECK(good, GLIA_E_CONFIG, "%s: expected a token on its first line", path);
-  out[strcspn(out, "\r\n")] = '\0';
-  return GLIA_OK;
-}
 
 static glia_status report(struct glia_args *args, const struct glia_collect_result *r)
 {
@@ -287,7 +282,7 @@ static glia_status run(struct glia_args *args)
   make_plan(&plan);
   if (glia_args_has(args, "plan")) return print_plan(args, &plan);
   GLIA_CHECK(glia_args_has(args, "store"), GLIA_E_USAGE, "--store DIR is missing");
-  if (token_file != NULL) GLIA_TRY(read_token(token_file, token, sizeof token));
+  GLIA_TRY(glia_args_token(args, "token-file", sizeof token, token));
   struct glia_collect_options o = {
       .period_s = plan.period_s,
       .timeout_s = glia_args_duration(args, "timeout", 10.0),

@@ -57,6 +57,7 @@ static const struct {
     {"self-loops", GRAPH},
     {"normalize", GRAPH},
     {"test-file", CIFAR10 | CIFAR100},
+    {"token-file", PROMETHEUS},
     {"window", TEXT},
     {"stride", TEXT},
     {"match", PROMETHEUS},
@@ -77,6 +78,10 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_DURATION,
      .argument = "T",
      .help = "prometheus: time between samples (1 min)"},
+    {.name = "token-file",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F",
+     .help = "prometheus: its first line is sent as a bearer token"},
     {.name = "output",
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
@@ -319,11 +324,14 @@ static glia_status import_text(const struct glia_args *a, struct glia_import_out
 
 static glia_status import_prometheus(const struct glia_args *a, struct glia_import_out *out)
 {
-  const struct glia_prometheus_query q = {.url = a->n_words == 2 ? a->word[1] : NULL,
-                                          .match = glia_args_text(a, "match", NULL),
-                                          .since_s = glia_args_duration(a, "since", 30.0 * 86400.0),
-                                          .step_s = glia_args_duration(a, "step", 60.0)};
+  char token[1024];
+  struct glia_prometheus_query q = {.url = a->n_words == 2 ? a->word[1] : NULL,
+                                    .match = glia_args_text(a, "match", NULL),
+                                    .since_s = glia_args_duration(a, "since", 30.0 * 86400.0),
+                                    .step_s = glia_args_duration(a, "step", 60.0)};
 
+  GLIA_TRY(glia_args_token(a, "token-file", sizeof token, token));
+  q.token = token[0] != '\0' ? token : NULL;
   GLIA_CHECK(q.url != NULL, GLIA_E_USAGE, "prometheus takes its address, http://HOST:9090");
   GLIA_CHECK(q.match != NULL, GLIA_E_USAGE,
              "--match is missing: which series, such as '{job=\"node\"}'?");

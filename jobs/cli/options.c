@@ -5,6 +5,8 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -284,6 +286,21 @@ const char *glia_args_text(const struct glia_args *args, const char *name, const
   const struct glia_given *g = last(args, name);
 
   return g != NULL ? g->word[0] : otherwise;
+}
+
+glia_status glia_args_token(const struct glia_args *args, const char *name, size_t size, char *out)
+{
+  const char *path = glia_args_text(args, name, NULL);
+
+  out[0] = '\0';
+  if (path == NULL) return GLIA_OK;
+  FILE *f = fopen(path, "r");
+  GLIA_CHECK(f != NULL, GLIA_E_CONFIG, "%s: %s", path, strerror(errno));
+  const bool good = fgets(out, (int)size, f) != NULL;
+  fclose(f);
+  out[strcspn(out, "\r\n")] = '\0';
+  GLIA_CHECK(good && out[0] != '\0', GLIA_E_CONFIG, "%s: expected a token on its first line", path);
+  return GLIA_OK;
 }
 
 int64_t glia_args_int(const struct glia_args *args, const char *name, int64_t otherwise)
