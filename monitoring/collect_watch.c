@@ -85,10 +85,11 @@ void glia_collect_watch_facts_(struct glia_collect *c, struct glia_collect_resul
 {
   struct glia_watch_state s;
 
-  r->watched = 0;
+  r->watched = r->scored = 0;
   for (int64_t i = 0; c->watch != NULL && i < c->n; i++) {
     glia_watch_state(c->watch, c->target[i]->watched, &s);
     r->watched += s.watched;
+    r->scored += s.scored;
   }
 }
 
@@ -108,9 +109,10 @@ void glia_collect_add_watch_(struct glia_collect *c, struct glia_target *t, stru
   glia_json_add_number_(b, s.threshold);
   glia_buffer_print(b, ",\"peer_score\":");
   glia_json_add_number_(b, s.peer_score);
-  glia_buffer_print(b, ",\"peers\":%lld,\"unknown_metrics\":%lld,\"trained_until_ns\":%lld",
-                    (long long)s.peers, (long long)s.unknown_metrics,
-                    (long long)s.trained_until_ns);
+  glia_buffer_print(
+      b, ",\"peers\":%lld,\"unknown_metrics\":%lld,\"stolen_rows\":%lld,\"trained_until_ns\":%lld",
+      (long long)s.peers, (long long)s.unknown_metrics, (long long)s.stolen,
+      (long long)s.trained_until_ns);
   glia_buffer_print(b, ",\"alarms\":[");
   bool first = true;
   for (int k = 0; k < GLIA_WATCH_KINDS; k++) {
@@ -198,6 +200,17 @@ void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer 
       glia_buffer_print(b, "glia_detect_alarm_active{node=\"%s\",kind=\"%s\"} %d\n",
                         c->target[i]->name, glia_watch_kind_name((glia_watch_kind)k), s.active[k]);
   }
+  int64_t scored = 0, stolen = 0;
+  for (int64_t i = 0; i < c->n; i++) {
+    glia_watch_state(c->watch, c->target[i]->watched, &s);
+    scored += s.scored;
+    stolen += s.stolen;
+  }
+  glia_metric_head_(b, "glia_detect_scored_rows_total", "counter", "Rows scored by models");
+  glia_buffer_print(b, "glia_detect_scored_rows_total %lld\n", (long long)scored);
+  glia_metric_head_(b, "glia_detect_stolen_rows_total", "counter",
+                    "Rows not scored: more than 5 % of their time was stolen");
+  glia_buffer_print(b, "glia_detect_stolen_rows_total %lld\n", (long long)stolen);
   glia_metric_head_(b, "glia_detect_alarms_total", "counter", "Alarms raised");
   glia_buffer_print(b, "glia_detect_alarms_total %lld\n", (long long)c->result.alarms);
   if (c->notify == NULL) return;

@@ -83,6 +83,7 @@ static glia_status split(const struct glia_telemetry_node *node, struct rows *r)
   const int64_t n =
       node->train_rows >= 0 && node->train_rows < node->n ? node->train_rows : node->n;
   const int64_t block = block_rows(n);
+  struct glia_steal steal;
 
   *r = (struct rows){0};
   GLIA_CHECK(n >= ROWS_LEAST, GLIA_E_DATA,
@@ -93,16 +94,19 @@ static glia_status split(const struct glia_telemetry_node *node, struct rows *r)
   r->all = calloc((size_t)n, sizeof *r->all);
   GLIA_CHECK(r->train != NULL && r->valid != NULL && r->all != NULL, GLIA_E_MEMORY, "%lld rows",
              (long long)n);
+  GLIA_TRY(glia_steal_open_(&steal, node->n_metrics, (const char *const *)node->metric));
   for (int64_t i = 0; i < n; i++) {
-    if (mostly_missing(node, i)) continue;
+    if (mostly_missing(node, i) || glia_stolen_(&steal, node->values + i * node->n_metrics))
+      continue;
     if (i / block % EVERY == EVERY - 1)
       r->valid[r->n_valid++] = i;
     else
       r->train[r->n_train++] = i;
   }
+  glia_steal_close_(&steal);
   GLIA_CHECK(r->n_valid >= ROWS_LEAST / 8 && r->n_train >= ROWS_LEAST / 2, GLIA_E_DATA,
-             "node %s: most metrics are missing in %lld of its %lld samples", node->name,
-             (long long)(n - r->n_valid - r->n_train), (long long)n);
+             "node %s: most metrics are missing, or time was stolen, in %lld of its %lld samples",
+             node->name, (long long)(n - r->n_valid - r->n_train), (long long)n);
   return GLIA_OK;
 }
 

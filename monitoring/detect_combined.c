@@ -7,9 +7,10 @@
 #include <string.h>
 
 static const double FLAG = 0.99; /* quantile of training scores above which a sample is flagged */
-static const double TAIL = 0.98; /* the tail that is fitted begins here */
+static const double TAIL = 0.02; /* the tail that is fitted: this share of the scores, but */
 static const double WEEK_S = 604800.0;
-enum { INDEPENDENT = 20 };
+static const double TRUST = 100.0; /* a tail says what is once in so many recordings, no more */
+enum { TAIL_LEAST = 50, INDEPENDENT = 20 };
 
 enum { SEASON, CENTRE, SCALE, SLOW, RESIDUAL, INVERSE, WEIGHT, MEMBERS, FACTS, ARRAYS };
 static const char *const path[ARRAYS] = {"params/season",     "params/centre",   "params/scale",
@@ -17,7 +18,7 @@ static const char *const path[ARRAYS] = {"params/season",     "params/centre",  
                                          "params/weight",     "params/members",  "params/facts"};
 enum { PERIOD, LEVEL_TAU, SPREAD_TAU, DAILY, N_FACTS };
 
-static struct glia_type type_of(int which, int n, bool daily)
+static struct glia_type type_of(int which, int n, int lags, bool daily)
 {
   switch (which) {
   case SEASON:
@@ -25,7 +26,7 @@ static struct glia_type type_of(int which, int n, bool daily)
   case INVERSE:
     return glia_type_make(GLIA_F64, 2, (int64_t[]){n, n});
   case WEIGHT:
-    return glia_type_make(GLIA_F64, 2, (int64_t[]){glia_mix_inputs_(n, daily), n});
+    return glia_type_make(GLIA_F64, 2, (int64_t[]){glia_mix_inputs_(n, lags, daily), n});
   case MEMBERS:
     return glia_type_make(GLIA_F64, 2, (int64_t[]){2, GLIA_MIX_MEMBERS});
   case FACTS:
@@ -43,6 +44,7 @@ static void bind(struct glia_detector *d)
   struct glia_mix *m = d->mix;
 
   *m = (struct glia_mix){.n = d->columns.n,
+                         .lags = d->lags,
                          .period_s = facts[PERIOD],
                          .level_tau = facts[LEVEL_TAU],
                          .spread_tau = facts[SPREAD_TAU],
@@ -54,7 +56,7 @@ static void bind(struct glia_detector *d)
                          .residual = d->parameter[RESIDUAL].data,
                          .inverse = d->parameter[INVERSE].data,
                          .weight = d->parameter[WEIGHT].data};
-  m->inputs = glia_mix_inputs_(m->n, m->daily != 0);
+  m->inputs = glia_mix_inputs_(m->n, m->lags, m->daily != 0);
   m->slow_samples = glia_mix_slow_samples_(m->period_s);
   memcpy(m->middle, members, sizeof m->middle);
   memcpy(m->width, members + GLIA_MIX_MEMBERS, sizeof m->width);
@@ -64,7 +66,7 @@ static glia_status room(struct glia_detector *d, int which, bool daily)
 {
   struct glia_array *a = &d->parameter[which];
 
-  *a = (struct glia_array){.type = type_of(which, d->columns.n, daily)};
+  *a = (struct glia_array){.type = type_of(which, d->columns.n, d->lags, daily)};
   a->path = strdup(path[which]);
   a->data = malloc(glia_type_bytes(&a->type) + 1);
   d->n_parameters = d->n_parameters > which + 1 ? d->n_parameters : which + 1;
@@ -87,6 +89,7 @@ static glia_status keep(struct glia_detector *d, const struct glia_mix *m)
   const double facts[N_FACTS] = {m->period_s, m->level_tau, m->spread_tau, m->daily ? 1.0 : 0.0};
   double members[2 * GLIA_MIX_MEMBERS];
 
+  d->lags = m->lags;
   GLIA_TRY(begin(d));
   memcpy(members, m->middle, sizeof m->middle);
   memcpy(members + GLIA_MIX_MEMBERS, m->width, sizeof m->width);
@@ -139,17 +142,36 @@ static int scale_row(const struct glia_detector *d, const struct glia_telemetry_
   return n;
 }
 
-/* The tail of the logarithms of scores [n], by moments; sorts them. window: so many neighbours tell the same.  Source: hosking1987. */
-static struct glia_tail fit_tail(int64_t n, double *log_score, int window)
+/* Share of the samples above `from` that begin an excursion: those before which none was above for `window` samples. An alarm is an excursion,
+ * not a sample, and scores that are means over a window stay up for one. log_score [n] in the order of time.  Source: smith1994. */
+static double begins(int64_t n, const double *log_score, double from, int window)
 {
-  struct glia_tail t = {glia_quantile_(n, log_score, TAIL), 1.0 - TAIL, 0.0, 0.0};
+  int64_t above = 0, first = 0, last = -1;
+
+  for (int64_t i = 0; i < n; i++) {
+    if (!(log_score[i] > from)) continue;
+    first += last < 0 || i - last > window;
+    above++;
+    last = i;
+  }
+  return above > 0 ? (double)first / (double)above : 1.0;
+}
+
+/* The tail of the logarithms of scores [n] in the order of time, by moments. window: so many neighbours tell the same. work [n].
+ * Source: hosking1987. */
+static struct glia_tail fit_tail(int64_t n, const double *log_score, int window, double *work)
+{
   double sum = 0.0, squares = 0.0;
   int64_t above = 0;
 
-  for (int64_t i = n; i > 0 && log_score[i - 1] > t.from; i--, above++) {
-    sum += log_score[i - 1] - t.from;
-    squares += (log_score[i - 1] - t.from) * (log_score[i - 1] - t.from);
+  memcpy(work, log_score, (size_t)n * sizeof *work);
+  const double share = fmax(TAIL, fmin(TAIL_LEAST / (double)n, 0.5));
+  struct glia_tail t = {glia_quantile_(n, work, 1.0 - share), share, 0.0, 0.0}; /* sorts */
+  for (int64_t i = n; i > 0 && work[i - 1] > t.from; i--, above++) {
+    sum += work[i - 1] - t.from;
+    squares += (work[i - 1] - t.from) * (work[i - 1] - t.from);
   }
+  t.share *= begins(n, log_score, t.from, window);
   if (above < 5) return t;
   const double mean = sum / (double)above;
   const double variance = fmax(squares / (double)above - mean * mean, 1e-12);
@@ -160,13 +182,20 @@ static struct glia_tail fit_tail(int64_t n, double *log_score, int window)
   return t;
 }
 
+double glia_detector_budget_least(const struct glia_detector *d)
+{
+  if (d->mix == NULL || d->rows_train <= 0) return (double)NAN;
+  return WEEK_S / (TRUST * (double)d->rows_train * d->mix->period_s);
+}
+
 /* Score at which a sample is so rare that the budget is met, at least `flag`. */
 double glia_detector_threshold(const struct glia_detector *d, double budget_per_week)
 {
   const struct glia_tail *t = &d->tail;
 
   if (d->mix == NULL || t->share <= 0.0) return (double)NAN;
-  const double rate = budget_per_week * d->mix->period_s / WEEK_S;
+  const double rate =
+      fmax(budget_per_week, glia_detector_budget_least(d)) * d->mix->period_s / WEEK_S;
   double v = t->from;
   if (t->scale > 0.0 && rate < t->share) {
     const double ratio = t->share / rate;
@@ -186,28 +215,20 @@ glia_status glia_detector_set_budget(struct glia_detector *d, double budget_per_
   return GLIA_OK;
 }
 
-static glia_status place_thresholds(struct glia_detector *d, int64_t rows, const double *x,
-                                    const int64_t *time_ns, const uint8_t *use)
+/* log_score [rows]: NaN where it does not count. */
+static glia_status place_thresholds(struct glia_detector *d, int64_t rows, const double *log_score)
 {
-  struct glia_mix_stream s;
-  double *v = malloc((size_t)(rows + 1) * sizeof *v);
+  double *v = malloc((2 * (size_t)rows + 1) * sizeof *v);
   int64_t n = 0;
 
-  if (v == NULL) return GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)rows);
-  glia_status st = glia_mix_stream_open_(&s, d->mix);
-  for (int64_t i = 0; i < rows && st == GLIA_OK; i++) {
-    if (!use[i]) continue;
-    v[n++] =
-        log(glia_mix_stream_push_(&s, time_ns[i], x + i * d->columns.n, false, d->options.window));
-  }
-  if (st == GLIA_OK) {
-    d->flag = exp(glia_quantile_(n, v, FLAG));
-    d->tail = fit_tail(n, v, d->options.window);
-    d->threshold = glia_detector_threshold(d, d->options.budget_per_week);
-  }
-  glia_mix_stream_close_(&s);
+  GLIA_CHECK(v != NULL, GLIA_E_MEMORY, "%lld rows", (long long)rows);
+  for (int64_t i = 0; i < rows; i++)
+    if (!isnan(log_score[i])) v[n++] = log_score[i];
+  d->tail = fit_tail(n, v, d->options.window, v + n);
+  d->flag = exp(glia_quantile_(n, v, FLAG));
+  d->threshold = glia_detector_threshold(d, d->options.budget_per_week);
   free(v);
-  return st;
+  return GLIA_OK;
 }
 
 glia_status glia_combined_train_(struct glia_detector *d, const struct glia_telemetry_node *node,
@@ -221,24 +242,25 @@ glia_status glia_combined_train_(struct glia_detector *d, const struct glia_tele
   uint8_t *use = calloc((size_t)rows + 1, 1);
   double *x = malloc(cells * sizeof *x);
   double *least = malloc(columns * sizeof *least);
+  double *log_score = malloc(((size_t)rows + 1) * sizeof *log_score);
+  const struct glia_mix_rows all = {rows, x, node->time_ns, use};
   struct glia_mix m = {0};
   glia_status st = GLIA_OK;
 
   GLIA_CHECK_TO(out, st,
                 map != NULL && scaled != NULL && missing != NULL && use != NULL && x != NULL &&
-                    least != NULL,
+                    least != NULL && log_score != NULL,
                 GLIA_E_MEMORY, "%lld rows", (long long)rows);
   GLIA_TRY_TO(out, st, glia_columns_match_(&d->columns, node, map));
   for (int64_t i = 0; i < n; i++) use[row[i]] = 1;
   for (int64_t i = 0; i < rows; i++)
     scale_row(d, node, map, i, scaled, missing, x + i * d->columns.n);
   for (int j = 0; j < d->columns.n; j++) least[j] = GLIA_COLUMN_LEAST / d->columns.scale[j];
-  GLIA_TRY_TO(
-      out, st,
-      glia_mix_fit_(&m, d->columns.n, rows, x, node->time_ns, use, least, d->options.faulty));
-  d->options.window = glia_mix_window_(m.period_s, d->options.window);
+  GLIA_TRY_TO(out, st,
+              glia_mix_fit_(&m, d->columns.n, &all, least, d->options.faulty, &d->options.window,
+                            log_score));
   GLIA_TRY_TO(out, st, keep(d, &m));
-  GLIA_TRY_TO(out, st, place_thresholds(d, rows, x, node->time_ns, use));
+  GLIA_TRY_TO(out, st, place_thresholds(d, rows, log_score));
 out:
   glia_mix_free_(&m);
   free(map);
@@ -247,6 +269,7 @@ out:
   free(use);
   free(x);
   free(least);
+  free(log_score);
   return st;
 }
 
@@ -278,6 +301,7 @@ glia_status glia_combined_score_(struct glia_detector *d, const struct glia_tele
     r->n_scored += !isnan(s->score);
     put_row(s, i, r);
   }
+  r->n_stolen = s->n_stolen;
   glia_detect_stream_close(&s);
   return GLIA_OK;
 }
@@ -312,6 +336,7 @@ glia_status glia_detect_stream_open(struct glia_detector *d, int n_metrics,
                     s->part != NULL && s->ranked != NULL,
                 GLIA_E_MEMORY, "node %s", d->node);
   GLIA_TRY_TO(fail, st, glia_columns_match_(&d->columns, &like, s->map));
+  GLIA_TRY_TO(fail, st, glia_steal_open_(&s->steal, n_metrics, metric));
   GLIA_TRY_TO(fail, st, glia_mix_stream_open_(&s->mix, d->mix));
   *out = s;
   return GLIA_OK;
@@ -327,6 +352,7 @@ void glia_detect_stream_close(struct glia_detect_stream **stream)
 
   if (s == NULL) return;
   glia_mix_stream_close_(&s->mix);
+  glia_steal_close_(&s->steal);
   free(s->map);
   free(s->scaled);
   free(s->missing);
@@ -370,6 +396,10 @@ bool glia_detect_stream_push(struct glia_detect_stream *s, int64_t time_ns, cons
   s->n_missing = scale_row(d, &row, s->map, 0, s->scaled, s->missing, s->x);
   s->score = (double)NAN;
   if (2 * s->n_missing > d->columns.n) return on;
+  if (glia_stolen_(&s->steal, values)) {
+    s->n_stolen++;
+    return on;
+  }
   /* as files keep it */
   s->score = (double)(float)glia_mix_stream_push_(&s->mix, time_ns, s->x, on, d->options.window);
   s->begins = s->alarming.above == 0;
@@ -377,6 +407,8 @@ bool glia_detect_stream_push(struct glia_detect_stream *s, int64_t time_ns, cons
   note(s, time_ns, values);
   return now_on;
 }
+
+int64_t glia_detect_stream_stolen(const struct glia_detect_stream *s) { return s->n_stolen; }
 
 double glia_detect_stream_score(const struct glia_detect_stream *s) { return s->score; }
 

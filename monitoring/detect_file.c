@@ -1,4 +1,5 @@
 /* Detectors in a file: see docs/formats/models.md. */
+#include "detect_mix.h"
 #include "detect_priv.h"
 #include "glia_archive.h"
 
@@ -77,6 +78,7 @@ static glia_status put_facts(struct glia_archive_writer *w, const struct glia_de
       glia_attribute_int("persistence", d->options.persistence),
       glia_attribute_int("rows_train", d->rows_train),
       glia_attribute_int("rows_valid", d->rows_valid),
+      glia_attribute_int("lags", d->lags),
       glia_attribute_real("k", d->options.k),
       glia_attribute_real("quantile", d->options.quantile),
       glia_attribute_real("level_s", d->columns.level_s),
@@ -139,6 +141,10 @@ static glia_status get_int(struct glia_archive *a, const char *node, const char 
 static void get_later_facts(struct glia_archive *a, const char *path, struct glia_detector *d)
 {
   struct glia_tail *t = &d->tail;
+  int64_t lags = GLIA_MIX_LAGS;
+
+  if (glia_archive_get_int(a, path, "lags", &lags) != GLIA_OK) glia_trace_clear();
+  d->lags = lags >= 0 && lags <= GLIA_MIX_LAGS ? (int)lags : -1;
 
   if (glia_archive_get_int(a, path, "train_begin_ns", &d->train_begin_ns) == GLIA_OK &&
       glia_archive_get_int(a, path, "train_end_ns", &d->train_end_ns) == GLIA_OK &&
@@ -184,6 +190,8 @@ static glia_status get_facts(struct glia_archive *a, struct glia_detector *d)
   GLIA_TRY(glia_archive_get_real(a, path, "budget_per_week", &d->options.budget_per_week));
   GLIA_TRY(glia_archive_get_real(a, path, "max_error_p95", &d->max_error_p95));
   get_later_facts(a, path, d);
+  GLIA_CHECK(d->lags >= 0 && d->lags <= GLIA_MIX_LAGS, GLIA_E_DATA,
+             "model of node %s: its lags make no sense", d->node);
   return glia_archive_get_real(a, path, "train_loss", &d->train_loss);
 }
 

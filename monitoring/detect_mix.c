@@ -11,9 +11,9 @@ static const double WINSOR = 3.0;      /* what is further out moves a level no f
 static const double WINDOW_S = 1200.0; /* longest window, in samples no fewer than: */
 enum { WINDOW_LEAST = 5, GAP_PERIODS = 5 };
 
-int glia_mix_inputs_(int n, bool daily)
+int glia_mix_inputs_(int n, int lags, bool daily)
 {
-  return GLIA_MIX_LAGS * n + (daily ? n + GLIA_MIX_PHASES : 0);
+  return lags * n + (daily ? n + GLIA_MIX_PHASES : 0);
 }
 
 int glia_mix_window_(double period_s, int most)
@@ -106,7 +106,7 @@ void glia_mix_input_(struct glia_mix_stream *s, int bin)
   const int n = s->mix->n;
   double *to = s->input;
 
-  for (int k = 0; k < GLIA_MIX_LAGS; k++, to += n)
+  for (int k = 0; k < s->mix->lags; k++, to += n)
     memcpy(to, s->lag + ((s->head + k) % GLIA_MIX_LAGS) * n, (size_t)n * sizeof *to);
   if (!s->mix->daily) return;
   memcpy(to, s->day + bin * n, (size_t)n * sizeof *to);

@@ -23,7 +23,7 @@
 #include "glia_status.h"
 
 enum {
-  GLIA_MIX_LAGS = 10,
+  GLIA_MIX_LAGS = 10, /* at most */
   GLIA_MIX_BINS = 288,
   GLIA_MIX_PHASES = 6,
   GLIA_MIX_SLOW = 15,
@@ -34,6 +34,7 @@ enum {
 
 struct glia_mix {
   int n;                        /* columns */
+  int lags;                     /* samples that the forecast looks at */
   int inputs;                   /* of the forecast */
   double period_s;              /* usual time between samples */
   double level_tau, spread_tau; /* samples in which level and spread follow */
@@ -50,7 +51,7 @@ struct glia_mix {
 };
 
 /* Inputs of the forecast. */
-int glia_mix_inputs_(int n, bool daily);
+int glia_mix_inputs_(int n, int lags, bool daily);
 
 /* Samples of the window: `most`, of twenty minutes at most, but no fewer than five. */
 int glia_mix_window_(double period_s, int most);
@@ -79,11 +80,33 @@ struct glia_mix_stream {
   int64_t scores;                       /* since the last gap */
 };
 
-/* Rows x [rows, n], their times, NaN where missing, in the order of time; keep [rows]: 0 = not fitted on; faulty: share of the rows that
- * may be under faults, 0 = none: those furthest out are not fitted on either, and their keep becomes 0. */
-glia_status glia_mix_fit_(struct glia_mix *mix, int n, int64_t rows, const double *x,
-                          const int64_t *time_ns, uint8_t *keep, const double *floor,
-                          double faulty);
+/* What a node did, to be fitted on: rows x [n, columns], NaN where missing, in the order of time. */
+struct glia_mix_rows {
+  int64_t n;
+  const double *x;
+  const int64_t *time_ns;
+  uint8_t *keep; /* [n] 0: not fitted on */
+};
+
+/* floor [columns]: the least scale; faulty: share of the rows that may be under faults, 0 = none: those furthest out are not fitted on, and
+ * their keep becomes 0; window: at most so many samples, becomes how many they are; log_score [r->n]: logarithms of scores over so many, NaN where
+ * not kept, by a mix that was not fitted on them where the fit would know them by heart (detect_mix_cross.c). */
+glia_status glia_mix_fit_(struct glia_mix *mix, int columns, const struct glia_mix_rows *r,
+                          const double *floor, double faulty, int *window, double *log_score);
+/* Parts of it, on rows in r->keep, for a mix that has room: what is usual; then slow and forecast. */
+glia_status glia_mix_room_(struct glia_mix *m, int columns, const struct glia_mix_rows *r);
+glia_status glia_mix_fit_levels_(struct glia_mix *m, const struct glia_mix_rows *r,
+                                 const double *floor);
+glia_status glia_mix_fit_views_(struct glia_mix *m, const struct glia_mix_rows *r,
+                                const double *floor);
+/* inverse, from sums of products [columns, columns] of `usual` over so many rows, which it spoils. */
+glia_status glia_mix_invert_(struct glia_mix *m, int64_t rows, double *squares);
+/* middle and width of members v [MEMBERS, room], `rows` of each. */
+void glia_mix_fit_members_(struct glia_mix *m, int64_t rows, int64_t room, const double *v);
+/* How large deviations, errors and members are, and log_score, by mixes that did not see the rows. */
+glia_status glia_mix_cross_(struct glia_mix *m, const struct glia_mix_rows *r, const double *floor,
+                            int window, double *log_score);
+
 void glia_mix_free_(struct glia_mix *mix);
 
 glia_status glia_mix_stream_open_(struct glia_mix_stream *s, const struct glia_mix *mix);

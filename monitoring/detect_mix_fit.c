@@ -19,14 +19,11 @@ static const double BACK = 2.5; /* spreads from the middle within which rows com
 static const double SIGMA =
     0.1587; /* share of a normal distribution below one spread under its middle */
 enum { ROUNDS = 8, TRIM_EACH_SIDE = 20 };
+/* The forecast looks back as far as there are so many rows for each of its inputs, and at no more than these. */
+enum { ROWS_PER_INPUT = 5, INPUTS_MOST = 1024 };
+/* With fewer rows than that for each input, a fit knows them by heart: it is judged by others. */
+enum { ROWS_BY_HEART = 20 };
 enum { DAYS_LEAST = 4, BLOCK = 256 };
-
-struct rows {
-  int64_t n;
-  const double *x;
-  const int64_t *time_ns;
-  const uint8_t *keep;
-};
 
 static int by_value(const void *a, const void *b)
 {
@@ -43,14 +40,15 @@ static double median(int64_t n, double *x)
 }
 
 /* May row i of column j be fitted on? Every fourth day is kept back where not all are wanted. */
-static bool usable(const struct rows *r, int n, int j, int64_t i, bool all)
+static bool usable(const struct glia_mix_rows *r, int n, int j, int64_t i, bool all)
 {
   return r->keep[i] && !isnan(r->x[i * n + j]) &&
          (all || (glia_mix_bin_(r->time_ns[i]) / GLIA_MIX_BINS) % 4 != 3);
 }
 
 /* Medians of column j in the bins of a day, smoothed; work [rows]. A bin without rows is as the one before. */
-static void profile(const struct rows *r, int n, int j, bool all, double *work, double *out)
+static void profile(const struct glia_mix_rows *r, int n, int j, bool all, double *work,
+                    double *out)
 {
   enum { EACH_SIDE = 3 };
   int64_t start[GLIA_MIX_BINS + 1] = {0}, at[GLIA_MIX_BINS + 1];
@@ -77,7 +75,7 @@ static void profile(const struct rows *r, int n, int j, bool all, double *work, 
   }
 }
 
-static double column_median(const struct rows *r, int n, int j, bool all, double *work)
+static double column_median(const struct glia_mix_rows *r, int n, int j, bool all, double *work)
 {
   int64_t seen = 0;
 
@@ -87,7 +85,7 @@ static double column_median(const struct rows *r, int n, int j, bool all, double
 }
 
 /* Does the time of the day say something of the days it was not made from? */
-static bool has_season(const struct rows *r, int n, int j, double *work, double *prof)
+static bool has_season(const struct glia_mix_rows *r, int n, int j, double *work, double *prof)
 {
   double with = 0.0, without = 0.0;
 
@@ -104,7 +102,8 @@ static bool has_season(const struct rows *r, int n, int j, double *work, double 
 }
 
 /* Centre and scale of column j, less its season. */
-static void fit_level(struct glia_mix *m, const struct rows *r, int j, double least, double *work)
+static void fit_level(struct glia_mix *m, const struct glia_mix_rows *r, int j, double least,
+                      double *work)
 {
   double sum = 0.0, squares = 0.0;
   int64_t seen = 0;
@@ -120,7 +119,8 @@ static void fit_level(struct glia_mix *m, const struct rows *r, int j, double le
   m->scale[j] = fmax(seen > 0 ? sqrt(squares / (double)seen) : 0.0, least);
 }
 
-static glia_status fit_levels(struct glia_mix *m, const struct rows *r, const double *least)
+glia_status glia_mix_fit_levels_(struct glia_mix *m, const struct glia_mix_rows *r,
+                                 const double *least)
 {
   double *work = malloc((size_t)(r->n + 1) * sizeof *work);
   uint8_t *has = calloc((size_t)m->n + 1, sizeof *has);
@@ -148,7 +148,7 @@ out:
 }
 
 /* Walk the rows in order; at each that is kept, call with the stream that has seen it. */
-static glia_status fit_forecast(struct glia_mix *m, const struct rows *r)
+static glia_status fit_forecast(struct glia_mix *m, const struct glia_mix_rows *r)
 {
   const size_t k = (size_t)m->inputs, n = (size_t)m->n;
   struct glia_mix_stream s;
@@ -186,7 +186,7 @@ static glia_status fit_forecast(struct glia_mix *m, const struct rows *r)
   return st;
 }
 
-static glia_status fit_slow(struct glia_mix *m, const struct rows *r, const double *floor)
+static glia_status fit_slow(struct glia_mix *m, const struct glia_mix_rows *r, const double *floor)
 {
   struct glia_mix_stream s;
   double *sum = calloc((size_t)m->n + 1, sizeof *sum);
@@ -210,7 +210,8 @@ static glia_status fit_slow(struct glia_mix *m, const struct rows *r, const doub
 }
 
 /* Row i as the view `usual` sees it; what is missing is taken for usual. */
-static void deviations(const struct glia_mix *m, const struct rows *r, int64_t i, double *out)
+static void deviations(const struct glia_mix *m, const struct glia_mix_rows *r, int64_t i,
+                       double *out)
 {
   const double *season =
       m->season + (size_t)glia_mix_bin_in_day_(glia_mix_bin_(r->time_ns[i])) * (size_t)m->n;
@@ -222,8 +223,17 @@ static void deviations(const struct glia_mix *m, const struct rows *r, int64_t i
   }
 }
 
+glia_status glia_mix_invert_(struct glia_mix *m, int64_t rows, double *squares)
+{
+  const size_t n = (size_t)m->n;
+
+  memset(m->inverse, 0, n * n * sizeof *m->inverse);
+  for (size_t j = 0; j < n; j++) m->inverse[j * n + j] = (double)rows;
+  return glia_linear_ridge(m->n, m->n, SHRINK * (double)rows, squares, m->inverse);
+}
+
 /* What columns do together: the inverse of the covariance of `usual`. */
-static glia_status fit_together(struct glia_mix *m, const struct rows *r)
+static glia_status fit_together(struct glia_mix *m, const struct glia_mix_rows *r)
 {
   const size_t n = (size_t)m->n;
   double *a = malloc(BLOCK * n * sizeof *a), *aa = calloc(n * n + 1, sizeof *aa);
@@ -242,16 +252,14 @@ static glia_status fit_together(struct glia_mix *m, const struct rows *r)
       used = 0;
     }
   }
-  memset(m->inverse, 0, n * n * sizeof *m->inverse);
-  for (size_t j = 0; j < n; j++) m->inverse[j * n + j] = (double)rows;
-  st = glia_linear_ridge(m->n, m->n, SHRINK * (double)rows, aa, m->inverse);
+  st = glia_mix_invert_(m, rows, aa);
 out:
   free(a);
   free(aa);
   return st;
 }
 
-static glia_status fit_residual(struct glia_mix *m, const struct rows *r)
+static glia_status fit_residual(struct glia_mix *m, const struct glia_mix_rows *r)
 {
   struct glia_mix_stream s;
   double *sum = calloc((size_t)m->n + 1, sizeof *sum);
@@ -274,7 +282,22 @@ static glia_status fit_residual(struct glia_mix *m, const struct rows *r)
   return st;
 }
 
-static glia_status fit_members(struct glia_mix *m, const struct rows *r)
+void glia_mix_fit_members_(struct glia_mix *m, int64_t rows, int64_t room, const double *v)
+{
+  for (int k = 0; k < GLIA_MIX_MEMBERS; k++) {
+    const double *x = v + k * room;
+    double sum = 0.0, squares = 0.0;
+    for (int64_t i = 0; i < rows; i++) sum += x[i];
+    const double mean = sum / (double)rows;
+    for (int64_t i = 0; i < rows; i++) squares += (x[i] - mean) * (x[i] - mean);
+    m->middle[k] = mean;
+    m->width[k] = fmax(sqrt(squares / (double)rows), 1e-3);
+  }
+}
+
+/* Members, then scores, of the rows themselves. */
+static glia_status fit_members(struct glia_mix *m, const struct glia_mix_rows *r, int window,
+                               double *log_score)
 {
   struct glia_mix_stream s;
   double *v = malloc((size_t)(GLIA_MIX_MEMBERS * (r->n + 1)) * sizeof *v);
@@ -288,14 +311,13 @@ static glia_status fit_members(struct glia_mix *m, const struct rows *r)
     for (int k = 0; k < GLIA_MIX_MEMBERS; k++) v[k * r->n + rows] = s.member[k];
     rows++;
   }
-  for (int k = 0; k < GLIA_MIX_MEMBERS && st == GLIA_OK; k++) {
-    double *x = v + k * r->n;
-    double sum = 0.0, squares = 0.0;
-    for (int64_t i = 0; i < rows; i++) sum += x[i];
-    const double mean = sum / (double)rows;
-    for (int64_t i = 0; i < rows; i++) squares += (x[i] - mean) * (x[i] - mean);
-    m->middle[k] = mean;
-    m->width[k] = fmax(sqrt(squares / (double)rows), 1e-3);
+  if (st == GLIA_OK) glia_mix_fit_members_(m, rows, r->n, v);
+  glia_mix_stream_close_(&s);
+  if (st == GLIA_OK) st = glia_mix_stream_open_(&s, m);
+  for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
+    log_score[i] = (double)NAN;
+    if (r->keep[i])
+      log_score[i] = log(glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, false, window));
   }
   glia_mix_stream_close_(&s);
   free(v);
@@ -317,7 +339,8 @@ static double period_of(int64_t n, const int64_t *time_ns)
 }
 
 /* far [rows]: how far each row is from usual, as the mean of the logarithm of the whole distance over its neighbours: faults last. sum [rows + 1]. */
-static glia_status how_far(const struct glia_mix *m, const struct rows *r, double *far, double *sum)
+static glia_status how_far(const struct glia_mix *m, const struct glia_mix_rows *r, double *far,
+                           double *sum)
 {
   double *usual = malloc(((size_t)m->n + 1) * sizeof *usual);
 
@@ -338,8 +361,8 @@ static glia_status how_far(const struct glia_mix *m, const struct rows *r, doubl
 
 /* Leave out of `keep` this share of the wanted rows, the furthest ones. The last round takes back what is no further out than the
  * nearer half tells of a normal distribution. work [2, rows + 1]. */
-static glia_status trim(const struct glia_mix *m, const struct rows *r, const uint8_t *wanted,
-                        double share, bool last, uint8_t *keep, double *work)
+static glia_status trim(const struct glia_mix *m, const struct glia_mix_rows *r,
+                        const uint8_t *wanted, double share, bool last, uint8_t *keep, double *work)
 {
   double *far = work, *sorted = work + r->n + 1;
   int64_t n = 0;
@@ -360,8 +383,9 @@ static glia_status trim(const struct glia_mix *m, const struct rows *r, const ui
 }
 
 /* What is usual, and what columns do together: of the rows in r->keep, which is `keep`; by rounds, where some may be faulty. */
-static glia_status fit_usual(struct glia_mix *m, const struct rows *r, const uint8_t *wanted,
-                             const double *floor, double faulty, uint8_t *keep)
+static glia_status fit_usual(struct glia_mix *m, const struct glia_mix_rows *r,
+                             const uint8_t *wanted, const double *floor, double faulty,
+                             uint8_t *keep)
 {
   const uint8_t daily = m->daily;
   const int rounds = faulty > 0.0 ? ROUNDS : 0;
@@ -372,28 +396,38 @@ static glia_status fit_usual(struct glia_mix *m, const struct rows *r, const uin
   for (int k = 0; k <= rounds && st == GLIA_OK; k++) {
     m->daily = daily;
     memset(m->season, 0, GLIA_MIX_BINS * (size_t)m->n * sizeof *m->season);
-    st = fit_levels(m, r, floor);
+    st = glia_mix_fit_levels_(m, r, floor);
     if (st == GLIA_OK) st = fit_together(m, r);
     if (st == GLIA_OK && k < rounds)
       st = trim(m, r, wanted, fmin(TRIM * faulty, 0.5), k == rounds - 1, keep, work);
   }
-  m->inputs = glia_mix_inputs_(m->n, m->daily != 0);
   free(work);
   return st;
 }
 
-glia_status glia_mix_fit_(struct glia_mix *m, int n, int64_t rows, const double *x,
-                          const int64_t *time_ns, uint8_t *keep, const double *floor, double faulty)
+glia_status glia_mix_fit_views_(struct glia_mix *m, const struct glia_mix_rows *r,
+                                const double *floor)
 {
-  const size_t width = (size_t)n + 1;
+  m->inputs = glia_mix_inputs_(m->n, m->lags, m->daily != 0);
+  GLIA_TRY(fit_slow(m, r, floor));
+  GLIA_TRY(fit_forecast(m, r));
+  return fit_residual(m, r);
+}
 
-  *m = (struct glia_mix){.n = n};
-  m->period_s = period_of(rows, time_ns);
-  const double span_s = rows > 1 ? 1e-9 * (double)(time_ns[rows - 1] - time_ns[0]) : 0.0;
+glia_status glia_mix_room_(struct glia_mix *m, int columns, const struct glia_mix_rows *r)
+{
+  const size_t width = (size_t)columns + 1;
+  const int64_t rows = r->n;
+  const double span_s = rows > 1 ? 1e-9 * (double)(r->time_ns[rows - 1] - r->time_ns[0]) : 0.0;
+
+  *m = (struct glia_mix){.n = columns};
+  m->period_s = period_of(rows, r->time_ns);
   m->daily = span_s >= DAYS_LEAST * GLIA_MIX_DAY_S && m->period_s <= GLIA_MIX_DAY_S / GLIA_MIX_BINS;
   m->level_tau = fmax(fmin(LEVEL_DAYS * GLIA_MIX_DAY_S, span_s / 8.0) / m->period_s, 1.0);
   m->spread_tau = fmax(fmin(SPREAD_DAYS * GLIA_MIX_DAY_S, span_s / 2.5) / m->period_s, 1.0);
-  m->inputs = glia_mix_inputs_(n, m->daily != 0);
+  const int64_t inputs = rows / ROWS_PER_INPUT < INPUTS_MOST ? rows / ROWS_PER_INPUT : INPUTS_MOST;
+  m->lags = (int)fmax(1.0, fmin(GLIA_MIX_LAGS, (double)(inputs / columns)));
+  m->inputs = glia_mix_inputs_(columns, m->lags, m->daily != 0);
   m->season = calloc(GLIA_MIX_BINS * width, sizeof *m->season);
   m->centre = calloc(width, sizeof *m->centre);
   m->scale = calloc(width, sizeof *m->scale);
@@ -401,21 +435,40 @@ glia_status glia_mix_fit_(struct glia_mix *m, int n, int64_t rows, const double 
   m->slow_scale = calloc(width, sizeof *m->slow_scale);
   m->slow_samples = glia_mix_slow_samples_(m->period_s);
   m->inverse = calloc(width * width, sizeof *m->inverse);
-  m->weight = calloc((size_t)m->inputs * (size_t)n + 1, sizeof *m->weight);
+  m->weight = calloc((size_t)m->inputs * (size_t)columns + 1, sizeof *m->weight);
   GLIA_CHECK(m->season != NULL && m->centre != NULL && m->scale != NULL && m->residual != NULL &&
                  m->slow_scale != NULL && m->inverse != NULL && m->weight != NULL,
-             GLIA_E_MEMORY, "%d columns", n);
-  for (int j = 0; j < n; j++) m->slow_scale[j] = m->residual[j] = 1.0;
+             GLIA_E_MEMORY, "%d columns", columns);
+  for (int j = 0; j < columns; j++) m->slow_scale[j] = m->residual[j] = 1.0;
   for (int k = 0; k < GLIA_MIX_MEMBERS; k++) m->width[k] = 1.0;
-  uint8_t *wanted = malloc((size_t)rows + 1);
-  const struct rows r = {rows, x, time_ns, keep};
-  GLIA_CHECK(wanted != NULL, GLIA_E_MEMORY, "%lld rows", (long long)rows);
-  memcpy(wanted, keep, (size_t)rows);
-  glia_status st = fit_usual(m, &r, wanted, floor, faulty, keep);
-  if (st == GLIA_OK) st = fit_slow(m, &r, floor);
-  if (st == GLIA_OK) st = fit_forecast(m, &r);
-  if (st == GLIA_OK) st = fit_residual(m, &r);
-  if (st == GLIA_OK) st = fit_members(m, &r);
+  return GLIA_OK;
+}
+
+static int64_t kept(const struct glia_mix_rows *r)
+{
+  int64_t n = 0;
+
+  for (int64_t i = 0; i < r->n; i++) n += r->keep[i] != 0;
+  return n;
+}
+
+glia_status glia_mix_fit_(struct glia_mix *m, int columns, const struct glia_mix_rows *r,
+                          const double *floor, double faulty, int *window, double *log_score)
+{
+  uint8_t *wanted = malloc((size_t)r->n + 1);
+  glia_status st = glia_mix_room_(m, columns, r);
+
+  if (st == GLIA_OK && wanted == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)r->n);
+  if (st == GLIA_OK) {
+    *window = glia_mix_window_(m->period_s, *window);
+    memcpy(wanted, r->keep, (size_t)r->n);
+    st = fit_usual(m, r, wanted, floor, faulty, r->keep);
+  }
+  if (st == GLIA_OK) st = glia_mix_fit_views_(m, r, floor);
+  if (st == GLIA_OK)
+    st = kept(r) < (int64_t)ROWS_BY_HEART * m->inputs
+             ? glia_mix_cross_(m, r, floor, *window, log_score)
+             : fit_members(m, r, *window, log_score);
   free(wanted);
   return st;
 }

@@ -81,7 +81,7 @@ glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,
 /* y [rows, n] for x [rows, n]; they may be one array. */
 glia_status glia_net_predict_(struct glia_net *net, int64_t rows, int n, const float *x, float *y);
 
-/* Above `from`, a generalised Pareto tail that holds `share` of all; scale 0: not fitted. */
+/* Above `from`, a generalised Pareto tail; `share` of all samples begin an excursion above it; scale 0: not fitted. */
 struct glia_tail {
   double from, share, scale, shape;
 };
@@ -100,6 +100,7 @@ struct glia_detector {
   int n_parameters;
   struct glia_array *parameter; /* paths "params/...", own memory */
   struct glia_net net;          /* for scoring; has the parameters */
+  int lags;                     /* combined: samples that its forecast looks at */
   struct glia_mix *mix;         /* of the combined kind: looks at the parameters */
 };
 
@@ -155,6 +156,17 @@ void glia_blame_add_(const struct glia_detector *d, struct glia_blame *part, dou
 void glia_blames_rank_(const struct glia_detector *d, int n, struct glia_blame *part,
                        struct glia_detect_alarm *a);
 
+/* Columns that tell how much time the hypervisor gave to others. */
+struct glia_steal {
+  int n;
+  int *column;
+  bool *stolen; /* [n] is it that time? the others are the rest */
+};
+glia_status glia_steal_open_(struct glia_steal *s, int n_metrics, const char *const *metric);
+void glia_steal_close_(struct glia_steal *s);
+/* More than a twentieth, in this sample? */
+bool glia_stolen_(const struct glia_steal *s, const float *values);
+
 /* A node that is watched live. */
 struct glia_detect_stream {
   const struct glia_detector *detector;
@@ -164,6 +176,8 @@ struct glia_detect_stream {
   uint8_t *missing;
   double *x; /* [columns], NaN where missing */
   int n_missing;
+  struct glia_steal steal;
+  int64_t n_stolen; /* samples so far */
   struct glia_mix_stream mix;
   double score; /* NaN: not scored */
   struct glia_alarming alarming;

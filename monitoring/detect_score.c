@@ -71,7 +71,7 @@ static void smooth(const struct glia_telemetry_node *node, int window, float *sc
 /* Errors and expectations of row i from input x and output y, both [n_columns], and levels by metric of the node; its score and its largest error. */
 static void score_row(const struct glia_detector *d, const int *map, int64_t i, const float *x,
                       const float *y, const float *level, const uint8_t *missing, int n_missing,
-                      struct glia_detect_result *r)
+                      bool stolen, struct glia_detect_result *r)
 {
   const int n = r->n_columns;
   float *e = r->error + i * n;
@@ -82,8 +82,9 @@ static void score_row(const struct glia_detector *d, const int *map, int64_t i, 
         &d->columns, j, level != NULL ? (double)level[map[j]] : 0.0, (double)y[j]);
   }
   r->n_imputed += n_missing;
-  const bool scored = 2 * n_missing <= n;
+  const bool scored = 2 * n_missing <= n && !stolen;
   r->n_scored += scored;
+  r->n_stolen += stolen;
   r->score[i] = scored ? (float)glia_row_score_(d, e) : NAN;
   r->max_error[i] = scored ? (float)glia_row_max_(d, e) : NAN;
 }
@@ -94,12 +95,15 @@ static glia_status score_rows(struct glia_detector *d, const struct glia_telemet
   const int n = r->n_columns;
   float *x = r->error; /* the input stands where its error will be */
   uint8_t *missing = malloc((size_t)n + 1);
+  struct glia_steal steal = {0};
   float *level = NULL;
   float *y = malloc(((size_t)r->n * (size_t)n + (size_t)r->n + 1) * sizeof *y);
   glia_status st = GLIA_OK;
 
   GLIA_CHECK_TO(out, st, missing != NULL && y != NULL, GLIA_E_MEMORY, "%lld samples",
                 (long long)r->n);
+  GLIA_TRY_TO(out, st,
+              glia_steal_open_(&steal, node->n_metrics, (const char *const *)node->metric));
   GLIA_TRY_TO(out, st, glia_levels_(node, d->columns.level_s, &level));
   for (int64_t i = 0; i < r->n; i++)
     glia_columns_apply_(&d->columns, map, node, level, i, GLIA_DETECT_CLIP_SCORE, x + i * n,
@@ -110,10 +114,11 @@ static glia_status score_rows(struct glia_detector *d, const struct glia_telemet
     const int n_missing = glia_columns_apply_(&d->columns, map, node, level, i,
                                               GLIA_DETECT_CLIP_SCORE, x + i * n, missing);
     score_row(d, map, i, x + i * n, y + i * n, level != NULL ? level + i * node->n_metrics : NULL,
-              missing, n_missing, r);
+              missing, n_missing, glia_stolen_(&steal, node->values + i * node->n_metrics), r);
   }
   smooth(node, d->options.window, r->score, y);
 out:
+  glia_steal_close_(&steal);
   free(missing);
   free(level);
   free(y);

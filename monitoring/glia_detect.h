@@ -56,7 +56,8 @@ struct glia_detector;
 /** Train the model of one node on its telemetry: on rows [0, train_rows) where the file says so, else on all.
  *
  *  Columns that are constant or mostly missing are left out. What is missing otherwise is taken for the column's median. A row
- *  of which more than half is missing is not used.
+ *  of which more than half is missing is not used, nor one of which the hypervisor gave
+ *  more than 5 % of the time to others.
  *
  *  comm  NULL: one process. The model has the same bits for any number of ranks.
  *
@@ -118,6 +119,10 @@ struct glia_detector_info {
 };
 GLIA_API void glia_detector_info(const struct glia_detector *d, struct glia_detector_info *out);
 
+/** The smallest budget of false alarms a week that the training rows can tell a threshold for: one in a hundred times their time. Smaller ones
+ *  get that threshold. NaN where the kind has no budget. */
+GLIA_API double glia_detector_budget_least(const struct glia_detector *d);
+
 /** The threshold that another budget of false alarms a week would give this node; NaN where the kind has no budget. */
 GLIA_API double glia_detector_threshold(const struct glia_detector *d, double budget_per_week);
 
@@ -153,7 +158,9 @@ struct glia_detect_result {
   float *error;                /* [n, n_columns] x - y of scaled metrics, NaN where missing */
   float *expected;             /* [n, n_columns] (unit of the metric) */
   int64_t n_scored, n_imputed; /* samples; values taken for the median */
-  int64_t n_alarmed;           /* samples inside alarms */
+  int64_t
+      n_stolen; /* samples not scored: the hypervisor gave more than 5 % of their time to others */
+  int64_t n_alarmed; /* samples inside alarms */
   int64_t n_alarms;
   struct glia_detect_alarm *alarm;
 };
@@ -183,6 +190,8 @@ GLIA_API bool glia_detect_stream_push(struct glia_detect_stream *s, int64_t time
                                       const float *values);
 /** Of the last sample; NaN where it was not scored. */
 GLIA_API double glia_detect_stream_score(const struct glia_detect_stream *s);
+/** Samples so far that were not scored because the hypervisor gave more than 5 % of their time to others. */
+GLIA_API int64_t glia_detect_stream_stolen(const struct glia_detect_stream *s);
 /** The alarm that is on, or the last one, with its causes so far; `first`, `last` and `raised` are not told. Borrowed until the next call. */
 GLIA_API const struct glia_detect_alarm *glia_detect_stream_alarm(struct glia_detect_stream *s);
 GLIA_API void glia_detect_stream_close(struct glia_detect_stream **s);

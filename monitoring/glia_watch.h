@@ -47,6 +47,9 @@ struct glia_watch_state {
   int64_t peers;            /* nodes it was compared with, itself included */
   int64_t trained_until_ns; /* 0: not known */
   int64_t unknown_metrics;  /* it has them, its model does not */
+  int64_t scored;           /* samples */
+  int64_t
+      stolen; /* samples not scored: the hypervisor gave more than 5 % of their time to others */
   bool active[GLIA_WATCH_KINDS];
   int64_t raised[GLIA_WATCH_KINDS]; /* alarms so far */
   int64_t since_ns[GLIA_WATCH_KINDS];

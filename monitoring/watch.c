@@ -240,6 +240,7 @@ void glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float
   if (t->stream == NULL) return;
   const bool on = glia_detect_stream_push(t->stream, time_ns, values);
   t->score = glia_detect_stream_score(t->stream);
+  t->scored += !isnan(t->score);
   if (!on && !t->active[GLIA_WATCH_MODEL]) return;
   if (on) {
     const struct glia_detect_alarm *a = glia_detect_stream_alarm(t->stream);
@@ -263,14 +264,17 @@ void glia_watch_state(const struct glia_watch *w, int node, struct glia_watch_st
 {
   const struct watched *t = w->node[node];
 
-  *out = (struct glia_watch_state){.watched = t->stream != NULL,
-                                   .reason = t->reason,
-                                   .score = t->score,
-                                   .threshold = t->model != NULL ? t->threshold : (double)NAN,
-                                   .peer_score = t->peer_score,
-                                   .peers = t->peers,
-                                   .trained_until_ns = t->trained_until_ns,
-                                   .unknown_metrics = t->unknown_metrics};
+  *out = (struct glia_watch_state){
+      .watched = t->stream != NULL,
+      .reason = t->reason,
+      .score = t->score,
+      .threshold = t->model != NULL ? t->threshold : (double)NAN,
+      .peer_score = t->peer_score,
+      .peers = t->peers,
+      .trained_until_ns = t->trained_until_ns,
+      .unknown_metrics = t->unknown_metrics,
+      .scored = t->scored,
+      .stolen = t->stream != NULL ? glia_detect_stream_stolen(t->stream) : 0};
   memcpy(out->active, t->active, sizeof out->active);
   memcpy(out->raised, t->raised, sizeof out->raised);
   memcpy(out->since_ns, t->since_ns, sizeof out->since_ns);

@@ -24,7 +24,7 @@ struct watched {
   struct glia_detect_stream *stream;
   char reason[WATCH_REASON_BYTES]; /* "": watched */
   double score, threshold, peak, peer_score;
-  int64_t trained_until_ns, unknown_metrics;
+  int64_t trained_until_ns, unknown_metrics, scored;
   int n_columns;
   const struct watch_names *names;
   float *last;     /* [n_columns] */

@@ -165,6 +165,54 @@ static void other_columns_are_never_scored_silently(void)
   trial_end(&t);
 }
 
+/* Metric 0 is stolen time, metric 1 the rest of two cores; what the others do meanwhile is absurd, once in training and once later. */
+static void stolen_seconds_are_neither_learnt_nor_scored(void)
+{
+  enum { FROM = 100, TO = 200 };
+  static const char *const name[] = {"node_cpu_seconds_total{mode=\"steal\"}",
+                                     "node_cpu_seconds_total{mode=\"idle\"}"};
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_COMBINED);
+  struct trial t = {0};
+  struct glia_detector_info info;
+  struct glia_detect_result r;
+  struct glia_detect_stream *s;
+
+  detect_node_make(&t.node, 3, METRICS, TRAIN + LATER, FAULT, GOVERNOR_POWERSAVE, &t.loads);
+  t.node.train_rows = TRAIN;
+  for (int j = 0; j < 2; j++) {
+    free(t.node.metric[j]);
+    t.node.metric[j] = strdup(name[j]);
+  }
+  for (int64_t i = 0; i < ROWS; i++) {
+    float *v = t.node.values + i * METRICS;
+    const bool stolen = (i >= FROM && i < TO) || i >= TRAIN + LATER;
+    v[0] = stolen ? 0.2F : 0.1F; /* 4.8 % of 2.1 are borne */
+    v[1] = 2.0F;
+    for (int j = 2; stolen && j < METRICS; j++) v[j] = 1e6F;
+  }
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &t.node, &t.d), GLIA_OK);
+  glia_detector_info(t.d, &info);
+  CU_ASSERT_EQUAL(info.rows_train, TRAIN - (TO - FROM));
+  CU_ASSERT_EQUAL_FATAL(glia_detector_score(t.d, &t.node, &r), GLIA_OK);
+  CU_ASSERT_EQUAL(r.n_stolen, TO - FROM + FAULT);
+  CU_ASSERT_EQUAL(r.n_scored, ROWS - (TO - FROM) - FAULT);
+  CU_ASSERT_EQUAL(r.n_alarms, 0);
+  CU_ASSERT(isnan(r.score[ROWS - 1]) && r.score[TRAIN] > 0.0F);
+  CU_ASSERT_EQUAL_FATAL(
+      glia_detect_stream_open(t.d, METRICS, (const char *const *)t.node.metric, &s), GLIA_OK);
+  for (int64_t i = ROWS - FAULT; i < ROWS; i++)
+    CU_ASSERT(!glia_detect_stream_push(s, t.node.time_ns[i], t.node.values + i * METRICS));
+  CU_ASSERT_EQUAL(glia_detect_stream_stolen(s), FAULT);
+  glia_detect_stream_close(&s);
+  glia_detect_result_free(&r);
+  /* the same seconds, not stolen, are an alarm */
+  for (int64_t i = ROWS - FAULT; i < ROWS; i++) t.node.values[i * METRICS] = 0.1F;
+  CU_ASSERT_EQUAL_FATAL(glia_detector_score(t.d, &t.node, &r), GLIA_OK);
+  CU_ASSERT(r.n_alarms >= 1);
+  glia_detect_result_free(&r);
+  trial_end(&t);
+}
+
 /* By hand: 5 nodes, medians 10, 0 and 3. */
 static void peers_are_scored_by_their_second_largest_distance(void)
 {
@@ -297,6 +345,7 @@ static void a_command_reads_alarms_and_cannot_hang(void)
 
 TAP_MAIN("watch", TAP(a_stream_scores_as_a_file_does), TAP(an_alarm_is_told_once_and_ends),
          TAP(other_columns_are_never_scored_silently),
+         TAP(stolen_seconds_are_neither_learnt_nor_scored),
          TAP(peers_are_scored_by_their_second_largest_distance),
          TAP(a_node_unlike_its_job_is_named_without_a_model),
          TAP(a_command_reads_alarms_and_cannot_hang))

@@ -223,16 +223,17 @@ static glia_status report(struct glia_args *args, const struct glia_collect_resu
       (long long)r->restarts, r->latency_max_s);
   return glia_cli_json(
       args,
-      json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, "
-                "s:f}",
-                "watched", (json_int_t)r->watched, "alarms", (json_int_t)r->alarms, "nodes",
-                (json_int_t)r->nodes, "rows", (json_int_t)r->rows, "values", (json_int_t)r->values,
-                "replayed", (json_int_t)r->store.replayed, "lost_rows", (json_int_t)r->lost_rows,
-                "gap_rows", (json_int_t)r->gap_rows, "scrapes", (json_int_t)r->scrapes, "failures",
-                (json_int_t)r->failures, "late", (json_int_t)r->late, "restarts",
-                (json_int_t)r->restarts, "files", (json_int_t)r->store.sealed, "latency_max_s",
-                r->latency_max_s, "latency_mean_s", r->store.latency_mean_s, "wall_s", r->wall_s,
-                "cpu_s", r->cpu_s));
+      json_pack(
+          "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, "
+          "s:f}",
+          "watched", (json_int_t)r->watched, "alarms", (json_int_t)r->alarms, "scored",
+          (json_int_t)r->scored, "nodes", (json_int_t)r->nodes, "rows", (json_int_t)r->rows,
+          "values", (json_int_t)r->values, "replayed", (json_int_t)r->store.replayed, "lost_rows",
+          (json_int_t)r->lost_rows, "gap_rows", (json_int_t)r->gap_rows, "scrapes",
+          (json_int_t)r->scrapes, "failures", (json_int_t)r->failures, "late", (json_int_t)r->late,
+          "restarts", (json_int_t)r->restarts, "files", (json_int_t)r->store.sealed,
+          "latency_max_s", r->latency_max_s, "latency_mean_s", r->store.latency_mean_s, "wall_s",
+          r->wall_s, "cpu_s", r->cpu_s));
 }
 
 static glia_status collect(struct glia_args *args, struct glia_collect_options *o)

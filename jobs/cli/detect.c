@@ -52,7 +52,7 @@ static const struct glia_option train_options[] = {
      .lo = 0.0,
      .hi = 0.3,
      .help = "share of the training rows that may be under faults: those furthest out are not "
-             "fitted on (default: 0); combined only"},
+             "fitted on, nor is the threshold placed by them (default: 0); combined only"},
     {.name = "update",
      .kind = GLIA_OPTION_TEXT,
      .argument = "OLD.h5",
@@ -214,12 +214,12 @@ static json_t *training_json(const struct glia_detector *d)
   for (int j = info.n_columns; j < info.n_all; j++)
     json_array_append_new(dropped, json_pack("{s:s, s:s}", "metric", info.column[j].name, "reason",
                                              info.column[j].dropped));
-  return json_pack("{s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:o, s:s}", "name", info.node, "kind",
-                   glia_detect_kind_name(info.kind), "metrics", info.n_columns, "dropped", dropped,
-                   "rows_train", (json_int_t)info.rows_train, "rows_valid",
-                   (json_int_t)info.rows_valid, "train_loss", glia_json_real(info.train_loss),
-                   "threshold", glia_json_real(info.threshold), "parameters_sha256",
-                   info.parameters_sha256);
+  return json_pack(
+      "{s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:s}", "name", info.node, "kind",
+      glia_detect_kind_name(info.kind), "metrics", info.n_columns, "dropped", dropped, "rows_train",
+      (json_int_t)info.rows_train, "rows_valid", (json_int_t)info.rows_valid, "train_loss",
+      glia_json_real(info.train_loss), "threshold", glia_json_real(info.threshold), "budget_least",
+      glia_json_real(glia_detector_budget_least(d)), "parameters_sha256", info.parameters_sha256);
 }
 
 static glia_status report_training(struct training *t, const char *path, double wall_s)
@@ -233,6 +233,13 @@ static glia_status report_training(struct training *t, const char *path, double 
         t->args, "%s: %d metrics (%d left out), %lld + %lld samples, loss %.4g, threshold %.3g\n",
         info.node, info.n_columns, info.n_all - info.n_columns, (long long)info.rows_train,
         (long long)info.rows_valid, info.train_loss, info.threshold);
+    const double least = glia_detector_budget_least(t->detector[i]);
+    if (least > t->options.budget_per_week)
+      glia_cli_print(
+          t->args,
+          "%s: a recording as short tells what is normal, but not what is as rare as %.3g "
+          "alarms a week: expect up to %.2g\n",
+          info.node, t->options.budget_per_week, least);
     json_array_append_new(nodes, training_json(t->detector[i]));
   }
   glia_cli_print(t->args, "%s: %d model%s, trained by %d rank%s in %.1f s\n", path, t->n,
@@ -389,11 +396,11 @@ static json_t *scored_json(const struct scored *s)
 
   for (int64_t k = 0; k < r->n_alarms; k++)
     json_array_append_new(alarms, alarm_json(s, &r->alarm[k]));
-  return json_pack("{s:s, s:I, s:I, s:I, s:o, s:f, s:o}", "name", s->node.name, "samples",
-                   (json_int_t)r->n, "scored", (json_int_t)r->n_scored, "imputed_values",
-                   (json_int_t)r->n_imputed, "alarmed_fraction",
-                   glia_json_real((double)r->n_alarmed / (double)r->n_scored), "threshold",
-                   r->threshold, "alarms", alarms);
+  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:f, s:o}", "name", s->node.name, "samples",
+                   (json_int_t)r->n, "scored", (json_int_t)r->n_scored, "stolen",
+                   (json_int_t)r->n_stolen, "imputed_values", (json_int_t)r->n_imputed,
+                   "alarmed_fraction", glia_json_real((double)r->n_alarmed / (double)r->n_scored),
+                   "threshold", r->threshold, "alarms", alarms);
 }
 
 static void print_scored(const struct glia_args *args, const struct scored *s)

@@ -1,0 +1,84 @@
+/* Detectors from four minutes of a node: what is normal raises no alarm, what is not does. A node of 100 metrics at 1 Hz: 40 levels wander (20 s), 60 are
+ * mixes of four signals that jump, as jobs begin and end, with noise. */
+#include "glia_detect.h"
+#include "glia_random.h"
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEVELS = 40, METRICS = 100, SIGNALS = 4, TRAIN = 240, LATER = 900, FAULT = 15, SEEDS = 5 };
+enum { ROWS = TRAIN + LATER + FAULT };
+
+static void make(struct glia_telemetry_node *node, uint64_t seed)
+{
+  const uint64_t key = glia_random_stream(seed, "short");
+  double level[LEVELS] = {0}, signal[SIGNALS] = {0}, mix[METRICS][SIGNALS];
+  uint64_t at = 0;
+
+  *node = (struct glia_telemetry_node){.n = ROWS, .n_metrics = METRICS, .train_rows = TRAIN};
+  node->name = strdup("short");
+  node->metric = calloc(METRICS, sizeof *node->metric);
+  node->unit = calloc(METRICS, sizeof *node->unit);
+  node->time_ns = calloc(ROWS, sizeof *node->time_ns);
+  node->values = calloc((size_t)ROWS * METRICS, sizeof *node->values);
+  for (int j = 0; j < METRICS; j++) {
+    char name[16];
+    snprintf(name, sizeof name, "m%d", j);
+    node->metric[j] = strdup(name);
+    node->unit[j] = strdup("1");
+    for (int k = 0; k < SIGNALS; k++) mix[j][k] = glia_random_normal(key, 0, at++);
+  }
+  for (int64_t i = 0; i < ROWS; i++) {
+    float *v = node->values + i * METRICS;
+    node->time_ns[i] = (i + 1) * 1000000000;
+    for (int k = 0; k < SIGNALS; k++)
+      if (glia_random_uniform(key, 0, at++) < 0.05) signal[k] = glia_random_uniform(key, 0, at++);
+    for (int j = 0; j < LEVELS; j++) {
+      level[j] = 0.95 * level[j] + 0.3 * glia_random_normal(key, 0, at++);
+      v[j] = (float)level[j];
+    }
+    for (int j = LEVELS; j < METRICS; j++) {
+      double x = 0.1 * glia_random_normal(key, 0, at++);
+      for (int k = 0; k < SIGNALS; k++) x += mix[j][k] * signal[k];
+      v[j] = (float)x;
+    }
+    /* what the mixes never do: eight of them leave the others */
+    for (int j = LEVELS; i >= TRAIN + LATER && j < LEVELS + 8; j++) v[j] += 6.0F;
+  }
+}
+
+static void four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm(void)
+{
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_COMBINED);
+  int64_t alarmed = 0, found = 0, slowest = 0;
+
+  for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    struct glia_telemetry_node node;
+    struct glia_detector *d;
+    struct glia_detect_result r;
+    bool seen = false;
+
+    make(&node, seed);
+    CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &d), GLIA_OK);
+    CU_ASSERT_EQUAL_FATAL(glia_detector_score(d, &node, &r), GLIA_OK);
+    for (int64_t i = TRAIN; i < TRAIN + LATER; i++) alarmed += (double)r.score[i] > r.threshold;
+    for (int64_t k = 0; k < r.n_alarms && !seen; k++) {
+      if (r.alarm[k].raised < TRAIN + LATER) continue;
+      seen = true;
+      slowest =
+          r.alarm[k].raised - TRAIN - LATER > slowest ? r.alarm[k].raised - TRAIN - LATER : slowest;
+    }
+    found += seen;
+    glia_detect_result_free(&r);
+    glia_detector_destroy(&d);
+    glia_telemetry_node_free(&node);
+  }
+  printf("# %lld of %d healthy samples above the threshold; %lld of %d faults found, in %lld s\n",
+         (long long)alarmed, SEEDS * LATER, (long long)found, SEEDS, (long long)slowest);
+  CU_ASSERT(alarmed <= SEEDS * LATER / 500);
+  CU_ASSERT_EQUAL(found, SEEDS);
+}
+
+TAP_MAIN("detect_short", TAP(four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm))
