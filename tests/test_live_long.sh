@@ -1,0 +1,107 @@
+#!/bin/sh
+# The whole way on this machine, live, with nothing but defaults: ten minutes of normal work are recorded, a model is trained on them, and then a
+# collector watches: faults are injected one after the other, normal jobs come and go, and then nothing happens. Where it may, the test has a
+# network of its own, so that the traffic of others is not this node's. What the machine's other users do is part of what is normal: a
+# fault that looks like their work (all cores busy, where all cores are always busy) cannot be told from it.
+# NORMAL_S, QUIET_S, FAULT_S: how long is recorded (600), nothing is done (300), a fault lasts (12). KEEP=DIR: the recordings stay there.
+if [ -z "$GLIA_LIVE_NETWORK" ] && unshare -n ip link set lo up 2>/dev/null; then
+  GLIA_LIVE_NETWORK=own exec unshare -n sh -c 'ip link set lo up; exec sh "$0"' "$0"
+fi
+. "$srcdir/tests/points.sh"
+. "$srcdir/tests/http.sh"
+for tool in curl python3; do
+  command -v $tool >/dev/null 2>&1 || { echo "1..0 # SKIP no $tool"; exit 0; }
+done
+[ -n "$GLIA_TEST_LONG" ] || { echo "1..0 # SKIP a quarter of an hour and more; GLIA_TEST_LONG=1 runs it"; exit 0; }
+normal_s=${NORMAL_S:-600} quiet_s=${QUIET_S:-300} fault_s=${FAULT_S:-12}
+cd "$dir" || exit 99
+
+# A job: a training run of as many seconds, all cores of it.
+exits 0 "$glia" data synth moons --n 20000 --test-n 90 --seed 7 -o moons.h5 || exit 99
+cat >run.yaml <<'END'
+seed: 3
+data: {file: moons.h5, batch: 512, micro_batch: 64}
+model: [linear: 256, tanh, linear: 256, tanh, linear: 2]
+loss: cross_entropy
+optimizer: {adam: {lr: 1e-3}}
+max_steps: 1000000
+END
+job() { timeout -s TERM "$1" "$glia" train run.yaml >job.out 2>&1; [ $? = 124 ]; }
+# between N A B: the N-th of a row of numbers within A and B
+between() { awk -v n="$1" -v a="$2" -v b="$3" 'BEGIN { srand(n); rand(); print int(a + (b - a) * rand()) }'; }
+seconds() { date +%s; }
+
+serve agent "$agent" --listen 127.0.0.1:0
+own=$(port_of agent)
+serve record "$glia" collect --store "$dir/normal" "127.0.0.1:$own"
+record=$pid
+end=$(($(seconds) + normal_s)) k=0 ran=0
+while [ "$(seconds)" -lt $end ]; do
+  k=$((k + 1))
+  sleep "$(between $k 5 30)"
+  job "$(between $((k + 1000)) 10 25)" && ran=$((ran + 1))
+done
+sleep 10
+kill -TERM "$record"; wait "$record"; status=$?
+cp job.out "$out"
+[ $status = 0 ] && [ $ran = $k ]; point "normal work is recorded: $k training runs in $normal_s s"
+exits 0 "$glia" detect train "$dir/normal" -o "$dir/m.h5" --json; point "a model is trained on it ($(key rows_train) samples, threshold $(key threshold))"
+
+serve collect "$glia" collect --store "$dir/watched" "127.0.0.1:$own" --models "$dir/m.h5" --on-alarm "cat >>'$dir/told'" --listen 127.0.0.1:0
+collect=$pid
+api=http://127.0.0.1:$(port_of collect)
+: >told
+begun() { grep -c '"kind":"model".*"active":true' told; }
+active() { curl -s -m 5 "$api/api/v1/alarms" | grep -q '"kind":"model"'; }
+calm() { ! active; }
+more() { [ "$(begun)" -gt "$1" ]; }
+score() { curl -s -m 5 "$api/api/v1/nodes" | sed -n 's/.*"score":\([^,]*\),"threshold":\([^,]*\),.*/score \1 of \2/p'; }
+wait_for 30 sh -c "curl -s -m 5 $api/api/v1/nodes | grep -q '\"watched\":true'"; point "the node is watched"
+sleep 40
+
+# nothing SECONDS...: no alarm began since `before`, and none is on
+nothing() { cp told "$out"; [ "$(begun)" = "$before" ] && calm; }
+# inject KIND: on for fault_s seconds; is it told within 15 s of its beginning? What is told goes to $out.
+inject() {
+  before=$(begun) started=$(milliseconds)
+  TMPDIR=${TMPDIR:-/var/tmp} "$glia" inject "$1" --for "$fault_s" >inject.out 2>&1 & child=$!
+  wait_for 15 more "$before"; flagged=$?
+  took=$(($(milliseconds) - started))
+  [ "$took" -le 15000 ] || flagged=1
+  now=$(score)
+  wait "$child"; child=
+  tail -1 told >"$out"
+  why=$(sed -n 's/.*"text":"\([^;]*\).*/\1/p' "$out")
+  return $flagged
+}
+# fault KIND CAUSES: it must be, with a metric that fits, and the alarm must end.
+fault() {
+  inject "$1"; point "$1 is flagged within 15 s (after $took ms; $now)" $flagged
+  [ $flagged = 0 ] && printf '%s\n' "$why" | grep -Eq "$2"; point "$1: and by what it does ($why)"
+  wait_for 120 calm; point "$1: the alarm ends when the fault has ended"
+  sleep 30
+}
+# tried KIND: what a training run does, too, keep cores and caches busy, is found or not by how much of it was normal.
+tried() {
+  if inject "$1"; then echo "# $1: flagged after $took ms, $why"; else echo "# $1: not flagged, $now"; fi
+  wait_for 120 calm
+  sleep 30
+}
+fault leak 'memory|pgfault|pgfree|numa|thp|pgalloc'
+fault io 'disk|io_|iowait|pgpg|Dirty|Writeback|blocked'
+fault network 'netstat|network|NET_|softirq|Udp'
+for kind in cpu membw cache; do tried $kind; done
+
+before=$(begun)
+for k in 2001 2002 2003; do job "$(between $k 10 25)"; sleep "$(between $((k + 1000)) 5 30)"; done
+nothing; point "normal jobs that start and stop raise nothing ($(score))"
+before=$(begun)
+sleep "$quiet_s"
+nothing; point "$quiet_s quiet seconds raise nothing ($(score))"
+get "$api/metrics"
+echo "# $(grep '^glia_detect_stolen_rows_total' "$out") (more than 5 % of their time stolen: not scored)"
+grep -q '^glia_detect_stolen_rows_total [0-9]' "$out"; point "stolen seconds are counted"
+kill -TERM "$collect"; wait "$collect"; point "the collector ends in order"
+if [ -n "$KEEP" ]; then cp -r normal watched m.h5 told "$KEEP"; fi
+cd / || exit 99
+finish
