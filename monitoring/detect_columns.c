@@ -135,8 +135,24 @@ static double bend(bool logarithmic, double v)
   return logarithmic ? copysign(log1p(fabs(v)), v) : v;
 }
 
-/* Centre and scale of bent values v [n], n >= 1. */
-static void fit_scale(glia_detect_kind kind, int64_t n, double *v, double *centre, double *scale)
+/* What was not seen in n samples comes once in n, for all they tell: no more than this many spreads of a normal distribution. */
+static double rarest(int64_t n) { return sqrt(2.0 * log(fmax((double)n, 8.0))); }
+
+double glia_column_least_(const struct glia_telemetry_node *node, int metric, int64_t n,
+                          bool logarithmic)
+{
+  const double span_s = 1e-9 * (double)(node->time_ns[node->n - 1] - node->time_ns[0]);
+  const char *unit = node->unit[metric];
+  const bool bytes = strcmp(unit, "B/s") == 0 && !logarithmic;
+
+  if (!spans_decades(unit) || !(span_s > 0.0)) return GLIA_COLUMN_LEAST;
+  const double one = (bytes ? 4096.0 : 1.0) * (double)(node->n - 1) / span_s;
+  return fmax(GLIA_COLUMN_LEAST, (logarithmic ? log1p(one) : one) / rarest(n));
+}
+
+/* Centre and scale of bent values v [n], n >= 1; combined: the scale is at least `least`. */
+static void fit_scale(glia_detect_kind kind, int64_t n, double *v, double least, double *centre,
+                      double *scale)
 {
   double sum = 0.0;
   double squares = 0.0;
@@ -152,12 +168,11 @@ static void fit_scale(glia_detect_kind kind, int64_t n, double *v, double *centr
   for (int64_t i = 0; i < n; i++) squares += (v[i] - *centre) * (v[i] - *centre);
   *scale = sqrt(squares / (double)n);
   if (kind == GLIA_DETECT_COMBINED) {
-    *scale = fmax(*scale, GLIA_COLUMN_LEAST);
+    *scale = fmax(*scale, least);
     return;
   }
   /* What hardly moves must not shout when it moves a little. */
-  const double least = 0.01 * fabs(*centre);
-  if (*scale < least) *scale = least;
+  *scale = fmax(*scale, 0.01 * fabs(*centre));
 }
 
 /* Why a metric is not used, or NULL; values of the rows that are not missing, less their level (NULL: 0), go to v, *n_seen of them. */
@@ -236,7 +251,8 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
                              ? is_no_share(seen, v)
                              : kind == GLIA_DETECT_BOTTLENECK && spans_decades(node->unit[m]);
     for (int64_t i = 0; i < seen; i++) v[i] = bend(c->logarithmic[at], v[i]);
-    fit_scale(kind, seen, v, &c->centre[at], &c->scale[at]);
+    fit_scale(kind, seen, v, glia_column_least_(node, m, n, c->logarithmic[at]), &c->centre[at],
+              &c->scale[at]);
     c->lo[at] = -(double)INFINITY; /* as published */
     c->hi[at] = (double)INFINITY;
     if (kind == GLIA_DETECT_BOTTLENECK) {

@@ -255,7 +255,8 @@ glia_status glia_combined_train_(struct glia_detector *d, const struct glia_tele
   for (int64_t i = 0; i < n; i++) use[row[i]] = 1;
   for (int64_t i = 0; i < rows; i++)
     scale_row(d, node, map, i, scaled, missing, x + i * d->columns.n);
-  for (int j = 0; j < d->columns.n; j++) least[j] = GLIA_COLUMN_LEAST / d->columns.scale[j];
+  for (int j = 0; j < d->columns.n; j++)
+    least[j] = glia_column_least_(node, map[j], n, d->columns.logarithmic[j]) / d->columns.scale[j];
   GLIA_TRY_TO(out, st,
               glia_mix_fit_(&m, d->columns.n, &all, least, d->options.faulty, &d->options.window,
                             log_score));

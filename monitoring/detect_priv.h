@@ -34,6 +34,11 @@ void glia_columns_free_(struct glia_columns *c);
 /* The known reason for which a column is left out that reads as text; "constant" for an unknown one. */
 const char *glia_columns_reason_(const char *text);
 
+/* The least scale of a metric of events (a rate): one event, or page where bytes are counted, in one period is what n samples have not shown yet, no
+ * fault. bent as scales are. Others: GLIA_COLUMN_LEAST. */
+double glia_column_least_(const struct glia_telemetry_node *node, int metric, int64_t n,
+                          bool logarithmic);
+
 /* map [n]: metric of the node for each column. Errors: GLIA_E_DATA naming what is missing. */
 glia_status glia_columns_match_(const struct glia_columns *c,
                                 const struct glia_telemetry_node *node, int *map);
