@@ -4,6 +4,8 @@
 #include "glia_agree.h"
 #include "glia_cpus.h"
 #include "glia_log.h"
+#include "glia_schedule.h"
+#include "stages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@ struct placement {
   struct glia_cpus cpus;
   struct glia_cpus_share share;
   int threads;
-  bool bound;
+  bool bound, crowded; /* crowded: its core is others' too, ranks of this run */
   char why[160];
   char *map;
 };
@@ -50,6 +52,43 @@ done:
   return st;
 }
 
+/* Work of a rank of a data group, or of a stage of it. */
+static double work_of(const struct session *s, int rank)
+{
+  const int64_t v = s->config.batch / s->config.micro_batch;
+  const int stages = s->config.stages, groups = glia_comm_size(s->comm) / stages,
+            group = rank / stages;
+
+  return (double)(glia_tree_range(v, groups, group + 1) - glia_tree_range(v, groups, group)) *
+         stages_cost(s->stages, rank % stages);
+}
+
+/* More ranks than cores, which the system would move about: each stays on one, dealt out by what it has to do. */
+static glia_status deal_out(struct placement *p, const struct session *s)
+{
+  const int ranks = glia_comm_size(s->comm), cores = p->cpus.node_cores;
+  const char *list[GLIA_STAGE_MAX_RANKS];
+  double work[GLIA_STAGE_MAX_RANKS];
+  int core[GLIA_STAGE_MAX_RANKS];
+  int64_t crowded = ranks <= GLIA_STAGE_MAX_RANKS && glia_comm_local_size(s->comm) == ranks &&
+                    p->threads == 1 && p->share.n == 0 && p->cpus.cores == cores && cores < ranks &&
+                    cores > 0;
+
+  GLIA_TRY(glia_comm_reduce_i64(s->comm, GLIA_COMM_MIN, &crowded, 1));
+  if (crowded == 0) return GLIA_OK;
+  for (int r = 0; r < ranks; r++) work[r] = work_of(s, r);
+  for (int c = 0; c < cores; c++) list[c] = p->cpus.list;
+  glia_schedule_deal(ranks, work, cores, core);
+  glia_cpus_share_free(&p->share);
+  if (glia_cpus_share(NULL, cores, list, core[glia_comm_rank(s->comm)], &p->share) != GLIA_OK) {
+    p->share.why = "hwloc cannot tell cores";
+    glia_trace_clear();
+  }
+  p->crowded = p->share.n > 0;
+  if (p->crowded) p->share.why = "ranks share cores: each stays on one";
+  return GLIA_OK;
+}
+
 static void place(void *self, int worker)
 {
   struct placement *p = self;
@@ -72,6 +111,7 @@ static void decide(struct placement *p, int binding, int local_size)
                    : p->share.n == 0              ? p->share.why
                    : p->share.n < p->threads      ? "fewer cores than workers"
                    : binding == GLIA_BINDING_CORE ? NULL
+                   : p->crowded                   ? NULL
                    : local_size * p->threads == 1 ? "a single worker on its node"
                    : !p->cpus.given ? "these CPUs may be others' too: parallel.binding=core binds"
                                     : NULL;
@@ -173,6 +213,7 @@ glia_status placement_settle(struct session *s)
   const glia_status st = share_out(p, node);
   glia_comm_destroy(&node);
   GLIA_TRY(glia_agree(s->comm, st));
+  GLIA_TRY(deal_out(p, s));
   decide(p, s->config.binding, glia_comm_local_size(s->comm));
   if (p->bound) glia_engine_place(s->engine, place, p);
   GLIA_TRY(glia_agree(s->comm, set_progress(p, s)));

@@ -115,7 +115,6 @@ static glia_status cut_layers(struct stages *g, const struct session *s)
 {
   const struct glia_yaml *cuts = cuts_of(s);
   const int n = g->ranks * g->chunks;
-  double own[GLIA_MODEL_MAX_STAGES];
 
   GLIA_CHECK(n <= GLIA_MODEL_MAX_STAGES, GLIA_E_CONFIG, "%d stages, at most %d", n,
              GLIA_MODEL_MAX_STAGES);
@@ -123,7 +122,7 @@ static glia_status cut_layers(struct stages *g, const struct session *s)
     GLIA_TRY(glia_model_cut_at(s->model, cuts, n, &g->layers));
   else
     GLIA_TRY(glia_model_cut_balanced(s->model, g->cost, n, &g->layers));
-  g->imbalance = glia_model_imbalance(&g->layers, g->cost, own);
+  g->imbalance = glia_model_imbalance(&g->layers, g->cost, g->stage_cost);
   return GLIA_OK;
 }
 
@@ -231,6 +230,15 @@ glia_status stages_compile(struct stages *g, const struct session *s, struct gli
 
 struct glia_comm *stages_data_group(const struct stages *g) { return g->data; }
 int stages_groups(const struct stages *g) { return g->groups; }
+
+double stages_cost(const struct stages *g, int rank)
+{
+  double cost = 0.0;
+
+  if (g == NULL) return 1.0;
+  for (int c = 0; c < g->chunks; c++) cost += g->stage_cost[c * g->ranks + rank];
+  return cost;
+}
 
 glia_status stages_engine(struct stages *g, struct session *s)
 {

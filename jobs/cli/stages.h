@@ -20,6 +20,8 @@ GLIA_NODISCARD glia_status stages_compile(struct stages *stages, const struct se
 /** Ranks that run the same stage: who sums gradients. NULL: this one alone. Ownership: borrowed. */
 struct glia_comm *stages_data_group(const struct stages *stages);
 int stages_groups(const struct stages *stages);
+/** Cost of a micro-batch in a rank's stages, to compare them by; 1 without stages. */
+double stages_cost(const struct stages *stages, int rank);
 /** Engine of this rank, and where its states are in the table of all; NULL for those of other stages.
  *  Collective: no. Errors: GLIA_E_MEMORY, GLIA_E_RANKS. */
 GLIA_NODISCARD glia_status stages_engine(struct stages *stages, struct session *s);

@@ -10,6 +10,7 @@ struct stages {
   struct glia_comm *pipe, *data;   /* the ranks of this pipeline; of this stage */
   struct glia_model_cut layers;
   double *cost; /* [layers + 1] of a micro-batch (s) */
+  double stage_cost[GLIA_MODEL_MAX_STAGES];
   double imbalance;
   struct glia_cut cut;
   struct glia_stage *stage;

@@ -97,8 +97,15 @@ GLIA_API GLIA_NODISCARD glia_status glia_schedule_check(const struct glia_schedu
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_prove(const struct glia_schedule *s,
                                                         struct glia_schedule_play *out);
 
-/** The same as glia_schedule_check where ranks share `cores` cores, at least 1: they are dealt out evenly by their work and stay, for a
- *  rank that waits looks again so soon that Linux does not think its core idle; those that work on one core have equal parts of it. */
+/** Deal ranks out to cores by what they have to do: who has most first, each to the core that has least; of equals the first.
+ *  ranks  at most GLIA_STAGE_MAX_RANKS
+ *  work   [ranks]
+ *  cores  at least 1 and at most GLIA_STAGE_MAX_RANKS
+ *  core   [ranks] 0 to cores - 1 */
+GLIA_API void glia_schedule_deal(int ranks, const double *work, int cores, int *core);
+
+/** The same as glia_schedule_check where ranks share `cores` cores, at least 1: they are dealt out by their work and stay
+ *  there; those that work on one core have equal parts of it. */
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_share(const struct glia_schedule *s,
                                                         const double *cost, int cores,
                                                         struct glia_schedule_play *out);

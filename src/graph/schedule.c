@@ -199,3 +199,20 @@ void glia_schedule_destroy(struct glia_schedule **s)
   free(*s);
   *s = NULL;
 }
+
+void glia_schedule_deal(int ranks, const double *work, int cores, int *core)
+{
+  double load[GLIA_STAGE_MAX_RANKS] = {0.0};
+  bool dealt[GLIA_STAGE_MAX_RANKS] = {false};
+
+  for (int n = 0; n < ranks; n++) {
+    int most = -1, least = 0;
+    for (int r = 0; r < ranks; r++)
+      if (!dealt[r] && (most < 0 || work[r] > work[most])) most = r;
+    for (int c = 1; c < cores; c++)
+      if (load[c] < load[least]) least = c;
+    core[most] = least;
+    load[least] += work[most];
+    dealt[most] = true;
+  }
+}

@@ -518,26 +518,18 @@ static bool work_on(const struct game *g)
   return true;
 }
 
-/* Who has most to do first, each to the core that has least. */
 static void deal_out(const struct game *g)
 {
-  double work[GLIA_STAGE_MAX_RANKS] = {0.0}, load[GLIA_STAGE_MAX_RANKS] = {0.0};
+  double work[GLIA_STAGE_MAX_RANKS] = {0.0};
+  int core[GLIA_STAGE_MAX_RANKS];
 
   for (int r = 0; r < g->s->ranks; r++) {
     struct player *p = &g->player[r];
     for (; p->task < g->s->row[r].n; p->task++) work[r] += cost_of(g, r);
     p->task = 0;
   }
-  for (int n = 0; n < g->s->ranks; n++) {
-    int most = 0, core = 0;
-    for (int r = 1; r < g->s->ranks; r++)
-      if (work[r] > work[most]) most = r;
-    for (int c = 1; c < g->cores; c++)
-      if (load[c] < load[core]) core = c;
-    g->player[most].core = core;
-    load[core] += work[most];
-    work[most] = -1.0;
-  }
+  glia_schedule_deal(g->s->ranks, work, g->cores, core);
+  for (int r = 0; r < g->s->ranks; r++) g->player[r].core = core[r];
 }
 
 static glia_status play_all(const struct game *g)
