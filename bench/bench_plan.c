@@ -5,7 +5,8 @@
  * more ranks than cores, prediction and run share them. Tasks and bubble are those of cores of one's own (jobs/cli/idle.h), which hold
  * on a busy machine too; a whole step by the clock needs a quiet one. All models are predicted and run in three rounds, each way cut as
  * it was predicted; of each quantity the round counts whose ratio is the median, and the spread is that of the rounds. Where others took
- * part of a core that was meant to be a rank's own, it is predicted or run again, and the worst that was left is told. */
+ * part of a core that was meant to be a rank's own, or of those that the ranks share, it is predicted or run again, and the worst that
+ * was left is told. */
 #include "advise.h"
 #include "bench.h"
 #include "stages.h"
@@ -21,6 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 enum {
   MICRO_BATCHES = 8,
@@ -238,12 +241,47 @@ static void put_bubble(struct bed *b, int way)
             b->round[0].way[way].name);
 }
 
-/* Others' part of the time since, on the rank where it was largest: the same on all. */
-static glia_status others_part(const struct bed *b, double from_s, double from_queued_s,
-                               double *part)
+/* Clocks from which others' part of the time is told. */
+struct clocks {
+  double s, queued_s, own_s, node_s; /* of this process; of all CPUs of its node */
+};
+
+/* What all CPUs of the node have worked. 0: not known. */
+static double node_busy_s(void)
 {
-  *part = (glia_queued_s() - from_queued_s) / (glia_time_s() - from_s);
-  return glia_comm_reduce_f64(b->all, GLIA_COMM_MAX, part, 1);
+  double user = 0.0, nice = 0.0, kernel = 0.0;
+  FILE *f = fopen("/proc/stat", "r");
+
+  if (f == NULL) return 0.0;
+  if (fscanf(f, "cpu %lf %lf %lf", &user, &nice, &kernel) != 3) user = nice = kernel = 0.0;
+  fclose(f);
+  return (user + nice + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static struct clocks look_at_clocks(void)
+{
+  struct timespec own = {0};
+
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+  return (struct clocks){glia_time_s(), glia_queued_s(),
+                         (double)own.tv_sec + 1e-9 * (double)own.tv_nsec, node_busy_s()};
+}
+
+/* Others' part of the time since, the same on all ranks: how long a rank waited for its core, or, where ranks share cores, what others
+ * had of all of this node. */
+static glia_status others_part(const struct bed *b, const struct clocks *from, double *part)
+{
+  const struct clocks to = look_at_clocks();
+  double own_s = to.own_s - from->own_s, took_s = to.s - from->s;
+
+  *part = (to.queued_s - from->queued_s) / took_s;
+  if (b->own_cores) return glia_comm_reduce_f64(b->all, GLIA_COMM_MAX, part, 1);
+  GLIA_TRY(glia_comm_reduce_f64(b->all, GLIA_COMM_SUM, &own_s, 1));
+  *part =
+      glia_comm_local_size(b->all) < glia_comm_size(b->all)
+          ? 0.0
+          : (to.node_s - from->node_s - own_s) / (took_s * (double)sysconf(_SC_NPROCESSORS_ONLN));
+  return glia_comm_bcast(b->all, part, sizeof *part, 0);
 }
 
 static glia_status one_way(const struct bed *b, const struct advice *a, struct found *least)
@@ -254,14 +292,14 @@ static glia_status one_way(const struct bed *b, const struct advice *a, struct f
 
   if (a->why_not[0] != '\0') return GLIA_OK;
   for (int try = 0; try < TRIES && disturbed; try++) {
-    const double t0 = glia_time_s(), queued_s = glia_queued_s();
+    const struct clocks from = look_at_clocks();
     struct found f = {0};
     glia_status st = GLIA_OK;
     if (all || comm != NULL) st = run_way(b, comm, a, &f);
     GLIA_TRY(glia_agree(b->all, st));
-    GLIA_TRY(others_part(b, t0, queued_s, &f.lost));
+    GLIA_TRY(others_part(b, &from, &f.lost));
     if (try == 0 || f.lost < least->lost) *least = f;
-    disturbed = b->own_cores && f.lost > little;
+    disturbed = f.lost > little;
   }
   return GLIA_OK;
 }
@@ -274,15 +312,15 @@ static glia_status predict(struct bed *b, struct round *least)
   for (int try = 0; try < TRIES && disturbed; try++) {
     struct session s = {.comm = b->all, .once_per_node = true};
     struct advise_basis basis;
-    const double t0 = glia_time_s(), queued_s = glia_queued_s();
+    const struct clocks from = look_at_clocks();
     r = (struct round){.n = 0};
     glia_status st = open_session(b, &s, "parallel={stages: 1}");
     if (st == GLIA_OK) st = advise_predict(&s, glia_comm_size(b->all), &r.n, r.way, &basis);
     close_session(&s);
     GLIA_TRY(glia_agree(b->all, st));
-    GLIA_TRY(others_part(b, t0, queued_s, &r.lost));
+    GLIA_TRY(others_part(b, &from, &r.lost));
     if (try == 0 || r.lost < least->lost) *least = r;
-    disturbed = b->own_cores && r.lost > little;
+    disturbed = r.lost > little;
   }
   return GLIA_OK;
 }
@@ -368,7 +406,7 @@ static void report(struct bench_report *r, struct bed *bed, int n)
       for (int w = 0; w < bed[i].round[k].n; w++) lost = fmax(lost, bed[i].round[k].found[w].lost);
     }
   bench_add(r, "%", 1e2 * lost, NULL, (double)NAN, (double)NAN,
-            bed[0].own_cores ? "others had a rank's core, most" : "a rank waited for a core, most");
+            bed[0].own_cores ? "others had a rank's core, most" : "others had the cores, most");
 }
 
 static glia_status run(struct bench_report *r, double seconds)

@@ -24,17 +24,38 @@ static double crowd(const struct measured *m, const struct advice *c)
   return c->groups * c->stages == m->ranks && m->cores < m->local ? m->local / m->cores : 1.0;
 }
 
+/* Cores for the ranks of a table: their part of those that all share. */
+static int cores_for(const struct measured *m, const struct advice *c, int ranks)
+{
+  const double cores = ranks / crowd(m, c) + 1e-9;
+
+  return cores > 1.0 ? (int)cores : 1;
+}
+
+/* Of ranks that are dealt out to cores by their work, what the core has that has most of something: time [ranks]. */
+static double most_of_a_core(int ranks, int cores, const double *work, const double *time)
+{
+  double all[GLIA_STAGE_MAX_RANKS] = {0.0}, most = 0.0;
+  int core[GLIA_STAGE_MAX_RANKS];
+
+  glia_schedule_deal(ranks, work, cores, core);
+  for (int r = 0; r < ranks; r++) {
+    all[core[r]] += time[r];
+    most = fmax(most, all[core[r]]);
+  }
+  return most;
+}
+
 /* Span of a table on this run's cores, dealt out to its pipelines: no less than all the work of a rank's part of them. */
 static glia_status span_on_cores(const struct measured *m, const struct advice *c,
                                  const struct glia_schedule *s, const double *cost, double *span)
 {
-  const double crowded = crowd(m, c), cores = s->ranks / crowded;
   struct glia_schedule_play play;
   double busy = 0.0;
 
-  GLIA_TRY(glia_schedule_share(s, cost, cores > 1.0 ? (int)cores : 1, &play));
+  GLIA_TRY(glia_schedule_share(s, cost, cores_for(m, c, s->ranks), &play));
   for (int r = 0; r < s->ranks; r++) busy += play.busy[r];
-  *span = fmax(play.span, busy / s->ranks * crowded);
+  *span = fmax(play.span, busy / s->ranks * crowd(m, c));
   return GLIA_OK;
 }
 
@@ -80,7 +101,7 @@ struct plan {
   struct glia_cut cut;
   struct glia_schedule *schedule;
   double *cost; /* [ranks][segments] */
-  double end_s; /* of the slowest stage */
+  double end_s[GLIA_STAGE_MAX_RANKS];
 };
 
 /* Memory and messages of a stage, from a program made for it; times of its tasks. */
@@ -111,7 +132,7 @@ static glia_status look_at_stage(const struct session *s, const struct measured 
   for (int k = 0; k < schedule->segments; k++)
     p->cost[rank * schedule->segments + k] =
         task_s(m, &p->cut, &p->layers, rank, k) + moved_s / schedule->segments;
-  p->end_s = fmax(p->end_s, end_s(m, &p->cut, &p->layers, rank));
+  p->end_s[rank] = end_s(m, &p->cut, &p->layers, rank) + sums_s(m, c->groups, 1.0 / c->stages);
   glia_program_destroy(&program);
   glia_stage_destroy(&stage);
   return st;
@@ -167,10 +188,11 @@ static glia_status time_plan(const struct measured *m, const struct plan *p, str
   const bool local = p->schedule->ahead > 0;
   c->bubble = local ? 1.0 - busy / (most * c->stages) : glia_schedule_bubble(p->schedule, &play);
   c->tasks_s = local ? most : play.span;
-  const double end = p->end_s + sums_s(m, c->groups, 1.0 / c->stages), crowded = crowd(m, c);
-  double span = fmax(most, busy / c->stages * crowded);
+  const int cores = cores_for(m, c, c->stages);
+  double span = most_of_a_core(c->stages, cores, play.busy, play.busy);
   if (!local) GLIA_TRY(span_on_cores(m, c, p->schedule, p->cost, &span));
-  c->step_s = span + end * crowded + (local ? 0.0 : m->b.latency_s);
+  c->step_s =
+      span + most_of_a_core(c->stages, cores, play.busy, p->end_s) + (local ? 0.0 : m->b.latency_s);
   return GLIA_OK;
 }
 
@@ -188,19 +210,10 @@ static glia_status predict_stages(const struct session *s, const struct measured
   return st;
 }
 
-/* Micro-batches of data groups: a table of one task each, without messages. */
-static glia_status groups_span(const struct measured *m, const struct advice *c, double *span)
+/* Micro-batches of data groups, and the end of a step: each rank's on its core. */
+static void groups_span(const struct measured *m, struct advice *c, double end_s)
 {
-  static struct glia_task task = {0, 0};
-  struct glia_schedule_row row[GLIA_STAGE_MAX_RANKS];
-  double cost[GLIA_STAGE_MAX_RANKS], most = 0.0, all = 0.0;
-  const struct glia_schedule s = {.name = "data groups",
-                                  .ranks = c->groups,
-                                  .chunks = 1,
-                                  .segments = 1,
-                                  .micro_batches = 1,
-                                  .parts = 1,
-                                  .row = row};
+  double work[GLIA_STAGE_MAX_RANKS], end[GLIA_STAGE_MAX_RANKS], all = 0.0, most = 0.0;
 
   for (int k = 0; k < c->groups; k++) {
     const int64_t own = glia_tree_range(m->micro_batches, c->groups, k + 1) -
@@ -209,29 +222,28 @@ static glia_status groups_span(const struct measured *m, const struct advice *c,
     all += own_s;
     most = fmax(most, own_s);
     if (k >= GLIA_STAGE_MAX_RANKS) continue;
-    row[k] = (struct glia_schedule_row){1, &task, 1};
-    cost[k] = own_s;
+    work[k] = own_s;
+    end[k] = end_s;
   }
-  *span = fmax(most, all / c->groups * crowd(m, c));
-  if (crowd(m, c) == 1.0 || c->groups > GLIA_STAGE_MAX_RANKS) return GLIA_OK;
-  return span_on_cores(m, c, &s, cost, span);
+  c->step_s = fmax(most, all / c->groups * crowd(m, c)) + end_s * ceil(crowd(m, c));
+  if (c->groups > GLIA_STAGE_MAX_RANKS) return;
+  const int cores = cores_for(m, c, c->groups);
+  c->step_s =
+      most_of_a_core(c->groups, cores, work, work) + most_of_a_core(c->groups, cores, work, end);
 }
 
 /* Ranks of a node that hold the states once share the updates out. */
-static glia_status predict_data(const struct session *s, const struct measured *m, struct advice *c)
+static void predict_data(const struct session *s, const struct measured *m, struct advice *c)
 {
   const int64_t most = (m->micro_batches + c->groups - 1) / c->groups;
-  double span;
   const int sharing =
       s->once_per_node && c->groups > 1 ? m->local < c->groups ? m->local : c->groups : 1;
-  const double end = m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s;
 
-  GLIA_TRY(groups_span(m, c, &span));
-  c->step_s = span + (end + sums_s(m, c->groups, 1.0)) * crowd(m, c);
+  groups_span(m, c,
+              m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s + sums_s(m, c->groups, 1.0));
   c->bubble = 1.0 - (double)m->micro_batches / (double)(most * c->groups);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes : 0.0;
   c->memory_bytes = (double)glia_engine_bytes(s->program, 1, c->groups, s->eval_micro_batches, 0);
-  return GLIA_OK;
 }
 
 static int list_ways(int ranks, int layers, bool local, struct advice *c)
@@ -262,8 +274,9 @@ glia_status advise_predict(struct session *s, int ranks, int *n, struct advice *
   *n = 0;
   if (st == GLIA_OK) *n = list_ways(ranks, m.t.layers, glia_model_modules(s->model) > 0, out);
   for (int i = 0; i < *n; i++) {
-    if ((out[i].kind < 0 ? predict_data(s, &m, &out[i]) : predict_stages(s, &m, &out[i])) !=
-        GLIA_OK) {
+    if (out[i].kind < 0) {
+      predict_data(s, &m, &out[i]);
+    } else if (predict_stages(s, &m, &out[i]) != GLIA_OK) {
       snprintf(out[i].why_not, sizeof out[i].why_not, "%s", glia_trace_message());
       glia_trace_clear();
     }
