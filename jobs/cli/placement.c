@@ -228,6 +228,7 @@ const char *placement_map(const struct placement *p)
 void placement_close(struct placement **p)
 {
   if (*p == NULL) return;
+  if ((*p)->bound) glia_cpus_roam(); /* the next session of this process begins anew */
   glia_cpus_share_free(&(*p)->share);
   free((*p)->map);
   free(*p);
