@@ -1,16 +1,14 @@
 #!/bin/sh
 # Build every fuzz target with clang, libFuzzer, address and undefined-behaviour sanitizers into OUT.
-# usage: build.sh SRCDIR OUT, with CPPFLAGS and LIBS as make knows them
+# usage: build.sh SRCDIR OUT, with SOURCES (of the library), CPPFLAGS and LIBS as make knows them
 set -eu
 src=$1 out=$2
 cc=${FUZZ_CC:-clang}
 flags="-std=c17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DGLIA_SANITIZED=1 -DGLIA_HAVE_PETSC"
 mkdir -p "$out/obj"
 LIBS=$(printf '%s\n' "$LIBS" | tr ' ' '\n' | grep -v '\.la$' | tr '\n' ' ') # libraries of others alone
-sources=$(ls "$src"/src/core/*.c "$src"/src/graph/type.c "$src"/src/graph/schedule*.c "$src"/src/train/order.c "$src"/src/train/source.c \
-  "$src"/src/train/config.c "$src"/io/*.c "$src"/src/pde/expr*.c "$src"/src/pde/text.c "$src"/src/pde/problem*.c \
-  "$src"/src/pde/domain.c "$src"/src/pde/seam.c "$src"/src/pde/corner.c "$src"/src/pde/sobol.c "$src"/src/pde/discover.c "$src"/tests/fuzz/fuzz_*.c | grep -v -e /figure -e /report.c)
-newest=$(ls -t "$src"/src/*/*.h "$src"/io/*.h "$src"/tests/fuzz/*.h "$src"/tests/fuzz/*.def | head -1)
+sources=$(printf "$src/%s\n" $SOURCES | grep '\.c$'; ls "$src"/tests/fuzz/fuzz_*.c)
+newest=$(ls -t "$src"/src/*/*.h "$src"/io/*.h "$src"/mpi/*.h "$src"/monitoring/*.h "$src"/tests/fuzz/*.h "$src"/tests/fuzz/*.def | head -1)
 for f in $sources; do
   rest=${f%/*}
   o=$out/obj/${rest##*/}-$(basename "$f" .c).o # names repeat among folders
