@@ -41,6 +41,10 @@ else
   trains 2 parallel.binding=core && same "$reference" && said 'bound=2/2 why="ranks with the same CPUs have equal parts'
   point "two ranks share the cores of their node out, and have the same bits"
 fi
-trains "$((cores + 1))" parallel.binding=core && same "$reference" && said "bound=0/$((cores + 1)) why=\"more ranks than cores\""
-point "more ranks than cores stay free, and are told so"
+more=$((cores + 1)) physical=$(lscpu -p=SOCKET,CORE | grep -v '^#' | sort -u | wc -l)
+trains $more parallel.binding=core && same "$reference" && said "bound=$more/$more why=\"ranks share cores: each stays on one" &&
+  [ "$(sed -n 's/.*train cpus .* map="\([^"]*\)".*/\1/p' "$err" | tr ' ' '\n' | sed 's|.*/||' | sort -u | wc -l)" = "$physical" ]
+point "more ranks than cores stay each on one, and leave none idle"
+trains $more parallel.binding=core parallel.threads=2 && same "$reference" && said "bound=0/$more why=\"more ranks than cores\""
+point "with two workers each they stay free, and are told so"
 finish
