@@ -3,6 +3,7 @@
 #include "collect_priv.h"
 
 #include "glia_log.h"
+#include "glia_prometheus.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -283,7 +284,7 @@ glia_status glia_collect_run(struct glia_collect *c, double duration_s,
 
 static glia_status add_headers(struct glia_collect *c)
 {
-  char line[1200];
+  char line[GLIA_TOKEN_BYTES + 32];
 
   c->headers =
       curl_slist_append(NULL, "Accept: text/plain;version=0.0.4, application/vnd.glia.rows");

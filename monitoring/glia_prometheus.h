@@ -5,6 +5,10 @@
 #include "glia_progress.h"
 #include "glia_status.h"
 
+enum {
+  GLIA_TOKEN_BYTES = 8192
+}; /* room for a bearer token; those of Kubernetes have a kilobyte and more */
+
 struct glia_prometheus_query {
   const char *url;   /* "http://HOST:9090" */
   const char *match; /* series selector, "{job=\"node\"}" */

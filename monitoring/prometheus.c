@@ -51,7 +51,7 @@ static size_t on_data(char *data, size_t size, size_t n, void *self)
 
 static glia_status fetch(struct import *m, const char *url, struct glia_buffer *body)
 {
-  char header[1200];
+  char header[GLIA_TOKEN_BYTES + 32];
   long status = 0;
   struct curl_slist *headers = NULL;
 

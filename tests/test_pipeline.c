@@ -225,6 +225,21 @@ static void a_table_that_could_not_run_is_refused(void)
   glia_trace_clear();
 }
 
+/* Most work first; ranks that have none, or as much, go where the fewest are. */
+static void ranks_are_dealt_out_by_work_and_then_by_number(void)
+{
+  static const double work[] = {1, 1, 1, 0, 0, 0, 0}, stages[] = {2, 3, 3};
+  int core[7], n_of[5] = {0};
+
+  glia_schedule_deal(3, stages, 2, core);
+  CU_ASSERT(core[0] == 0 && core[1] == 0 && core[2] == 1);
+  glia_schedule_deal(7, work, 5, core);
+  for (int r = 0; r < 7; r++) n_of[core[r]]++;
+  CU_ASSERT(core[0] != core[1] && core[1] != core[2] && core[0] != core[2]);
+  for (int c = 0; c < 5; c++) CU_ASSERT(n_of[c] >= 1 && n_of[c] <= 3);
+  CU_ASSERT_EQUAL(n_of[3] + n_of[4], 4);
+}
+
 /* Three ranks on two cores: those with 3 have one each, and the last shares one of them. */
 static void ranks_that_share_cores_take_longer(void)
 {
@@ -498,6 +513,7 @@ static void local_learning_has_the_bits_of_one_rank(void)
 
 TAP_MAIN("pipeline", TAP(bubbles_are_those_of_the_papers),
          TAP(a_table_that_could_not_run_is_refused), TAP(every_schedule_has_the_bits_of_one_piece),
+         TAP(ranks_are_dealt_out_by_work_and_then_by_number),
          TAP(ranks_that_share_cores_take_longer), TAP(a_batch_that_is_coupled_is_refused),
          TAP(a_rank_that_fails_lets_the_others_end), TAP(local_learning_sends_nothing_back),
          TAP(modules_are_isolated), TAP(local_learning_has_the_bits_of_one_rank))

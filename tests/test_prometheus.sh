@@ -92,6 +92,10 @@ gated 74 wrong && said 401; point "not to a wrong one"
 exits 0 "$glia" collect --prometheus "$gate" --prometheus-token-file "$dir/token" --job glia-collect --store "$dir/gated" --for 2 --json && [ "$(key nodes)" = 1 ]
 point "and what it scrapes"
 exits 78 "$glia" collect --prometheus "$gate" --prometheus-token-file "$dir/empty" --store "$dir/none" --for 1 && said 'expected a token'; point "an empty file of a token is named"
+awk 'BEGIN { for (i = 0; i < 9000; i++) printf "t" }' >"$dir/long"
+exits 78 "$glia" collect --prometheus "$gate" --prometheus-token-file "$dir/long" --store "$dir/none" --for 1 && said 'a token of more than'
+point "a token that is too long is not cut"
+exits 64 "$glia" collect --prometheus-token-file "$dir/token" --store "$dir/none" --for 1 localhost:1; point "a token of nothing is refused"
 exits 65 "$glia" collect --prometheus "http://127.0.0.1:$prom" --job none --store "$dir/nobody" --for 1 && said 'no active target of the job none'
 point "a job without targets is an error"
 exits 65 "$glia" data import prometheus "http://127.0.0.1:$prom" --match '{job=' --since 60 --step 1 -o "$dir/bad.h5" && said 'parse error' && [ ! -e "$dir/bad.h5" ]

@@ -38,10 +38,23 @@ else
   [ "$(sort -n cpus.txt | tr '\n' ,)" = "$map," ] && [ "$(sort -u cpus.txt | wc -l)" -eq 2 ]
   point "two workers, and nobody else, are bound to a core each, as the log has it"
 
+  what="what observes the run in the same process has the same cores, not one of them"
+  if "$glia" help | grep -q "^ *hessian"; then
+    trains 1 parallel.binding=core parallel.threads=2 'observe={hessian: {top: 1, rows: 32}}' && [ "$(grep -c 'train cpus threads=2 bound=1/1' "$err")" = 2 ]
+    point "$what"
+  else
+    skip "$what" "built without PETSc"
+  fi
+
   trains 2 parallel.binding=core && same "$reference" && said 'bound=2/2 why="ranks with the same CPUs have equal parts'
   point "two ranks share the cores of their node out, and have the same bits"
 fi
 more=$((cores + 1)) physical=$(lscpu -p=SOCKET,CORE | grep -v '^#' | sort -u | wc -l)
+if [ "$more" -gt 8 ]; then
+  skip "more ranks than cores stay each on one, and leave none idle" "$cores CPUs: a step has work for 8 ranks"
+  skip "with two workers each they stay free, and are told so" "$cores CPUs"
+  finish
+fi
 trains $more parallel.binding=core && same "$reference" && said "bound=$more/$more why=\"ranks share cores: each stays on one" &&
   [ "$(sed -n 's/.*train cpus .* map="\([^"]*\)".*/\1/p' "$err" | tr ' ' '\n' | sed 's|.*/||' | sort -u | wc -l)" = "$physical" ]
 point "more ranks than cores stay each on one, and leave none idle"

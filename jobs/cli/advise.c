@@ -32,18 +32,21 @@ static int cores_for(const struct measured *m, const struct advice *c, int ranks
   return cores > 1.0 ? (int)cores : 1;
 }
 
-/* Of ranks that are dealt out to cores by their work, what the core has that has most of something: time [ranks]. */
-static double most_of_a_core(int ranks, int cores, const double *work, const double *time)
+/* Of ranks that are dealt out to cores by their work, what the core has that has most of something, no less than all of it on
+ * this run's cores: time [ranks]. */
+static double most_of_a_core(const struct measured *m, const struct advice *c, int ranks,
+                             const double *work, const double *time)
 {
-  double all[GLIA_STAGE_MAX_RANKS] = {0.0}, most = 0.0;
+  double on[GLIA_STAGE_MAX_RANKS] = {0.0}, most = 0.0, all = 0.0;
   int core[GLIA_STAGE_MAX_RANKS];
 
-  glia_schedule_deal(ranks, work, cores, core);
+  glia_schedule_deal(ranks, work, cores_for(m, c, ranks), core);
   for (int r = 0; r < ranks; r++) {
-    all[core[r]] += time[r];
-    most = fmax(most, all[core[r]]);
+    on[core[r]] += time[r];
+    all += time[r];
+    most = fmax(most, on[core[r]]);
   }
-  return most;
+  return fmax(most, all / ranks * crowd(m, c));
 }
 
 /* Span of a table on this run's cores, dealt out to its pipelines: no less than all the work of a rank's part of them. */
@@ -188,11 +191,10 @@ static glia_status time_plan(const struct measured *m, const struct plan *p, str
   const bool local = p->schedule->ahead > 0;
   c->bubble = local ? 1.0 - busy / (most * c->stages) : glia_schedule_bubble(p->schedule, &play);
   c->tasks_s = local ? most : play.span;
-  const int cores = cores_for(m, c, c->stages);
-  double span = most_of_a_core(c->stages, cores, play.busy, play.busy);
+  double span = most_of_a_core(m, c, c->stages, play.busy, play.busy);
   if (!local) GLIA_TRY(span_on_cores(m, c, p->schedule, p->cost, &span));
   c->step_s =
-      span + most_of_a_core(c->stages, cores, play.busy, p->end_s) + (local ? 0.0 : m->b.latency_s);
+      span + most_of_a_core(m, c, c->stages, play.busy, p->end_s) + (local ? 0.0 : m->b.latency_s);
   return GLIA_OK;
 }
 
@@ -227,9 +229,8 @@ static void groups_span(const struct measured *m, struct advice *c, double end_s
   }
   c->step_s = fmax(most, all / c->groups * crowd(m, c)) + end_s * ceil(crowd(m, c));
   if (c->groups > GLIA_STAGE_MAX_RANKS) return;
-  const int cores = cores_for(m, c, c->groups);
   c->step_s =
-      most_of_a_core(c->groups, cores, work, work) + most_of_a_core(c->groups, cores, work, end);
+      most_of_a_core(m, c, c->groups, work, work) + most_of_a_core(m, c, c->groups, work, end);
 }
 
 /* Ranks of a node that hold the states once share the updates out. */

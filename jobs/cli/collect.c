@@ -177,12 +177,14 @@ static glia_status add_target(void *self, const char *name, const char *url)
 
 static glia_status add_nodes(const struct glia_args *args, struct glia_collect *c)
 {
-  char token[1024];
+  char token[GLIA_TOKEN_BYTES];
   struct glia_prometheus_query site = {.url = glia_args_text(args, "prometheus", NULL)};
   const char *file = glia_args_text(args, "nodes", NULL);
 
   GLIA_TRY(glia_args_token(args, "prometheus-token-file", sizeof token, token));
   site.token = token[0] != '\0' ? token : NULL;
+  GLIA_CHECK(site.token == NULL || site.url != NULL, GLIA_E_USAGE,
+             "--prometheus-token-file without --prometheus URL");
   if (file != NULL) GLIA_TRY(glia_collect_nodes_of_file(c, file));
   if (glia_args_has(args, "slurm")) GLIA_TRY(nodes_of_slurm(c));
   if (site.url != NULL)
@@ -272,7 +274,7 @@ static glia_status run(struct glia_args *args)
                       .period_s = glia_args_duration(args, "period", 1.0),
                       .segment_s = glia_args_duration(args, "segment", 600.0),
                       .keep_s = {2 * 86400.0, 30 * 86400.0, 730 * 86400.0}};
-  char token[1024] = "";
+  char token[GLIA_TOKEN_BYTES] = "";
   const char *token_file = glia_args_text(args, "token-file", NULL);
 
   GLIA_CHECK(plan.period_s >= 0.1, GLIA_E_USAGE, "--period %g s: 0.1 s or more", plan.period_s);

@@ -324,7 +324,7 @@ static glia_status import_text(const struct glia_args *a, struct glia_import_out
 
 static glia_status import_prometheus(const struct glia_args *a, struct glia_import_out *out)
 {
-  char token[1024];
+  char token[GLIA_TOKEN_BYTES];
   struct glia_prometheus_query q = {.url = a->n_words == 2 ? a->word[1] : NULL,
                                     .match = glia_args_text(a, "match", NULL),
                                     .since_s = glia_args_duration(a, "since", 30.0 * 86400.0),

@@ -297,8 +297,10 @@ glia_status glia_args_token(const struct glia_args *args, const char *name, size
   FILE *f = fopen(path, "r");
   GLIA_CHECK(f != NULL, GLIA_E_CONFIG, "%s: %s", path, strerror(errno));
   const bool good = fgets(out, (int)size, f) != NULL;
+  const bool whole = good && (strchr(out, '\n') != NULL || feof(f) || fgetc(f) == EOF);
   fclose(f);
   out[strcspn(out, "\r\n")] = '\0';
+  GLIA_CHECK(!good || whole, GLIA_E_CONFIG, "%s: a token of more than %zu bytes", path, size - 2);
   GLIA_CHECK(good && out[0] != '\0', GLIA_E_CONFIG, "%s: expected a token on its first line", path);
   return GLIA_OK;
 }

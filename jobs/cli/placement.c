@@ -107,14 +107,17 @@ static void place(void *self, int worker)
 /* Whether this rank's workers get cores of their own, and why. */
 static void decide(struct placement *p, int binding, int local_size)
 {
+  /* a core for each worker; a launcher that knows no better binds to whole NUMA nodes, which others may have as well */
+  const bool counted_out = p->cpus.chosen && p->share.n == p->threads;
   const char *no = binding == GLIA_BINDING_NONE   ? "configuration"
                    : p->share.n == 0              ? p->share.why
                    : p->share.n < p->threads      ? "fewer cores than workers"
                    : binding == GLIA_BINDING_CORE ? NULL
                    : p->crowded                   ? NULL
                    : local_size * p->threads == 1 ? "a single worker on its node"
-                   : !p->cpus.given ? "these CPUs may be others' too: parallel.binding=core binds"
-                                    : NULL;
+                   : !p->cpus.given && !counted_out
+                       ? "these CPUs may be others' too: parallel.binding=core binds"
+                       : NULL;
 
   p->bound = no == NULL;
   snprintf(p->why, sizeof p->why, "%s", no != NULL ? no : p->share.why);

@@ -6,6 +6,7 @@
 
 #include "glia_agree.h"
 #include "glia_augment.h"
+#include "glia_cpus.h"
 #include "glia_dataset.h"
 #include "glia_exchange_mpi.h"
 #include "glia_kernels.h"
@@ -270,6 +271,7 @@ glia_status session_build(struct session *s)
 {
   s->meeting = session_meeting(s->comm);
   if (!s->staged) s->config.stages = 1;
+  glia_cpus_roam(); /* a session before this one may have bound the caller, whose CPUs its threads inherit */
   GLIA_TRY(glia_agree(s->comm, open_data(s)));
   GLIA_TRY(agree_on_identity(s));
   GLIA_TRY(glia_agree(s->comm, build_model(s)));

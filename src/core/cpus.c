@@ -24,13 +24,12 @@ static void write_list(hwloc_const_cpuset_t set, char out[256])
   if (hwloc_bitmap_list_snprintf(out, 256, set) >= 256) memcpy(out + 252, "...", 4);
 }
 
-/* Fewer CPUs than the node has: somebody gave them to this process. A job's own cgroup, or all CPUs of a node that are a job's: SLURM did. */
-static bool is_given(hwloc_const_cpuset_t own, hwloc_const_cpuset_t all)
+/* A SLURM job has a cgroup of its own, or all CPUs of a node. */
+static bool is_given(hwloc_const_cpuset_t all)
 {
   const char *on_node = getenv("SLURM_CPUS_ON_NODE");
   const int n = hwloc_bitmap_weight(all);
 
-  if (!hwloc_bitmap_isequal(own, all)) return true;
   if (getenv("SLURM_JOB_ID") == NULL) return false;
   return n < sysconf(_SC_NPROCESSORS_ONLN) || (on_node != NULL && atoi(on_node) >= n);
 }
@@ -55,7 +54,8 @@ glia_status glia_cpus_look(const char *synthetic, struct glia_cpus *out)
   hwloc_bitmap_and(own, own, all);
   out->cores = cores_in(t, own);
   out->node_cores = cores_in(t, all);
-  out->given = synthetic == NULL && is_given(own, all);
+  out->given = synthetic == NULL && is_given(all);
+  out->chosen = !hwloc_bitmap_isequal(own, all);
   write_list(own, out->list);
 
 done:

@@ -121,8 +121,8 @@ glia_status glia_cpus_bind(const char *list)
 
   CPU_ZERO_S(sizeof set, set);
   GLIA_CHECK(cpus != NULL, GLIA_E_MEMORY, "a set of CPUs");
-  const bool read =
-      hwloc_bitmap_list_sscanf(cpus, list) == 0 && hwloc_bitmap_last(cpus) < 8 * (int)sizeof set;
+  const bool read = hwloc_bitmap_list_sscanf(cpus, list) == 0 && hwloc_bitmap_weight(cpus) > 0 &&
+                    hwloc_bitmap_last(cpus) < 8 * (int)sizeof set;
   for (int i = hwloc_bitmap_first(cpus); read && i >= 0; i = hwloc_bitmap_next(cpus, i))
     CPU_SET_S((size_t)i, sizeof set, set);
   hwloc_bitmap_free(cpus);

@@ -9,8 +9,9 @@ struct glia_cpus {
       [256]; /* logical CPUs of the process by the system's numbers, "0-3,8"; cut with "..." when longer */
   int cores;      /* physical cores among them */
   int node_cores; /* physical cores that anybody may use on this node (cgroups and cpusets respected) */
-  /* a launcher or a batch system gave these CPUs to this process or its job: no other job computes there */
-  bool given;
+  bool given;     /* a batch system gave them to this job alone */
+  bool
+      chosen; /* they are fewer than the node has: a launcher or a person chose them for this process */
 };
 
 /** Look at this process and its node.

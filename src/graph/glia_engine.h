@@ -101,8 +101,8 @@ GLIA_API bool glia_engine_told(const struct glia_engine *e);
 GLIA_API int64_t glia_engine_owed(const struct glia_engine *e);
 GLIA_API GLIA_NODISCARD glia_status glia_engine_catch_up(struct glia_engine *e, const char *entry);
 
-/** Call place(self, t) on the thread of each worker t, and, now or whenever it starts, place(self, workers) on the thread that moves
- *  sums: to bind them to CPUs. Worker 0 is the calling thread. Ownership: self is borrowed until the engine is destroyed. */
+/** Call place(self, t) on the thread of each worker t, and place(self, workers) on the thread that moves sums when that
+ *  starts: to bind them to CPUs. Worker 0 is the calling thread. Ownership: self is borrowed until the engine is destroyed. */
 GLIA_API void glia_engine_place(struct glia_engine *e, void (*place)(void *self, int worker),
                                 void *self);
 

@@ -203,6 +203,7 @@ void glia_schedule_destroy(struct glia_schedule **s)
 void glia_schedule_deal(int ranks, const double *work, int cores, int *core)
 {
   double load[GLIA_STAGE_MAX_RANKS] = {0.0};
+  int n_of[GLIA_STAGE_MAX_RANKS] = {0};
   bool dealt[GLIA_STAGE_MAX_RANKS] = {false};
 
   for (int n = 0; n < ranks; n++) {
@@ -210,9 +211,10 @@ void glia_schedule_deal(int ranks, const double *work, int cores, int *core)
     for (int r = 0; r < ranks; r++)
       if (!dealt[r] && (most < 0 || work[r] > work[most])) most = r;
     for (int c = 1; c < cores; c++)
-      if (load[c] < load[least]) least = c;
+      if (load[c] < load[least] || (load[c] <= load[least] && n_of[c] < n_of[least])) least = c;
     core[most] = least;
     load[least] += work[most];
+    n_of[least]++;
     dealt[most] = true;
   }
 }
