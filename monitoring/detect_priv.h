@@ -165,11 +165,12 @@ void glia_blames_rank_(const struct glia_detector *d, int n, struct glia_blame *
 struct glia_steal {
   int n;
   int *column;
+  bool *idle;   /* [n] is it time in which nothing was done? */
   bool *stolen; /* [n] is it that time? the others are the rest */
 };
 glia_status glia_steal_open_(struct glia_steal *s, int n_metrics, const char *const *metric);
 void glia_steal_close_(struct glia_steal *s);
-/* More than a twentieth, in this sample? */
+/* More than a twentieth, in this sample? Never where idle time is not in it: most of the rest may be lacking. */
 bool glia_stolen_(const struct glia_steal *s, const float *values);
 
 /* A node that is watched live. */
