@@ -193,6 +193,22 @@ static glia_status judge(struct cross *c, int window)
   return walk(c, window, put_score);
 }
 
+/* Blocks with as many kept rows each, wherever those are: the rest of each has rows to fit on. */
+static void cut(struct cross *c)
+{
+  const struct glia_mix_rows *r = c->rows;
+  int64_t kept = 0, seen = 0;
+  int k = 0;
+
+  for (int64_t i = 0; i < r->n; i++) kept += r->keep[i] != 0;
+  for (int64_t i = 0; i < r->n; i++) {
+    for (; k < FOLDS - 1 && seen >= kept * (k + 1) / FOLDS; k++)
+      c->fold[k].hi = c->fold[k + 1].lo = i;
+    seen += r->keep[i] != 0;
+  }
+  c->fold[FOLDS - 1].hi = r->n;
+}
+
 glia_status glia_mix_cross_(struct glia_mix *m, const struct glia_mix_rows *r, const double *floor,
                             int window, double *log_score)
 {
@@ -210,10 +226,7 @@ glia_status glia_mix_cross_(struct glia_mix *m, const struct glia_mix_rows *r, c
                 c.keep != NULL && c.squares != NULL && c.seen != NULL && c.usual != NULL &&
                     c.products != NULL && c.member != NULL,
                 GLIA_E_MEMORY, "%lld rows", (long long)r->n);
-  for (int k = 0; k < FOLDS; k++) {
-    c.fold[k].lo = r->n * k / FOLDS;
-    c.fold[k].hi = r->n * (k + 1) / FOLDS;
-  }
+  cut(&c);
   st = judge(&c, window);
 out:
   for (int k = 0; k < FOLDS; k++) glia_mix_free_(&c.fold[k].mix);

@@ -4,6 +4,7 @@
 #include "glia_random.h"
 #include "tap.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,4 +82,25 @@ static void four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm(void)
   CU_ASSERT_EQUAL(found, SEEDS);
 }
 
-TAP_MAIN("detect_short", TAP(four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm))
+/* A node without a fault, of which all but the last GOOD rows of training are missing. */
+static void rows_at_the_end_alone_are_trained_on(void)
+{
+  enum { GOOD = 110 };
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_COMBINED);
+  struct glia_telemetry_node node;
+  struct glia_detector *d;
+  struct glia_detector_info info;
+
+  make(&node, 1);
+  node.train_rows = TRAIN + LATER / 2;
+  for (int64_t i = 0; i < (node.train_rows - GOOD) * METRICS; i++) node.values[i] = NAN;
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &d), GLIA_OK);
+  glia_detector_info(d, &info);
+  CU_ASSERT_EQUAL(info.rows_train, GOOD);
+  CU_ASSERT(isfinite(info.threshold) && info.threshold > 0.0);
+  glia_detector_destroy(&d);
+  glia_telemetry_node_free(&node);
+}
+
+TAP_MAIN("detect_short", TAP(four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm),
+         TAP(rows_at_the_end_alone_are_trained_on))
