@@ -138,15 +138,12 @@ static double bend(bool logarithmic, double v)
 /* What was not seen in n samples comes once in n, for all they tell: no more than this many spreads of a normal distribution. */
 static double rarest(int64_t n) { return sqrt(2.0 * log(fmax((double)n, 8.0))); }
 
-double glia_column_least_(const struct glia_telemetry_node *node, int metric, int64_t n,
-                          bool logarithmic)
+double glia_column_least_(const char *unit, double period_s, int64_t n, bool logarithmic)
 {
-  const double span_s = 1e-9 * (double)(node->time_ns[node->n - 1] - node->time_ns[0]);
-  const char *unit = node->unit[metric];
   const bool bytes = strcmp(unit, "B/s") == 0 && !logarithmic;
 
-  if (!spans_decades(unit) || !(span_s > 0.0)) return GLIA_COLUMN_LEAST;
-  const double one = (bytes ? 4096.0 : 1.0) * (double)(node->n - 1) / span_s;
+  if (!spans_decades(unit)) return GLIA_COLUMN_LEAST;
+  const double one = (bytes ? 4096.0 : 1.0) / period_s;
   return fmax(GLIA_COLUMN_LEAST, (logarithmic ? log1p(one) : one) / rarest(n));
 }
 
@@ -228,6 +225,7 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
                               const struct glia_telemetry_node *node, const float *level, int64_t n,
                               const int64_t *row)
 {
+  const double period_s = glia_mix_period_(node->n, node->time_ns);
   double *v = calloc((size_t)n + 1, sizeof *v);
   glia_status st = GLIA_OK;
 
@@ -251,8 +249,8 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
                              ? is_no_share(seen, v)
                              : kind == GLIA_DETECT_BOTTLENECK && spans_decades(node->unit[m]);
     for (int64_t i = 0; i < seen; i++) v[i] = bend(c->logarithmic[at], v[i]);
-    fit_scale(kind, seen, v, glia_column_least_(node, m, n, c->logarithmic[at]), &c->centre[at],
-              &c->scale[at]);
+    fit_scale(kind, seen, v, glia_column_least_(node->unit[m], period_s, n, c->logarithmic[at]),
+              &c->centre[at], &c->scale[at]);
     c->lo[at] = -(double)INFINITY; /* as published */
     c->hi[at] = (double)INFINITY;
     if (kind == GLIA_DETECT_BOTTLENECK) {

@@ -236,12 +236,13 @@ glia_status glia_combined_train_(struct glia_detector *d, const struct glia_tele
 {
   const size_t cells = (size_t)rows * (size_t)d->columns.n + 1;
   const size_t columns = (size_t)d->columns.n + 1;
+  const double period_s = glia_mix_period_(node->n, node->time_ns);
   int *map = calloc(columns, sizeof *map);
   float *scaled = malloc(columns * sizeof *scaled);
   uint8_t *missing = malloc(columns);
   uint8_t *use = calloc((size_t)rows + 1, 1);
   double *x = malloc(cells * sizeof *x);
-  double *least = malloc(columns * sizeof *least);
+  double *least = malloc(2 * columns * sizeof *least);
   double *log_score = malloc(((size_t)rows + 1) * sizeof *log_score);
   const struct glia_mix_rows all = {rows, x, node->time_ns, use};
   struct glia_mix m = {0};
@@ -255,8 +256,11 @@ glia_status glia_combined_train_(struct glia_detector *d, const struct glia_tele
   for (int64_t i = 0; i < n; i++) use[row[i]] = 1;
   for (int64_t i = 0; i < rows; i++)
     scale_row(d, node, map, i, scaled, missing, x + i * d->columns.n);
-  for (int j = 0; j < d->columns.n; j++)
-    least[j] = glia_column_least_(node, map[j], n, d->columns.logarithmic[j]) / d->columns.scale[j];
+  for (int j = 0; j < d->columns.n; j++) {
+    const double v = glia_column_least_(node->unit[map[j]], period_s, n, d->columns.logarithmic[j]);
+    least[j] = v / d->columns.scale[j];
+    least[d->columns.n + j] = v > GLIA_COLUMN_LEAST ? least[j] : 0.0; /* an event is not forecast */
+  }
   GLIA_TRY_TO(out, st,
               glia_mix_fit_(&m, d->columns.n, &all, least, d->options.faulty, &d->options.window,
                             log_score));

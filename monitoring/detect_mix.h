@@ -53,6 +53,9 @@ struct glia_mix {
 /* Inputs of the forecast. */
 int glia_mix_inputs_(int n, int lags, bool daily);
 
+/* Usual time (s) between samples: the median, whatever gaps there are; 1 where there is none. */
+double glia_mix_period_(int64_t n, const int64_t *time_ns);
+
 /* Samples of the window: `most`, of twenty minutes at most, but no fewer than five. */
 int glia_mix_window_(double period_s, int most);
 
@@ -88,7 +91,7 @@ struct glia_mix_rows {
   uint8_t *keep; /* [n] 0: not fitted on */
 };
 
-/* floor [columns]: the least scale; faulty: share of the rows that may be under faults, 0 = none: those furthest out are not fitted on, and
+/* floor [2, columns]: the least scale, and of errors of the forecast, of which 0 asks for nothing; faulty: share of the rows that may be under faults, 0 = none: those furthest out are not fitted on, and
  * their keep becomes 0; window: at most so many samples, becomes how many they are; log_score [r->n]: logarithms of scores over so many, NaN where
  * not kept, by a mix that was not fitted on them where the fit would know them by heart (detect_mix_cross.c). */
 glia_status glia_mix_fit_(struct glia_mix *mix, int columns, const struct glia_mix_rows *r,

@@ -259,7 +259,8 @@ out:
   return st;
 }
 
-static glia_status fit_residual(struct glia_mix *m, const struct glia_mix_rows *r)
+static glia_status fit_residual(struct glia_mix *m, const struct glia_mix_rows *r,
+                                const double *least)
 {
   struct glia_mix_stream s;
   double *sum = calloc((size_t)m->n + 1, sizeof *sum);
@@ -276,7 +277,8 @@ static glia_status fit_residual(struct glia_mix *m, const struct glia_mix_rows *
       if (!isnan(s.next[j])) sum[j] += s.next[j] * s.next[j];
   }
   for (int j = 0; j < m->n && st == GLIA_OK; j++)
-    m->residual[j] = fmax(sqrt(sum[j] / (double)(rows > 0 ? rows : 1)), LEAST_RESIDUAL);
+    m->residual[j] =
+        fmax(sqrt(sum[j] / (double)(rows > 0 ? rows : 1)), fmax(least[j], LEAST_RESIDUAL));
   glia_mix_stream_close_(&s);
   free(sum);
   return st;
@@ -324,7 +326,7 @@ static glia_status fit_members(struct glia_mix *m, const struct glia_mix_rows *r
   return st;
 }
 
-static double period_of(int64_t n, const int64_t *time_ns)
+double glia_mix_period_(int64_t n, const int64_t *time_ns)
 {
   double *v = malloc((size_t)(n + 1) * sizeof *v);
 
@@ -411,7 +413,7 @@ glia_status glia_mix_fit_views_(struct glia_mix *m, const struct glia_mix_rows *
   m->inputs = glia_mix_inputs_(m->n, m->lags, m->daily != 0);
   GLIA_TRY(fit_slow(m, r, floor));
   GLIA_TRY(fit_forecast(m, r));
-  return fit_residual(m, r);
+  return fit_residual(m, r, floor + m->n);
 }
 
 glia_status glia_mix_room_(struct glia_mix *m, int columns, const struct glia_mix_rows *r)
@@ -421,7 +423,7 @@ glia_status glia_mix_room_(struct glia_mix *m, int columns, const struct glia_mi
   const double span_s = rows > 1 ? 1e-9 * (double)(r->time_ns[rows - 1] - r->time_ns[0]) : 0.0;
 
   *m = (struct glia_mix){.n = columns};
-  m->period_s = period_of(rows, r->time_ns);
+  m->period_s = glia_mix_period_(rows, r->time_ns);
   m->daily = span_s >= DAYS_LEAST * GLIA_MIX_DAY_S && m->period_s <= GLIA_MIX_DAY_S / GLIA_MIX_BINS;
   m->level_tau = fmax(fmin(LEVEL_DAYS * GLIA_MIX_DAY_S, span_s / 8.0) / m->period_s, 1.0);
   m->spread_tau = fmax(fmin(SPREAD_DAYS * GLIA_MIX_DAY_S, span_s / 2.5) / m->period_s, 1.0);

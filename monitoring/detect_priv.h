@@ -36,8 +36,7 @@ const char *glia_columns_reason_(const char *text);
 
 /* The least scale of a metric of events (a rate): one event, or page where bytes are counted, in one period is what n samples have not shown yet, no
  * fault. bent as scales are. Others: GLIA_COLUMN_LEAST. */
-double glia_column_least_(const struct glia_telemetry_node *node, int metric, int64_t n,
-                          bool logarithmic);
+double glia_column_least_(const char *unit, double period_s, int64_t n, bool logarithmic);
 
 /* map [n]: metric of the node for each column. Errors: GLIA_E_DATA naming what is missing. */
 glia_status glia_columns_match_(const struct glia_columns *c,
@@ -165,8 +164,8 @@ void glia_blames_rank_(const struct glia_detector *d, int n, struct glia_blame *
 struct glia_steal {
   int n;
   int *column;
-  bool *idle;   /* [n] is it time in which nothing was done? */
   bool *stolen; /* [n] is it that time? the others are the rest */
+  bool *idle;   /* [n] is it time in which nothing was done? */
 };
 glia_status glia_steal_open_(struct glia_steal *s, int n_metrics, const char *const *metric);
 void glia_steal_close_(struct glia_steal *s);

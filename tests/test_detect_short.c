@@ -102,5 +102,45 @@ static void rows_at_the_end_alone_are_trained_on(void)
   glia_telemetry_node_free(&node);
 }
 
+/* The greatest score of the samples from `from` on, over the threshold, by a model of what came before. */
+static double greatest(struct glia_telemetry_node *node, int64_t from)
+{
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_COMBINED);
+  struct glia_detector *d;
+  struct glia_detect_result r;
+  double most = 0.0;
+
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, node, &d), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_score(d, node, &r), GLIA_OK);
+  for (int64_t i = from; i < node->n; i++) most = fmax(most, (double)r.score[i] / r.threshold);
+  glia_detect_result_free(&r);
+  glia_detector_destroy(&d);
+  return most;
+}
+
+/* Two counters hold still while the node is learnt, in two parts half an hour apart, and later count one event each in the same second. */
+static void one_event_that_was_not_seen_yet_is_no_fault(void)
+{
+  enum { COUNTERS = 2, EVENT = TRAIN + 30 };
+  double most = 0.0;
+
+  for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    struct glia_telemetry_node node;
+    make(&node, seed);
+    node.n = TRAIN + 60;
+    for (int64_t i = TRAIN / 2; i < node.n; i++) node.time_ns[i] += INT64_C(1800000000000);
+    for (int j = METRICS - COUNTERS; j < METRICS; j++) {
+      free(node.unit[j]);
+      node.unit[j] = strdup("1/s");
+      for (int64_t i = 0; i < node.n; i++) node.values[i * METRICS + j] = i == EVENT ? 1.0F : 0.0F;
+    }
+    most = fmax(most, greatest(&node, EVENT));
+    glia_telemetry_node_free(&node);
+  }
+  printf("# %.3f of the threshold at most\n", most);
+  CU_ASSERT(most < 1.0);
+}
+
 TAP_MAIN("detect_short", TAP(four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm),
-         TAP(rows_at_the_end_alone_are_trained_on))
+         TAP(rows_at_the_end_alone_are_trained_on),
+         TAP(one_event_that_was_not_seen_yet_is_no_fault))
