@@ -52,8 +52,8 @@ collect=$pid
 api=http://127.0.0.1:$(port_of collect)
 : >told
 begun() { grep -c '"kind":"model".*"active":true' told; }
-active() { curl -s -m 5 "$api/api/v1/alarms" | grep -q '"kind":"model"'; }
-calm() { ! active; }
+# calm: the collector answers, and no alarm of a model is on
+calm() { curl -s -f -m 5 "$api/api/v1/alarms" >alarms.out && [ -s alarms.out ] && ! grep -q '"kind":"model"' alarms.out; }
 more() { [ "$(begun)" -gt "$1" ]; }
 score() { curl -s -m 5 "$api/api/v1/nodes" | sed -n 's/.*"score":\([^,]*\),"threshold":\([^,]*\),.*/score \1 of \2/p'; }
 wait_for 30 sh -c "curl -s -m 5 $api/api/v1/nodes | grep -q '\"watched\":true'"; point "the node is watched"
@@ -99,8 +99,10 @@ before=$(begun)
 sleep "$quiet_s"
 nothing; point "$quiet_s quiet seconds raise nothing ($(score))"
 get "$api/metrics"
-echo "# $(grep '^glia_detect_stolen_rows_total' "$out") (more than 5 % of their time stolen: not scored)"
-grep -q '^glia_detect_stolen_rows_total [0-9]' "$out"; point "stolen seconds are counted"
+# rows NAME: how many of them the collector tells
+rows() { sed -n "s/^glia_detect_$1_rows_total \([0-9][0-9]*\)\$/\1/p" "$out"; }
+stolen=$(rows stolen) scored=$(rows scored)
+[ -n "$stolen" ] && about "$scored" 1 1e9; point "the collector tells how many rows it scored ($scored), and how many not, more than 5 % of their time being stolen ($stolen)"
 kill -TERM "$collect"; wait "$collect"; point "the collector ends in order"
 if [ -n "$KEEP" ]; then cp -r normal watched m.h5 told "$KEEP"; fi
 cd / || exit 99
