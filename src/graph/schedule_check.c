@@ -414,25 +414,6 @@ static glia_status check_row(const struct glia_schedule *s, int rank, int *next,
   return GLIA_OK;
 }
 
-/* Between ranks and segments that are there, and its receive begins no later than somebody waits for it. */
-static glia_status check_messages(const struct glia_schedule *s)
-{
-  const int segments = s->ahead > 0 ? s->parts : s->segments;
-
-  for (int k = 0; k < s->n_messages; k++) {
-    const struct glia_message *m = &s->message[k];
-    GLIA_CHECK(m->from >= 0 && m->from < s->ranks && m->to >= 0 && m->to < s->ranks &&
-                   m->made >= 0 && m->made < segments && m->read >= 0 && m->read < segments,
-               GLIA_E_ARGUMENT,
-               "%s: %s goes from segment %d of rank %d to segment %d of rank %d, of %d and %d",
-               s->name, m->what, m->made, m->from, m->read, m->to, segments, s->ranks);
-    GLIA_CHECK(m->expected >= 0 && m->expected <= m->read, GLIA_E_ARGUMENT,
-               "%s: %s is expected in front of segment %d, and read by segment %d", s->name,
-               m->what, m->expected, m->read);
-  }
-  return GLIA_OK;
-}
-
 static glia_status check_rows(const struct glia_schedule *s)
 {
   int *next = calloc((size_t)s->segments + (size_t)s->micro_batches + 1, sizeof *next);
@@ -559,7 +540,7 @@ static glia_status play_with(const struct glia_schedule *s, const double *cost, 
 
   *out = (struct glia_schedule_play){0};
   GLIA_TRY(check_rows(s));
-  GLIA_TRY(check_messages(s));
+  GLIA_TRY(glia_schedule_messages_(s));
   glia_status st = begin(&g);
   if (st == GLIA_OK) st = play_all(&g);
   free(g.sent);

@@ -131,3 +131,21 @@ glia_status glia_schedule_bind(struct glia_schedule *s, const struct glia_stage 
       GLIA_TRY(check_forward(s, stage->message[e], stage->n_messages[e]));
   return GLIA_OK;
 }
+
+glia_status glia_schedule_messages_(const struct glia_schedule *s)
+{
+  const int segments = s->ahead > 0 ? s->parts : s->segments;
+
+  for (int k = 0; k < s->n_messages; k++) {
+    const struct glia_message *m = &s->message[k];
+    GLIA_CHECK(m->from >= 0 && m->from < s->ranks && m->to >= 0 && m->to < s->ranks &&
+                   m->made >= 0 && m->made < segments && m->read >= 0 && m->read < segments,
+               GLIA_E_ARGUMENT,
+               "%s: %s goes from segment %d of rank %d to segment %d of rank %d, of %d and %d",
+               s->name, m->what, m->made, m->from, m->read, m->to, segments, s->ranks);
+    GLIA_CHECK(m->expected >= 0 && m->expected <= m->read, GLIA_E_ARGUMENT,
+               "%s: %s is expected in front of segment %d, and read by segment %d", s->name,
+               m->what, m->expected, m->read);
+  }
+  return GLIA_OK;
+}
