@@ -314,7 +314,7 @@ static glia_status predict(struct bed *b, struct round *least)
     struct advise_basis basis;
     const struct clocks from = look_at_clocks();
     r = (struct round){.n = 0};
-    glia_status st = open_session(b, &s, "parallel={stages: 1}");
+    glia_status st = open_session(b, &s, "parallel={stages: 1, binding: none}");
     if (st == GLIA_OK) st = advise_predict(&s, glia_comm_size(b->all), &r.n, r.way, &basis);
     close_session(&s);
     GLIA_TRY(glia_agree(b->all, st));

@@ -330,6 +330,7 @@ static json_t *advise_local(struct session *s, struct glia_args *a, int ranks)
   if (glia_model_modules(s->model) > 0) return rows;
   glia_status st = glia_agree(s->comm, session_configure_text(&l, "local learning", s->config_text,
                                                               (int)GLIA_COUNT(override), override));
+  l.config.binding = GLIA_BINDING_NONE; /* as the session that it stands beside */
   if (st == GLIA_OK) st = session_build(&l);
   if (st == GLIA_OK) st = advise_predict(&l, ranks, &n, c, &b);
   if (st != GLIA_OK) {

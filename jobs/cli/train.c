@@ -425,7 +425,9 @@ static glia_status run_all(struct run *r)
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
   if (glia_args_has(a, "profile")) profile_time(true);
   r->s.once_per_node = true;
-  r->s.staged = !glia_args_has(a, "plan"); /* a plan looks at all ways */
+  r->s.staged = !glia_args_has(a, "plan"); /* a plan looks at all ways, */
+  if (!r->s.staged)
+    r->s.config.binding = GLIA_BINDING_NONE; /* and measures where ranks share no core */
   GLIA_TRY(session_build(&r->s));
   if (glia_args_has(a, "plan")) return print_plan(r);
   GLIA_TRY(keeper_open(&r->keeper, &r->s, glia_args_has(a, "resume"), &r->first_step));
