@@ -107,10 +107,23 @@ static glia_status commit(const struct glia_tempfile *t)
   return GLIA_OK;
 }
 
+/* From its new name on, others read the file, and readers of HDF5 lock it too: a lock that they can share still keeps other writers from
+ * PATH.tmp. Taking it may let go of the first for a moment; who comes in then has the file. */
+static bool let_readers_in(const struct glia_tempfile *t)
+{
+  return flock(t->fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
 glia_status glia_tempfile_commit_(struct glia_tempfile *t)
 {
-  glia_status st = commit(t);
+  glia_status st = GLIA_OK;
 
+  if (!let_readers_in(t)) {
+    st = GLIA_FAIL(GLIA_E_BUSY, "%s is being written by another process", t->path);
+    forget(t); /* what it writes is not ours to remove */
+    return st;
+  }
+  st = commit(t);
   if (st != GLIA_OK) {
     glia_tempfile_abort_(t);
     return st;
