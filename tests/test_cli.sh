@@ -55,6 +55,15 @@ exits 64 "$glia" version more && said "'more' is too much"; point "a word too ma
 exits 64 "$glia" help help help help; point "help of three words is refused"
 exits 64 "$glia" help vresion && said "did you mean 'version'"; point "help of an unknown command names the nearest"
 exits 69 "$probe" spectrum x && said "'spectrum' needs PETSc and SLEPc"; point "a command that the build has not says what it wants"
+exits 78 env GLIA_CPU=fast "$glia" version && said "glia version: GLIA_CPU is 'fast': expected plain, avx2 or avx512" && [ ! -s "$out" ] &&
+  exits 0 env GLIA_CPU=plain "$glia" version && grep -q '^\.B GLIA_CPU' "$builddir/man/glia.1"
+point "a level of kernels that is none is refused"
+if grep -q avx512dq /proc/cpuinfo 2>/dev/null || [ "$(uname -m)" != x86_64 ]; then
+  skip "a level of kernels that this CPU has not is refused" "no CPU with AVX2 alone"
+else
+  exits 69 env GLIA_CPU=avx512 "$glia" version && said "GLIA_CPU is avx512, and this CPU has"
+  point "a level of kernels that this CPU has not is refused"
+fi
 if [ -c /dev/full ]; then
   timeout 60 "$glia" version >/dev/full 2>"$err"; [ $? = 74 ]; point "a full disk under standard output is an error"
   timeout 60 "$glia" version --json >/dev/full 2>"$err"; [ $? = 74 ]; point "a full disk under --json is an error"

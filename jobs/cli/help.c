@@ -29,6 +29,9 @@ static const struct {
   const char *name;
   const char *meaning;
 } variables[] = {
+    {"GLIA_CPU",
+     "plain, avx2 or avx512: no kernels of ours for a better CPU than this, so that nodes "
+     "of several kinds agree on bits (OPENBLAS_CORETYPE is the same for OpenBLAS)"},
     {"GLIA_LOG", "error, warn, info (default) or debug"},
     {"GLIA_LOG_RANKS", "all: every rank logs, not rank 0 alone"},
     {"GLIA_PROGRESS", "off: no progress on standard error"},

@@ -1,6 +1,7 @@
 /* From the words of a command line to the exit code of the command that they name. */
 #include "cli_priv.h"
 #include "glia_clock.h"
+#include "glia_kernels.h"
 #include "timeline.h"
 
 #include "glia_text.h"
@@ -74,6 +75,7 @@ static int run(const struct glia_command *command, int argc, char **argv)
   int code;
 
   glia_status st = cli_parse(command, argc, argv, &args, &help);
+  if (st == GLIA_OK && !help) st = glia_kernels_check();
   if (st != GLIA_OK || help) {
     cli_args_free(&args);
     if (st != GLIA_OK) return cli_fail_at_start(command, st);

@@ -14,6 +14,8 @@
 #include "kernels_priv.h"
 
 #ifdef __x86_64__
+#include "cpu_priv.h"
+
 #include <immintrin.h>
 #include <string.h>
 
@@ -246,7 +248,7 @@ bool glia_conv_direct_pick_(const struct glia_conv *c, glia_dtype dtype,
 
   for (int i = 1; i < 3; i++)
     fits = fits && c->stride[i] == 1 && c->dilation[i] == 1 && c->low[i] < c->k[i];
-  if (!fits || !__builtin_cpu_supports("avx512f")) return false;
+  if (!fits || glia_cpu_() != GLIA_CPU_AVX512) return false;
   const struct flat f = flat_of(c);
   if (c->mode != GLIA_CONV_WEIGHT && f.out < BLOCK / 2)
     return false; /* most of a block would be idle */
@@ -256,7 +258,7 @@ bool glia_conv_direct_pick_(const struct glia_conv *c, glia_dtype dtype,
   return true;
 }
 
-bool glia_conv_direct_here_(void) { return __builtin_cpu_supports("avx512f") != 0; }
+bool glia_conv_direct_here_(void) { return glia_cpu_() == GLIA_CPU_AVX512; }
 
 #else
 bool glia_conv_direct_pick_(const struct glia_conv *c, glia_dtype dtype,

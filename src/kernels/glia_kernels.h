@@ -16,6 +16,10 @@ GLIA_API int glia_kernels_candidates(const struct glia_graph *g, const struct gl
 /** Name of the CPU kernel level that products run on, e.g. "openblas:SkylakeX": same level and build, same bits. */
 GLIA_API const char *glia_kernels_level(void);
 
+/** GLIA_OK unless the environment's GLIA_CPU, which lowers that level, is none (GLIA_E_CONFIG) or higher than this CPU's
+ *  (GLIA_E_UNSUPPORTED); kernels then go by the CPU. For a program's start. */
+GLIA_API GLIA_NODISCARD glia_status glia_kernels_check(void);
+
 /** One square product of n on one thread by the default kernels, for benches: a, b, c [n, n] f32. */
 GLIA_API void glia_kernels_gemm_f32(int n, const float *a, const float *b, float *c);
 
