@@ -244,13 +244,14 @@ glia_status glia_combined_train_(struct glia_detector *d, const struct glia_tele
   double *x = malloc(cells * sizeof *x);
   double *least = malloc(2 * columns * sizeof *least);
   double *log_score = malloc(((size_t)rows + 1) * sizeof *log_score);
-  const struct glia_mix_rows all = {rows, x, node->time_ns, use};
+  uint8_t *judge = calloc((size_t)rows + 1, 1);
+  const struct glia_mix_rows all = {rows, x, node->time_ns, use, judge};
   struct glia_mix m = {0};
   glia_status st = GLIA_OK;
 
   GLIA_CHECK_TO(out, st,
-                map != NULL && scaled != NULL && missing != NULL && use != NULL && x != NULL &&
-                    least != NULL && log_score != NULL,
+                map != NULL && scaled != NULL && missing != NULL && use != NULL && judge != NULL &&
+                    x != NULL && least != NULL && log_score != NULL,
                 GLIA_E_MEMORY, "%lld rows", (long long)rows);
   GLIA_TRY_TO(out, st, glia_columns_match_(&d->columns, node, map));
   for (int64_t i = 0; i < n; i++) use[row[i]] = 1;
@@ -272,6 +273,7 @@ out:
   free(scaled);
   free(missing);
   free(use);
+  free(judge);
   free(x);
   free(least);
   free(log_score);

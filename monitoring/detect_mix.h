@@ -13,7 +13,8 @@
  * means of scores: over three samples, which tells when something begins and ends, and over `window` samples, which tells that it lasts.
  *
  * One sample at a time, with the state in a stream: batches and live nodes take the same way.
- * Where training rows are said to hold faults, what is furthest from usual by the whole distance is left out, by rounds, before all is fitted.
+ * Training rows may hold faults: what is furthest from usual by the whole distance is left out, by rounds, before all is fitted. Its scores count
+ * for the threshold all the same, unless the rows are said to hold faults.
  * Source: garg2021 (arXiv:2109.11428) for how much the scoring matters; hoerl1970 for the forecast; mahalanobis1936 for the distance; rousseeuw1999
  * for leaving rows out by rounds.
  */
@@ -88,11 +89,12 @@ struct glia_mix_rows {
   int64_t n;
   const double *x;
   const int64_t *time_ns;
-  uint8_t *keep; /* [n] 0: not fitted on */
+  uint8_t *keep;  /* [n] 0: not fitted on */
+  uint8_t *judge; /* [n] 0: its score does not count for the threshold */
 };
 
-/* floor [2, columns]: the least scale, and of errors of the forecast, of which 0 asks for nothing; faulty: share of the rows that may be under faults, 0 = none: those furthest out are not fitted on, and
- * their keep becomes 0; window: at most so many samples, becomes how many they are; log_score [r->n]: logarithms of scores over so many, NaN where
+/* floor [2, columns]: the least scale, and of errors of the forecast, of which 0 asks for nothing; faulty: share of the rows that are under faults: those furthest out are not fitted on, their
+ * keep and judge become 0; 0 = not known: a tenth is taken for it, and judges; window: at most so many samples, becomes how many they are; log_score [r->n]: logarithms of scores over so many, NaN where
  * not kept, by a mix that was not fitted on them where the fit would know them by heart (detect_mix_cross.c). */
 glia_status glia_mix_fit_(struct glia_mix *mix, int columns, const struct glia_mix_rows *r,
                           const double *floor, double faulty, int *window, double *log_score);

@@ -37,12 +37,12 @@ static struct glia_mix_rows others(struct cross *c, const struct fold *f)
 {
   memcpy(c->keep, c->rows->keep, (size_t)c->rows->n);
   memset(c->keep + f->lo, 0, (size_t)(f->hi - f->lo));
-  return (struct glia_mix_rows){c->rows->n, c->rows->x, c->rows->time_ns, c->keep};
+  return (struct glia_mix_rows){c->rows->n, c->rows->x, c->rows->time_ns, c->keep, c->rows->judge};
 }
 
-/* Walk all blocks, each by its own mix from the first row to its last; at each row of the block that is kept, call with the stream that
+/* Walk all blocks, each by its own mix from the first row to its last; at each row of the block in `which`, call with the stream that
  * has seen it. What came before the block does not count in its scores. */
-static glia_status walk(struct cross *c, int window,
+static glia_status walk(struct cross *c, int window, const uint8_t *which,
                         void (*each)(struct cross *c, const struct glia_mix_stream *s, int64_t row,
                                      double score))
 {
@@ -60,7 +60,7 @@ static glia_status walk(struct cross *c, int window,
       if (i == f->lo) s.scores = 0;
       const double score =
           glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * f->mix.n, !r->keep[i], window);
-      if (i < f->lo || !r->keep[i]) continue;
+      if (i < f->lo || !which[i]) continue;
       each(c, &s, i, score);
       c->n++;
     }
@@ -161,7 +161,7 @@ static glia_status judge_usual(struct cross *c)
     GLIA_TRY(glia_mix_fit_levels_(&f->mix, &rest, c->floor));
     f->mix.daily = m->daily; /* columns may lose their profile, the forecast keeps its inputs */
   }
-  GLIA_TRY(walk(c, 1, add_usual));
+  GLIA_TRY(walk(c, 1, c->rows->keep, add_usual));
   take(c, m->scale, offsetof(struct glia_mix, scale));
   for (int64_t i = 0; i < c->n * m->n; i++)
     c->usual[i] = fmin(fmax(c->usual[i] / m->scale[i % m->n], -GLIA_MIX_CLIP), GLIA_MIX_CLIP);
@@ -179,18 +179,18 @@ static glia_status judge(struct cross *c, int window)
     const struct glia_mix_rows rest = others(c, &c->fold[k]);
     GLIA_TRY(glia_mix_fit_views_(&c->fold[k].mix, &rest, c->floor));
   }
-  GLIA_TRY(walk(c, 1, add_slow));
+  GLIA_TRY(walk(c, 1, c->rows->keep, add_slow));
   take(c, m->slow_scale, offsetof(struct glia_mix, slow_scale));
-  GLIA_TRY(walk(c, 1, add_next));
+  GLIA_TRY(walk(c, 1, c->rows->keep, add_next));
   take(c, m->residual, offsetof(struct glia_mix, residual));
-  GLIA_TRY(walk(c, 1, add_members));
+  GLIA_TRY(walk(c, 1, c->rows->keep, add_members));
   glia_mix_fit_members_(m, c->n, c->rows->n, c->member);
   for (int k = 0; k < FOLDS; k++) {
     memcpy(c->fold[k].mix.middle, m->middle, sizeof m->middle);
     memcpy(c->fold[k].mix.width, m->width, sizeof m->width);
   }
   for (int64_t i = 0; i < c->rows->n; i++) c->log_score[i] = (double)NAN;
-  return walk(c, window, put_score);
+  return walk(c, window, c->rows->judge, put_score);
 }
 
 /* Blocks with as many kept rows each, wherever those are: the rest of each has rows to fit on. */

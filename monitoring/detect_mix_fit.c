@@ -15,6 +15,9 @@ static const double SEASONAL_COLUMNS = 0.5;
 static const double SEASON_GAIN = 0.6;
 static const double TRIM =
     1.5; /* of the share that may be faulty: so much is left out by each round */
+static const double SUSPECT =
+    0.1; /* share that may be faulty where nothing is said, if there are as many rows for each column: */
+enum { ROWS_PER_COLUMN = 5 };   /* fewer do not tell which rows are far out (rousseeuw1999) */
 static const double BACK = 2.5; /* spreads from the middle within which rows come back at last */
 static const double SIGMA =
     0.1587; /* share of a normal distribution below one spread under its middle */
@@ -317,9 +320,9 @@ static glia_status fit_members(struct glia_mix *m, const struct glia_mix_rows *r
   glia_mix_stream_close_(&s);
   if (st == GLIA_OK) st = glia_mix_stream_open_(&s, m);
   for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
-    log_score[i] = (double)NAN;
-    if (r->keep[i])
-      log_score[i] = log(glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, false, window));
+    const double score =
+        glia_mix_stream_push_(&s, r->time_ns[i], r->x + i * m->n, !r->keep[i], window);
+    log_score[i] = r->judge[i] ? log(score) : (double)NAN;
   }
   glia_mix_stream_close_(&s);
   free(v);
@@ -464,7 +467,9 @@ glia_status glia_mix_fit_(struct glia_mix *m, int columns, const struct glia_mix
   if (st == GLIA_OK) {
     *window = glia_mix_window_(m->period_s, *window);
     memcpy(wanted, r->keep, (size_t)r->n);
-    st = fit_usual(m, r, wanted, floor, faulty, r->keep);
+    const bool tells = kept(r) >= (int64_t)ROWS_PER_COLUMN * columns;
+    st = fit_usual(m, r, wanted, floor, faulty > 0.0 ? faulty : tells ? SUSPECT : 0.0, r->keep);
+    memcpy(r->judge, faulty > 0.0 ? r->keep : wanted, (size_t)r->n);
   }
   if (st == GLIA_OK) st = glia_mix_fit_views_(m, r, floor);
   if (st == GLIA_OK)

@@ -34,7 +34,7 @@ struct glia_detect_options {
   double
       budget_per_week; /* combined: false alarms that this node may raise in a week; places the threshold */
   double
-      faulty; /* combined: share of the training rows that may be under faults, at most 0.3: the furthest out are not fitted on; 0: none */
+      faulty; /* combined: share of the training rows that are under faults, at most 0.3: the furthest out are neither fitted on nor place the threshold; 0: not known, see docs/adr/0049 */
   double k;   /* threshold: exp(median + k * 1.4826 MAD) of log scores on validation rows ... */
   double quantile; /* ... but at least this quantile of them */
   int window; /* a score is the mean over this many samples, the last one included; combined: the geometric mean
