@@ -1,6 +1,6 @@
-/* Products of matrices of training's sizes, for CPUs with AVX-512: BLAS loses a third of the core to packing and to its edges there.
+/* Products of matrices of training's sizes, for CPUs with AVX-512 or AVX2: BLAS loses up to a third of the core to packing and to its edges.
  *
- * y = op(a) op(b): a tile of y is kept in registers, 12 rows by two vectors or 8 by three, over DEPTH terms; then added to y. Columns of
+ * y = op(a) op(b): a tile of y is kept in registers, 12 rows by two vectors or 8 by three (6 and 4 of AVX2's), over DEPTH terms; then added to y. Columns of
  * op(b) are laid out once for all rows; op(a) is read where it is. Few rows by a transposed b (evaluation of one sample) are
  * sums of products along the terms.
  *
@@ -9,11 +9,18 @@
 #include "kernels_priv.h"
 
 #ifdef __x86_64__
+#include "avx2_priv.h"
 #include "avx512_priv.h"
+#include "cpu_priv.h"
+
+#include <string.h>
 
 enum {
   DEPTH = 256,
-  ROWS = 480
+  ROWS = 480,
+  STRIP = 12, /* rows of a turned matrix side by side: whole tiles of 6 and of 4 */
+  STRIP_ROWS = 16 * STRIP,
+  SMALL_BYTES = 16384
 }; /* a panel of columns stays in the first cache, rows of op(a) in the second */
 
 struct product {
@@ -38,6 +45,8 @@ static struct product product_of(const struct glia_call *c)
   return p;
 }
 
+/* --- AVX-512: 24 of the 32 registers hold a tile --- */
+
 GLIA_AVX512 static inline void turn_f64(const double *from, int64_t ld, double *to, int64_t to_ld)
 {
 #pragma GCC unroll 8
@@ -46,18 +55,21 @@ GLIA_AVX512 static inline void turn_f64(const double *from, int64_t ld, double *
     for (int j = 0; j < 8; j++) to[i * to_ld + j] = from[j * ld + i];
 }
 
-enum {
-  MOST = 12,
-  FEW_ROWS = 8
-}; /* rows of a tile of two vectors, and of three: 24 of the 32 registers */
-#define TILES_ABOVE_SIX(X) X(7) X(8) X(9) X(10) X(11) X(12)
+#define TARGET        GLIA_AVX512
+#define MOST          12
+#define FEW_ROWS      8
+#define TILES(X)      X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#define FEW_TILES(X)  X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#define DOTS(X)       X(1, 4) X(2, 4) X(3, 4) X(4, 4)
+#define LAST_BY_LANES 0
+#define STRIPS        0
 
-#define TARGET     GLIA_AVX512
 #define T          float
 #define V          __m512
 #define M          __mmask16
+#define SOME(n)    ((__mmask16)((1U << (n)) - 1U))
 #define LANES      16
-#define NAME(x)    x##_f32
+#define NAME(x)    x##_f32x16
 #define ZERO       _mm512_setzero_ps
 #define LOAD       _mm512_loadu_ps
 #define STORE      _mm512_storeu_ps
@@ -70,43 +82,12 @@ enum {
 #define TURN       glia_turn_f32_
 #include "gemm.inc"
 
-void glia_gemm_small_f32_(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
-                          int64_t a_col, const float *b, int64_t ldb, float *c, int64_t ldc,
-                          bool add)
-{
-  for (int64_t j = 0, width; j < n; j += width) {
-    width = next_width_f32(n - j);
-    const int64_t vectors = width / LANES, most = vectors == 3 ? FEW_ROWS : MOST;
-    for (int64_t i = 0; i < m;) {
-      const int64_t blocks = (m - i + most - 1) / most, rows = (m - i + blocks - 1) / blocks;
-      tiles_f32[vectors - 1][rows](k, a + i * a_row, a_row, a_col, b + j, ldb, c + i * ldc + j, ldc,
-                                   (__mmask16)-1, add);
-      i += rows;
-    }
-  }
-}
-
-#undef T
-#undef V
-#undef M
-#undef LANES
-#undef NAME
-#undef ZERO
-#undef LOAD
-#undef STORE
-#undef LOAD_SOME
-#undef STORE_SOME
-#undef SPREAD
-#undef FMA
-#undef ADD
-#undef SUM
-#undef TURN
-
 #define T          double
 #define V          __m512d
 #define M          __mmask8
+#define SOME(n)    ((__mmask8)((1U << (n)) - 1U))
 #define LANES      8
-#define NAME(x)    x##_f64
+#define NAME(x)    x##_f64x8
 #define ZERO       _mm512_setzero_pd
 #define LOAD       _mm512_loadu_pd
 #define STORE      _mm512_storeu_pd
@@ -119,20 +100,123 @@ void glia_gemm_small_f32_(int64_t m, int64_t n, int64_t k, const float *a, int64
 #define TURN       turn_f64
 #include "gemm.inc"
 
-bool glia_gemm_here_(void) { return glia_avx512_here_(); }
+#undef TARGET
+#undef MOST
+#undef FEW_ROWS
+#undef TILES
+#undef FEW_TILES
+#undef DOTS
+#undef LAST_BY_LANES
+#undef STRIPS
+
+/* --- AVX2 and FMA: 12 of the 16 registers --- */
+
+/* Lanes are told by their number: all of them is the common case, and stores of some are slow on many CPUs. */
+#define SOME_OF(T, V, LANES, s)                                                                    \
+  GLIA_AVX2 static inline V some_##T(int n, const T *from)                                         \
+  {                                                                                                \
+    return n == (LANES) ? _mm256_loadu_##s(from)                                                   \
+                        : _mm256_maskload_##s(from, glia_first_##T##_(n));                         \
+  }                                                                                                \
+  GLIA_AVX2 static inline void keep_some_##T(T *to, int n, V x)                                    \
+  {                                                                                                \
+    if (n == (LANES))                                                                              \
+      _mm256_storeu_##s(to, x);                                                                    \
+    else                                                                                           \
+      _mm256_maskstore_##s(to, glia_first_##T##_(n), x);                                           \
+  }
+SOME_OF(float, __m256, 8, ps)
+SOME_OF(double, __m256d, 4, pd)
+#undef SOME_OF
+
+#define TARGET        GLIA_AVX2
+#define MOST          6
+#define FEW_ROWS      4
+#define TILES(X)      X(1) X(2) X(3) X(4) X(5) X(6)
+#define FEW_TILES(X)  X(1) X(2) X(3) X(4)
+#define DOTS(X)       X(1, 8) X(2, 4) X(3, 3) X(4, 2)
+#define LAST_BY_LANES 1
+#define STRIPS        1
+
+#define T          float
+#define V          __m256
+#define M          int
+#define SOME(n)    ((int)(n))
+#define LANES      8
+#define NAME(x)    x##_f32x8
+#define ZERO       _mm256_setzero_ps
+#define LOAD       _mm256_loadu_ps
+#define STORE      _mm256_storeu_ps
+#define LOAD_SOME  some_float
+#define STORE_SOME keep_some_float
+#define SPREAD     _mm256_set1_ps
+#define FMA        _mm256_fmadd_ps
+#define ADD        _mm256_add_ps
+#define SUM        glia_lanes8_f32_
+#define TURN       glia_turn8_f32_
+#include "gemm.inc"
+
+#define T          double
+#define V          __m256d
+#define M          int
+#define SOME(n)    ((int)(n))
+#define LANES      4
+#define NAME(x)    x##_f64x4
+#define ZERO       _mm256_setzero_pd
+#define LOAD       _mm256_loadu_pd
+#define STORE      _mm256_storeu_pd
+#define LOAD_SOME  some_double
+#define STORE_SOME keep_some_double
+#define SPREAD     _mm256_set1_pd
+#define FMA        _mm256_fmadd_pd
+#define ADD        _mm256_add_pd
+#define SUM        glia_lanes4_f64_
+#define TURN       glia_turn4_f64_
+#include "gemm.inc"
+
+void glia_gemm_small_f32_(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                          int64_t a_col, const float *b, int64_t ldb, float *c, int64_t ldc,
+                          bool add)
+{
+  small_f32x16(m, n, k, a, a_row, a_col, b, ldb, c, ldc, add);
+}
+
+void glia_gemm_small_8_f32_(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                            int64_t a_col, const float *b, int64_t ldb, float *c, int64_t ldc,
+                            bool add)
+{
+  small_f32x8(m, n, k, a, a_row, a_col, b, ldb, c, ldc, add);
+}
+
+/* By level and type. */
+static const struct {
+  void (*run)(const struct glia_call *call);
+  size_t scratch; /* elements */
+} kernels[][2] = {
+    [GLIA_CPU_AVX2] = {{run_f32x8, DEPTH *(WIDTH_f32x8 + STRIP_ROWS)},
+                       {run_f64x4, DEPTH *(WIDTH_f64x4 + STRIP_ROWS)}},
+    [GLIA_CPU_AVX512] = {{run_f32x16, DEPTH *WIDTH_f32x16}, {run_f64x8, DEPTH *WIDTH_f64x8}}};
+
+const char *glia_gemm_level_(void)
+{
+  static const char *const names[] = {"", " gemm:avx2", " gemm:avx512"};
+
+  return names[glia_cpu_()];
+}
 
 bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out)
 {
-  if (!glia_avx512_here_() || (dtype != GLIA_F32 && dtype != GLIA_F64)) return false;
+  const enum glia_cpu level = glia_cpu_();
+
+  if (level == GLIA_CPU_PLAIN || (dtype != GLIA_F32 && dtype != GLIA_F64)) return false;
   out->name = dtype == GLIA_F32 ? "gemm f32" : "gemm f64";
-  out->run = dtype == GLIA_F32 ? run_f32 : run_f64;
-  out->scratch_bytes =
-      (size_t)DEPTH * (dtype == GLIA_F32 ? WIDTH_f32 * sizeof(float) : WIDTH_f64 * sizeof(double));
+  out->run = kernels[level][dtype == GLIA_F64].run;
+  out->scratch_bytes = kernels[level][dtype == GLIA_F64].scratch * glia_dtype_size(dtype);
   return true;
 }
 
 #else
-bool glia_gemm_here_(void) { return false; }
+const char *glia_gemm_level_(void) { return ""; }
 
 bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out)
 {

@@ -32,14 +32,19 @@ bool glia_conv_winograd_pick_(const struct glia_conv *c, glia_dtype dtype,
                               struct glia_kernel_choice *out);
 
 /* c [m, n] = a [m, k] b [k, n], or added to c; n whole vectors of 16, a's element (i, p) at i a_row + p a_col. No scratch: for b that
- * stays in the first cache. */
+ * stays in the first cache; AVX-512. */
 void glia_gemm_small_f32_(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
                           int64_t a_col, const float *b, int64_t ldb, float *c, int64_t ldc,
                           bool add);
 
-/* Products of floats on CPUs with AVX-512; and whether this is one. */
+/* The same on AVX2: n whole vectors of 8. */
+void glia_gemm_small_8_f32_(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                            int64_t a_col, const float *b, int64_t ldb, float *c, int64_t ldc,
+                            bool add);
+
+/* Products of floats on CPUs with AVX-512 or AVX2; and the level's name, " gemm:avx2" or "". */
 bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out);
-bool glia_gemm_here_(void);
+const char *glia_gemm_level_(void);
 
 /* Chains of elementwise nodes. */
 bool glia_fuse_(const struct glia_graph *g, const struct glia_node *n, struct glia_fused *out);
