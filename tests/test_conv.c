@@ -104,7 +104,7 @@ static struct shape random_shape(void)
   return s;
 }
 
-/* What runs without columns: two axes, stride 1, no groups; past the edges of blocks of 8 channels and of 48 places. */
+/* What runs without columns: two axes, stride 1, no groups; past the edges of blocks of 8 or 4 channels and of 48 or 24 places. */
 static struct shape plain_shape(void)
 {
   struct shape s = {.rank = 2, .n = draw(1, 2), .groups = 1, .in = draw(1, 10), .out = draw(1, 17)};
@@ -119,7 +119,8 @@ static struct shape plain_shape(void)
   return s;
 }
 
-/* Channels enough for their adjoint by weights to run channels last; past the edges of its tiles of 12 by 32. */
+/* Channels enough for their adjoint by weights to run channels last; past the edges of its tiles of 12 by 32
+ * or 6 by 16. */
 static struct shape deep_shape(void)
 {
   struct shape s = {.rank = 2, .n = draw(1, 2), .groups = 1, .in = draw(8, 50), .out = draw(1, 27)};
@@ -134,7 +135,7 @@ static struct shape deep_shape(void)
   return s;
 }
 
-/* Windows of 3 x 3 over many channels: tiles of 4 x 4 results, past the edges of planes, of 16 channels and of a strip. */
+/* Windows of 3 x 3 over many channels: tiles of 4 x 4 results, past the edges of planes, of 16 or 8 channels and of a strip. */
 static struct shape tiled_shape(void)
 {
   struct shape s = {
@@ -234,24 +235,44 @@ static void convolutions_are_their_definition(void)
   for (int i = 0; i < CASES; i++) convolve(i % 2 == 0 ? GLIA_F64 : GLIA_F32, random_shape());
 }
 
+/* Shapes by the kernels of each level that this CPU has; fewer by columns, which have a test of their own. */
+static void convolve_at_each_level(int cases, struct shape (*shape)(void))
+{
+  static const char *const level[] = {"plain", "avx2", "avx512"};
+
+  for (size_t l = 0; l < GLIA_COUNT(level); l++) {
+    setenv("GLIA_CPU", level[l], 1);
+    if (glia_kernels_check() == GLIA_OK)
+      for (int i = 0; i < (l == 0 ? cases / 4 : cases); i++) convolve(GLIA_F32, shape());
+    else
+      tap_note("no %s here", level[l]);
+    unsetenv("GLIA_CPU");
+  }
+}
+
 static void convolutions_without_columns_are_their_definition(void)
 {
-  for (int i = 0; i < CASES; i++) convolve(GLIA_F32, plain_shape());
+  convolve_at_each_level(CASES, plain_shape);
 }
 
 static void convolutions_of_many_channels_are_their_definition(void)
 {
-  for (int i = 0; i < CASES / 4; i++) convolve(GLIA_F32, deep_shape());
+  convolve_at_each_level(CASES / 4, deep_shape);
+}
+
+static struct shape several_strips(void)
+{
+  struct shape s = {2, 3, 1, 33, 20, {21, 23}, {0}, {0}};
+
+  s.w = glia_window_make(2, (int64_t[]){3, 3});
+  for (int k = 0; k < 2; k++) s.o[k] = s.x[k] - 2;
+  return s;
 }
 
 static void convolutions_by_tiles_are_their_definition(void)
 {
-  struct shape several_strips = {2, 3, 1, 33, 20, {21, 23}, {0}, {0}};
-
-  several_strips.w = glia_window_make(2, (int64_t[]){3, 3});
-  for (int k = 0; k < 2; k++) several_strips.o[k] = several_strips.x[k] - 2;
-  convolve(GLIA_F32, several_strips);
-  for (int i = 0; i < CASES / 6; i++) convolve(GLIA_F32, tiled_shape());
+  convolve_at_each_level(1, several_strips);
+  convolve_at_each_level(CASES / 6, tiled_shape);
 }
 
 /* Tiles cost accuracy, but not much: their worst error is at most four times that of sums in float32 term by term. */

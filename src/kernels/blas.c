@@ -12,8 +12,8 @@ static char level[64];
 static void set_up(void)
 {
   openblas_set_num_threads(1);
-  snprintf(level, sizeof level, "openblas:%s%s%s", openblas_get_corename(),
-           glia_conv_direct_here_() ? " conv:avx512,winograd" : "", glia_gemm_level_());
+  snprintf(level, sizeof level, "openblas:%s%s%s", openblas_get_corename(), glia_conv_level_(),
+           glia_gemm_level_());
 }
 
 const char *glia_kernels_level(void)

@@ -171,6 +171,15 @@ static bool columns_pick(const struct glia_conv *c, glia_dtype dtype,
   return true;
 }
 
+const char *glia_conv_level_(void)
+{
+  static const char *const names[] = {[GLIA_CPU_PLAIN] = "",
+                                      [GLIA_CPU_AVX2] = " conv:avx2",
+                                      [GLIA_CPU_AVX512] = " conv:avx512,winograd"};
+
+  return names[glia_cpu_()];
+}
+
 /* BLAS counts in int and wants no empty operand. */
 int glia_conv_candidates_(const struct glia_graph *g, const struct glia_node *n,
                           struct glia_kernel_choice *out)

@@ -2,6 +2,7 @@
 #ifndef KERNELS_PRIV_H
 #define KERNELS_PRIV_H
 
+#include "cpu_priv.h"
 #include "glia_conv.h"
 #include "glia_kernels.h"
 #include "glia_pause.h"
@@ -18,10 +19,12 @@ enum { GLIA_MOST_CANDIDATES = 4 };
 int glia_conv_candidates_(const struct glia_graph *g, const struct glia_node *n,
                           struct glia_kernel_choice *out);
 
-/* The same without columns; and whether this CPU has it. */
+/* Which of them this CPU has, for the name of its level. */
+const char *glia_conv_level_(void);
+
+/* The same without columns. */
 bool glia_conv_direct_pick_(const struct glia_conv *c, glia_dtype dtype,
                             struct glia_kernel_choice *out);
-bool glia_conv_direct_here_(void);
 /* The adjoint by weights, channels last. */
 bool glia_conv_weight_pick_(const struct glia_conv *c, glia_dtype dtype,
                             struct glia_kernel_choice *out);
