@@ -3,6 +3,7 @@
 #define AVX2_PRIV_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GLIA_AVX2 __attribute__((target("avx2,fma")))
@@ -45,18 +46,23 @@ glia_turn8_f32_(const float *from, int64_t ld, float *to, int64_t to_ld)
   for (int i = 0; i < 8; i++) _mm256_storeu_ps(to + i * to_ld, r[i]);
 }
 
-/** The same of a matrix of any size; blocks at its ends begin earlier, because stores under a mask are slow. */
+/** The same of a matrix of any size, along the longer of the strides: each line of memory is done with before it is left. Blocks at the
+ *  ends begin earlier, because stores under a mask are slow. */
 GLIA_AVX2 static inline void glia_turn8_all_f32_(int64_t rows, int64_t columns, const float *from,
                                                  int64_t ld, float *to, int64_t to_ld)
 {
+  const bool by_rows = ld > to_ld;
+  const int64_t outer = by_rows ? rows : columns, inner = by_rows ? columns : rows;
+
   if (rows < 8 || columns < 8) {
     for (int64_t i = 0; i < rows; i++)
       for (int64_t j = 0; j < columns; j++) to[j * to_ld + i] = from[i * ld + j];
     return;
   }
-  for (int64_t r = 0; r < rows; r += 8)
-    for (int64_t c = 0; c < columns; c += 8) {
-      const int64_t i = r < rows - 8 ? r : rows - 8, j = c < columns - 8 ? c : columns - 8;
+  for (int64_t o = 0; o < outer; o += 8)
+    for (int64_t n = 0; n < inner; n += 8) {
+      const int64_t at = o < outer - 8 ? o : outer - 8, along = n < inner - 8 ? n : inner - 8;
+      const int64_t i = by_rows ? at : along, j = by_rows ? along : at;
       glia_turn8_f32_(from + i * ld + j, ld, to + j * to_ld + i, to_ld);
     }
 }

@@ -174,7 +174,7 @@ static bool columns_pick(const struct glia_conv *c, glia_dtype dtype,
 const char *glia_conv_level_(void)
 {
   static const char *const names[] = {[GLIA_CPU_PLAIN] = "",
-                                      [GLIA_CPU_AVX2] = " conv:avx2",
+                                      [GLIA_CPU_AVX2] = " conv:avx2,winograd",
                                       [GLIA_CPU_AVX512] = " conv:avx512,winograd"};
 
   return names[glia_cpu_()];
