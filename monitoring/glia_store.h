@@ -70,7 +70,8 @@ GLIA_API GLIA_NODISCARD glia_status glia_store_series(struct glia_store *s, int 
                                                       const char *column, int64_t since_ns,
                                                       int64_t *n, int64_t **time, float **value);
 
-/** Sync and end; the journal stays and is read again. Errors: GLIA_E_IO. */
+/** Sync, make files of what is in none yet, and end; a journal without rows stays, which knows how far each node is. Errors: GLIA_E_IO, GLIA_E_MEMORY: then
+ *  the rows are in the journal and come back when it is opened. */
 GLIA_API GLIA_NODISCARD glia_status glia_store_close(struct glia_store **s);
 
 #endif

@@ -373,7 +373,7 @@ glia_status glia_store_take_segment_(struct glia_store *s, struct glia_sealing *
 }
 
 /* End the segment: its journal is synced and closed, the next one begins, files are made in the background. */
-static glia_status next_segment(struct glia_store *s)
+glia_status glia_store_next_segment_(struct glia_store *s)
 {
   struct glia_sealing *x = NULL;
 
@@ -407,7 +407,7 @@ glia_status glia_store_tick(struct glia_store *s)
   else if (index != s->segment_index &&
            !s->sealing) { /* one at a time: the current one goes on otherwise */
     s->segment_index = index;
-    st = next_segment(s);
+    st = glia_store_next_segment_(s);
   } else if (now_s - s->flushed_s >= s->flush_s) {
     s->flushed_s = now_s;
     glia_store_hand_over_(s);

@@ -198,6 +198,13 @@ fail:
   return st;
 }
 
+static bool has_rows(const struct glia_segment *segment)
+{
+  for (int i = 0; i < segment->n_nodes; i++)
+    if (segment->node[i].n_rows > 0) return true;
+  return false;
+}
+
 glia_status glia_store_close(struct glia_store **store)
 {
   struct glia_store *s = *store;
@@ -205,13 +212,16 @@ glia_status glia_store_close(struct glia_store **store)
 
   if (s == NULL) return GLIA_OK;
   pthread_mutex_lock(&s->mutex);
+  while (s->sealing && s->failed == 0) pthread_cond_wait(&s->changed, &s->mutex);
+  if (has_rows(&s->current) && s->failed == 0) st = glia_store_next_segment_(s);
   while ((s->busy || s->sealing) && s->failed == 0) pthread_cond_wait(&s->changed, &s->mutex);
   glia_store_hand_over_(s);
   s->stop = true;
   pthread_cond_broadcast(&s->changed);
   pthread_mutex_unlock(&s->mutex);
   pthread_join(s->thread, NULL);
-  if (s->failed != 0) st = GLIA_FAIL(GLIA_E_IO, "%s: %s", s->path, strerror(s->failed));
+  if (s->failed != 0 && st == GLIA_OK)
+    st = GLIA_FAIL(GLIA_E_IO, "%s: %s", s->path, strerror(s->failed));
   destroy(store);
   return st;
 }
