@@ -1,5 +1,6 @@
 /* The combined detector; see detect_mix.h. */
 #include "detect_mix.h"
+#include "glia_linear.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,9 +56,10 @@ glia_status glia_mix_stream_open_(struct glia_mix_stream *s, const struct glia_m
   if (s->past != NULL)
     for (size_t i = 0; i < GLIA_MIX_SLOW * n; i++) s->past[i] = NAN;
   s->input = calloc((size_t)mix->inputs + 1, sizeof *s->input);
+  s->work = calloc(2 * n + 1, sizeof *s->work);
   if (s->lag == NULL || s->day == NULL || s->day_sum == NULL || s->level == NULL ||
       s->spread == NULL || s->usual == NULL || s->recent == NULL || s->next == NULL ||
-      s->slow == NULL || s->past == NULL || s->input == NULL) {
+      s->slow == NULL || s->past == NULL || s->input == NULL || s->work == NULL) {
     glia_mix_stream_close_(s);
     return GLIA_FAIL(GLIA_E_MEMORY, "%d columns", mix->n);
   }
@@ -81,6 +83,7 @@ void glia_mix_stream_close_(struct glia_mix_stream *s)
   free(s->slow);
   free(s->past);
   free(s->input);
+  free(s->work);
   *s = (struct glia_mix_stream){0};
 }
 
@@ -137,13 +140,7 @@ static void forecast(struct glia_mix_stream *s, const double *x)
 {
   const struct glia_mix *m = s->mix;
 
-  for (int j = 0; j < m->n; j++) s->next[j] = 0.0;
-  for (int i = 0; i < m->inputs; i++) {
-    const double *w = m->weight + (size_t)i * (size_t)m->n;
-    const double v = s->input[i];
-    if (v == 0.0) continue;
-    for (int j = 0; j < m->n; j++) s->next[j] += v * w[j];
-  }
+  glia_linear_apply(m->inputs, m->n, s->input, m->weight, s->next);
   for (int j = 0; j < m->n; j++) s->next[j] = (x[j] - s->next[j]) / m->residual[j];
 }
 
@@ -194,16 +191,17 @@ static void sum_up(int columns, const double *v, double *mean, double *second)
   *mean = n > 0 ? sum / n : 0.0;
 }
 
-double glia_mix_distance_(const struct glia_mix *m, const double *usual, bool whole)
+double glia_mix_distance_(const struct glia_mix *m, const double *usual, bool whole, double *work)
 {
+  const size_t n = (size_t)m->n;
+  double *u = work, *g = work + n;
   double sum = 0.0, most = 0.0;
 
-  for (int i = 0; i < m->n; i++) {
-    const double *row = m->inverse + (size_t)i * (size_t)m->n;
-    double dot = 0.0;
-    for (int j = 0; j < m->n; j++) dot += isnan(usual[j]) ? 0.0 : row[j] * usual[j];
-    if (!isnan(usual[i])) sum += dot * usual[i];
-    most = fmax(most, dot * dot / row[i]);
+  for (size_t j = 0; j < n; j++) u[j] = isnan(usual[j]) ? 0.0 : usual[j];
+  glia_linear_apply(m->n, m->n, u, m->inverse, g); /* symmetric */
+  for (size_t i = 0; i < n; i++) {
+    sum += g[i] * u[i];
+    most = fmax(most, g[i] * g[i] / m->inverse[i * n + i]);
   }
   return sqrt(fmax(sum - (whole ? 0.0 : most), 0.0) / m->n);
 }
@@ -215,7 +213,7 @@ static void make_members(struct glia_mix_stream *s)
   double mean = 0.0;
 
   for (int k = 0; k < VIEWS; k++) sum_up(s->mix->n, view[k], &mean, &s->member[k]);
-  s->member[VIEWS] = glia_mix_distance_(s->mix, s->usual, false);
+  s->member[VIEWS] = glia_mix_distance_(s->mix, s->usual, false, s->work);
   s->member[VIEWS + 1] = mean; /* of the forecast */
   for (int k = 0; k < GLIA_MIX_MEMBERS; k++) s->member[k] = log(s->member[k] + 1e-6);
 }

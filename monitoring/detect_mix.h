@@ -79,6 +79,7 @@ struct glia_mix_stream {
   int past_head;
   double *usual, *recent, *slow, *next; /* [n] the last sample in each view; NaN where missing */
   double *input;                        /* [inputs] */
+  double *work;                         /* [2, n] */
   double member[GLIA_MIX_MEMBERS];      /* of the last sample */
   double score[GLIA_MIX_WINDOW_MAX];    /* of the last samples, before their means; by seen % MAX */
   int64_t scores;                       /* since the last gap */
@@ -130,8 +131,8 @@ int glia_mix_bin_in_day_(int64_t bin);
 /* The bin in the day of this sample; bins that are over become part of yesterday. */
 int glia_mix_advance_(struct glia_mix_stream *s, int64_t time_ns);
 /* Distance of u = `usual` by the covariance of columns, sqrt(u' inverse u / n): of all columns, or without the one that adds most (where
- * column i is not known the square is smaller by (inverse u)_i^2 / inverse_ii). What is missing is taken for usual. */
-double glia_mix_distance_(const struct glia_mix *m, const double *usual, bool whole);
+ * column i is not known the square is smaller by (inverse u)_i^2 / inverse_ii). What is missing is taken for usual. work [2, n]. */
+double glia_mix_distance_(const struct glia_mix *m, const double *usual, bool whole, double *work);
 /* Fill s->input. */
 void glia_mix_input_(struct glia_mix_stream *s, int bin);
 /* The sample goes where forecasts look; what is missing is taken for the sample before. */

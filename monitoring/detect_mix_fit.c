@@ -347,13 +347,13 @@ double glia_mix_period_(int64_t n, const int64_t *time_ns)
 static glia_status how_far(const struct glia_mix *m, const struct glia_mix_rows *r, double *far,
                            double *sum)
 {
-  double *usual = malloc(((size_t)m->n + 1) * sizeof *usual);
+  double *usual = malloc((3 * (size_t)m->n + 1) * sizeof *usual);
 
   GLIA_CHECK(usual != NULL, GLIA_E_MEMORY, "%d columns", m->n);
   sum[0] = 0.0;
   for (int64_t i = 0; i < r->n; i++) {
     deviations(m, r, i, usual);
-    sum[i + 1] = sum[i] + log(glia_mix_distance_(m, usual, true) + 1e-6);
+    sum[i + 1] = sum[i] + log(glia_mix_distance_(m, usual, true, usual + m->n) + 1e-6);
   }
   free(usual);
   for (int64_t i = 0; i < r->n; i++) {

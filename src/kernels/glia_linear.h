@@ -11,6 +11,9 @@
 GLIA_API void glia_linear_gather(int64_t rows, int n, int m, const double *a, const double *b,
                                  double *sum);
 
+/** y [m] = x w for one row x [n], w [n, m]. */
+GLIA_API void glia_linear_apply(int n, int m, const double *x, const double *w, double *y);
+
 /** Ridge regression from moments: w [n, m] of (aa + lambda I) w = ab.
  *
  *  aa  [n, n], symmetric; overwritten

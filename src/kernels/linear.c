@@ -14,6 +14,12 @@ void glia_linear_gather(int64_t rows, int n, int m, const double *a, const doubl
                 m);
 }
 
+void glia_linear_apply(int n, int m, const double *x, const double *w, double *y)
+{
+  (void)glia_kernels_level();
+  cblas_dgemv(CblasRowMajor, CblasTrans, n, m, 1.0, w, m, x, 1, 0.0, y, 1);
+}
+
 glia_status glia_linear_ridge(int n, int m, double lambda, double *aa, double *w)
 {
   const int one = 1;
