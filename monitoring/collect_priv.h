@@ -47,6 +47,7 @@ struct glia_collect {
   struct glia_watch *watch;   /* NULL: nobody wants alarms */
   struct glia_notify *notify; /* NULL: nobody is told */
   double compared_s;          /* when peers were last compared */
+  double scored_late_s;       /* from a sample to its score, worst since last asked */
   CURLM *multi;
   struct curl_slist *headers;
   int64_t n, n_room;

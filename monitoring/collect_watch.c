@@ -65,7 +65,9 @@ glia_status glia_collect_watch_columns_(struct glia_collect *c, struct glia_targ
 
 void glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns)
 {
-  if (c->watch != NULL) glia_watch_row(c->watch, t->watched, time_ns, t->value);
+  if (c->watch == NULL) return;
+  if (glia_watch_row(c->watch, t->watched, time_ns, t->value))
+    c->scored_late_s = fmax(c->scored_late_s, 1e-9 * (double)(now_ns() - time_ns));
 }
 
 void glia_collect_watch_tick_(struct glia_collect *c)
@@ -208,6 +210,10 @@ void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer 
   }
   glia_metric_head_(b, "glia_detect_scored_rows_total", "counter", "Rows scored by models");
   glia_buffer_print(b, "glia_detect_scored_rows_total %lld\n", (long long)scored);
+  glia_metric_head_(b, "glia_detect_latency_max_seconds", "gauge",
+                    "From a sample on its node to its score, worst since last asked");
+  glia_buffer_print(b, "glia_detect_latency_max_seconds %.6f\n", c->scored_late_s);
+  c->scored_late_s = 0.0;
   glia_metric_head_(b, "glia_detect_stolen_rows_total", "counter",
                     "Rows not scored: more than 5 % of their time was stolen");
   glia_buffer_print(b, "glia_detect_stolen_rows_total %lld\n", (long long)stolen);

@@ -75,8 +75,8 @@ GLIA_API GLIA_NODISCARD glia_status glia_watch_node(struct glia_watch *w, const 
 GLIA_API GLIA_NODISCARD glia_status glia_watch_columns(struct glia_watch *w, int node, int n,
                                                        const char *const *name);
 
-/** A row: values of the columns, NaN = missing. */
-GLIA_API void glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float *values);
+/** A row: values of the columns, NaN = missing. Was it scored? */
+GLIA_API bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float *values);
 
 /** Compare nodes with those of their job, by their last rows not older than 5 s. */
 GLIA_API void glia_watch_compare(struct glia_watch *w, int64_t now_ns);

@@ -228,7 +228,7 @@ void glia_watch_set_(struct glia_watch *w, struct watched *t, glia_watch_kind ki
   if (w->tell != NULL) w->tell(w->self, &alarm);
 }
 
-void glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float *values)
+bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float *values)
 {
   struct watched *t = w->node[node];
 
@@ -237,11 +237,12 @@ void glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float
   t->job = 0;
   for (int i = 0; i < t->n_job_columns; i++)
     if (values[t->job_column[i]] > 0.0F) t->job = (int64_t)values[t->job_column[i]];
-  if (t->stream == NULL) return;
+  if (t->stream == NULL) return false;
   const bool on = glia_detect_stream_push(t->stream, time_ns, values);
   t->score = glia_detect_stream_score(t->stream);
-  t->scored += !isnan(t->score);
-  if (!on && !t->active[GLIA_WATCH_MODEL]) return;
+  const bool scored = !isnan(t->score);
+  t->scored += scored;
+  if (!on && !t->active[GLIA_WATCH_MODEL]) return scored;
   if (on) {
     const struct glia_detect_alarm *a = glia_detect_stream_alarm(t->stream);
     t->peak = a->peak;
@@ -250,6 +251,7 @@ void glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float
   } else {
     glia_watch_set_(w, t, GLIA_WATCH_MODEL, false, 0, time_ns);
   }
+  return scored;
 }
 
 void glia_watch_silent(struct glia_watch *w, int node, bool silent, int64_t now_ns)

@@ -1,5 +1,6 @@
 /* Many agents in one process: /N/rows answers as agent N would. All tell the same rows, whose first metric is the row's number.
- * usage: agents_sim AGENTS METRICS PERIOD_S [SKEW_S]; says "listening port=P". */
+ * usage: agents_sim AGENTS METRICS PERIOD_S [SKEW_S [PAST]]; says "listening port=P". PAST: so many rows are there from the beginning, and all are told
+ * at once. */
 #include "glia_log.h"
 #include "glia_rows.h"
 #include "glia_server.h"
@@ -19,7 +20,8 @@ static char name[METRICS_MAX][64];
 static int64_t clock_of[METRICS_MAX];
 static double row[METRICS_MAX];
 static int64_t metrics;
-static long agents;
+static double total[METRICS_MAX]; /* what counters have beyond their number per second */
+static long agents, past;
 static double period_s, skew_s;
 static uint64_t schema;
 static struct glia_ring *ring;
@@ -34,7 +36,31 @@ static int64_t ns(clockid_t clock)
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Counters run at their number per second, gauges stand. */
+/* Within -0.5 and 0.5. */
+static double noise(void)
+{
+  static uint64_t state = 1;
+
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return (double)(state >> 11) * 0x1p-53 - 0.5;
+}
+
+/* Counters run at their number per second, from 10 on at that and up to a fifth more, gauges stand about theirs. ago: periods before now. */
+static void add_row(int64_t ago)
+{
+  const int64_t shift = (int64_t)(1e9 * period_s) * ago;
+  const struct glia_sample_time when = {ns(CLOCK_MONOTONIC) - shift,
+                                        ns(CLOCK_REALTIME) - shift + (int64_t)(1e9 * skew_s)};
+
+  row[0] = (double)glia_ring_next(ring);
+  for (int64_t i = 1; i < metrics; i++) {
+    if (i > 9) total[i] += (double)i * period_s * 0.2 * (noise() + 0.5);
+    row[i] =
+        i % 2 != 0 ? (double)i * 1e-9 * (double)when.monotonic_ns + total[i] : (double)i + noise();
+  }
+  glia_ring_add(ring, &when, row);
+}
+
 static void *tell(void *self)
 {
   int64_t due = ns(CLOCK_MONOTONIC);
@@ -44,12 +70,7 @@ static void *tell(void *self)
     const struct timespec wake = {.tv_sec = due / 1000000000, .tv_nsec = due % 1000000000};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, NULL);
     pthread_mutex_lock(&mutex);
-    const struct glia_sample_time when = {ns(CLOCK_MONOTONIC),
-                                          ns(CLOCK_REALTIME) + (int64_t)(1e9 * skew_s)};
-    row[0] = (double)glia_ring_next(ring);
-    for (int64_t i = 1; i < metrics; i++)
-      row[i] = i % 2 != 0 ? (double)i * 1e-9 * (double)when.monotonic_ns : (double)i;
-    glia_ring_add(ring, &when, row);
+    add_row(0);
     pthread_mutex_unlock(&mutex);
     due += (int64_t)(1e9 * period_s);
   }
@@ -76,8 +97,9 @@ static void answer(void *self, const struct glia_request *request, struct glia_a
   const bool same = run != NULL && strtoull(run, NULL, 16) == head.run;
   text.n = 0;
   pthread_mutex_lock(&mutex);
-  glia_rows_write(&text, &head, ring, same && after != NULL ? strtoll(after, NULL, 10) : 0, 100,
-                  known == NULL || strtoull(known, NULL, 16) != schema, metrics, metric, clock_of);
+  glia_rows_write(&text, &head, ring, same && after != NULL ? strtoll(after, NULL, 10) : 0,
+                  past > 0 ? past : 100, known == NULL || strtoull(known, NULL, 16) != schema,
+                  metrics, metric, clock_of);
   pthread_mutex_unlock(&mutex);
   out->type = GLIA_ROWS_TYPE;
   out->body = text.text;
@@ -98,6 +120,7 @@ int main(int argc, char **argv)
   metrics = strtoll(argv[2], NULL, 10);
   period_s = strtod(argv[3], NULL);
   skew_s = argc > 4 ? strtod(argv[4], NULL) : 0.0;
+  past = argc > 5 ? strtol(argv[5], NULL, 10) : 0;
   if (metrics < 1 || metrics > METRICS_MAX || period_s < 0.01) return 64;
   for (int64_t i = 0; i < metrics; i++) {
     snprintf(name[i], sizeof name[i], i % 2 != 0 ? "sim_%lld_total" : "sim_%lld", (long long)i);
@@ -114,8 +137,12 @@ int main(int argc, char **argv)
   sigaddset(&ends, SIGINT);
   sigprocmask(SIG_BLOCK, &ends, NULL);
   signal(SIGPIPE, SIG_IGN);
-  if (glia_ring_create(metrics, 700, RING_BYTES, &ring) != GLIA_OK ||
-      pthread_create(&thread, NULL, tell, NULL) != 0 ||
+  if (glia_ring_create(metrics, 700 + past, RING_BYTES, &ring) != GLIA_OK) {
+    fprintf(stderr, "agents_sim: %s\n", glia_trace_message());
+    return 70;
+  }
+  for (int64_t i = past; i > 0; i--) add_row(i);
+  if (pthread_create(&thread, NULL, tell, NULL) != 0 ||
       glia_server_start(&http, answer, NULL, &server) != GLIA_OK) {
     fprintf(stderr, "agents_sim: %s\n", glia_trace_message());
     return 70;
