@@ -1,5 +1,5 @@
 /* bench plan: what `glia train --plan` predicts beside what a run then takes: of the models of bench train one rank, data groups, stages by
- * every schedule and grids, on the ranks of this run. Run it under mpirun.
+ * every schedule and grids, on the ranks of this run, and of the same models the stages of modules that learn alone. Run it under mpirun.
  *
  * Predicted times rest on one rank's layers and on messages between two ranks, whatever the number of ranks here. Where a node has
  * more ranks than cores, prediction and run share them. Tasks and bubble are those of cores of one's own (jobs/cli/idle.h), which hold
@@ -32,7 +32,7 @@ enum {
   MOST_STEPS = 200,
   ROUNDS = 3,
   TRIES = 3,
-  MOST_MODELS = 8
+  MOST_MODELS = 12
 };
 static const double long_enough_s = 0.5;
 static const double little =
@@ -57,6 +57,7 @@ struct bed {
   struct glia_comm *all, *alone; /* alone: rank 0, else NULL */
   bool own_cores;                /* each rank has one */
   const struct workload_kind *kind;
+  int depth; /* of auxiliary networks; -1: none. Of modules that learn alone the stages are looked at, as the rest is predicted as ever */
   char config[2048];
   int64_t rows;
   void *x, *y;
@@ -85,20 +86,23 @@ static void *make_up(const struct glia_type *row, int64_t rows, int64_t classes,
   return to;
 }
 
-static glia_status make_bed(struct bed *b, const struct workload_kind *kind)
+static glia_status make_bed(struct bed *b, const struct workload_kind *kind, int depth)
 {
+  char local[32] = "";
   const int64_t micro = kind->batch / 4;
 
   b->kind = kind;
+  b->depth = depth;
   b->rows = MICRO_BATCHES * micro;
   b->field[0] = (struct glia_field){"x", kind->x, 1.0, 0.0};
   b->field[1] = (struct glia_field){"y", kind->y, 1.0, 0.0};
   if (kind->y.dtype == GLIA_BOOL) b->field[1].row.dtype = GLIA_U8; /* nobody reads it */
   b->x = make_up(&b->field[0].row, b->rows, kind->classes, 0);
   b->y = make_up(&b->field[1].row, b->rows, kind->classes, 1);
+  if (depth >= 0) snprintf(local, sizeof local, "local: {depth: %d}\n", depth);
   snprintf(b->config, sizeof b->config,
-           "seed: 1\ndata: {file: made-up, batch: %lld, micro_batch: %lld}\nmax_steps: 1\n%s",
-           (long long)b->rows, (long long)micro, kind->yaml);
+           "seed: 1\ndata: {file: made-up, batch: %lld, micro_batch: %lld}\nmax_steps: 1\n%s%s",
+           (long long)b->rows, (long long)micro, kind->yaml, local);
   GLIA_CHECK(b->x != NULL && b->y != NULL, GLIA_E_MEMORY, "%lld rows", (long long)b->rows);
   return GLIA_OK;
 }
@@ -290,7 +294,7 @@ static glia_status one_way(const struct bed *b, const struct advice *a, struct f
   struct glia_comm *comm = all ? b->all : b->alone;
   bool disturbed = true;
 
-  if (a->why_not[0] != '\0') return GLIA_OK;
+  if (a->why_not[0] != '\0' || (b->depth >= 0 && a->kind < 0)) return GLIA_OK;
   for (int try = 0; try < TRIES && disturbed; try++) {
     const struct clocks from = look_at_clocks();
     struct found f = {0};
@@ -330,6 +334,7 @@ static void put_way(struct bed *b, int way, struct tally t[4])
   const struct advice *a = &b->round[0].way[way];
   struct pairs step, memory, tasks, sent;
 
+  if (b->depth >= 0 && a->kind < 0) return;
   if (a->why_not[0] != '\0') {
     bench_add(b->r, "ms", (double)NAN, NULL, (double)NAN, (double)NAN, "%s %s: %s", b->kind->name,
               a->name, a->why_not);
@@ -409,6 +414,49 @@ static void report(struct bench_report *r, struct bed *bed, int n)
             bed[0].own_cores ? "others had a rank's core, most" : "others had the cores, most");
 }
 
+/* A model, and (local) the same as modules that learn alone, with auxiliary networks as deep as it has layers for: *made tells whether it
+ * can be; a row says why not. */
+static glia_status make_model(struct bed *b, const struct workload_kind *kind, bool local,
+                              bool *made)
+{
+  const struct bed fresh = *b;
+  glia_status st = GLIA_OK;
+
+  for (int depth = local ? ADVISE_DEPTH : -1; depth >= -1; depth--) {
+    struct session s = {.comm = b->all};
+    GLIA_TRY(make_bed(b, kind, depth));
+    st = glia_agree(b->all, open_session(b, &s, "parallel={stages: 1, binding: none}"));
+    close_session(&s);
+    *made = st == GLIA_OK;
+    if (*made || !local) return st;
+    if (depth == 0) break;
+    glia_trace_clear();
+    clear_bed(b);
+    *b = fresh;
+  }
+  if (glia_comm_rank(b->all) == 0)
+    bench_add(b->r, "ms", (double)NAN, NULL, (double)NAN, (double)NAN, "%s local: %s", kind->name,
+              glia_trace_message());
+  glia_trace_clear();
+  clear_bed(b);
+  return GLIA_OK;
+}
+
+static glia_status make_models(struct bench_report *r, const struct bed *plain, struct bed *bed,
+                               int *n)
+{
+  for (const struct workload_kind *k = workload_table(); k->name != NULL; k++)
+    for (int local = 0; local < 2; local++) {
+      bool made = false;
+      if (k->yaml == NULL || !is_wanted(r, k->name) || *n == MOST_MODELS) continue;
+      bed[*n] = *plain;
+      const glia_status st = make_model(&bed[*n], k, local == 1, &made);
+      *n += made || st != GLIA_OK; /* what it holds is freed with the others */
+      GLIA_TRY(st);
+    }
+  return GLIA_OK;
+}
+
 static glia_status run(struct bench_report *r, double seconds)
 {
   static struct bed bed[MOST_MODELS];
@@ -425,11 +473,8 @@ static glia_status run(struct bench_report *r, double seconds)
   int64_t own = st == GLIA_OK && cpus.node_cores >= glia_comm_local_size(all);
   if (st == GLIA_OK) st = glia_comm_reduce_i64(all, GLIA_COMM_MIN, &own, 1);
   if (st == GLIA_OK) st = glia_comm_split(all, glia_comm_rank(all) == 0 ? 0 : -1, 0, &alone);
-  for (const struct workload_kind *k = workload_table(); k->name != NULL && st == GLIA_OK; k++) {
-    if (k->yaml == NULL || !is_wanted(r, k->name) || n == MOST_MODELS) continue;
-    bed[n] = (struct bed){.r = r, .all = all, .alone = alone, .own_cores = own == 1};
-    st = make_bed(&bed[n++], k);
-  }
+  const struct bed plain = {.r = r, .all = all, .alone = alone, .own_cores = own == 1};
+  if (st == GLIA_OK) st = make_models(r, &plain, bed, &n);
   if (st == GLIA_OK) st = all_rounds(bed, n);
   if (st == GLIA_OK && glia_comm_rank(all) == 0) report(r, bed, n);
   for (int i = 0; i < n; i++) clear_bed(&bed[i]);

@@ -317,21 +317,39 @@ static int tell(struct glia_args *a, int n, const struct advice *c, json_t *rows
   return best;
 }
 
-/* The same model as modules that learn alone: other weights, so it is told beside the rest. Why not, where it cannot. */
+/* The model of a session again, as modules that learn alone. */
+static glia_status open_local(const struct session *s, int depth, struct session *l)
+{
+  char local[32];
+  const char *const override[] = {local, "clip_norm=null"};
+
+  *l = (struct session){.comm = s->comm, .once_per_node = true};
+  snprintf(local, sizeof local, "local={depth: %d}", depth);
+  glia_status st = glia_agree(s->comm, session_configure_text(l, "local learning", s->config_text,
+                                                              (int)GLIA_COUNT(override), override));
+  l->config.binding = GLIA_BINDING_NONE; /* as the session that it stands beside */
+  if (st == GLIA_OK) st = session_build(l);
+  return st;
+}
+
+/* The same model as modules that learn alone: other weights, so it is told beside the rest. Auxiliary networks as deep as the model has
+ * layers for, at most ADVISE_DEPTH. Why not, where it cannot. */
 static json_t *advise_local(struct session *s, struct glia_args *a, int ranks)
 {
-  static const char *const override[] = {"local={depth: 2}", "clip_norm=null"};
   static struct advice c[ADVISE_MOST + 1];
-  struct session l = {.comm = s->comm, .once_per_node = true};
+  struct session l;
   struct advise_basis b;
   json_t *rows = json_array();
-  int n = 0, staged = 0;
+  int n = 0, staged = 0, depth = ADVISE_DEPTH;
 
   if (glia_model_modules(s->model) > 0) return rows;
-  glia_status st = glia_agree(s->comm, session_configure_text(&l, "local learning", s->config_text,
-                                                              (int)GLIA_COUNT(override), override));
-  l.config.binding = GLIA_BINDING_NONE; /* as the session that it stands beside */
-  if (st == GLIA_OK) st = session_build(&l);
+  glia_status st = open_local(s, depth, &l);
+  for (; st != GLIA_OK && depth > 0; st = open_local(s, depth, &l)) {
+    glia_trace_clear();
+    l.comm = NULL; /* the other session's */
+    session_close(&l);
+    depth--;
+  }
   if (st == GLIA_OK) st = advise_predict(&l, ranks, &n, c, &b);
   if (st != GLIA_OK) {
     glia_cli_print(a, "local learning: %s\n", glia_trace_message());
@@ -339,9 +357,9 @@ static json_t *advise_local(struct session *s, struct glia_args *a, int ranks)
   }
   for (int i = 0; i < n; i++)
     if (c[i].kind >= 0) c[staged++] = c[i];
-  if (staged > 0) glia_cli_print(a, "\nwith local: {depth: 2}, which trains other weights");
+  if (staged > 0) glia_cli_print(a, "\nwith local: {depth: %d}, which trains other weights", depth);
   if (staged > 0) (void)tell(a, staged, c, rows);
-  l.comm = NULL; /* the other session's */
+  l.comm = NULL;
   session_close(&l);
   return rows;
 }

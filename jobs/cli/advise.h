@@ -4,7 +4,10 @@
 
 #include "session.h"
 
-enum { ADVISE_MOST = 64 };
+enum {
+  ADVISE_MOST = 64,
+  ADVISE_DEPTH = 2 /* of auxiliary networks, where the model has the layers */
+};
 
 /* One way, and what it comes to. */
 struct advice {
