@@ -235,14 +235,20 @@ static void convolutions_are_their_definition(void)
   for (int i = 0; i < CASES; i++) convolve(i % 2 == 0 ? GLIA_F64 : GLIA_F32, random_shape());
 }
 
+/* Kernels are picked for a level from now on; false when this CPU has it not. */
+static const char *const level[] = {"plain", "avx2", "avx512"};
+
+static bool at_level(size_t l)
+{
+  setenv("GLIA_CPU", level[l], 1);
+  return glia_kernels_check() == GLIA_OK;
+}
+
 /* Shapes by the kernels of each level that this CPU has; fewer by columns, which have a test of their own. */
 static void convolve_at_each_level(int cases, struct shape (*shape)(void))
 {
-  static const char *const level[] = {"plain", "avx2", "avx512"};
-
   for (size_t l = 0; l < GLIA_COUNT(level); l++) {
-    setenv("GLIA_CPU", level[l], 1);
-    if (glia_kernels_check() == GLIA_OK)
+    if (at_level(l))
       for (int i = 0; i < (l == 0 ? cases / 4 : cases); i++) convolve(GLIA_F32, shape());
     else
       tap_note("no %s here", level[l]);
@@ -375,6 +381,30 @@ static void pools_are_their_definition(void)
   for (int i = 0; i < CASES; i++) pool();
 }
 
+/* Windows of 2 x 2 in float32 have a kernel for each level: rows of 1 to 37 windows, with many ties and NaNs. */
+static void the_largest_of_four_is_the_first_at_each_level(void)
+{
+  const struct glia_window w = {2, {2, 2}, {2, 2}, {1, 1}, {0}, {0}};
+
+  for (size_t l = 0; l < GLIA_COUNT(level); l++)
+    for (int64_t n = 1; n <= 37 && at_level(l); n++) {
+      const int64_t dim[] = {2, 4, 2 * n + n % 2};
+      static double x[1024];
+      for (int64_t i = 0; i < count(3, dim); i++)
+        x[i] = draw(0, 9) == 0 ? (double)NAN : (double)draw(-2, 2);
+      begin();
+      const glia_value y = glia_window_argmax(g, given(GLIA_F32, 3, dim, x), &w);
+      struct interpretation p = interpret(g, data, NULL, 1, &y);
+      void *fast = NULL;
+      CU_ASSERT_FATAL(run_graph(g, glia_kernels_default(), data, 1, &y, &fast));
+      CU_ASSERT(memcmp(fast, p.at[y], glia_type_bytes(type_of(y))) == 0);
+      free(fast);
+      interpretation_free(&p);
+      end();
+    }
+  unsetenv("GLIA_CPU");
+}
+
 static void max_pool_sends_the_derivative_to_the_first_of_ties(void)
 {
   const struct glia_window w = {1, {2}, {2}, {1}, {0}, {0}};
@@ -455,6 +485,6 @@ TAP_MAIN("conv", TAP(convolutions_are_their_definition),
          TAP(convolutions_of_many_channels_are_their_definition),
          TAP(convolutions_by_tiles_are_their_definition),
          TAP(tiles_err_little_more_than_plain_sums), TAP(strips_of_a_large_image_join),
-         TAP(pools_are_their_definition), TAP(max_pool_sends_the_derivative_to_the_first_of_ties),
-         TAP(borders_are_padded_as_named), TAP(resizing_follows_its_formulas),
-         TAP(misfits_are_refused))
+         TAP(pools_are_their_definition), TAP(the_largest_of_four_is_the_first_at_each_level),
+         TAP(max_pool_sends_the_derivative_to_the_first_of_ties), TAP(borders_are_padded_as_named),
+         TAP(resizing_follows_its_formulas), TAP(misfits_are_refused))

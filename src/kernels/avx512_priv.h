@@ -2,16 +2,11 @@
 #ifndef AVX512_PRIV_H
 #define AVX512_PRIV_H
 
-#include "cpu_priv.h"
-
 #include <immintrin.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #define GLIA_AVX512 __attribute__((target("avx512f,avx512dq")))
-
-/** Whether this CPU runs them. */
-static inline bool glia_avx512_here_(void) { return glia_cpu_() == GLIA_CPU_AVX512; }
 
 /** A matrix of 16 rows of 16 floats transposed. */
 __attribute__((always_inline)) GLIA_AVX512 static inline void glia_turn_registers_(__m512 r[16])
