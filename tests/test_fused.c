@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 1300, OPERANDS = 6, CHAINS = 3, TURNS = 8 }; /* two tiles and a part */
+enum { N = 1300, OPERANDS = 6, CHAINS = 13, TWICE = 12, TURNS = 8 }; /* two tiles and a part */
 
 /* A sum or product, its operands exchanged by bit `bit` of `turn`. */
 static glia_value either(struct glia_graph *g, bool product, glia_value a, glia_value b, int turn,
@@ -19,6 +19,42 @@ static glia_value either(struct glia_graph *g, bool product, glia_value a, glia_
   const bool swap = (turn >> bit & 1) != 0;
 
   return (product ? glia_mul : glia_add)(g, swap ? b : a, swap ? a : b);
+}
+
+/* Those of few nodes, which stand in what has several jets. */
+static glia_value short_chain(struct glia_graph *g, int which, const glia_value *x, int turn,
+                              glia_value *inside)
+{
+  const glia_value ab = either(g, true, x[0], x[1], turn, 0),
+                   cd = either(g, true, x[2], x[3], turn, 1);
+
+  *inside = ab;
+  switch (which) {
+  case 3:
+    *inside = either(g, false, x[4], ab, turn, 2);
+    return either(g, false, *inside, cd, turn, 1);
+  case 4:
+    *inside = either(g, true, x[4], cd, turn, 2);
+    return either(g, false, ab, *inside, turn, 0);
+  case 5:
+    return either(g, false, ab, cd, turn, 2);
+  case 6:
+    *inside = either(g, true, ab, x[2], turn, 1);
+    return either(g, false, *inside, x[3], turn, 2);
+  case 7:
+    return either(g, false, ab, x[2], turn, 1);
+  case 8:
+    return glia_sub(g, x[2], ab);
+  case 9:
+    return glia_neg(g, ab);
+  case 10:
+    return either(g, true, ab, x[2], turn, 1);
+  case TWICE: /* what is inside is wanted from without as well */
+    return either(g, false, either(g, false, ab, cd, turn, 2), ab, turn, 1);
+  default:
+    *inside = either(g, false, x[0], x[1], turn, 0);
+    return either(g, false, *inside, x[2], turn, 1);
+  }
 }
 
 /* Chain `which` over x [OPERANDS]; *inside is a value in its middle. */
@@ -33,9 +69,11 @@ static glia_value chain(struct glia_graph *g, int which, const glia_value *x, in
     *inside = glia_mul(g, x[2], x[2]);
     return either(g, false, either(g, true, x[0], x[1], turn, 0),
                   either(g, true, *inside, x[3], turn, 1), turn, 2);
-  default:
+  case 2:
     *inside = either(g, false, either(g, true, glia_sqrt(g, x[2]), x[3], turn, 0), x[4], turn, 1);
     return glia_sub(g, x[0], either(g, true, glia_div(g, x[1], *inside), x[5], turn, 2));
+  default:
+    return short_chain(g, which, x, turn, inside);
   }
 }
 
@@ -105,7 +143,8 @@ static void compare(glia_dtype dtype)
                              many = run(dtype, which, turn, look != 0, false, in);
         CU_ASSERT(memcmp(one.y, many.y, bytes) == 0);
         CU_ASSERT(look == 0 || memcmp(one.middle, many.middle, bytes) == 0);
-        CU_ASSERT(look != 0 ? one.steps == many.steps : one.steps == 1 && many.steps > 2);
+        CU_ASSERT(look != 0 || which == TWICE ? one.steps <= many.steps
+                                              : one.steps == 1 && many.steps >= 2);
         free(one.y);
         free(one.middle);
         free(many.y);

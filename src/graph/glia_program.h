@@ -33,9 +33,11 @@ struct glia_kernels {
   /** A faster kernel for this node than its reference; false when there is none. Pure: same node, same choice. */
   bool (*pick)(const struct glia_graph *g, const struct glia_node *n,
                struct glia_kernel_choice *out);
-  /** A kernel for an elementwise node and some of those that it is made from; NULL: there are none. Pure, like pick. It is taken where
-   *  nobody else reads what is inside. */
-  bool (*fuse)(const struct glia_graph *g, const struct glia_node *n, struct glia_fused *out);
+  /** A kernel for an elementwise node and some of those that it is made from: the first from number `from` on that there is; returns the
+   *  number after its own, 0 when there is none. NULL: there are none at all. Pure, like pick. It is taken where nobody else reads
+   *  what is inside; else the next is asked for. */
+  int (*fuse)(const struct glia_graph *g, const struct glia_node *n, int from,
+              struct glia_fused *out);
 };
 
 struct glia_program;

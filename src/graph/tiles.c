@@ -143,13 +143,15 @@ static bool among(glia_value v, const glia_value *set, int n)
   return false;
 }
 
-/* Whether v, inside the fused kernel of `last`, is of no interest to anybody else. */
+/* Whether v, inside the fused kernel of `last`, is of no interest to anybody else, nor wanted by that kernel from without. */
 static bool hidden(const struct writer *w, glia_value v, glia_value last,
                    const struct glia_fused *f)
 {
   const int at = member_of(w, v);
 
   if (at < 0 || w->inside[at] || w->k->stored[v]) return false;
+  for (int i = 0; i < f->n_in; i++)
+    if (w->k->root[f->in[i]] == v) return false;
   for (int m = 0; m < w->n_members; m++) {
     const struct glia_node *n = w->k->g->node[w->member[m]];
     for (int i = 0; i < n->n_in; i++)
@@ -167,8 +169,13 @@ static void fuse(struct writer *w)
   for (int m = w->n_members - 1; m >= 0 && kernels != NULL && kernels->fuse != NULL; m--) {
     const struct glia_node *n = w->k->g->node[w->member[m]];
     struct glia_fused f;
-    bool fits = !w->inside[m] && kernels->fuse(w->k->g, n, &f);
-    for (int i = 0; fits && i < f.n_inside; i++) fits = hidden(w, f.inside[i], n->id, &f);
+    bool fits = false;
+    for (int at = 0; !fits && !w->inside[m];) {
+      at = kernels->fuse(w->k->g, n, at, &f);
+      if (at == 0) break;
+      fits = true;
+      for (int i = 0; fits && i < f.n_inside; i++) fits = hidden(w, f.inside[i], n->id, &f);
+    }
     if (!fits) continue;
     w->fused[m] = f;
     for (int i = 0; i < f.n_inside; i++) w->inside[member_of(w, f.inside[i])] = true;

@@ -22,6 +22,7 @@ enum { LETTERS = GLIA_FUSED_IN };
     _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)                                           \
     {                                                                                              \
       const T a = pa[i], b = pb[i], c = pc[i], d = pd[i], e = pe[i], f = pf[i];                    \
+      (void)c;                                                                                     \
       (void)d;                                                                                     \
       (void)e;                                                                                     \
       (void)f;                                                                                     \
@@ -33,7 +34,16 @@ enum { LETTERS = GLIA_FUSED_IN };
 #define TABLE(X)                                                                                   \
   X(towards, "(add a (mul (sub b a) c))", a + (b - a) * c)                                         \
   X(mean_square, "(add (mul a b) (mul (mul c c) d))", a *b + (c * c) * d)                          \
-  X(adam, "(sub a (mul (div b (add (mul (sqrt c) d) e)) f))", a - (b / (sqrt(c) * d + e)) * f)
+  X(adam, "(sub a (mul (div b (add (mul (sqrt c) d) e)) f))", a - (b / (sqrt(c) * d + e)) * f)     \
+  X(two_products, "(add (add a (mul b c)) (mul d e))", (a + b * c) + d * e)                        \
+  X(curved, "(add (mul a b) (mul c (mul d e)))", a *b + c * (d * e))                               \
+  X(sum_of_products, "(add (mul a b) (mul c d))", a *b + c * d)                                    \
+  X(sum_product, "(add a (mul b (mul c d)))", a + b * (c * d))                                     \
+  X(and_product, "(add a (mul b c))", a + b * c)                                                   \
+  X(less_product, "(sub a (mul b c))", a - b * c)                                                  \
+  X(minus_product, "(neg (mul a b))", -(a * b))                                                    \
+  X(product_of_three, "(mul a (mul b c))", a *(b * c))                                             \
+  X(sum_of_three, "(add a (add b c))", a + (b + c))
 
 #define BOTH(NAME, PATTERN, ...)                                                                   \
   KERNEL(NAME, float, f32, __VA_ARGS__) KERNEL(NAME, double, f64, __VA_ARGS__)
@@ -105,10 +115,11 @@ static bool match(const struct glia_graph *g, glia_value v, const char *p, struc
   return true;
 }
 
-bool glia_fuse_(const struct glia_graph *g, const struct glia_node *n, struct glia_fused *out)
+int glia_fuse_(const struct glia_graph *g, const struct glia_node *n, int from,
+               struct glia_fused *out)
 {
-  if (n->type.dtype != GLIA_F32 && n->type.dtype != GLIA_F64) return false;
-  for (size_t i = 0; i < GLIA_COUNT(fusions); i++) {
+  if (n->type.dtype != GLIA_F32 && n->type.dtype != GLIA_F64) return 0;
+  for (int i = from; i < (int)GLIA_COUNT(fusions); i++) {
     struct found f = {.n_inside = 0};
     for (int k = 0; k < LETTERS; k++) f.operand[k] = GLIA_NONE;
     if (!match(g, n->id, fusions[i].pattern, &f)) continue;
@@ -120,7 +131,7 @@ bool glia_fuse_(const struct glia_graph *g, const struct glia_node *n, struct gl
       out->in[out->n_in] = f.operand[out->n_in];
       out->n_in++;
     }
-    return true;
+    return i + 1;
   }
-  return false;
+  return 0;
 }

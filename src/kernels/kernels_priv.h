@@ -49,8 +49,9 @@ void glia_gemm_small_8_f32_(int64_t m, int64_t n, int64_t k, const float *a, int
 bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out);
 const char *glia_gemm_level_(void);
 
-/* Chains of elementwise nodes. */
-bool glia_fuse_(const struct glia_graph *g, const struct glia_node *n, struct glia_fused *out);
+/* Chains of elementwise nodes; see struct glia_kernels. */
+int glia_fuse_(const struct glia_graph *g, const struct glia_node *n, int from,
+               struct glia_fused *out);
 
 /* Parts of max pooling. */
 bool glia_pool_pick_(const struct glia_graph *g, const struct glia_node *n,
