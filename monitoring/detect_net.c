@@ -138,69 +138,22 @@ static bool stop_requested(void *self)
 
 static glia_status agree(void *self, glia_status st) { return glia_agree(self, st); }
 
-/* Place of each new column among the old ones, -1: it is new. */
-static int *places(const struct glia_columns *now, const struct glia_columns *old)
-{
-  int *place = malloc(((size_t)now->n + 1) * sizeof *place);
-
-  for (int j = 0; place != NULL && j < now->n; j++) {
-    place[j] = -1;
-    for (int k = 0; k < old->n && place[j] < 0; k++)
-      if (strcmp(now->column[j].name, old->column[k].name) == 0) place[j] = k;
-  }
-  return place;
-}
-
-static const struct glia_array *parameter_of(const struct glia_detector *d, const char *path)
-{
-  for (int i = 0; i < d->n_parameters; i++)
-    if (strcmp(d->parameter[i].path, path) == 0) return &d->parameter[i];
-  return NULL;
-}
-
-/* Old weights into new ones: axes of columns by name, hidden units by number; what has no old one stays as it was drawn. A bias is
- * a weight with one input. rows, cols: places of the new ones, NULL: the same number. */
-static void carry(const struct glia_type *type, float *now, const struct glia_array *old,
-                  const int *rows, const int *cols)
-{
-  const int64_t n = type->rank > 1 ? type->dim[1] : 1, m = type->rank > 1 ? old->type.dim[1] : 1;
-  const float *from = old->data;
-
-  for (int64_t i = 0; i < type->dim[0]; i++) {
-    const int64_t row = rows != NULL ? rows[i] : i;
-    if (row < 0 || row >= old->type.dim[0]) continue;
-    for (int64_t j = 0; j < n; j++) {
-      const int64_t col = cols != NULL ? cols[j] : j;
-      if (col >= 0 && col < m) now[i * n + j] = from[row * m + col];
-    }
-  }
-}
-
-/* The first weight has the columns as inputs, the last weight and bias as outputs; paths are in the order of layers. */
 static glia_status begin_warm(struct glia_net *net, const struct glia_columns *columns,
                               const struct glia_detector *old)
 {
   const struct glia_state *state;
   const int n = glia_graph_states(glia_model_graph(net->model), &state);
-  int *place = places(columns, &old->columns);
-  const char *first = NULL, *last = NULL;
+  struct glia_array *now = calloc((size_t)n + 1, sizeof *now);
+  int n_now = 0;
 
-  GLIA_CHECK(place != NULL, GLIA_E_MEMORY, "%d columns", columns->n);
-  for (int i = 0; i < n; i++) {
-    if (strncmp(state[i].path, "params/", 7) != 0 || state[i].type.rank != 2) continue;
-    if (first == NULL || strcmp(state[i].path, first) < 0) first = state[i].path;
-    if (last == NULL || strcmp(state[i].path, last) > 0) last = state[i].path;
-  }
-  for (int i = 0; i < n && last != NULL; i++) {
-    const struct glia_array *a = parameter_of(old, state[i].path);
-    const size_t layer = strlen(last) - strlen("weight");
-    if (a == NULL || a->type.rank != state[i].type.rank) continue;
-    carry(&state[i].type, glia_engine_state(net->engine, i), a,
-          strncmp(state[i].path, last, layer) == 0 ? place : NULL,
-          strcmp(state[i].path, first) == 0 ? place : NULL);
-  }
-  free(place);
-  return GLIA_OK;
+  GLIA_CHECK(now != NULL, GLIA_E_MEMORY, "%d arrays", n);
+  for (int i = 0; i < n; i++)
+    if (strncmp(state[i].path, "params/", 7) == 0)
+      now[n_now++] =
+          (struct glia_array){state[i].path, state[i].type, glia_engine_state(net->engine, i)};
+  const glia_status st = glia_weights_carry_(n_now, now, columns, old);
+  free(now);
+  return st;
 }
 
 glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,

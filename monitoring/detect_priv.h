@@ -82,6 +82,11 @@ glia_status glia_net_train_(struct glia_net *net, struct glia_comm *comm,
                             const struct glia_columns *columns, int64_t rows, const float *x,
                             double *train_loss);
 
+/* Weights of `old` into arrays now [n] of a network for these columns: axes of columns by name, hidden units by number; what has no old one stays. The
+ * first weight has the columns as inputs, the last weight and bias as outputs; paths are in the order of layers. */
+glia_status glia_weights_carry_(int n, struct glia_array *now, const struct glia_columns *columns,
+                                const struct glia_detector *old);
+
 /* y [rows, n] for x [rows, n]; they may be one array. */
 glia_status glia_net_predict_(struct glia_net *net, int64_t rows, int n, const float *x, float *y);
 

@@ -71,6 +71,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_detector_train(struct glia_comm *comm,
                                                         const struct glia_telemetry_node *node,
                                                         struct glia_detector **out);
 
+/** What networks d [n] of several nodes have in common: the mean of each weight over those that have its column. The one with most columns takes them, and
+ *  is no detector any more but one to begin at (options.warm): *which. Errors: GLIA_E_UNSUPPORTED (kind combined), GLIA_E_MEMORY.  Source: mcmahan2017. */
+GLIA_API GLIA_NODISCARD glia_status glia_detectors_average(int n, struct glia_detector *const *d,
+                                                           int *which);
+
 /** Bring a detector from the rank that trained it, alone, to all: so ranks share the nodes of a site. Of the kind combined.
  *
  *  d  *d at owner; made on the other ranks

@@ -49,6 +49,10 @@ if command -v "${launcher%% *}" >/dev/null 2>&1; then # three ranks for two node
 else
   skip "ranks that share the nodes make the same file" "no launcher (${launcher%% *}) on this machine"
 fi
+exits 64 "$glia" detect train "$dir/t.h5" -o "$dir/s.h5" --shared 1 && said 'bottleneck or sparse' &&
+  exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/s.h5" --kind bottleneck --epochs 1 --json && apart=$(key train_loss) &&
+  exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/s.h5" --kind bottleneck --epochs 1 --shared 2 --force --json && awk -v a="$(key train_loss)" -v b="$apart" 'BEGIN { exit !(a < b) }'
+point "nodes that begin at what they have in common come further in an epoch"
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/wide.h5" --budget 300 --json && wide=$(key threshold) &&
   exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/tight.h5" --budget 0.3 --json && awk -v a="$wide" -v b="$(key threshold)" 'BEGIN { exit !(a < b) }'
 point "who bears fewer false alarms gets a higher threshold"

@@ -60,6 +60,14 @@ static const struct glia_option train_options[] = {
      .argument = "OLD.h5",
      .help = "train again on what came since: rows in alarms of the old models are left out, "
              "networks begin at their weights by column name, nodes without rows keep their model"},
+    {.name = "shared",
+     .kind = GLIA_OPTION_INT,
+     .argument = "N",
+     .lo = 0,
+     .hi = 1000,
+     .help =
+         "autoencoders: N times every node trains for one epoch and all go on at the mean of their "
+         "weights, where each begins then (default: 0)"},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace the file if there is one"},
     {0},
 };
@@ -76,8 +84,9 @@ struct training {
   struct glia_detector **detector;
   int n_old; /* models that are updated */
   struct glia_detector **old;
-  bool alone;     /* a rank trains each node, and not all ranks together */
-  int64_t masked; /* rows left out, since the old models alarm there */
+  struct glia_detector *common; /* where those without an old model begin; NULL: nowhere */
+  bool alone;                   /* a rank trains each node, and not all ranks together */
+  int64_t masked;               /* rows left out, since the old models alarm there */
   struct glia_progress progress;
 };
 
@@ -180,10 +189,30 @@ static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
   GLIA_TRY(glia_agree(comm, glia_telemetry_read_node(t->file, t->name[i], &node)));
   struct glia_detector *old = old_of(t, t->name[i]);
   glia_status st = old != NULL ? glia_agree(comm, mask(t, old, &node)) : GLIA_OK;
-  t->options.warm = old;
+  t->options.warm = old != NULL ? old : t->common;
   if (st == GLIA_OK) st = glia_detector_train(comm, &t->options, &node, &t->detector[i]);
   glia_telemetry_node_free(&node);
   return st;
+}
+
+/* Rounds of an epoch at every node, each from the mean of all. */
+static glia_status train_common(struct training *t, int64_t rounds)
+{
+  const int64_t epochs = t->options.epochs;
+  int which = 0;
+
+  t->options.epochs = 1;
+  for (int64_t k = 0; k < rounds; k++) {
+    for (int i = 0; i < t->n; i++, t->done++) GLIA_TRY(train_node(t, t->comm, i));
+    GLIA_TRY(glia_agree(t->comm, glia_detectors_average(t->n, t->detector, &which)));
+    glia_detector_destroy(&t->common);
+    t->common = t->detector[which];
+    t->detector[which] = NULL;
+    for (int i = 0; i < t->n; i++) glia_detector_destroy(&t->detector[i]);
+  }
+  t->options.epochs = epochs;
+  t->masked = 0;
+  return GLIA_OK;
 }
 
 /* All ranks train each network; of the others a rank takes every so many nodes, and then all get all. */
@@ -193,7 +222,8 @@ static glia_status train_nodes(struct training *t)
 
   t->alone = t->options.kind == GLIA_DETECT_COMBINED && t->args->size > 1;
   if (!t->alone) {
-    for (; t->done < t->n && st == GLIA_OK; t->done++) st = train_node(t, t->comm, t->done);
+    GLIA_TRY(train_common(t, glia_args_int(t->args, "shared", 0)));
+    for (int i = 0; i < t->n && st == GLIA_OK; i++, t->done++) st = train_node(t, t->comm, i);
     return st;
   }
   for (int i = t->args->rank; i < t->n && st == GLIA_OK; i += t->args->size) {
@@ -266,7 +296,8 @@ static glia_status train_all(struct training *t)
   GLIA_TRY(glia_agree(t->comm, st));
   t->options.budget_per_week /= t->n; /* the fleet shares it */
   glia_stop_catch();
-  glia_progress_begin(&t->progress, "train", "nodes", (double)t->n);
+  glia_progress_begin(&t->progress, "train", "nodes",
+                      (double)(t->n * (1 + glia_args_int(t->args, "shared", 0))));
   st = train_nodes(t);
   glia_progress_end(&t->progress);
   GLIA_TRY(st);
@@ -288,6 +319,9 @@ static glia_status run_train(struct glia_args *args)
   for (int k = 0; k < 3; k++)
     if (strcmp(kind, glia_detect_kind_name((glia_detect_kind)k)) == 0)
       t.options = glia_detect_defaults((glia_detect_kind)k);
+  GLIA_CHECK(t.options.kind != GLIA_DETECT_COMBINED || !glia_args_has(args, "shared"), GLIA_E_USAGE,
+             "--shared is for --kind bottleneck or sparse: models of the kind combined have no "
+             "weights to begin at");
   t.options.budget_per_week = glia_args_real(args, "budget", t.options.budget_per_week);
   t.options.faulty = glia_args_real(args, "faulty", t.options.faulty);
   t.options.epochs = glia_args_int(args, "epochs", t.options.epochs);
@@ -299,6 +333,7 @@ static glia_status run_train(struct glia_args *args)
   const glia_status st = train_all(&t);
   for (int i = 0; i < t.n; i++) glia_detector_destroy(&t.detector[i]);
   free(t.detector);
+  glia_detector_destroy(&t.common);
   glia_detectors_free(t.n_old, &t.old);
   free(t.name);
   glia_telemetry_close(&t.file);
