@@ -269,6 +269,7 @@ glia_status glia_collect_run(struct glia_collect *c, double duration_s,
     if (st == GLIA_OK) curl_multi_poll(c->multi, NULL, 0, ms, NULL);
   }
   pthread_mutex_lock(&c->mutex);
+  if (st == GLIA_OK) st = glia_store_finish(c->store);
   c->result.nodes = c->n;
   c->result.wall_s = glia_time_s() - begin_s;
   c->result.cpu_s = cpu_s() - cpu_before_s;

@@ -70,8 +70,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_store_series(struct glia_store *s, int 
                                                       const char *column, int64_t since_ns,
                                                       int64_t *n, int64_t **time, float **value);
 
-/** Sync, make files of what is in none yet, and end; a journal without rows stays, which knows how far each node is. Errors: GLIA_E_IO, GLIA_E_MEMORY: then
- *  the rows are in the journal and come back when it is opened. */
+/** Files of all rows that are in none yet, before it returns; the store goes on with a journal that knows how far each node is. Errors: GLIA_E_IO,
+ *  GLIA_E_MEMORY: then the rows are in the journal and come back when it is opened. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_finish(struct glia_store *s);
+
+/** Finish and end. Errors: of finishing. */
 GLIA_API GLIA_NODISCARD glia_status glia_store_close(struct glia_store **s);
 
 #endif

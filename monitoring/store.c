@@ -372,23 +372,32 @@ glia_status glia_store_take_segment_(struct glia_store *s, struct glia_sealing *
   return GLIA_OK;
 }
 
-/* End the segment: its journal is synced and closed, the next one begins, files are made in the background. */
-glia_status glia_store_next_segment_(struct glia_store *s)
+/* What was filled so far is on the disk. */
+static glia_status sync_filled(struct glia_store *s)
 {
-  struct glia_sealing *x = NULL;
-
   while (s->busy && s->failed == 0) pthread_cond_wait(&s->changed, &s->mutex);
   glia_store_hand_over_(s);
   while (s->busy && s->failed == 0) pthread_cond_wait(&s->changed, &s->mutex);
   GLIA_CHECK(s->failed == 0, GLIA_E_IO, "%s: %s", s->path, strerror(s->failed));
+  return GLIA_OK;
+}
+
+/* End the segment: its journal is synced and closed, the next one begins, and what it begins with is on the disk before files are made in
+ * the background and the old journal goes: some journal knows at any time how far the nodes are. */
+glia_status glia_store_next_segment_(struct glia_store *s)
+{
+  struct glia_sealing *x = NULL;
+
+  GLIA_TRY(sync_filled(s));
   GLIA_TRY(glia_store_take_segment_(s, &x));
   close(s->journal);
   s->journal = -1;
   glia_status st = glia_store_open_journal_(s, x->segment.number + 1);
   if (st == GLIA_OK) {
     note_all(s);
-    st = seal_in_background(s, x);
+    st = sync_filled(s);
   }
+  if (st == GLIA_OK) st = seal_in_background(s, x);
   if (st != GLIA_OK) glia_store_free_sealing_(x);
   return st;
 }

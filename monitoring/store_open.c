@@ -205,16 +205,27 @@ static bool has_rows(const struct glia_segment *segment)
   return false;
 }
 
-glia_status glia_store_close(struct glia_store **store)
+glia_status glia_store_finish(struct glia_store *s)
 {
-  struct glia_store *s = *store;
   glia_status st = GLIA_OK;
 
-  if (s == NULL) return GLIA_OK;
   pthread_mutex_lock(&s->mutex);
   while (s->sealing && s->failed == 0) pthread_cond_wait(&s->changed, &s->mutex);
   if (has_rows(&s->current) && s->failed == 0) st = glia_store_next_segment_(s);
   while ((s->busy || s->sealing) && s->failed == 0) pthread_cond_wait(&s->changed, &s->mutex);
+  if (s->failed != 0 && st == GLIA_OK)
+    st = GLIA_FAIL(GLIA_E_IO, "%s: %s", s->path, strerror(s->failed));
+  pthread_mutex_unlock(&s->mutex);
+  return st;
+}
+
+glia_status glia_store_close(struct glia_store **store)
+{
+  struct glia_store *s = *store;
+
+  if (s == NULL) return GLIA_OK;
+  glia_status st = glia_store_finish(s);
+  pthread_mutex_lock(&s->mutex);
   glia_store_hand_over_(s);
   s->stop = true;
   pthread_cond_broadcast(&s->changed);
