@@ -55,11 +55,11 @@ glia_status glia_telemetry_open_folder_(struct glia_telemetry *t)
   snprintf(path, sizeof path, "%s/full", t->path);
   /* names begin with the time of the first row */
   const int n = scandir(path, &entry, is_file, alphasort);
-  GLIA_CHECK(
-      n >= 0, GLIA_E_MISSING,
-      "%s: %s: no store of a collector, or it has made no file yet (it does every ten minutes, "
-      "and when it ends)",
-      path, strerror(errno));
+  GLIA_CHECK(n >= 0, GLIA_E_MISSING,
+             "%s: %s: no store of a collector, or it has made no file yet (it does at the end of "
+             "each segment, "
+             "and when it ends)",
+             path, strerror(errno));
   t->part = calloc((size_t)n + 1, sizeof(struct glia_telemetry *));
   if (t->part == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%s: %d files", path, n);
   for (int i = 0; i < n; i++) {

@@ -140,6 +140,7 @@ static void forecast(struct glia_mix_stream *s, const double *x)
 {
   const struct glia_mix *m = s->mix;
 
+  for (int j = 0; j < m->n; j++) s->next[j] = 0.0; /* BLAS may keep a NaN that it multiplies by 0 */
   glia_linear_apply(m->inputs, m->n, s->input, m->weight, s->next);
   for (int j = 0; j < m->n; j++) s->next[j] = (x[j] - s->next[j]) / m->residual[j];
 }

@@ -94,9 +94,9 @@ struct glia_mix_rows {
   uint8_t *judge; /* [n] 0: its score does not count for the threshold */
 };
 
-/* floor [2, columns]: the least scale, and of errors of the forecast, of which 0 asks for nothing; faulty: share of the rows that are under faults: those furthest out are not fitted on, their
- * keep and judge become 0; 0 = not known: a tenth is taken for it, and judges; window: at most so many samples, becomes how many they are; log_score [r->n]: logarithms of scores over so many, NaN where
- * not kept, by a mix that was not fitted on them where the fit would know them by heart (detect_mix_cross.c). */
+/* floor [2, columns]: the least scale, and of errors of the forecast, of which 0 asks for nothing; faulty: share of the rows that are under faults, 0 = not known. Those furthest out are not fitted on, their keep becomes 0: of that share and of
+ * a tenth, where there are rows enough to tell; of that share judge becomes 0, too; window: at most so many samples, becomes how many they are; log_score [r->n]: logarithms of scores over so many, NaN where
+ * not judged, by a mix that was not fitted on them where the fit would know them by heart (detect_mix_cross.c). */
 glia_status glia_mix_fit_(struct glia_mix *mix, int columns, const struct glia_mix_rows *r,
                           const double *floor, double faulty, int *window, double *log_score);
 /* Parts of it, on rows in r->keep, for a mix that has room: what is usual; then slow and forecast. */

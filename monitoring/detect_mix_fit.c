@@ -387,13 +387,15 @@ static glia_status trim(const struct glia_mix *m, const struct glia_mix_rows *r,
   return GLIA_OK;
 }
 
-/* What is usual, and what columns do together: of the rows in r->keep, which is `keep`; by rounds, where some may be faulty. */
+/* What is usual, and what columns do together: of the rows in r->keep; by rounds, where some are not trusted. suspect, faulty: which share may be
+ * under faults, and is. */
 static glia_status fit_usual(struct glia_mix *m, const struct glia_mix_rows *r,
-                             const uint8_t *wanted, const double *floor, double faulty,
-                             uint8_t *keep)
+                             const uint8_t *wanted, const double *floor, double suspect,
+                             double faulty)
 {
   const uint8_t daily = m->daily;
-  const int rounds = faulty > 0.0 ? ROUNDS : 0;
+  const double share = fmin(TRIM * fmax(suspect, faulty), 0.5);
+  const int rounds = share > 0.0 ? ROUNDS : 0;
   double *work = malloc((2 * (size_t)r->n + 4) * sizeof *work);
   glia_status st = GLIA_OK;
 
@@ -403,9 +405,11 @@ static glia_status fit_usual(struct glia_mix *m, const struct glia_mix_rows *r,
     memset(m->season, 0, GLIA_MIX_BINS * (size_t)m->n * sizeof *m->season);
     st = glia_mix_fit_levels_(m, r, floor);
     if (st == GLIA_OK) st = fit_together(m, r);
-    if (st == GLIA_OK && k < rounds)
-      st = trim(m, r, wanted, fmin(TRIM * faulty, 0.5), k == rounds - 1, keep, work);
+    if (st == GLIA_OK && k < rounds) st = trim(m, r, wanted, share, k == rounds - 1, r->keep, work);
   }
+  memcpy(r->judge, wanted, (size_t)r->n);
+  if (st == GLIA_OK && faulty > 0.0)
+    st = trim(m, r, wanted, fmin(TRIM * faulty, 0.5), true, r->judge, work);
   free(work);
   return st;
 }
@@ -468,8 +472,7 @@ glia_status glia_mix_fit_(struct glia_mix *m, int columns, const struct glia_mix
     *window = glia_mix_window_(m->period_s, *window);
     memcpy(wanted, r->keep, (size_t)r->n);
     const bool tells = kept(r) >= (int64_t)ROWS_PER_COLUMN * columns;
-    st = fit_usual(m, r, wanted, floor, faulty > 0.0 ? faulty : tells ? SUSPECT : 0.0, r->keep);
-    memcpy(r->judge, faulty > 0.0 ? r->keep : wanted, (size_t)r->n);
+    st = fit_usual(m, r, wanted, floor, tells ? SUSPECT : 0.0, faulty);
   }
   if (st == GLIA_OK) st = glia_mix_fit_views_(m, r, floor);
   if (st == GLIA_OK)

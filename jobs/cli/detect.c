@@ -53,7 +53,8 @@ static const struct glia_option train_options[] = {
      .hi = 0.3,
      .help =
          "share of the training rows that are under faults: those furthest out do not place the "
-         "threshold either (default: 0, a tenth is not fitted on, but places it); combined only. "
+         "threshold either (default: 0; up to 15 % are not fitted on, and place it); combined "
+         "only. "
          "Clean rows that are left out so are false alarms later"},
     {.name = "update",
      .kind = GLIA_OPTION_TEXT,
