@@ -55,6 +55,8 @@ glia_status cli_finish_output(const struct glia_args *args, glia_status st);
 /* parallel.c */
 /* Rank by the launcher's environment: before MPI runs, so that one rank alone complains. */
 int cli_launcher_rank(void);
+/* Did a launcher tell a rank? */
+bool cli_launched(void);
 /* Start MPI, fill in rank and size. Errors: GLIA_E_USAGE (srun without PMIx), GLIA_E_MPI. */
 glia_status cli_parallel_begin(struct glia_args *args);
 /* All ranks meet, whoever must speak prints its failure, MPI ends; the same exit code on all ranks. */

@@ -42,13 +42,23 @@ static bool in_srun_step(void)
   return has_env("SLURM_PROCID") && env_int("SLURM_STEP_NUM_TASKS", 1) > 1;
 }
 
-int cli_launcher_rank(void)
+/* The variable in which a launcher told the rank, or NULL. */
+static const char *rank_variable(void)
 {
   static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
 
   for (size_t i = 0; i < GLIA_COUNT(names); i++)
-    if (has_env(names[i])) return (int)env_int(names[i], 0);
-  return in_srun_step() ? (int)env_int("SLURM_PROCID", 0) : 0;
+    if (has_env(names[i])) return names[i];
+  return in_srun_step() ? "SLURM_PROCID" : NULL;
+}
+
+bool cli_launched(void) { return rank_variable() != NULL; }
+
+int cli_launcher_rank(void)
+{
+  const char *name = rank_variable();
+
+  return name != NULL ? (int)env_int(name, 0) : 0;
 }
 
 /* srun starts n processes that know nothing of each other, unless it speaks PMIx: n runs would write one checkpoint.

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 bool cli_is_group(const char *word)
 {
@@ -68,6 +69,23 @@ int cli_fail_at_start(const struct glia_command *command, glia_status st)
   return glia_status_exit_code(st);
 }
 
+/* GLIA_CPU may be refused on some ranks alone, whose CPUs differ: each says so, those above 0 when rank 0, which may refuse it
+ * too, has had time to end all. */
+static int fail_on_this_cpu(const struct glia_command *command, glia_status st)
+{
+  const struct timespec pause = {.tv_sec = 1};
+  char host[256] = "", message[512];
+
+  if (!cli_launched()) return cli_fail_at_start(command, st);
+  if (gethostname(host, sizeof host - 1) != 0) strcpy(host, "unknown");
+  snprintf(message, sizeof message, "%s", glia_trace_message());
+  glia_trace_clear();
+  st = GLIA_FAIL(st, "rank %d on %s: %s", cli_launcher_rank(), host, message);
+  if (cli_launcher_rank() > 0) nanosleep(&pause, NULL);
+  cli_print_failure(command, st);
+  return glia_status_exit_code(st);
+}
+
 static int run(const struct glia_command *command, int argc, char **argv)
 {
   struct glia_args args;
@@ -75,12 +93,16 @@ static int run(const struct glia_command *command, int argc, char **argv)
   int code;
 
   glia_status st = cli_parse(command, argc, argv, &args, &help);
-  if (st == GLIA_OK && !help) st = glia_kernels_check();
   if (st != GLIA_OK || help) {
     cli_args_free(&args);
     if (st != GLIA_OK) return cli_fail_at_start(command, st);
     if (cli_launcher_rank() == 0) cli_help(stdout, command);
     return 0;
+  }
+  st = glia_kernels_check();
+  if (st != GLIA_OK) {
+    cli_args_free(&args);
+    return fail_on_this_cpu(command, st);
   }
   if (command->alone && cli_launcher_rank() > 0) {
     cli_args_free(&args);
