@@ -451,7 +451,7 @@ glia_status glia_detector_train(struct glia_comm *comm, const struct glia_detect
                                                : prepare(d, node, &level, &rows, &x);
   }
   GLIA_TRY_TO(out, st, glia_agree(comm, st));
-  GLIA_TRY_TO(out, st, glia_agree_same(comm, "the model's configuration", d->config));
+  GLIA_TRY_TO(out, st, glia_agree_setup(comm, "the model's configuration", d->config, true));
   if (options->kind == GLIA_DETECT_COMBINED) goto out;
   st = glia_agree(comm, train(comm, d, node->name, &x));
   if (st == GLIA_OK) st = glia_agree(comm, finish(d, node, level, &rows, &x));

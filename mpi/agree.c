@@ -1,5 +1,7 @@
 /* All ranks adopt the worst status and learn whose it was; all ranks compare a text. */
 #include "glia_agree.h"
+#include "glia_kernels.h"
+#include "glia_log.h"
 #include "glia_sha256.h"
 #include "mpi_priv.h"
 
@@ -137,4 +139,22 @@ glia_status glia_agree_data(struct glia_comm *c, const char *name, const void *d
   glia_sha256_hex(&h, sum);
   snprintf(text, sizeof text, "%zu bytes, sha256 %.12s", bytes, sum);
   return glia_agree_same(c, name, text);
+}
+
+#define LOWER "set GLIA_CPU and OPENBLAS_CORETYPE to the lowest on all ranks (mpirun -x)"
+
+glia_status glia_agree_setup(struct glia_comm *c, const char *name, const char *text, bool refuse)
+{
+  char message[MESSAGE_BYTES];
+
+  GLIA_TRY(glia_agree_same(c, name, text));
+  const glia_status st = glia_agree_same(c, "the kernel level", glia_kernels_level());
+  if (st != GLIA_E_RANKS) return st;
+  snprintf(message, sizeof message, "%s", glia_trace_message());
+  glia_trace_clear();
+  if (refuse) return GLIA_FAIL(st, "%s: " LOWER, message);
+  if (glia_comm_rank(c) == 0)
+    glia_log(GLIA_LOG_WARN, "kernels", "levels-differ",
+             "what=\"%s\" advice=\"" LOWER ": bits may differ from other runs\"", message);
+  return GLIA_OK;
 }

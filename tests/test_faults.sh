@@ -126,6 +126,13 @@ case $launcher in
   pair 70 "$glia train run.yaml" "$glia train other.yaml"
   point "another configuration on one rank is refused"
   said 'ranks disagree on the configuration, line [0-9]*: rank 0 has .*64., rank 1 has .*63'; point "with the difference"
+  if GLIA_CPU=avx2 "$glia" version >/dev/null 2>&1; then
+    pair 0 "-x GLIA_CPU=plain $glia train run.yaml max_steps=1 checkpoint=null" "-x GLIA_CPU=avx2 $glia train run.yaml max_steps=1 checkpoint=null" &&
+      [ "$(grep -c 'levels-differ .*rank 1 has .*gemm:avx2.*set GLIA_CPU and OPENBLAS_CORETYPE' "$err")" = 1 ]
+    point "kernels of another level on one rank are told"
+  else
+    skip "kernels of another level on one rank are told" "this CPU has one level"
+  fi
   mkdir elsewhere && "$glia" data synth moons --n 300 --test-n 90 --seed 8 -o elsewhere/moons.h5 >/dev/null
   pair 70 "$glia train run.yaml" "-wdir $dir/elsewhere $glia train $dir/run.yaml"
   point "other rows on one rank are refused"

@@ -24,6 +24,18 @@ point "a solution, its XDMF, a picture; an existing file is kept"
 exits 0 $(on 3) "$glia" pinn poisson.yaml --json && grep -o '"loss": *[0-9.e-]*' "$out" >three && grep -o '"loss": *[0-9.e-]*' one >once && cmp three once &&
   grep -o '"relative_l2": *[0-9.e-]*' "$out" >three && grep -o '"relative_l2": *[0-9.e-]*' one >once && cmp three once
 point "three ranks give the same bits"
+case $launcher in
+"mpirun -n NP"*)
+  if GLIA_CPU=avx2 "$glia" version >/dev/null 2>&1; then
+    exits 70 mpirun -n 1 -x GLIA_CPU=plain "$glia" pinn poisson.yaml steps=1 : -n 1 -x GLIA_CPU=avx2 "$glia" pinn poisson.yaml steps=1 &&
+      said "ranks disagree on the kernel level: rank 0 has 'openblas:[^ ]*', rank 1 has .*gemm:avx2.*: set GLIA_CPU and"
+    point "ranks of several kernel levels are refused"
+  else
+    skip "ranks of several kernel levels are refused" "this CPU has one level"
+  fi
+  ;;
+*) skip "ranks of several kernel levels are refused" "the launcher is not mpirun" ;;
+esac
 cat >few.yaml <<'END'
 unknowns: [u]
 domain: {t: [0, 0.5], x: [0, 2*pi]}

@@ -205,7 +205,7 @@ static glia_status run_all(struct job *j)
   if (read != GLIA_OK && a->rank == 0 && j->d.p.fault[0] != '\0')
     fprintf(stderr, "%s\n", j->d.p.fault);
   GLIA_TRY(glia_agree(j->comm, read));
-  GLIA_TRY(glia_agree_same(j->comm, "the configuration", j->config_text));
+  GLIA_TRY(glia_agree_setup(j->comm, "the configuration", j->config_text, true));
   if (j->d.network) glia_stop_catch();
   glia_progress_begin(&j->progress, "discover", "%", 100.0);
   j->progress.silent = j->progress.silent || a->rank != 0;

@@ -31,7 +31,8 @@ static const struct {
 } variables[] = {
     {"GLIA_CPU",
      "plain, avx2 or avx512: no kernels of ours for a better CPU than this, so that nodes "
-     "of several kinds agree on bits (OPENBLAS_CORETYPE is the same for OpenBLAS)"},
+     "of several kinds agree on bits: set it, and OPENBLAS_CORETYPE for OpenBLAS, to the lowest on "
+     "all ranks (mpirun -x)"},
     {"GLIA_LOG", "error, warn, info (default) or debug"},
     {"GLIA_LOG_RANKS", "all: every rank logs, not rank 0 alone"},
     {"GLIA_PROGRESS", "off: no progress on standard error"},

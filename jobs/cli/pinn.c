@@ -255,7 +255,7 @@ static glia_status run_all(struct job *j)
   if (read != GLIA_OK && a->rank == 0 && j->problem.fault[0] != '\0')
     fprintf(stderr, "%s\n", j->problem.fault);
   GLIA_TRY(glia_agree(j->comm, read));
-  GLIA_TRY(glia_agree_same(j->comm, "the configuration", j->config_text));
+  GLIA_TRY(glia_agree_setup(j->comm, "the configuration", j->config_text, true));
   const size_t n = (size_t)j->config.seeds;
   j->error = calloc(n, sizeof *j->error);
   j->wall = calloc(n, sizeof *j->wall);

@@ -46,7 +46,7 @@ static glia_status finish_config(struct session *s, glia_status st, int n_overri
 {
   if (st == GLIA_OK) st = read_config(s, n_overrides, override);
   GLIA_TRY(glia_agree(s->comm, st));
-  return glia_agree_same(s->comm, "the configuration", s->config_text);
+  return glia_agree_setup(s->comm, "the configuration", s->config_text, false);
 }
 
 glia_status session_configure(struct session *s, const char *path, int n_overrides,
@@ -276,11 +276,6 @@ glia_status session_build(struct session *s)
   GLIA_TRY(agree_on_identity(s));
   GLIA_TRY(glia_agree(s->comm, build_model(s)));
   GLIA_TRY(glia_agree_same(s->comm, "the model", s->model_hash));
-  const glia_status same = glia_agree_same(s->comm, "the kernel level", glia_kernels_level());
-  if (same == GLIA_E_RANKS && glia_comm_rank(s->comm) == 0)
-    glia_log(GLIA_LOG_WARN, "kernels", "levels-differ",
-             "advice=\"set OPENBLAS_CORETYPE to the lowest: bits may differ from other runs\"");
-  if (same != GLIA_E_RANKS) GLIA_TRY(same);
   GLIA_TRY(stages_open(s, &s->stages));
   GLIA_TRY(glia_agree(s->comm, compile(s)));
   GLIA_TRY(open_exchange(s));
