@@ -405,6 +405,38 @@ static void the_largest_of_four_is_the_first_at_each_level(void)
   unsetenv("GLIA_CPU");
 }
 
+/* GLIA_CPU chooses: what is picked for a node at one level, and stands beside it, serves no other level; columns serve all. */
+static void each_level_has_kernels_of_its_own(void)
+{
+  enum { NODES = 4, MOST = 4 };
+  const struct shape s = several_strips();
+  const struct glia_window halves = {2, {2, 2}, {2, 2}, {1, 1}, {0}, {0}};
+  struct glia_kernel_choice all[GLIA_COUNT(level)][NODES][MOST] = {0};
+  int n[GLIA_COUNT(level)][NODES] = {0};
+
+  begin();
+  const glia_value x = given(GLIA_F32, 4, (int64_t[]){s.n, s.in, s.x[0], s.x[1]}, NULL),
+                   w = given(GLIA_F32, 4, (int64_t[]){s.out, s.in, 3, 3}, NULL),
+                   y = given(GLIA_F32, 4, (int64_t[]){s.n, s.out, s.o[0], s.o[1]}, NULL);
+  const glia_value v[NODES] = {
+      glia_conv(g, x, w, &s.w, 1), glia_conv_transpose(g, y, w, &s.w, 1, s.x),
+      glia_conv_weight(g, x, y, &s.w, 1), glia_window_argmax(g, x, &halves)};
+  for (size_t l = 0; l < GLIA_COUNT(level) && at_level(l); l++)
+    for (int i = 0; i < NODES; i++) {
+      const struct glia_node *node = glia_graph_node(g, v[i]);
+      n[l][i] = glia_kernels_candidates(g, node, MOST, all[l][i]);
+      if (n[l][i] == 0) n[l][i] = glia_kernels_default()->pick(g, node, all[l][i]);
+      CU_ASSERT(n[l][i] > 0);
+      for (size_t below = 0; below < l; below++)
+        for (int a = 0; a < n[l][i]; a++)
+          for (int b = 0; b < n[below][i]; b++)
+            CU_ASSERT(all[l][i][a].run != all[below][i][b].run ||
+                      (a > 0 && strcmp(all[l][i][a].name, "conv sgemm") == 0));
+    }
+  unsetenv("GLIA_CPU");
+  end();
+}
+
 static void max_pool_sends_the_derivative_to_the_first_of_ties(void)
 {
   const struct glia_window w = {1, {2}, {2}, {1}, {0}, {0}};
@@ -486,5 +518,6 @@ TAP_MAIN("conv", TAP(convolutions_are_their_definition),
          TAP(convolutions_by_tiles_are_their_definition),
          TAP(tiles_err_little_more_than_plain_sums), TAP(strips_of_a_large_image_join),
          TAP(pools_are_their_definition), TAP(the_largest_of_four_is_the_first_at_each_level),
+         TAP(each_level_has_kernels_of_its_own),
          TAP(max_pool_sends_the_derivative_to_the_first_of_ties), TAP(borders_are_padded_as_named),
          TAP(resizing_follows_its_formulas), TAP(misfits_are_refused))

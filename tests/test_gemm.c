@@ -143,6 +143,30 @@ static void products_are_their_definition(void)
   unsetenv("GLIA_CPU");
 }
 
+/* GLIA_CPU chooses: products run on one kernel at each level. */
+static void each_level_has_a_kernel_of_its_own(void)
+{
+  const char *at[3] = {"plain"};
+  const int n = 1 + levels(at + 1);
+
+  for (int t = 0; t < 2; t++) {
+    const struct glia_type type =
+        glia_type_make(t == 0 ? GLIA_F32 : GLIA_F64, 2, (int64_t[]){40, 40});
+    struct glia_kernel_choice pick[3] = {0};
+    struct glia_graph *g;
+    if (glia_graph_new(&g) != GLIA_OK) abort();
+    const glia_value x = glia_input(g, "a", GLIA_PER_STEP, type),
+                     y = glia_matmul(g, x, x, false, false);
+    for (int l = 0; l < n; l++) {
+      setenv("GLIA_CPU", at[l], 1);
+      CU_ASSERT_FATAL(glia_kernels_candidates(g, glia_graph_node(g, y), 1, &pick[l]) > 0);
+      for (int below = 0; below < l; below++) CU_ASSERT(pick[l].run != pick[below].run);
+    }
+    unsetenv("GLIA_CPU");
+    glia_graph_destroy(&g);
+  }
+}
+
 /* Above four rows a product's row is the same whatever stands beside it. */
 static void rows_do_not_depend_on_their_number(void)
 {
@@ -197,5 +221,5 @@ static void a_long_product_looks_up(void)
   free(watched);
 }
 
-TAP_MAIN("gemm", TAP(products_are_their_definition), TAP(rows_do_not_depend_on_their_number),
-         TAP(a_long_product_looks_up))
+TAP_MAIN("gemm", TAP(products_are_their_definition), TAP(each_level_has_a_kernel_of_its_own),
+         TAP(rows_do_not_depend_on_their_number), TAP(a_long_product_looks_up))
