@@ -167,32 +167,57 @@ static void each_level_has_a_kernel_of_its_own(void)
   }
 }
 
-/* Above four rows a product's row is the same whatever stands beside it. */
+/* The left matrix of the first `rows` rows; the caller frees. */
+static float *first_rows(const struct shape *s, const float *a, int64_t rows)
+{
+  float *to = malloc((size_t)(rows * s->k) * sizeof *to);
+
+  if (to == NULL) abort();
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t p = 0; p < s->k; p++)
+      to[s->ta ? p * rows + i : i * s->k + p] = a[s->ta ? p * s->m + i : i * s->k + p];
+  return to;
+}
+
+/* Above four rows, and if b is not turned below too, a product's row is the same whatever stands beside it. */
+static void rows_stand_alone(struct shape many)
+{
+  const struct glia_type ta = matrices(&many, GLIA_F32, many.m, many.k, many.ta),
+                         tb = matrices(&many, GLIA_F32, many.k, many.n, many.tb);
+  void *a = numbers(&ta), *b = numbers(&tb), *all = product(&many, GLIA_F32, a, b);
+
+  for (int64_t rows = many.tb && !many.ta ? 5 : 1; rows < many.m; rows += 4) {
+    struct shape few = many;
+    few.m = rows;
+    void *top = first_rows(&many, a, rows), *y = product(&few, GLIA_F32, top, b);
+    CU_ASSERT(memcmp(y, all, (size_t)(rows * many.n) * sizeof(float)) == 0);
+    free(top);
+    free(y);
+  }
+  free(a);
+  free(b);
+  free(all);
+}
+
+/* Turned left matrices are laid out in strips above twelve rows and two panels of columns; right ones are read in place where few rows do, or
+ * where they are of at most 16 KiB. */
 static void rows_do_not_depend_on_their_number(void)
 {
-  const struct shape many = {0, 61, 45, 300, false, true};
-  const struct glia_type ta = matrices(&many, GLIA_F32, many.m, many.k, false),
-                         tb = matrices(&many, GLIA_F32, many.k, many.n, true);
-  void *a = numbers(&ta), *b = numbers(&tb);
   const char *at[2];
   const int n = levels(at);
 
   if (n == 0) tap_note("BLAS makes no such promise");
   for (int l = 0; l < n; l++) {
     setenv("GLIA_CPU", at[l], 1);
-    void *all = product(&many, GLIA_F32, a, b);
-    for (int64_t rows = 5; rows < many.m; rows += 9) {
-      struct shape few = many;
-      few.m = rows;
-      void *y = product(&few, GLIA_F32, a, b);
-      CU_ASSERT(memcmp(y, all, (size_t)(rows * many.n) * sizeof(float)) == 0);
-      free(y);
+    rows_stand_alone((struct shape){0, 61, 45, 300, false, true});
+    for (int ta = 0; ta < 2; ta++) {
+      rows_stand_alone((struct shape){0, 41, 101, 300, ta != 0, false});
+      rows_stand_alone((struct shape){0, 41, 112, 36, ta != 0, false}); /* 16,128 bytes */
+      rows_stand_alone((struct shape){0, 41, 112, 37, ta != 0, false}); /* 16,576 */
     }
-    free(all);
+    rows_stand_alone((struct shape){0, 41, 101, 260, true, true});
   }
   unsetenv("GLIA_CPU");
-  free(a);
-  free(b);
 }
 
 static void count(void *self) { ++*(int *)self; }
