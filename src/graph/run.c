@@ -38,7 +38,7 @@ static void run_external(const struct unit *u, char *const *bases, char *scratch
 }
 
 /* Registers do not stand a power of two apart: their elements would want one place of the cache. Arrays beyond ASK_FROM elements are asked
- * for ahead: smaller ones, as a PINN's, are near anyway, and asking is a tenth of its groups' time. */
+ * for ahead: smaller ones, as a PINN's, are near anyway, and asking costs time too. */
 enum { REG_BYTES = TILE * sizeof(double) + 192, ASK_FROM = 16 * TILE };
 
 /* A step of a tile program with its addresses: made once per run of a group, moved on from tile to tile. */

@@ -4,8 +4,8 @@
  * op(b) are laid out once for all rows; op(a) is read where it is. Few rows by a transposed b (evaluation of one sample) are
  * sums of products along the terms.
  *
- * Each element is a chain of fused multiply-adds over the terms in their order, DEPTH at a time, or for few rows a sum by
- * lanes: a function of k, and of m <= 4, alone. So rows do not depend on how many others there are. */
+ * Each element is a chain of fused multiply-adds over the terms in their order, at most DEPTH at a time, as k says: a row does not depend on
+ * how many others there are. But up to four rows by a transposed b (of an a that is not) are sums by lanes, with bits of their own. */
 #include "kernels_priv.h"
 
 #ifdef __x86_64__

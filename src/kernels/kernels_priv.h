@@ -19,7 +19,7 @@ enum { GLIA_MOST_CANDIDATES = 4 };
 int glia_conv_candidates_(const struct glia_graph *g, const struct glia_node *n,
                           struct glia_kernel_choice *out);
 
-/* Which of them this CPU has, for the name of its level. */
+/* What they add to the level's name: " conv:avx512,winograd", " conv:avx2,winograd" or "". */
 const char *glia_conv_level_(void);
 
 /* The same without columns. */
@@ -45,7 +45,7 @@ void glia_gemm_small_8_f32_(int64_t m, int64_t n, int64_t k, const float *a, int
                             int64_t a_col, const float *b, int64_t ldb, float *c, int64_t ldc,
                             bool add);
 
-/* Products of floats on CPUs with AVX-512 or AVX2; and the level's name, " gemm:avx2" or "". */
+/* Products of floats on CPUs with AVX-512 or AVX2; and what they add to the level's name: " gemm:avx512", " gemm:avx2" or "". */
 bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out);
 const char *glia_gemm_level_(void);
 
