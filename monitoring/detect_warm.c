@@ -116,7 +116,8 @@ glia_status glia_detectors_average(int n, struct glia_detector *const *d, int *w
   int64_t from = 0;
   for (int i = 0; i < w->n_parameters; i++)
     for (int64_t k = 0; k < count(&w->parameter[i]); k++, from++)
-      ((float *)w->parameter[i].data)[k] = (float)(sum[from] / seen[from]); /* its own at least */
+      if (seen[from] > 0.0) /* else it is no number in any: its own stays */
+        ((float *)w->parameter[i].data)[k] = (float)(sum[from] / seen[from]);
   *which = widest;
 out:
   free(part);

@@ -40,8 +40,8 @@ struct glia_detect_options {
   int window; /* a score is the mean over this many samples, the last one included; combined: the geometric mean
                  of that, of twenty minutes at most but five samples at least, and of the mean over three */
   int persistence; /* so many samples in a row above the threshold make an alarm */
-  const struct glia_detector
-      *warm; /* networks begin at its weights, by column name, instead of at random; NULL: none */
+  const struct glia_detector *
+      warm; /* networks begin at its weights, by column name (hidden units: the first as many as it has), instead of at random; NULL: none */
   void (*progress)(void *self, const char *node,
                    double done); /* share of the training done; may be NULL */
   void *self;                    /* of progress */
@@ -71,8 +71,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_detector_train(struct glia_comm *comm,
                                                         const struct glia_telemetry_node *node,
                                                         struct glia_detector **out);
 
-/** What networks d [n] of several nodes have in common: the mean of each weight over those that have its column. The one with most columns takes them, and
- *  is no detector any more but one to begin at (options.warm): *which. Errors: GLIA_E_UNSUPPORTED (kind combined), GLIA_E_MEMORY.  Source: mcmahan2017. */
+/** What networks d [n] of several nodes have in common: the mean of each weight over those that have it. The one with most columns takes them, and
+ *  is no detector any more but one to begin at (options.warm): *which. Axes of columns go by name, hidden units by number; how many of these there are
+ *  follows from the number of columns, so a narrower network counts for the first of them. By number they are alike only in networks that began at one
+ *  another's weights (options.warm): those drawn at random for other columns have nothing in common. Errors: GLIA_E_UNSUPPORTED (kind combined), GLIA_E_MEMORY.  Source: mcmahan2017. */
 GLIA_API GLIA_NODISCARD glia_status glia_detectors_average(int n, struct glia_detector *const *d,
                                                            int *which);
 

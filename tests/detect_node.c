@@ -122,6 +122,26 @@ static int by_value(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
+void detect_node_shuffle(const struct glia_telemetry_node *from, struct glia_telemetry_node *to)
+{
+  const int n = from->n_metrics;
+
+  *to = (struct glia_telemetry_node){
+      .name = strdup(from->name), .n = from->n, .n_metrics = n + 1, .train_rows = -1};
+  to->time_ns = malloc((size_t)from->n * sizeof *to->time_ns);
+  memcpy(to->time_ns, from->time_ns, (size_t)from->n * sizeof *to->time_ns);
+  to->values = malloc((size_t)(from->n * (n + 1)) * sizeof *to->values);
+  to->metric = calloc((size_t)n + 1, sizeof *to->metric);
+  to->unit = calloc((size_t)n + 1, sizeof *to->unit);
+  for (int k = 0; k <= n; k++) {
+    const int j = k == 0 ? -1 : (int)glia_random_permute(5, n, k - 1);
+    to->metric[k] = strdup(j < 0 ? "another" : from->metric[j]);
+    to->unit[k] = strdup("1");
+    for (int64_t i = 0; i < from->n; i++)
+      to->values[i * (n + 1) + k] = j < 0 ? 3.0f : from->values[i * n + j];
+  }
+}
+
 double detect_auc(int64_t n_good, const float *good, int64_t n_bad, const float *bad)
 {
   const int64_t n = n_good + n_bad;

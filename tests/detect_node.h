@@ -21,6 +21,9 @@ typedef enum { GOVERNOR_CONSERVATIVE, GOVERNOR_PERFORMANCE, GOVERNOR_POWERSAVE }
 void detect_node_make(struct glia_telemetry_node *node, uint64_t seed, int n_metrics,
                       int64_t n_normal, int64_t n_fault, detect_governor governor, bool **loads);
 
+/* The same node with its metrics in another order and one more in front, "another", which is constant. Free as above. */
+void detect_node_shuffle(const struct glia_telemetry_node *from, struct glia_telemetry_node *to);
+
 /* Area under the ROC curve of scores: chance that one of `bad` is above one of `good`. */
 double detect_auc(int64_t n_good, const float *good, int64_t n_bad, const float *bad);
 

@@ -335,104 +335,13 @@ static void constant_and_missing_columns_are_left_out(void)
   glia_telemetry_node_free(&node);
 }
 
-/* The same node with its metrics in another order and one more in front. */
-static void shuffle_metrics(const struct glia_telemetry_node *from, struct glia_telemetry_node *to)
-{
-  const int n = from->n_metrics;
-
-  *to = (struct glia_telemetry_node){
-      .name = strdup(from->name), .n = from->n, .n_metrics = n + 1, .train_rows = -1};
-  to->time_ns = malloc((size_t)from->n * sizeof *to->time_ns);
-  memcpy(to->time_ns, from->time_ns, (size_t)from->n * sizeof *to->time_ns);
-  to->values = malloc((size_t)(from->n * (n + 1)) * sizeof *to->values);
-  to->metric = calloc((size_t)n + 1, sizeof *to->metric);
-  to->unit = calloc((size_t)n + 1, sizeof *to->unit);
-  for (int k = 0; k <= n; k++) {
-    const int j = k == 0 ? -1 : (int)glia_random_permute(5, n, k - 1);
-    to->metric[k] = strdup(j < 0 ? "another" : from->metric[j]);
-    to->unit[k] = strdup("1");
-    for (int64_t i = 0; i < from->n; i++)
-      to->values[i * (n + 1) + k] = j < 0 ? 3.0f : from->values[i * n + j];
-  }
-}
-
-/* One epoch from the weights of a trained model, whose metrics stood elsewhere, against one from random weights. */
-static void weights_are_carried_by_name(void)
-{
-  struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_BOTTLENECK);
-  struct glia_telemetry_node node, other;
-  struct glia_detector *old, *cold, *warm;
-  struct glia_detector_info trained, fresh, carried;
-
-  make_small(&node);
-  shuffle_metrics(&node, &other); /* its "another" is constant, and left out */
-  o.epochs = 60;
-  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &old), GLIA_OK);
-  o.epochs = 1;
-  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &other, &cold), GLIA_OK);
-  o.warm = old;
-  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &other, &warm), GLIA_OK);
-  glia_detector_info(old, &trained);
-  glia_detector_info(cold, &fresh);
-  glia_detector_info(warm, &carried);
-  tap_note("loss %.4f trained, after an epoch %.4f cold and %.4f warm", trained.train_loss,
-           fresh.train_loss, carried.train_loss);
-  /* much nearer to where the old one came than to where a new one begins */
-  CU_ASSERT(carried.train_loss - trained.train_loss <
-            0.25 * (fresh.train_loss - trained.train_loss));
-  glia_detector_destroy(&old);
-  glia_detector_destroy(&cold);
-  glia_detector_destroy(&warm);
-  glia_telemetry_node_free(&node);
-  glia_telemetry_node_free(&other);
-}
-
-/* The mean of a model and of its twin, which knows the metrics in another order, is as good as they are. */
-static void what_models_have_in_common_is_by_name(void)
-{
-  struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_BOTTLENECK);
-  struct glia_telemetry_node node, other;
-  struct glia_detector *d[2], *cold, *warm;
-  struct glia_detector_info trained, fresh, carried;
-  int which = -1;
-
-  make_small(&node);
-  shuffle_metrics(&node, &other);
-  o.epochs = 60;
-  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &d[1]), GLIA_OK);
-  glia_detector_info(d[1], &trained);
-  o.epochs = 1;
-  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &cold), GLIA_OK);
-  o.warm = d[1];
-  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &other, &d[0]), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_detectors_average(2, d, &which), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(which, 0);
-  o.warm = d[which];
-  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &node, &warm), GLIA_OK);
-  glia_detector_info(cold, &fresh);
-  glia_detector_info(warm, &carried);
-  tap_note("loss %.4f trained, after an epoch %.4f cold and %.4f from the mean", trained.train_loss,
-           fresh.train_loss, carried.train_loss);
-  CU_ASSERT(carried.train_loss - trained.train_loss <
-            0.25 * (fresh.train_loss - trained.train_loss));
-  for (int i = 0; i < 2; i++) glia_detector_destroy(&d[i]);
-  glia_detector_destroy(&cold);
-  glia_detector_destroy(&warm);
-  d[0] = small(&node, GLIA_DETECT_COMBINED);
-  CU_ASSERT_EQUAL(glia_detectors_average(1, d, &which), GLIA_E_UNSUPPORTED);
-  glia_trace_clear();
-  glia_detector_destroy(&d[0]);
-  glia_telemetry_node_free(&node);
-  glia_telemetry_node_free(&other);
-}
-
 static void metrics_are_found_by_name(void)
 {
   struct glia_telemetry_node node, other;
   struct glia_detect_result a, b;
 
   make_small(&node);
-  shuffle_metrics(&node, &other);
+  detect_node_shuffle(&node, &other);
   struct glia_detector *d = small(&node, GLIA_DETECT_BOTTLENECK);
   CU_ASSERT_EQUAL_FATAL(glia_detector_score(d, &node, &a), GLIA_OK);
   CU_ASSERT_EQUAL_FATAL(glia_detector_score(d, &other, &b), GLIA_OK);
@@ -599,6 +508,5 @@ TAP_MAIN("detect", TAP(sparse_finds_and_names_both_governors), TAP(alarms_need_n
          TAP(a_level_that_wanders_is_no_alarm_but_a_jump_is),
          TAP(rows_not_trained_on_change_nothing), TAP(validation_rows_do_not_reach_the_scaler),
          TAP(constant_and_missing_columns_are_left_out), TAP(metrics_are_found_by_name),
-         TAP(weights_are_carried_by_name), TAP(what_models_have_in_common_is_by_name),
          TAP(a_file_keeps_everything), TAP(the_combined_score_knows_only_the_past),
          TAP(the_combined_kind_tells_two_metrics_from_one), TAP(too_little_is_refused))

@@ -49,10 +49,22 @@ if command -v "${launcher%% *}" >/dev/null 2>&1; then # three ranks for two node
 else
   skip "ranks that share the nodes make the same file" "no launcher (${launcher%% *}) on this machine"
 fi
-exits 64 "$glia" detect train "$dir/t.h5" -o "$dir/s.h5" --shared 1 && said 'bottleneck or sparse' &&
-  exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/s.h5" --kind bottleneck --epochs 1 --json && apart=$(key train_loss) &&
-  exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/s.h5" --kind bottleneck --epochs 1 --shared 2 --force --json && awk -v a="$(key train_loss)" -v b="$apart" 'BEGIN { exit !(a < b) }'
+exits 64 "$glia" detect train "$dir/t.h5" -o "$dir/s.h5" --shared 1 && said 'bottleneck or sparse'; point "combined models have no weights to share"
+# learns FILE OPTION...: bottleneck models of its nodes by one epoch; first NAME: a key of the first node, where `key` takes the last
+learns() { file_=$1; shift; exits 0 "$glia" detect train "$file_" -o "$dir/s.h5" --kind bottleneck --epochs 1 --force --json "$@"; }
+first() { tr -d '\n' <"$out" | grep -o "\"$1\": *\"\{0,1\}[^\",}]*" | head -n 1 | sed 's/.*[ "]//'; }
+less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && b != "" && a + 0 < b + 0) }'; }
+learns "$dir/t.h5" && apart=$(key train_loss) && learns "$dir/t.h5" --shared 2 && less "$(key train_loss)" "$apart"
 point "nodes that begin at what they have in common come further in an epoch"
+with=$(first parameters_sha256); cp "$dir/s.h5" "$dir/old.h5"
+learns "$dir/t.h5" --shared 2 --node a && [ "${#with}" = 64 ] && [ "$(key parameters_sha256)" != "$with" ]; point "which is a mean: the other node has a part in it"
+learns "$dir/t.h5" --update "$dir/old.h5" && none=$(key parameters_sha256) && learns "$dir/t.h5" --update "$dir/old.h5" --shared 1 && once=$(key parameters_sha256) &&
+  learns "$dir/t.h5" --update "$dir/old.h5" --shared 2 && [ "$none" != "$once" ] && [ "$(key parameters_sha256)" != "$once" ] && [ "$(key parameters_sha256)" != "$none" ]
+point "each round counts where models are trained again, too"
+mkdir "$dir/unlike"; cp "$dir"/tele/a.t*.csv "$dir/unlike" && for part in train test; do paste -d , "$dir/tele/a.$part.csv" "$dir/tele/b.$part.csv" | cut -d , -f 1-9 >"$dir/unlike/b.$part.csv"; done
+exits 0 "$glia" data import telemetry "$dir/unlike" --period 5m -o "$dir/unlike.h5" &&
+  exits 0 "$glia" detect train "$dir/unlike.h5" -o "$dir/s.h5" --kind bottleneck --epochs 2 --force --json && apart=$(key train_loss) && learns "$dir/unlike.h5" --shared 3 && less "$(key train_loss)" "$apart"
+point "three rounds of nodes that are not alike and an epoch come further than two epochs alone"
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/wide.h5" --budget 300 --json && wide=$(key threshold) &&
   exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/tight.h5" --budget 0.3 --json && awk -v a="$wide" -v b="$(key threshold)" 'BEGIN { exit !(a < b) }'
 point "who bears fewer false alarms gets a higher threshold"

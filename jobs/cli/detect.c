@@ -60,7 +60,8 @@ static const struct glia_option train_options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "OLD.h5",
      .help = "train again on what came since: rows in alarms of the old models are left out, "
-             "networks begin at their weights by column name, nodes without rows keep their model"},
+             "networks begin at their weights by column name (with --shared: in the first round), "
+             "nodes without rows keep their model"},
     {.name = "shared",
      .kind = GLIA_OPTION_INT,
      .argument = "N",
@@ -68,7 +69,9 @@ static const struct glia_option train_options[] = {
      .hi = 1000,
      .help =
          "autoencoders: N times every node trains for one epoch and all go on at the mean of their "
-         "weights, where each begins then (default: 0)"},
+         "weights, where each begins then (default: 0). In the first round a node begins at the "
+         "widest network before "
+         "it, by column name, or at its old model: let old ones be shared, too"},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace the file if there is one"},
     {0},
 };
@@ -85,7 +88,8 @@ struct training {
   struct glia_detector **detector;
   int n_old; /* models that are updated */
   struct glia_detector **old;
-  struct glia_detector *common; /* where those without an old model begin; NULL: nowhere */
+  struct glia_detector *common; /* the mean of the last round, where all begin; NULL: none yet */
+  struct glia_detector *first;  /* of a first round: where those without an old model begin */
   bool alone;                   /* a rank trains each node, and not all ranks together */
   int64_t masked;               /* rows left out, since the old models alarm there */
   struct glia_progress progress;
@@ -190,13 +194,36 @@ static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
   GLIA_TRY(glia_agree(comm, glia_telemetry_read_node(t->file, t->name[i], &node)));
   struct glia_detector *old = old_of(t, t->name[i]);
   glia_status st = old != NULL ? glia_agree(comm, mask(t, old, &node)) : GLIA_OK;
-  t->options.warm = old != NULL ? old : t->common;
+  t->options.warm = t->common != NULL ? t->common : old != NULL ? old : t->first;
   if (st == GLIA_OK) st = glia_detector_train(comm, &t->options, &node, &t->detector[i]);
   glia_telemetry_node_free(&node);
   return st;
 }
 
-/* Rounds of an epoch at every node, each from the mean of all. */
+static int columns_of(const struct glia_detector *d)
+{
+  struct glia_detector_info info;
+
+  glia_detector_info(d, &info);
+  return info.n_columns;
+}
+
+/* An epoch at every node. Hidden units are averaged by number, so in the first round they must come from one place: what a node draws
+ * at random goes by the number of its columns. Each begins at the widest network so far, which has the units that it needs, or most. */
+static glia_status train_round(struct training *t)
+{
+  glia_status st = GLIA_OK;
+
+  for (int i = 0; i < t->n && st == GLIA_OK; i++, t->done++) {
+    st = train_node(t, t->comm, i);
+    if (st == GLIA_OK && (t->first == NULL || columns_of(t->detector[i]) > columns_of(t->first)))
+      t->first = t->detector[i];
+  }
+  t->first = NULL;
+  return st;
+}
+
+/* Rounds, each from the mean of all. */
 static glia_status train_common(struct training *t, int64_t rounds)
 {
   const int64_t epochs = t->options.epochs;
@@ -204,7 +231,7 @@ static glia_status train_common(struct training *t, int64_t rounds)
 
   t->options.epochs = 1;
   for (int64_t k = 0; k < rounds; k++) {
-    for (int i = 0; i < t->n; i++, t->done++) GLIA_TRY(train_node(t, t->comm, i));
+    GLIA_TRY(train_round(t));
     GLIA_TRY(glia_agree(t->comm, glia_detectors_average(t->n, t->detector, &which)));
     glia_detector_destroy(&t->common);
     t->common = t->detector[which];
