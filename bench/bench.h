@@ -21,6 +21,7 @@ struct bench_row {
   /* of the rounds, where a bench repeats: half the range that holds the middle half, relative to the median; 0: not told */
   double spread, peer_spread;
   char peer_text[96]; /* room for a peer's name that is no constant */
+  char note[256];     /* on a line of its own, as why there is no value; "": none */
 };
 
 enum { BENCH_MAX_ROWS = 320 };

@@ -329,6 +329,15 @@ static glia_status predict(struct bed *b, struct round *least)
   return GLIA_OK;
 }
 
+static void cannot_be(struct bench_report *r, const struct workload_kind *kind, const char *way,
+                      const char *why)
+{
+  struct bench_row *row =
+      bench_add(r, "ms", (double)NAN, NULL, (double)NAN, (double)NAN, "%s %s", kind->name, way);
+
+  if (row != NULL) snprintf(row->note, sizeof row->note, "%s", why);
+}
+
 static void put_way(struct bed *b, int way, struct tally t[4])
 {
   const struct advice *a = &b->round[0].way[way];
@@ -336,8 +345,7 @@ static void put_way(struct bed *b, int way, struct tally t[4])
 
   if (b->depth >= 0 && a->kind < 0) return;
   if (a->why_not[0] != '\0') {
-    bench_add(b->r, "ms", (double)NAN, NULL, (double)NAN, (double)NAN, "%s %s: %s", b->kind->name,
-              a->name, a->why_not);
+    cannot_be(b->r, b->kind, a->name, a->why_not);
     return;
   }
   for (int k = 0; k < ROUNDS; k++) {
@@ -424,19 +432,17 @@ static glia_status make_model(struct bed *b, const struct workload_kind *kind, b
 
   for (int depth = local ? ADVISE_DEPTH : -1; depth >= -1; depth--) {
     struct session s = {.comm = b->all};
-    GLIA_TRY(make_bed(b, kind, depth));
+    GLIA_TRY(glia_agree(b->all, make_bed(b, kind, depth)));
     st = glia_agree(b->all, open_session(b, &s, "parallel={stages: 1, binding: none}"));
     close_session(&s);
     *made = st == GLIA_OK;
     if (*made || !local) return st;
-    if (depth == 0) break;
+    if (depth == 0 || st != GLIA_E_CONFIG) break; /* else the model may be too short */
     glia_trace_clear();
     clear_bed(b);
     *b = fresh;
   }
-  if (glia_comm_rank(b->all) == 0)
-    bench_add(b->r, "ms", (double)NAN, NULL, (double)NAN, (double)NAN, "%s local: %s", kind->name,
-              glia_trace_message());
+  if (glia_comm_rank(b->all) == 0) cannot_be(b->r, kind, "local", glia_trace_message());
   glia_trace_clear();
   clear_bed(b);
   return GLIA_OK;

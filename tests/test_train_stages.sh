@@ -106,8 +106,8 @@ exits 0 "$glia" train run.yaml --plan --json && [ -n "$(key recommended)" ] && [
 point "--plan predicts one rank, data groups, and stages by every schedule"
 [ "$(tr -d '\n' <"$out" | grep -o '"step_s": *[0-9.e-]*' | awk '{ if ($2 > 0 && $2 < 60) n++ } END { print n }')" = 6 ]; point "with a time of each"
 [ "$(tr -d ' \n' <"$out" | grep -o '"cuts":\[[0-9]' | wc -l)" = 4 ]; point "and where it cuts, for stages"
-exits 0 "$glia" train run.yaml --plan --json 'model=[{linear: 8}, tanh, {linear: 8}, tanh, {linear: 2}]' loss=cross_entropy && tr -d ' \n' <"$out" | grep -q '"local_learning":\[{"name":"stages:2,local"'
-point "and local learning, also of a model too short for auxiliary networks of two layers"
+exits 0 "$glia" train run.yaml --plan --json 'model=[{linear: 8}, tanh, {linear: 8}, tanh, {linear: 2}]' loss=cross_entropy && tr -d ' \n' <"$out" | grep -q '"local_learning":\[{"name":"stages:2,local".*"depth":0}'
+point "and local learning, also of a model too short for auxiliary networks of two layers, with their depth"
 
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"

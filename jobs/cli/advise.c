@@ -344,7 +344,7 @@ static json_t *advise_local(struct session *s, struct glia_args *a, int ranks)
 
   if (glia_model_modules(s->model) > 0) return rows;
   glia_status st = open_local(s, depth, &l);
-  for (; st != GLIA_OK && depth > 0; st = open_local(s, depth, &l)) {
+  for (; st == GLIA_E_CONFIG && depth > 0; st = open_local(s, depth, &l)) { /* too short? */
     glia_trace_clear();
     l.comm = NULL; /* the other session's */
     session_close(&l);
@@ -359,6 +359,8 @@ static json_t *advise_local(struct session *s, struct glia_args *a, int ranks)
     if (c[i].kind >= 0) c[staged++] = c[i];
   if (staged > 0) glia_cli_print(a, "\nwith local: {depth: %d}, which trains other weights", depth);
   if (staged > 0) (void)tell(a, staged, c, rows);
+  for (size_t i = 0; i < json_array_size(rows); i++)
+    json_object_set_new(json_array_get(rows, i), "depth", json_integer(depth));
   l.comm = NULL;
   session_close(&l);
   return rows;

@@ -14,7 +14,7 @@ struct advice {
   char name[64];
   int groups, stages, kind, chunks; /* kind: of glia_schedule_names; -1: no stages */
   char cuts[320];                   /* as parallel.cuts takes them: "[3, 5]" */
-  char why_not[160];                /* "": it can be */
+  char why_not[256];                /* "": it can be */
   double step_s;
   double tasks_s;      /* of it the stages' tasks, where each rank has a core */
   double bubble;       /* part of the tasks' span that ranks wait where each has a core */

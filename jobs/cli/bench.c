@@ -42,18 +42,20 @@ static void print_row(const struct glia_args *a, const struct bench_row *r)
   if (!isnan(r->limit_fraction))
     snprintf(limit, sizeof limit, "  %.2f of the limit", r->limit_fraction);
   glia_cli_print(a, "%-36s %9.4g %-9s%s%s%s\n", r->name, r->value, r->unit, spread, peer, limit);
+  if (r->note[0] != '\0') glia_cli_print(a, "  %s\n", r->note);
 }
 
 static json_t *row_json(const struct bench_row *r)
 {
   const double none = NAN;
 
-  return json_pack("{s:s, s:o, s:s, s:s?, s:o, s:o, s:o, s:o, s:o}", "name", r->name, "value",
+  return json_pack("{s:s, s:o, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:s?}", "name", r->name, "value",
                    glia_json_real(r->value), "unit", r->unit, "peer", r->peer, "peer_value",
                    glia_json_real(r->peer_value), "ratio", glia_json_real(r->ratio),
                    "limit_fraction", glia_json_real(r->limit_fraction), "spread",
                    glia_json_real(r->spread > 0.0 ? r->spread : none), "peer_spread",
-                   glia_json_real(r->peer_spread > 0.0 ? r->peer_spread : none));
+                   glia_json_real(r->peer_spread > 0.0 ? r->peer_spread : none), "note",
+                   r->note[0] != '\0' ? r->note : NULL);
 }
 
 static glia_status list(struct glia_args *a)
