@@ -165,8 +165,8 @@ static glia_status ask(struct glia_collect *c, struct glia_target *t)
 /* Who is due and not busy is asked; who is still busy when due again is late. */
 static glia_status ask_due(struct glia_collect *c, double now_s)
 {
-  if (glia_store_full(c->store))
-    return GLIA_OK; /* the disk is behind: agents keep their rows meanwhile */
+  /* The disk is behind, or the scores: agents keep their rows meanwhile. */
+  if (glia_store_full(c->store) || glia_collect_watch_full_(c)) return GLIA_OK;
   for (int64_t i = 0; i < c->n; i++) {
     struct glia_target *t = c->target[i];
     if (now_s < t->due_s || t->busy) continue;

@@ -203,6 +203,7 @@ void glia_collect_answer_(void *self, const struct glia_request *request, struct
   const struct glia_target *t = NULL;
 
   pthread_mutex_lock(&c->mutex);
+  glia_collect_watch_hold_(c);
   c->answer.n = 0;
   c->answer.failed = false;
   out->type = "application/json";
@@ -227,5 +228,6 @@ void glia_collect_answer_(void *self, const struct glia_request *request, struct
   if (c->answer.failed) out->status = 503;
   out->body = c->answer.text;
   out->size_bytes = c->answer.n;
+  glia_collect_watch_release_(c);
   pthread_mutex_unlock(&c->mutex);
 }

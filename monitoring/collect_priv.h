@@ -1,4 +1,5 @@
-/* Parts of the collector: target.c (one node: what it says becomes rows), collect.c (the loop), collect_api.c (what it serves). */
+/* Parts of the collector: target.c (one node: what it says becomes rows), collect.c (the loop), collect_watch.c and collect_score.c
+ * (alarms), collect_api.c (what it serves). */
 #ifndef GLIA_COLLECT_PRIV_H
 #define GLIA_COLLECT_PRIV_H
 
@@ -44,10 +45,11 @@ struct glia_collect {
   struct glia_collect_options options;
   struct glia_store *store;
   struct glia_server *server;
-  struct glia_watch *watch;   /* NULL: nobody wants alarms */
-  struct glia_notify *notify; /* NULL: nobody is told */
-  double compared_s;          /* when peers were last compared */
-  double scored_late_s;       /* from a sample to its score, worst since last asked */
+  struct glia_scoring *scoring; /* has the watch; NULL: nobody wants alarms */
+  struct glia_watch *watch;     /* while we hold it */
+  struct glia_notify *notify;   /* NULL: nobody is told */
+  _Atomic int64_t alarms;       /* raised; whoever tells them may be on another thread */
+  double compared_s;            /* when peers were last compared */
   CURLM *multi;
   struct curl_slist *headers;
   int64_t n, n_room;
@@ -70,14 +72,34 @@ const char *glia_target_state_(const struct glia_collect *c, const struct glia_t
 /* Alarms (collect_watch.c). Nothing without a watch. */
 glia_status glia_collect_watch_open_(struct glia_collect *c);
 void glia_collect_watch_close_(struct glia_collect *c);
+/* c->watch is ours until it is released: nothing is scored meanwhile. false: there is none. */
+bool glia_collect_watch_hold_(struct glia_collect *c);
+void glia_collect_watch_release_(struct glia_collect *c);
 glia_status glia_collect_watch_node_(struct glia_collect *c, struct glia_target *t);
 glia_status glia_collect_watch_columns_(struct glia_collect *c, struct glia_target *t);
-void glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns);
+glia_status glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns);
+bool glia_collect_watch_full_(struct glia_collect *c); /* it is behind: ask for no more */
 void glia_collect_watch_tick_(struct glia_collect *c); /* call it often */
 void glia_collect_watch_facts_(struct glia_collect *c, struct glia_collect_result *r);
 void glia_collect_add_watch_(struct glia_collect *c, struct glia_target *t, struct glia_buffer *b);
 void glia_collect_add_alarms_(struct glia_collect *c, struct glia_buffer *b);
 void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer *b);
+
+/* A thread that gives rows to a watch (collect_score.c), in the order in which they came. The watch is its own but for who holds it: then it
+ * stands still. Starting takes the watch, also where it fails; stopping scores what has come and closes it. One thread at a time calls these. */
+struct glia_scoring;
+glia_status glia_scoring_start_(struct glia_watch *watch, size_t most_bytes,
+                                struct glia_scoring **out);
+void glia_scoring_stop_(struct glia_scoring **s);
+/* A row [n], copied: columns beyond the n first are missing. Errors: GLIA_E_MEMORY. */
+glia_status glia_scoring_row_(struct glia_scoring *s, int node, int64_t time_ns, int64_t n,
+                              const float *value);
+bool glia_scoring_full_(struct glia_scoring *s); /* more than most_bytes wait */
+void glia_scoring_wait_(struct glia_scoring *s); /* until all is scored */
+struct glia_watch *glia_scoring_hold_(struct glia_scoring *s);
+void glia_scoring_release_(struct glia_scoring *s);
+/* From a sample on its node to its score, worst since last asked. */
+double glia_scoring_late_s_(struct glia_scoring *s);
 
 /* Words of the API. */
 void glia_json_add_text_(struct glia_buffer *b, const char *text);

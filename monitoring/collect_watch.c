@@ -9,6 +9,7 @@
 #include <time.h>
 
 static const double compare_s = 1.0;
+enum { WAITING_MOST = 64 << 20 }; /* bytes of rows that wait for their scores */
 
 static int64_t now_ns(void)
 {
@@ -18,11 +19,12 @@ static int64_t now_ns(void)
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* On the scoring thread, or whoever holds the watch. */
 static void tell(void *self, const struct glia_watch_alarm *a)
 {
   struct glia_collect *c = self;
 
-  c->result.alarms += a->active;
+  if (a->active) c->alarms++;
   glia_log(GLIA_LOG_WARN, "watch", a->active ? "alarm" : "clear", "node=%s kind=%s text=\"%s\"",
            a->node, glia_watch_kind_name(a->kind), a->text);
   if (c->notify != NULL) glia_notify_alarm(c->notify, a);
@@ -32,55 +34,79 @@ glia_status glia_collect_watch_open_(struct glia_collect *c)
 {
   const struct glia_notify_options *o = &c->options.notify;
 
+  struct glia_watch *watch;
+
   if (!c->options.watch) return GLIA_OK;
-  GLIA_TRY(glia_watch_open(c->options.models, &c->watch));
-  glia_watch_tell(c->watch, tell, c);
-  if (o->alertmanager == NULL && o->command == NULL) return GLIA_OK;
-  return glia_notify_start(o, &c->notify);
+  if (o->alertmanager != NULL || o->command != NULL) GLIA_TRY(glia_notify_start(o, &c->notify));
+  GLIA_TRY(glia_watch_open(c->options.models, &watch));
+  glia_watch_tell(watch, tell, c);
+  return glia_scoring_start_(watch, WAITING_MOST, &c->scoring);
 }
 
 void glia_collect_watch_close_(struct glia_collect *c)
 {
+  glia_scoring_stop_(&c->scoring); /* before those are gone whom it tells */
   glia_notify_stop(&c->notify);
-  glia_watch_close(&c->watch);
+}
+
+bool glia_collect_watch_hold_(struct glia_collect *c)
+{
+  if (c->scoring != NULL) c->watch = glia_scoring_hold_(c->scoring);
+  return c->watch != NULL;
+}
+
+void glia_collect_watch_release_(struct glia_collect *c)
+{
+  c->watch = NULL;
+  if (c->scoring != NULL) glia_scoring_release_(c->scoring);
 }
 
 glia_status glia_collect_watch_node_(struct glia_collect *c, struct glia_target *t)
 {
-  return c->watch != NULL ? glia_watch_node(c->watch, t->name, &t->watched) : GLIA_OK;
+  if (!glia_collect_watch_hold_(c)) return GLIA_OK;
+  const glia_status st = glia_watch_node(c->watch, t->name, &t->watched);
+  glia_collect_watch_release_(c);
+  return st;
 }
 
 glia_status glia_collect_watch_columns_(struct glia_collect *c, struct glia_target *t)
 {
   const int n = (int)t->n_mapped;
 
-  if (c->watch == NULL) return GLIA_OK;
+  if (c->scoring == NULL) return GLIA_OK;
   const char **name = calloc((size_t)n + 1, sizeof *name);
   GLIA_CHECK(name != NULL, GLIA_E_MEMORY, "%d columns", n);
   for (int i = 0; i < n; i++) name[i] = glia_intake_name(t->intake, i);
+  glia_collect_watch_hold_(c);
   const glia_status st = glia_watch_columns(c->watch, t->watched, n, name);
+  glia_collect_watch_release_(c);
   free(name);
   return st;
 }
 
-void glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns)
+glia_status glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns)
 {
-  if (c->watch == NULL) return;
-  if (glia_watch_row(c->watch, t->watched, time_ns, t->value))
-    c->scored_late_s = fmax(c->scored_late_s, 1e-9 * (double)(now_ns() - time_ns));
+  if (c->scoring == NULL) return GLIA_OK;
+  return glia_scoring_row_(c->scoring, t->watched, time_ns, t->n_mapped, t->value);
+}
+
+bool glia_collect_watch_full_(struct glia_collect *c)
+{
+  return c->scoring != NULL && glia_scoring_full_(c->scoring);
 }
 
 void glia_collect_watch_tick_(struct glia_collect *c)
 {
   const double now_s = glia_time_s();
 
-  if (c->watch == NULL || now_s - c->compared_s < compare_s) return;
+  if (now_s - c->compared_s < compare_s || !glia_collect_watch_hold_(c)) return;
   c->compared_s = now_s;
   glia_watch_compare(c->watch, now_ns());
   for (int64_t i = 0; i < c->n; i++) {
     const char *state = glia_target_state_(c, c->target[i]);
     glia_watch_silent(c->watch, c->target[i]->watched, strcmp(state, "lost") == 0, now_ns());
   }
+  glia_collect_watch_release_(c);
 }
 
 void glia_collect_watch_facts_(struct glia_collect *c, struct glia_collect_result *r)
@@ -88,11 +114,16 @@ void glia_collect_watch_facts_(struct glia_collect *c, struct glia_collect_resul
   struct glia_watch_state s;
 
   r->watched = r->scored = 0;
-  for (int64_t i = 0; c->watch != NULL && i < c->n; i++) {
+  if (c->scoring == NULL) return;
+  glia_scoring_wait_(c->scoring);
+  glia_collect_watch_hold_(c);
+  for (int64_t i = 0; i < c->n; i++) {
     glia_watch_state(c->watch, c->target[i]->watched, &s);
     r->watched += s.watched;
     r->scored += s.scored;
   }
+  glia_collect_watch_release_(c);
+  r->alarms = c->alarms;
 }
 
 /* ---- what is said */
@@ -212,13 +243,12 @@ void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer 
   glia_buffer_print(b, "glia_detect_scored_rows_total %lld\n", (long long)scored);
   glia_metric_head_(b, "glia_detect_latency_max_seconds", "gauge",
                     "From a sample on its node to its score, worst since last asked");
-  glia_buffer_print(b, "glia_detect_latency_max_seconds %.6f\n", c->scored_late_s);
-  c->scored_late_s = 0.0;
+  glia_buffer_print(b, "glia_detect_latency_max_seconds %.6f\n", glia_scoring_late_s_(c->scoring));
   glia_metric_head_(b, "glia_detect_stolen_rows_total", "counter",
                     "Rows not scored: more than 5 % of their time was stolen");
   glia_buffer_print(b, "glia_detect_stolen_rows_total %lld\n", (long long)stolen);
   glia_metric_head_(b, "glia_detect_alarms_total", "counter", "Alarms raised");
-  glia_buffer_print(b, "glia_detect_alarms_total %lld\n", (long long)c->result.alarms);
+  glia_buffer_print(b, "glia_detect_alarms_total %lld\n", (long long)c->alarms);
   if (c->notify == NULL) return;
   glia_notify_facts(c->notify, &f);
   glia_metric_head_(b, "glia_notify_sent_total", "counter", "Deliveries of alarms");

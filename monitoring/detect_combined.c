@@ -12,10 +12,11 @@ static const double WEEK_S = 604800.0;
 static const double TRUST = 100.0; /* a tail says what is once in so many recordings, no more */
 enum { TAIL_LEAST = 50, INDEPENDENT = 20 };
 
-enum { SEASON, CENTRE, SCALE, SLOW, RESIDUAL, INVERSE, WEIGHT, MEMBERS, FACTS, ARRAYS };
-static const char *const path[ARRAYS] = {"params/season",     "params/centre",   "params/scale",
-                                         "params/slow_scale", "params/residual", "params/inverse",
-                                         "params/weight",     "params/members",  "params/facts"};
+/* SEASON: only where the day counts. */
+enum { CENTRE, SCALE, SLOW, RESIDUAL, INVERSE, WEIGHT, MEMBERS, FACTS, SEASON, ARRAYS };
+static const char *const path[ARRAYS] = {"params/centre",   "params/scale",   "params/slow_scale",
+                                         "params/residual", "params/inverse", "params/weight",
+                                         "params/members",  "params/facts",   "params/season"};
 enum { PERIOD, LEVEL_TAU, SPREAD_TAU, DAILY, N_FACTS };
 
 static struct glia_type type_of(int which, int n, int lags, bool daily)
@@ -26,7 +27,7 @@ static struct glia_type type_of(int which, int n, int lags, bool daily)
   case INVERSE:
     return glia_type_make(GLIA_F64, 2, (int64_t[]){n, n});
   case WEIGHT:
-    return glia_type_make(GLIA_F64, 2, (int64_t[]){glia_mix_inputs_(n, lags, daily), n});
+    return glia_type_make(GLIA_F32, 2, (int64_t[]){glia_mix_inputs_(n, lags, daily), n});
   case MEMBERS:
     return glia_type_make(GLIA_F64, 2, (int64_t[]){2, GLIA_MIX_MEMBERS});
   case FACTS:
@@ -49,7 +50,7 @@ static void bind(struct glia_detector *d)
                          .level_tau = facts[LEVEL_TAU],
                          .spread_tau = facts[SPREAD_TAU],
                          .daily = facts[DAILY] != 0.0,
-                         .season = d->parameter[SEASON].data,
+                         .season = facts[DAILY] != 0.0 ? d->parameter[SEASON].data : NULL,
                          .centre = d->parameter[CENTRE].data,
                          .scale = d->parameter[SCALE].data,
                          .slow_scale = d->parameter[SLOW].data,
@@ -84,7 +85,7 @@ static glia_status begin(struct glia_detector *d)
 
 static glia_status keep(struct glia_detector *d, const struct glia_mix *m)
 {
-  const void *from[ARRAYS] = {m->season,   m->centre,  m->scale, m->slow_scale,
+  const void *from[ARRAYS] = {m->centre,   m->scale,   m->slow_scale,
                               m->residual, m->inverse, m->weight};
   const double facts[N_FACTS] = {m->period_s, m->level_tau, m->spread_tau, m->daily ? 1.0 : 0.0};
   double members[2 * GLIA_MIX_MEMBERS];
@@ -95,7 +96,8 @@ static glia_status keep(struct glia_detector *d, const struct glia_mix *m)
   memcpy(members + GLIA_MIX_MEMBERS, m->width, sizeof m->width);
   from[MEMBERS] = members;
   from[FACTS] = facts;
-  for (int i = 0; i < ARRAYS; i++) {
+  from[SEASON] = m->season;
+  for (int i = 0; i < (m->daily ? ARRAYS : SEASON); i++) {
     GLIA_TRY(room(d, i, m->daily != 0));
     memcpy(d->parameter[i].data, from[i], glia_type_bytes(&d->parameter[i].type));
   }
@@ -117,7 +119,9 @@ glia_status glia_combined_read_(struct glia_detector *d,
   bool daily = false;
 
   GLIA_TRY(begin(d));
-  for (int i = ARRAYS - 1; i >= 0; i--) { /* facts first: they tell how many inputs there are */
+  for (int k = 0; k < ARRAYS; k++) {
+    const int i = (FACTS + k) % ARRAYS; /* facts first: they tell how many inputs there are */
+    if (i == SEASON && !daily) continue;
     GLIA_TRY(room(d, i, daily));
     GLIA_TRY(get(self, &d->parameter[i]));
     const double *v = d->parameter[i].data;

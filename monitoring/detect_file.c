@@ -316,13 +316,26 @@ struct place {
   const char *node;
 };
 
+/* Older files have float64 where one of today has float32. */
 static glia_status get_one(void *self, struct glia_array *array)
 {
   const struct place *p = self;
   char path[PATH_BYTES];
-  const struct glia_array at = {path_of(path, p->node, array->path), array->type, array->data};
+  struct glia_array at = {path_of(path, p->node, array->path), array->type, array->data};
+  struct glia_type there;
 
-  return glia_archive_get(p->archive, &at);
+  GLIA_TRY(glia_archive_type(p->archive, at.path, &there));
+  if (array->type.dtype != GLIA_F32 || there.dtype != GLIA_F64)
+    return glia_archive_get(p->archive, &at);
+  at.type.dtype = GLIA_F64;
+  double *wide = malloc(glia_type_bytes(&at.type) + 1);
+  GLIA_CHECK(wide != NULL, GLIA_E_MEMORY, "%s", path);
+  at.data = wide;
+  const glia_status st = glia_archive_get(p->archive, &at);
+  for (int64_t i = 0; st == GLIA_OK && i < glia_type_count(&at.type); i++)
+    ((float *)array->data)[i] = (float)wide[i];
+  free(wide);
+  return st;
 }
 
 static glia_status get_detector(struct glia_archive *a, const char *node,

@@ -44,7 +44,7 @@ glia_status glia_mix_stream_open_(struct glia_mix_stream *s, const struct glia_m
 
   *s = (struct glia_mix_stream){.mix = mix, .bin = -1};
   s->lag = calloc(GLIA_MIX_LAGS * n + 1, sizeof *s->lag);
-  s->day = calloc(GLIA_MIX_BINS * n + 1, sizeof *s->day);
+  if (mix->daily) s->day = calloc(GLIA_MIX_BINS * n + 1, sizeof *s->day);
   s->day_sum = calloc(n + 1, sizeof *s->day_sum);
   s->level = calloc(n + 1, sizeof *s->level);
   s->spread = calloc(n + 1, sizeof *s->spread);
@@ -56,10 +56,12 @@ glia_status glia_mix_stream_open_(struct glia_mix_stream *s, const struct glia_m
   if (s->past != NULL)
     for (size_t i = 0; i < GLIA_MIX_SLOW * n; i++) s->past[i] = NAN;
   s->input = calloc((size_t)mix->inputs + 1, sizeof *s->input);
+  s->narrow = calloc((size_t)mix->inputs + n + 1, sizeof *s->narrow);
   s->work = calloc(2 * n + 1, sizeof *s->work);
-  if (s->lag == NULL || s->day == NULL || s->day_sum == NULL || s->level == NULL ||
+  if (s->lag == NULL || (mix->daily && s->day == NULL) || s->day_sum == NULL || s->level == NULL ||
       s->spread == NULL || s->usual == NULL || s->recent == NULL || s->next == NULL ||
-      s->slow == NULL || s->past == NULL || s->input == NULL || s->work == NULL) {
+      s->slow == NULL || s->past == NULL || s->input == NULL || s->narrow == NULL ||
+      s->work == NULL) {
     glia_mix_stream_close_(s);
     return GLIA_FAIL(GLIA_E_MEMORY, "%d columns", mix->n);
   }
@@ -83,6 +85,7 @@ void glia_mix_stream_close_(struct glia_mix_stream *s)
   free(s->slow);
   free(s->past);
   free(s->input);
+  free(s->narrow);
   free(s->work);
   *s = (struct glia_mix_stream){0};
 }
@@ -94,7 +97,7 @@ int glia_mix_advance_(struct glia_mix_stream *s, int64_t time_ns)
   const int64_t bin = glia_mix_bin_(time_ns);
 
   if (bin != s->bin) {
-    if (s->day_count > 0)
+    if (s->day_count > 0 && s->day != NULL)
       for (int j = 0; j < n; j++)
         s->day[glia_mix_bin_in_day_(s->bin) * n + j] = s->day_sum[j] / (double)s->day_count;
     memset(s->day_sum, 0, (size_t)n * sizeof *s->day_sum);
@@ -140,9 +143,12 @@ static void forecast(struct glia_mix_stream *s, const double *x)
 {
   const struct glia_mix *m = s->mix;
 
-  for (int j = 0; j < m->n; j++) s->next[j] = 0.0; /* BLAS may keep a NaN that it multiplies by 0 */
-  glia_linear_apply(m->inputs, m->n, s->input, m->weight, s->next);
-  for (int j = 0; j < m->n; j++) s->next[j] = (x[j] - s->next[j]) / m->residual[j];
+  float *to = s->narrow + m->inputs;
+
+  for (int i = 0; i < m->inputs; i++) s->narrow[i] = (float)s->input[i];
+  for (int j = 0; j < m->n; j++) to[j] = 0.0F; /* BLAS may keep a NaN that it multiplies by 0 */
+  glia_linear_apply_f32(m->inputs, m->n, s->narrow, m->weight, to);
+  for (int j = 0; j < m->n; j++) s->next[j] = (x[j] - (double)to[j]) / m->residual[j];
 }
 
 static void compare(struct glia_mix_stream *s, int bin, const double *x, bool still)

@@ -45,7 +45,7 @@ struct glia_mix {
   double *slow_scale;     /* [n] of means over the last slow_samples */
   int slow_samples;
   double *inverse;                 /* [n, n] of the covariance of `usual`, shrunk */
-  double *weight;                  /* [inputs, n] */
+  float *weight;                   /* [inputs, n] */
   double *residual;                /* [n] spread of the forecast's errors */
   double middle[GLIA_MIX_MEMBERS]; /* of the logarithms of members in training */
   double width[GLIA_MIX_MEMBERS];
@@ -79,6 +79,7 @@ struct glia_mix_stream {
   int past_head;
   double *usual, *recent, *slow, *next; /* [n] the last sample in each view; NaN where missing */
   double *input;                        /* [inputs] */
+  float *narrow;                        /* [inputs + n] the same, and what is forecast of it */
   double *work;                         /* [2, n] */
   double member[GLIA_MIX_MEMBERS];      /* of the last sample */
   double score[GLIA_MIX_WINDOW_MAX];    /* of the last samples, before their means; by seen % MAX */

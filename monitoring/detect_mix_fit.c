@@ -156,11 +156,11 @@ static glia_status fit_forecast(struct glia_mix *m, const struct glia_mix_rows *
   const size_t k = (size_t)m->inputs, n = (size_t)m->n;
   struct glia_mix_stream s;
   double *a = malloc(BLOCK * k * sizeof *a), *b = malloc(BLOCK * n * sizeof *b);
-  double *aa = calloc(k * k, sizeof *aa);
+  double *aa = calloc(k * k, sizeof *aa), *w = calloc(k * n + 1, sizeof *w);
   int64_t used = 0, rows = 0;
   glia_status st = glia_mix_stream_open_(&s, m);
 
-  if (st == GLIA_OK && (a == NULL || b == NULL || aa == NULL))
+  if (st == GLIA_OK && (a == NULL || b == NULL || aa == NULL || w == NULL))
     st = GLIA_FAIL(GLIA_E_MEMORY, "%zu inputs", k);
   for (int64_t i = 0; i < r->n && st == GLIA_OK; i++) {
     const double *x = r->x + (size_t)i * n;
@@ -177,15 +177,17 @@ static glia_status fit_forecast(struct glia_mix *m, const struct glia_mix_rows *
     glia_mix_remember_(&s, x);
     if (used == BLOCK || (i + 1 == r->n && used > 0)) {
       glia_linear_gather(used, m->inputs, m->inputs, a, a, aa);
-      glia_linear_gather(used, m->inputs, m->n, a, b, m->weight);
+      glia_linear_gather(used, m->inputs, m->n, a, b, w);
       used = 0;
     }
   }
-  if (st == GLIA_OK) st = glia_linear_ridge(m->inputs, m->n, RIDGE * (double)rows, aa, m->weight);
+  if (st == GLIA_OK) st = glia_linear_ridge(m->inputs, m->n, RIDGE * (double)rows, aa, w);
+  for (size_t i = 0; st == GLIA_OK && i < k * n; i++) m->weight[i] = (float)w[i];
   glia_mix_stream_close_(&s);
   free(a);
   free(b);
   free(aa);
+  free(w);
   return st;
 }
 

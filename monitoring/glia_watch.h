@@ -3,7 +3,7 @@
  *     GLIA_TRY(glia_watch_open("models.h5", &w));
  *     GLIA_TRY(glia_watch_node(w, "n1", &node));
  *     GLIA_TRY(glia_watch_columns(w, node, n, names));      // whenever there are more
- *     glia_watch_row(w, node, time_ns, values);             // each row: alarms rise and clear
+ *     glia_watch_row(w, node, time_ns, n, values);          // each row: alarms rise and clear
  *     glia_watch_compare(w, now_ns);                        // once a second: peers
  *
  * A node is unwatched, with the reason, where it has no model or lacks a metric that its model knows: it is never scored by what is
@@ -75,8 +75,9 @@ GLIA_API GLIA_NODISCARD glia_status glia_watch_node(struct glia_watch *w, const 
 GLIA_API GLIA_NODISCARD glia_status glia_watch_columns(struct glia_watch *w, int node, int n,
                                                        const char *const *name);
 
-/** A row: values of the columns, NaN = missing. Was it scored? */
-GLIA_API bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float *values);
+/** A row: values [n] of the first n columns, NaN = missing, as are those of columns beyond. Was it scored? */
+GLIA_API bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, int64_t n,
+                             const float *values);
 
 /** Compare nodes with those of their job, by their last rows not older than 5 s. */
 GLIA_API void glia_watch_compare(struct glia_watch *w, int64_t now_ns);

@@ -86,8 +86,7 @@ static glia_status put_row(struct glia_collect *c, struct glia_target *t, int64_
   t->last_ns = mark.time_ns;
   c->result.rows++;
   for (int64_t i = 0; i < t->n_mapped; i++) c->result.values += !isnan(t->value[i]);
-  glia_collect_watch_row_(c, t, mark.time_ns);
-  return GLIA_OK;
+  return glia_collect_watch_row_(c, t, mark.time_ns);
 }
 
 /* A node's clock against ours: half-way between question and answer it showed now_ns. */

@@ -228,11 +228,12 @@ void glia_watch_set_(struct glia_watch *w, struct watched *t, glia_watch_kind ki
   if (w->tell != NULL) w->tell(w->self, &alarm);
 }
 
-bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, const float *values)
+bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, int64_t n, const float *row)
 {
   struct watched *t = w->node[node];
+  const float *values = t->last;
 
-  memcpy(t->last, values, (size_t)t->n_columns * sizeof *values);
+  for (int64_t i = 0; i < t->n_columns; i++) t->last[i] = i < n ? row[i] : (float)NAN;
   t->last_ns = time_ns;
   t->job = 0;
   for (int i = 0; i < t->n_job_columns; i++)

@@ -1,4 +1,5 @@
 /* Nodes watched live: the same scores as in files, alarms told once, peers, and who is told. */
+#include "collect_priv.h"
 #include "detect_node.h"
 #include "glia_notify.h"
 #include "glia_watch.h"
@@ -109,7 +110,7 @@ static void an_alarm_is_told_once_and_ends(void)
   CU_ASSERT_EQUAL_FATAL(glia_watch_columns(w, node, METRICS, (const char *const *)t.node.metric),
                         GLIA_OK);
   for (int64_t i = TRAIN; i < ROWS; i++)
-    glia_watch_row(w, node, t.node.time_ns[i], t.node.values + i * METRICS);
+    glia_watch_row(w, node, t.node.time_ns[i], METRICS, t.node.values + i * METRICS);
   CU_ASSERT_EQUAL(h.begun[GLIA_WATCH_MODEL], h.ended[GLIA_WATCH_MODEL] + 1);
   CU_ASSERT(strstr(h.text, "expected") != NULL);
   CU_ASSERT_STRING_EQUAL(h.node, t.node.name);
@@ -117,7 +118,7 @@ static void an_alarm_is_told_once_and_ends(void)
   CU_ASSERT(state.watched && state.active[GLIA_WATCH_MODEL] && state.score > state.threshold);
   /* well again */
   for (int64_t i = 0; i < LATER; i++)
-    glia_watch_row(w, node, t.node.time_ns[ROWS - 1] + (i + 1) * 300 * INT64_C(1000000000),
+    glia_watch_row(w, node, t.node.time_ns[ROWS - 1] + (i + 1) * 300 * INT64_C(1000000000), METRICS,
                    t.node.values + (TRAIN + i) * METRICS);
   CU_ASSERT_EQUAL(h.begun[GLIA_WATCH_MODEL], h.ended[GLIA_WATCH_MODEL]);
   glia_watch_silent(w, node, true, 5);
@@ -126,6 +127,71 @@ static void an_alarm_is_told_once_and_ends(void)
   glia_watch_silent(w, node, false, 7);
   CU_ASSERT_EQUAL(h.ended[GLIA_WATCH_SILENT], 1);
   glia_watch_close(&w);
+  trial_end(&t);
+}
+
+/* Rows go through the thread as they would one by one, though the watch is held now and then; those before the last column came lack it. */
+static void a_thread_scores_rows_in_order(void)
+{
+  enum { FEWER = METRICS - 1, SECOND = TRAIN + 50, WAIT_BYTES = 1000 };
+  struct trial t;
+  struct heard alone = {0}, threaded = {0};
+  struct glia_watch *w, *held;
+  struct glia_watch_state want, got;
+  struct glia_scoring *s;
+  const char *path = scratch("m.h5");
+  float row[METRICS];
+  int node;
+
+  trial_begin(&t);
+  const char *const *name = (const char *const *)t.node.metric;
+  CU_ASSERT_EQUAL_FATAL(glia_detectors_write(path, true, 1, &t.d), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_open(path, &w), GLIA_OK);
+  glia_watch_tell(w, hear, &alone);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, t.node.name, &node), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_columns(w, node, METRICS, name), GLIA_OK);
+  for (int64_t i = TRAIN; i < ROWS; i++) {
+    memcpy(row, t.node.values + i * METRICS, sizeof row);
+    if (i < SECOND) row[FEWER] = (float)NAN;
+    glia_watch_row(w, node, t.node.time_ns[i], METRICS, row);
+  }
+  glia_watch_state(w, node, &want);
+  glia_watch_close(&w);
+
+  CU_ASSERT_EQUAL_FATAL(glia_watch_open(path, &w), GLIA_OK);
+  glia_watch_tell(w, hear, &threaded);
+  CU_ASSERT_EQUAL_FATAL(glia_scoring_start_(w, WAIT_BYTES, &s), GLIA_OK);
+  held = glia_scoring_hold_(s);
+  CU_ASSERT_PTR_EQUAL(held, w);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_node(held, t.node.name, &node), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_columns(held, node, METRICS, name), GLIA_OK);
+  for (int64_t i = TRAIN; i < ROWS; i++) {
+    CU_ASSERT_EQUAL(glia_scoring_full_(s), i > TRAIN + WAIT_BYTES / 64 && held != NULL);
+    CU_ASSERT_EQUAL_FATAL(glia_scoring_row_(s, node, t.node.time_ns[i],
+                                            i < SECOND ? FEWER : METRICS,
+                                            t.node.values + i * METRICS),
+                          GLIA_OK);
+    if (i == SECOND) { /* nothing was scored so far */
+      glia_watch_state(held, node, &got);
+      CU_ASSERT_EQUAL(got.scored, 0);
+      glia_scoring_release_(s);
+      held = NULL;
+    }
+    if (i >= SECOND) glia_scoring_wait_(s);
+    if (i % 10 == 0 && held == NULL) {
+      glia_scoring_hold_(s);
+      glia_scoring_release_(s);
+    }
+  }
+  CU_ASSERT(glia_scoring_late_s_(s) > 0.0);
+  CU_ASSERT_EQUAL(glia_scoring_late_s_(s), 0.0);
+  glia_watch_state(glia_scoring_hold_(s), node, &got);
+  glia_scoring_release_(s);
+  CU_ASSERT_EQUAL(got.scored, want.scored);
+  CU_ASSERT_EQUAL(got.score, want.score);
+  glia_scoring_stop_(&s);
+  CU_ASSERT_PTR_NULL(s);
+  CU_ASSERT_EQUAL(memcmp(&alone, &threaded, sizeof alone), 0);
   trial_end(&t);
 }
 
@@ -146,7 +212,7 @@ static void other_columns_are_never_scored_silently(void)
   CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, "stranger", &other), GLIA_OK);
   for (int i = 0; i < METRICS; i++) name[i] = t.node.metric[i];
   CU_ASSERT_EQUAL(glia_watch_columns(w, node, METRICS - 1, name), GLIA_OK); /* one is lacking */
-  glia_watch_row(w, node, 1, row);
+  glia_watch_row(w, node, 1, METRICS - 1, row);
   glia_watch_state(w, node, &s);
   CU_ASSERT(!s.watched && isnan(s.score));
   CU_ASSERT(strstr(s.reason, "lacks 1 of the 12") != NULL &&
@@ -154,7 +220,7 @@ static void other_columns_are_never_scored_silently(void)
   /* it comes later, and with it one that the model does not know */
   name[METRICS] = "brand_new";
   CU_ASSERT_EQUAL(glia_watch_columns(w, node, METRICS + 1, name), GLIA_OK);
-  glia_watch_row(w, node, 2, row);
+  glia_watch_row(w, node, 2, METRICS + 1, row);
   glia_watch_state(w, node, &s);
   CU_ASSERT(s.watched && !isnan(s.score));
   CU_ASSERT_EQUAL(s.unknown_metrics, 1);
@@ -266,7 +332,7 @@ static void a_node_unlike_its_job_is_named_without_a_model(void)
       const float row[] = {i < 6 ? 11.0F : 12.0F,
                            i < 6 ? (odd ? 90.0F : 200.0F + jitter) : 50.0F * (float)i,
                            odd ? 30.0F : 60.0F + jitter, 5.0F + jitter};
-      glia_watch_row(w, node[i], now_ns, row);
+      glia_watch_row(w, node[i], now_ns, 4, row);
     }
     glia_watch_compare(w, now_ns);
     if (step == 19) CU_ASSERT_EQUAL(h.begun[GLIA_WATCH_PEERS], 0); /* nine in a row */
@@ -350,7 +416,7 @@ static void a_command_reads_alarms_and_cannot_hang(void)
 }
 
 TAP_MAIN("watch", TAP(a_stream_scores_as_a_file_does), TAP(an_alarm_is_told_once_and_ends),
-         TAP(other_columns_are_never_scored_silently),
+         TAP(a_thread_scores_rows_in_order), TAP(other_columns_are_never_scored_silently),
          TAP(stolen_seconds_are_neither_learnt_nor_scored),
          TAP(peers_are_scored_by_their_second_largest_distance),
          TAP(a_node_unlike_its_job_is_named_without_a_model),

@@ -1,4 +1,4 @@
-/* Linear models of rows, in float64 on one thread: the same bits for the same rows. Row-major.
+/* Linear models of rows, on one thread: the same bits for the same rows. Fits are in float64. Row-major.
  *
  * Moments are gathered block by block, so that rows need not be in memory at once.
  */
@@ -13,6 +13,9 @@ GLIA_API void glia_linear_gather(int64_t rows, int n, int m, const double *a, co
 
 /** y [m] = x w for one row x [n], w [n, m]. */
 GLIA_API void glia_linear_apply(int n, int m, const double *x, const double *w, double *y);
+
+/** The same in float32: half the bytes, where the weights of many models pass by for one row each. */
+GLIA_API void glia_linear_apply_f32(int n, int m, const float *x, const float *w, float *y);
 
 /** Ridge regression from moments: w [n, m] of (aa + lambda I) w = ab.
  *

@@ -20,6 +20,12 @@ void glia_linear_apply(int n, int m, const double *x, const double *w, double *y
   cblas_dgemv(CblasRowMajor, CblasTrans, n, m, 1.0, w, m, x, 1, 0.0, y, 1);
 }
 
+void glia_linear_apply_f32(int n, int m, const float *x, const float *w, float *y)
+{
+  (void)glia_kernels_level();
+  cblas_sgemv(CblasRowMajor, CblasTrans, n, m, 1.0F, w, m, x, 1, 0.0F, y, 1);
+}
+
 glia_status glia_linear_ridge(int n, int m, double lambda, double *aa, double *w)
 {
   const int one = 1;
