@@ -21,6 +21,33 @@ static void softmax_is_shifted_and_sums_to_one(void)
   end();
 }
 
+/* Rows beside sixteen lanes, of lengths up to three of them and a part. The sum sees each element where the largest is near, and the
+ * largest does where it is so far above that its exponential would be infinite. */
+static void log_softmax_sees_all_of_a_long_row(void)
+{
+  enum { MOST = 53 };
+  double x[MOST], y[MOST];
+
+  for (int n = 15; n <= MOST; n++)
+    for (int at = 0; at < 2 * n; at++) {
+      double sum = 0.0;
+      for (int i = 0; i < n; i++) {
+        x[i] = i == at % n ? 900.0 : (at < n ? 899.0 : 150.0) - 0.01 * i;
+        sum += exp(x[i] - 900.0);
+      }
+      for (int i = 0; i < n; i++) y[i] = x[i] - 900.0 - log(sum);
+      begin();
+      expect_near(__LINE__, glia_log_softmax(g, row(n, x)), 1e-14, n,
+                  y); /* sums in another order */
+      end();
+    }
+  x[7] = NAN;
+  for (int i = 0; i < MOST; i++) y[i] = NAN;
+  begin();
+  expect_near(__LINE__, glia_log_softmax(g, row(MOST, x)), 0.0, MOST, y);
+  end();
+}
+
 static void matmul_takes_transposes_by_flag(void)
 {
   const double a[] = {1, 2, 3, 4, 5, 6}, at[] = {1, 4, 2, 5, 3, 6};
@@ -455,8 +482,8 @@ static void random_draws_are_uniform_and_apart(void)
 }
 
 TAP_MAIN("ops by hand", TAP(softmax_is_shifted_and_sums_to_one),
-         TAP(matmul_takes_transposes_by_flag), TAP(matmul_goes_over_a_batch),
-         TAP(slice_and_pad_step), TAP(gather_gives_zeros_outside),
+         TAP(log_softmax_sees_all_of_a_long_row), TAP(matmul_takes_transposes_by_flag),
+         TAP(matmul_goes_over_a_batch), TAP(slice_and_pad_step), TAP(gather_gives_zeros_outside),
          TAP(argmax_takes_the_first_and_a_nan_wins), TAP(comparing_with_nan_is_false_but_for_ne),
          TAP(pow_by_a_constant_takes_any_base), TAP(kinks_have_the_stated_derivative),
          TAP(cast_truncates_saturates_and_rounds), TAP(one_hot_is_zero_outside),

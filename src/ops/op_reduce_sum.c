@@ -111,19 +111,22 @@ static double close_lanes(double *lane)
   return lane[0];
 }
 
-/* Lane k adds elements k, k + 16, ... of a block. */
+/* Lane k adds elements k, k + 16, ... of a block; in variables of their own, since an array of lanes would go through memory. */
+#define GET(k) double lane##k = lanes[k];
+#define ADD(k) lane##k += (double)x[i + k];
+#define PUT(k) lanes[k] = lane##k;
 #define KERNEL(T, suffix)                                                                          \
   GLIA_CLONES static void add_##suffix(double *lanes, const void *data, int64_t n, int64_t at)     \
   {                                                                                                \
     const T *x = data;                                                                             \
-    double lane[LANES];                                                                            \
     int64_t i = 0;                                                                                 \
     for (; at % LANES != 0 && i < n; i++, at++) lanes[at % LANES] += (double)x[i];                 \
-    for (int k = 0; k < LANES; k++) lane[k] = lanes[k];                                            \
-    for (; i + LANES <= n; i += LANES)                                                             \
-      for (int k = 0; k < LANES; k++) lane[k] += (double)x[i + k];                                 \
-    for (int k = 0; i + k < n; k++) lane[k] += (double)x[i + k];                                   \
-    for (int k = 0; k < LANES; k++) lanes[k] = lane[k];                                            \
+    GLIA_REDUCE_EACH_LANE(GET)                                                                     \
+    for (; i + LANES <= n; i += LANES) {                                                           \
+      GLIA_REDUCE_EACH_LANE(ADD)                                                                   \
+    }                                                                                              \
+    GLIA_REDUCE_EACH_LANE(PUT)                                                                     \
+    for (int k = 0; i + k < n; k++) lanes[k] += (double)x[i + k];                                  \
   }                                                                                                \
   static double run_##suffix(const void *data, int64_t n)                                          \
   {                                                                                                \
@@ -135,7 +138,12 @@ static double close_lanes(double *lane)
                                         int64_t stride, int64_t width)                             \
   {                                                                                                \
     const T *x = data;                                                                             \
-    for (int64_t r = 0; r < rows; r++, x += stride)                                                \
+    int64_t r = 0;                                                                                 \
+    for (; r + 4 <= rows; r += 4, x += 4 * stride)                                                 \
+      for (int64_t j = 0; j < width; j++)                                                          \
+        acc[j] = (((acc[j] + (double)x[j]) + (double)x[stride + j]) + (double)x[2 * stride + j]) + \
+                 (double)x[3 * stride + j];                                                        \
+    for (; r < rows; r++, x += stride)                                                             \
       for (int64_t j = 0; j < width; j++) acc[j] += (double)x[j];                                  \
   }                                                                                                \
   static const struct glia_fold sum_##suffix = {                                                   \
@@ -148,6 +156,9 @@ static double close_lanes(double *lane)
   static const struct glia_streamed streamed_##suffix = {glia_reduce_bytes_, take_##suffix,        \
                                                          glia_reduce_finish_};
 GLIA_EACH_FLOAT(KERNEL)
+#undef GET
+#undef ADD
+#undef PUT
 
 static glia_value sample(struct glia_sample *s, int k)
 {

@@ -5,6 +5,8 @@
 #include "op_priv.h"
 
 enum { GLIA_REDUCE_BLOCK = 4096, GLIA_REDUCE_LANES = 16 };
+#define GLIA_REDUCE_EACH_LANE(X)                                                                   \
+  X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
 /* How elements of one type are folded in float64. Each function has a fixed order. */
 struct glia_fold {
