@@ -61,6 +61,7 @@ struct tile_step {
   const struct glia_streamed *sum; /* TILE_SUM: out is whole, written behind the last tile */
   size_t kept;                     /* where it works, from the start of the scratch */
   bool once;                       /* the same in every tile: done before the first */
+  bool steady; /* a broadcast that is one number over whole tiles: filled anew where it changes */
 };
 
 struct unit {

@@ -47,6 +47,7 @@ struct prepared {
   struct glia_call call;
   struct glia_operand in[TILE_MOST];
   size_t move_in[TILE_MOST], move_out; /* bytes per tile; 0 for registers */
+  int64_t changes;                     /* steady: the element from which on it is another number */
 };
 
 size_t glia_group_scratch_(int n_regs, int n_steps)
@@ -68,6 +69,7 @@ static void prepare(struct prepared *p, const struct tile_step *s, char *const *
   char *regs = scratch; /* 64-byte aligned */
 
   p->step = s;
+  p->changes = 0;
   p->call = (struct glia_call){
       .n_in = s->n_in, .in = p->in, .attr = s->attr, .scratch = scratch + s->kept};
   p->call.out.data = tile_address(&s->out, bases, regs, &p->move_out);
@@ -103,6 +105,19 @@ static void ask_next(const struct prepared *p)
     __builtin_prefetch((const char *)p->call.out.data + p->move_out + b, 1);
 }
 
+/* A tile of a broadcast. Of a steady one the register still has it, until its run along the last axis ends. */
+static void load(struct prepared *p, int64_t start)
+{
+  const struct tile_step *s = p->step;
+
+  if (s->steady) {
+    const int64_t run = s->dim[s->rank - 1];
+    if (start < p->changes) return;
+    p->changes = start - start % run + run;
+  }
+  glia_tile_load_(s, p->in[0].data, p->call.out.data, start, p->call.out.n);
+}
+
 static void run_step(struct prepared *p, int64_t start, bool ask)
 {
   if (ask) ask_next(p);
@@ -111,7 +126,7 @@ static void run_step(struct prepared *p, int64_t start, bool ask)
     p->step->run(&p->call);
     break;
   case TILE_BROADCAST:
-    glia_tile_load_(p->step, p->in[0].data, p->call.out.data, start, p->call.out.n);
+    load(p, start);
     break;
   case TILE_SUM:
     p->step->sum->take(&p->call, start);

@@ -29,7 +29,7 @@ static int take_reg(struct writer *w)
   return r;
 }
 
-/* A register of its own: what is loaded once must outlive all tiles. */
+/* A register of its own: what is loaded once, or now and then, must outlive tiles. */
 static int take_new_reg(struct writer *w)
 {
   w->busy[w->u->n_regs] = true;
@@ -73,6 +73,19 @@ static void index_map(const struct glia_node *n, const struct glia_type *source,
   }
 }
 
+/* Whether a broadcast is the same in every tile: what repeats, from the first axis along which it moves, fits into one so many times. */
+static bool repeats_in_tile(const struct tile_step *s)
+{
+  int64_t period = 1;
+  bool moves = false;
+
+  for (int a = 0; a < s->rank; a++) {
+    moves = moves || s->stride[a] != 0;
+    if (moves) period *= s->dim[a];
+  }
+  return TILE % period == 0;
+}
+
 /* Input r of a member: where the tile finds it, loading splats and broadcasts into registers first. */
 static struct tile_operand operand(struct writer *w, glia_value r)
 {
@@ -97,10 +110,10 @@ static struct tile_operand operand(struct writer *w, glia_value r)
     s->n_in = 1;
     s->in[0] = in_memory(k->place[source], &k->g->node[n->in[0]]->type);
     index_map(n, &k->g->node[n->in[0]]->type, s);
-    s->once = true;
-    for (int a = 0; a < s->rank; a++) s->once = s->once && s->stride[a] == 0;
+    s->once = repeats_in_tile(s);
+    s->steady = !s->once && s->stride[s->rank - 1] == 0 && s->dim[s->rank - 1] % TILE == 0;
   }
-  const int reg = s->once ? take_new_reg(w) : take_reg(w);
+  const int reg = s->once || s->steady ? take_new_reg(w) : take_reg(w);
   s->out = in_reg(reg, &n->type);
   w->loaded[w->n_loads] = r;
   w->loaded_reg[w->n_loads++] = reg;
@@ -182,10 +195,10 @@ static void fuse(struct writer *w)
   }
 }
 
-static bool is_once(const struct unit *u, int reg)
+static bool outlives_tiles(const struct unit *u, int reg)
 {
   for (int s = 0; s < u->n_steps; s++)
-    if (u->step[s].out.reg == reg && u->step[s].once) return true;
+    if (u->step[s].out.reg == reg && (u->step[s].once || u->step[s].steady)) return true;
   return false;
 }
 
@@ -197,7 +210,7 @@ static void free_registers(struct writer *w, int m)
       w->member_reg[j] = -1;
     }
   for (int j = 0; j < w->n_loads; j++)
-    if (w->loaded_reg[j] >= 0 && !is_once(w->u, w->loaded_reg[j]) &&
+    if (w->loaded_reg[j] >= 0 && !outlives_tiles(w->u, w->loaded_reg[j]) &&
         !read_later(w, w->loaded[j], m)) {
       w->busy[w->loaded_reg[j]] = false;
       w->loaded_reg[j] = -1;
