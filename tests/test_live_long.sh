@@ -2,7 +2,7 @@
 # The whole way on this machine, live, with nothing but defaults: ten minutes of normal work are recorded, a model is trained on them, and then a
 # collector watches: faults are injected one after the other, normal jobs come and go, and then nothing happens. Where it may, the test has a
 # network of its own, so that the traffic of others is not this node's. What the machine's other users do is part of what is normal: a
-# fault that looks like their work (all cores busy, where all cores are always busy) cannot be told from it.
+# fault that looks like their work (all cores busy, where all cores are always busy) cannot be told from it. What keeps cores busy is therefore a fault beside a job.
 # NORMAL_S, QUIET_S, FAULT_S: how long is recorded (600), nothing is done (300), a fault lasts (12). KEEP=DIR: the recordings stay there.
 if [ -z "$GLIA_LIVE_NETWORK" ] && unshare -n ip link set lo up 2>/dev/null; then
   GLIA_LIVE_NETWORK=own exec unshare -n sh -c 'ip link set lo up; exec sh "$0"' "$0"
@@ -81,16 +81,20 @@ fault() {
   wait_for 120 calm; point "$1: the alarm ends when the fault has ended"
   sleep 30
 }
-# tried KIND: what a training run does, too, keep cores and caches busy, is found or not by how much of it was normal.
-tried() {
-  if inject "$1"; then echo "# $1: flagged after $took ms, $why"; else echo "# $1: not flagged, $now"; fi
-  wait_for 120 calm
-  sleep 30
+# beside_job KIND CAUSES: the same while a job runs, whose cores it takes. Alone, each is a program that keeps cores and caches busy, as a job does.
+beside_job() {
+  job $((fault_s + 10)) & running=$!
+  sleep 5
+  fault "$1" "$2"
+  wait "$running"
 }
 fault leak 'memory|pgfault|pgfree|numa|thp|pgalloc'
 fault io 'disk|io_|iowait|pgpg|Dirty|Writeback|blocked'
 fault network 'netstat|network|NET_|softirq|Udp'
-for kind in cpu membw cache; do tried $kind; done
+# Who waits for a core: pressure, run queues, what the scheduler counts.
+crowd='pressure_cpu|procs_running|schedstat|load1|context_switches'
+beside_job cpu "$crowd"
+for kind in membw cache; do beside_job $kind "$crowd|memory|pgfault|numa"; done
 
 before=$(begun)
 for k in 2001 2002 2003; do job "$(between $k 10 25)"; sleep "$(between $((k + 1000)) 5 30)"; done
