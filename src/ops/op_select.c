@@ -52,7 +52,10 @@ static bool copies_one_side(const struct glia_call *c, size_t bytes)
     T *y = c->out.data;                                                                            \
     const int64_t n = c->out.n;                                                                    \
     if (copies_one_side(c, bytes)) return;                                                         \
-    for (int64_t i = 0; i < n; i++) y[i] = cond[i] != 0 ? a[i] : b[i];                             \
+    for (int64_t i = 0; i < n; i++) { /* both are read: loads under a mask take twice the time */  \
+      const T one = a[i], other = b[i];                                                            \
+      y[i] = cond[i] != 0 ? one : other;                                                           \
+    }                                                                                              \
   }
 GLIA_DTYPE_LIST(KERNEL)
 GLIA_STORAGE_LIST(KERNEL)
