@@ -96,6 +96,53 @@ static void slice_and_pad_step(void)
   end();
 }
 
+static glia_value columns(glia_value x, int64_t from, int64_t to)
+{
+  return glia_slice(g, x, (int64_t[]){0, from}, (int64_t[]){2, to}, (int64_t[]){1, 1});
+}
+
+static bool is_concat(glia_value v)
+{
+  return strcmp(glia_graph_node(g, v)->op->name, "concat") == 0;
+}
+
+/* Sums of pads whose rows lie side by side are one concatenation, in any order; those that overlap, leave a gap or have rows between
+ * are sums. */
+static void pads_side_by_side_concatenate(void)
+{
+  const double x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+
+  begin();
+  const glia_value v = given(GLIA_F64, DIMS(2, 6), x);
+  const glia_value two = glia_constant(g, 2.0), three = glia_constant(g, 3.0);
+  const glia_value a = columns(v, 0, 1), b = glia_mul(g, columns(v, 1, 4), two),
+                   c = glia_mul(g, columns(v, 4, 6), three);
+  for (int turn = 0; turn < 2; turn++) {
+    const glia_value first = glia_reduce_sum(g, turn == 0 ? a : c, -1, NULL, false),
+                     last = glia_reduce_sum(g, turn == 0 ? c : a, -1, NULL, false);
+    const glia_value y =
+        glia_add(g, glia_add(g, first, glia_reduce_sum(g, b, -1, NULL, false)), last);
+    EXPECT(gradient(y, v), 1, 2, 2, 2, 3, 3, 1, 2, 2, 2, 3, 3);
+    glia_value slope;
+    glia_grad(g, y, 1, &v, &slope);
+    CU_ASSERT(is_concat(slope) && glia_graph_node(g, slope)->n_in == 3);
+  }
+  const glia_value left = glia_pad(g, ROW(1, 2), (int64_t[]){1}, (int64_t[]){4}, NULL),
+                   right = glia_pad(g, ROW(3, 4), (int64_t[]){3}, (int64_t[]){2}, NULL),
+                   over = glia_pad(g, ROW(5, 6), (int64_t[]){2}, (int64_t[]){3}, NULL),
+                   apart = glia_pad(g, ROW(7), (int64_t[]){6}, (int64_t[]){0}, NULL),
+                   wide = glia_pad(g, ROW(8, 9), (int64_t[]){3}, (int64_t[]){1}, (int64_t[]){1});
+  EXPECT(glia_add(g, right, left), 0, 1, 2, 3, 4, 0, 0);
+  EXPECT(glia_add(g, left, over), 0, 1, 7, 6, 0, 0, 0);
+  EXPECT(glia_add(g, left, apart), 0, 1, 2, 0, 0, 0, 7);
+  EXPECT(glia_add(g, left, wide), 0, 1, 2, 8, 0, 9, 0);
+  const glia_value m = given(GLIA_F64, DIMS(1, 1), (double[]){5}),
+                   corner = glia_pad(g, m, (int64_t[]){0, 0}, (int64_t[]){1, 1}, NULL),
+                   other = glia_pad(g, m, (int64_t[]){1, 1}, (int64_t[]){0, 0}, NULL);
+  EXPECT(glia_add(g, corner, other), 5, 0, 0, 5);
+  end();
+}
+
 static void gather_gives_zeros_outside(void)
 {
   const double x[] = {1, 2, 3, 4, 5, 6}, index[] = {2, -1, 0, 3, 2};
@@ -483,11 +530,11 @@ static void random_draws_are_uniform_and_apart(void)
 
 TAP_MAIN("ops by hand", TAP(softmax_is_shifted_and_sums_to_one),
          TAP(log_softmax_sees_all_of_a_long_row), TAP(matmul_takes_transposes_by_flag),
-         TAP(matmul_goes_over_a_batch), TAP(slice_and_pad_step), TAP(gather_gives_zeros_outside),
-         TAP(argmax_takes_the_first_and_a_nan_wins), TAP(comparing_with_nan_is_false_but_for_ne),
-         TAP(pow_by_a_constant_takes_any_base), TAP(kinks_have_the_stated_derivative),
-         TAP(cast_truncates_saturates_and_rounds), TAP(one_hot_is_zero_outside),
-         TAP(integers_count), TAP(shapes_broadcast_as_numpy_does),
+         TAP(matmul_goes_over_a_batch), TAP(slice_and_pad_step), TAP(pads_side_by_side_concatenate),
+         TAP(gather_gives_zeros_outside), TAP(argmax_takes_the_first_and_a_nan_wins),
+         TAP(comparing_with_nan_is_false_but_for_ne), TAP(pow_by_a_constant_takes_any_base),
+         TAP(kinks_have_the_stated_derivative), TAP(cast_truncates_saturates_and_rounds),
+         TAP(one_hot_is_zero_outside), TAP(integers_count), TAP(shapes_broadcast_as_numpy_does),
          TAP(shape_operators_move_any_type), TAP(many_values_concatenate),
          TAP(reductions_take_any_set_of_axes), TAP(a_million_values_sum_to_the_last_place),
          TAP(float32_functions_keep_their_limits), TAP(float32_functions_are_accurate),

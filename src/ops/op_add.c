@@ -25,6 +25,9 @@ static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
   if (glia_is_full(g, b->id, &v) && v == 0.0) return a->id;
   if (b->op == &glia_op_neg_) return glia_sub(g, a->id, b->in[0]);
   if (a->op == &glia_op_neg_) return glia_sub(g, b->id, a->in[0]);
+  /* cotangents of slices side by side, as of queries, keys and values: one copy; a -0 stays, beside +0 it would not */
+  const glia_value joined = glia_joined_pads_(g, a, b);
+  if (joined != GLIA_NONE) return joined;
   /* one order for a + b and b + a: IEEE addition commutes */
   if (a->id > b->id) return glia_add(g, b->id, a->id);
   return GLIA_NONE;

@@ -30,6 +30,53 @@ static glia_value simplify(struct glia_graph *g, const struct glia_node *n)
   return glia_is_full(g, n->in[0], &v) && v == 0.0 ? glia_full(g, n->type, 0.0) : GLIA_NONE;
 }
 
+/* The one axis along which two pads without rows between differ; -1: none, or more. */
+static int axis_between(const struct glia_node *a, const struct glia_node *b)
+{
+  int axis = -1;
+
+  for (int k = 0; k < a->type.rank; k++) {
+    if (a->attr.i[INSIDE + k] != 0 || b->attr.i[INSIDE + k] != 0) return -1;
+    if (a->attr.i[BEFORE + k] == b->attr.i[BEFORE + k] &&
+        a->attr.i[AFTER + k] == b->attr.i[AFTER + k])
+      continue;
+    if (axis >= 0) return -1;
+    axis = k;
+  }
+  return axis;
+}
+
+/* What a pad pads, the parts of a concatenation along `axis` one by one. */
+static int parts_of(const struct glia_graph *g, const struct glia_node *pad, int axis,
+                    glia_value *part)
+{
+  const struct glia_node *x = glia_graph_node(g, pad->in[0]);
+  const bool joined = x->op == &glia_op_concat_ && x->attr.i[0] == axis;
+  const int n = joined ? x->n_in : 1;
+
+  for (int i = 0; i < n; i++) part[i] = joined ? x->in[i] : x->id;
+  return n;
+}
+
+glia_value glia_joined_pads_(struct glia_graph *g, const struct glia_node *a,
+                             const struct glia_node *b)
+{
+  glia_value part[2 * GLIA_MAX_IN];
+
+  if (a->op != &glia_op_pad_ || b->op != &glia_op_pad_) return GLIA_NONE;
+  const int axis = axis_between(a, b);
+  if (axis < 0) return GLIA_NONE;
+  const bool first = a->attr.i[BEFORE + axis] < b->attr.i[BEFORE + axis];
+  const struct glia_node *low = first ? a : b, *high = first ? b : a;
+  const int64_t end = low->attr.i[BEFORE + axis] + glia_graph_node(g, low->in[0])->type.dim[axis];
+  if (end != high->attr.i[BEFORE + axis]) return GLIA_NONE;
+  struct glia_attr attr = low->attr;
+  attr.i[AFTER + axis] = high->attr.i[AFTER + axis];
+  int n = parts_of(g, low, axis, part);
+  n += parts_of(g, high, axis, part + n);
+  return glia_pad(g, glia_concat(g, n, part, axis), &attr.i[BEFORE], &attr.i[AFTER], NULL);
+}
+
 static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, glia_value *dx)
 {
   int64_t stop[GLIA_MAX_RANK], step[GLIA_MAX_RANK];

@@ -59,6 +59,11 @@ void glia_strides_(const struct glia_type *t, int64_t *stride);
 void glia_copy_(int rank, const int64_t *dim, size_t size, void *y, const int64_t *to,
                 const void *x, const int64_t *from);
 
+/* The sum of two values, if both are pads without rows between whose rows lie side by side along one axis: a pad of their concatenation, or
+ * no pad at all; else GLIA_NONE. */
+glia_value glia_joined_pads_(struct glia_graph *g, const struct glia_node *a,
+                             const struct glia_node *b);
+
 /* Indices: the types that may be one, the i-th of an operand, and those of batched rows [size, n] that lie below one
  * another: index [size, ...] + n b, or -1 where it is outside 0 .. n - 1. */
 bool glia_is_index_(glia_dtype t);
