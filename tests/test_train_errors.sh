@@ -107,6 +107,7 @@ alone 70 "ranks disagree on the configuration, line .*: rank 0 has '.*lr: 1e-2',
 point "ranks with other configurations are refused, with the difference"
 alone 66 'rank 2 failed: nowhere.yaml: cannot open: No such file' 'config=nowhere.yaml'
 point "a configuration that one rank cannot read"
+alone 78 'rank 2 failed: malformed.yaml:3: malformed YAML' 'config=malformed.yaml'; point "nor parse"
 mkdir elsewhere; cp run.yaml elsewhere
 alone 66 'rank 2 failed: moons.h5: No such file' 'cd elsewhere'; point "data that one rank cannot open"
 

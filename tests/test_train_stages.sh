@@ -54,7 +54,7 @@ point "a run goes on from its checkpoints on any number of stages"
 stages 2 2 1f1b parallel.cuts=measured && said 'imbalance='; point "cut by measured times too"
 exits 0 "$glia" eval kept/step-0000000050.h5 --json; point "glia eval takes the checkpoint in one piece"
 
-# the first and the last stage have one weight
+# the first and the last stage have one weight, with dropout, statistics of batches and a norm over all stages
 seq 1 600 >numbers.txt
 exits 0 "$glia" data import text numbers.txt --window 16 --stride 8 --test-share 0.1 -o text.h5
 cp run.yaml other.yaml
@@ -63,7 +63,11 @@ data: {file: text.h5, batch: 32, micro_batch: 8}
 model:
   - {embedding: {count: 16, size: 16, std: 0.02}, name: characters}
   - positional
+  - dropout: 0.1
   - transformer_block: {heads: 2, causal: true}
+  - flatten
+  - batch_norm
+  - reshape: [16, 16]
   - transformer_block: {heads: 2, causal: true}
   - layer_norm
   - unembedding: characters
@@ -98,6 +102,10 @@ trains 1; reference=$(hashes) loss=$(key train_loss)
 trains 2 parallel.stages=2 checkpoint.dir=ahead checkpoint.every=20 && same "$reference" && [ "$(key train_loss)" = "$loss" ] && [ -s ahead/step-0000000040.h5 ]
 point "local learning on two ranks has the bits of one"
 trains 2 data.micro_batch=8 && reference=$(hashes) && trains 4 data.micro_batch=8 parallel.stages=2 && same "$reference"; point "and with two data groups"
+if [ -n "${GLIA_TEST_LONG-}" ]; then
+  trains 3 parallel.stages=3 data.micro_batch=8 && same "$reference" && trains 6 parallel.stages=3 data.micro_batch=8 && same "$reference"
+  point "and on three ranks, and two groups of three"
+fi
 ends 78 2 parallel.stages=2 parallel.schedule=1f1b && said 'the schedule is local'; point "with the schedule local alone"
 ends 78 4 parallel.stages=4 && said '4 stages for 3 modules'; point "and no more stages than modules"
 mv other.yaml run.yaml
