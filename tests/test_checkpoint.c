@@ -7,9 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -561,38 +559,6 @@ static void full_and_read_only_disks_harm_nothing(void)
   umount(disk);
 }
 
-/* A child that locks each of `n` files as soon as it has its name, as readers of HDF5 do; ends with 1 when one was locked against it. */
-static pid_t lock_as_they_appear(int n)
-{
-  const pid_t pid = fork();
-
-  if (pid != 0) return pid;
-  alarm(60);
-  for (int step = 1; step <= n; step++) {
-    char path[600];
-    int fd = -1;
-    snprintf(path, sizeof path, "%s/step-%010d.h5", scratch("readers"), step);
-    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) sched_yield();
-    if (flock(fd, LOCK_SH | LOCK_NB) != 0) _exit(1);
-    close(fd);
-  }
-  _exit(0);
-}
-
-static void a_file_with_its_name_lets_readers_in(void)
-{
-  enum { FILES = 40 };
-  int status = -1;
-
-  CU_ASSERT_EQUAL_FATAL(mkdir(scratch("readers"), 0777), 0);
-  const pid_t reader = lock_as_they_appear(FILES);
-  CU_ASSERT_FATAL(reader > 0);
-  for (int step = 1; step <= FILES; step++)
-    CU_ASSERT_EQUAL(save(scratch("readers"), step), GLIA_OK);
-  CU_ASSERT_EQUAL(waitpid(reader, &status, 0), reader);
-  CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 TAP_MAIN("checkpoint", TAP(what_is_saved_is_read), TAP(hashes_are_over_bytes_in_order_of_paths),
          TAP(the_same_content_makes_the_same_file), TAP(large_arrays_lie_on_pages),
          TAP(differences_are_named_before_anything_is_read),
@@ -600,5 +566,4 @@ TAP_MAIN("checkpoint", TAP(what_is_saved_is_read), TAP(hashes_are_over_bytes_in_
          TAP(every_flipped_byte_is_refused), TAP(without_the_seal_sums_of_arrays_remain),
          TAP(files_of_every_format_are_read), TAP(other_files_are_refused),
          TAP(the_newest_good_one_is_found), TAP(only_the_newest_are_kept),
-         TAP(a_failed_write_harms_nothing), TAP(full_and_read_only_disks_harm_nothing),
-         TAP(a_file_with_its_name_lets_readers_in))
+         TAP(a_failed_write_harms_nothing), TAP(full_and_read_only_disks_harm_nothing))

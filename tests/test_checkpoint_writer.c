@@ -1,11 +1,17 @@
-/* Checkpoints in the background: what is copied is what is written, failures surface, a slow folder holds nobody. */
+/* Checkpoints in the background: what is copied is what is written, failures surface, a slow folder holds nobody, readers are let in. */
 #include "glia_checkpoint_writer.h"
 #include "glia_log.h"
 #include "scratch.h"
 #include "tap.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { N = 5000 };
 
@@ -169,6 +175,45 @@ static void a_failure_surfaces_at_the_next_call(void)
   CU_ASSERT(!scratch_exists(scratch("full/step-0000000002.h5.tmp")));
 }
 
+/* A child that locks each of `n` files as soon as it has its name, as readers of HDF5 do; ends with 1 when one was locked against it. */
+static pid_t lock_as_they_appear(int n)
+{
+  const pid_t pid = fork();
+
+  if (pid != 0) return pid;
+  alarm(60);
+  for (int step = 1; step <= n; step++) {
+    char path[600];
+    int fd = -1;
+    snprintf(path, sizeof path, "%s/step-%010d.h5", scratch("readers"), step);
+    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) sched_yield();
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0) _exit(1);
+    close(fd);
+  }
+  _exit(0);
+}
+
+static void a_file_with_its_name_lets_readers_in(void)
+{
+  enum { FILES = 40 };
+  static struct state s;
+  struct glia_array a[2];
+  int status = -1;
+
+  CU_ASSERT_EQUAL_FATAL(mkdir(scratch("readers"), 0777), 0);
+  const pid_t reader = lock_as_they_appear(FILES);
+  CU_ASSERT_FATAL(reader > 0);
+  list(&s, a);
+  for (int step = 1; step <= FILES; step++) {
+    fill(&s, step);
+    CU_ASSERT_EQUAL(glia_checkpoint_write(scratch("readers"), step, 2, a, "seed: 1\n", 0, NULL),
+                    GLIA_OK);
+  }
+  CU_ASSERT_EQUAL(waitpid(reader, &status, 0), reader);
+  CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 TAP_MAIN("checkpoint_writer", TAP(the_copy_is_written_and_not_what_came_later),
          TAP(destroy_finishes_what_was_begun), TAP(a_local_level_is_copied_to_the_shared_folder),
-         TAP(without_its_local_folder_it_goes_on), TAP(a_failure_surfaces_at_the_next_call))
+         TAP(without_its_local_folder_it_goes_on), TAP(a_failure_surfaces_at_the_next_call),
+         TAP(a_file_with_its_name_lets_readers_in))
