@@ -37,18 +37,18 @@ static double age_s(int64_t time_ns)
          1e-9 * (double)(t.tv_nsec - time_ns % 1000000000);
 }
 
-/* A few rows, then others may have the watch. */
-static double score_some(struct glia_scoring *s)
+/* A few rows from *at on, then others may have the watch. */
+static double score_some(const struct glia_scoring *s, size_t *at)
 {
   double late_s = 0.0;
 
-  for (int i = 0; i < AT_ONCE && s->at < s->going.n; i++) {
+  for (int i = 0; i < AT_ONCE && *at < s->going.n; i++) {
     struct row row;
-    memcpy(&row, s->going.text + s->at, sizeof row);
-    const float *value = (const float *)(const void *)(s->going.text + s->at + sizeof row);
+    memcpy(&row, s->going.text + *at, sizeof row);
+    const float *value = (const float *)(const void *)(s->going.text + *at + sizeof row);
     if (glia_watch_row(s->watch, row.node, row.time_ns, row.n, value))
       late_s = fmax(late_s, age_s(row.time_ns));
-    s->at += sizeof row + (size_t)(row.n + row.n % 2) * sizeof *value;
+    *at += sizeof row + (size_t)(row.n + row.n % 2) * sizeof *value;
   }
   return late_s;
 }
@@ -80,10 +80,12 @@ static void *run(void *self)
     if (nothing_left(s)) break;
     if (s->at == s->going.n) turn_over(s);
     s->working = true;
+    size_t at = s->at;
     pthread_mutex_unlock(&s->mutex);
-    const double late_s = score_some(s);
+    const double late_s = score_some(s, &at);
     pthread_mutex_lock(&s->mutex);
     s->working = false;
+    s->at = at;
     s->late_s = fmax(s->late_s, late_s);
     pthread_cond_broadcast(&s->changed);
   }
