@@ -26,6 +26,7 @@
 #include "glia_progress.h"
 #include "glia_random.h"
 #include "glia_schedule.h"
+#include "glia_series.h"
 #include "glia_sha256.h"
 #include "glia_source.h"
 #include "glia_sparse.h"

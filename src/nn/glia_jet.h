@@ -18,7 +18,7 @@
 #ifndef GLIA_JET_H
 #define GLIA_JET_H
 
-#include "glia_graph.h"
+#include "glia_series.h"
 
 enum { GLIA_JET_COORDS = 8, GLIA_JET_ORDER = 4, GLIA_JET_MOST = 128 };
 
@@ -80,6 +80,10 @@ struct glia_jet_net {
   int n_layers;
   struct glia_jet_layer layer[GLIA_JET_LAYERS];
   glia_value in[GLIA_JET_LAYERS]; /* stacked [n rows, in] */
+  /* Before and behind the activation. Where one kernel runs it on the stack (glia_series.h): stacked; else part by part. */
+  struct glia_series series;
+  bool stacked[GLIA_JET_LAYERS];
+  glia_value z_stack[GLIA_JET_LAYERS], y_stack[GLIA_JET_LAYERS];
   struct glia_jet z[GLIA_JET_LAYERS], y[GLIA_JET_LAYERS];
   int n_outputs;
   glia_value output[GLIA_JET_MOST][GLIA_JET_OUTPUTS]; /* coefficients of each output [rows] */

@@ -241,25 +241,52 @@ static void outputs(struct glia_graph *g, struct glia_jet_net *net)
     }
 }
 
+/* The set as the kernels of series want it; n = 0: too many. */
+static struct glia_series series_of(const struct glia_jet_set *s)
+{
+  struct glia_series out = {.n = s->n <= GLIA_SERIES_MOST ? s->n : 0};
+
+  for (int a = 0; a < out.n; a++) out.power[a] = glia_series_power(s->n_coords, s->order[a]);
+  return out;
+}
+
+/* One layer: *y is stacked, but for the last layer, of which parts are wanted. */
+static void forward_layer(struct glia_graph *g, struct glia_jet_net *net, int l, glia_value *y)
+{
+  const struct glia_jet_layer *layer = &net->layer[l];
+  const bool last = l == net->n_layers - 1, tanh_kind = layer->activation == GLIA_JET_TANH;
+  const glia_value z = glia_matmul(g, net->in[l], layer->weight, false, true);
+
+  net->stacked[l] = net->series.n > 0 && (tanh_kind || layer->activation == GLIA_JET_SIN);
+  if (net->stacked[l]) {
+    net->z_stack[l] = z;
+    net->y_stack[l] = *y = glia_series_apply(
+        g, &net->series, tanh_kind ? GLIA_SERIES_TANH : GLIA_SERIES_SIN, z, layer->bias);
+    if (last) unstack(g, net->set, net->rows, *y, &net->y[l]);
+    return;
+  }
+  unstack(g, net->set, net->rows, z, &net->z[l]);
+  if (layer->bias != GLIA_NONE) net->z[l].part[0] = glia_add(g, net->z[l].part[0], layer->bias);
+  glia_jet_apply(g, net->set, layer->activation, &net->z[l], &net->y[l]);
+  if (!last) *y = stack(g, net->set, &net->y[l], net->y[l].part[0]);
+}
+
 void glia_jet_forward(struct glia_graph *g, const struct glia_jet_set *s, int64_t rows,
                       const struct glia_jet *input, int n_layers,
                       const struct glia_jet_layer *layer, struct glia_jet_net *out)
 {
-  const struct glia_jet *x = input;
+  glia_value x = stack(g, s, input, input->part[0]);
 
-  *out = (struct glia_jet_net){.set = s, .rows = rows, .n_layers = n_layers};
+  *out =
+      (struct glia_jet_net){.set = s, .rows = rows, .n_layers = n_layers, .series = series_of(s)};
   if (n_layers < 1 || n_layers > GLIA_JET_LAYERS) {
     glia_graph_fail(g, GLIA_E_ARGUMENT, "%d layers, expected 1 to %d", n_layers, GLIA_JET_LAYERS);
     return;
   }
   for (int l = 0; l < n_layers; l++) {
     out->layer[l] = layer[l];
-    out->in[l] = stack(g, s, x, x->part[0]);
-    unstack(g, s, rows, glia_matmul(g, out->in[l], layer[l].weight, false, true), &out->z[l]);
-    if (layer[l].bias != GLIA_NONE)
-      out->z[l].part[0] = glia_add(g, out->z[l].part[0], layer[l].bias);
-    glia_jet_apply(g, s, layer[l].activation, &out->z[l], &out->y[l]);
-    x = &out->y[l];
+    out->in[l] = x;
+    forward_layer(g, out, l, &x);
   }
   outputs(g, out);
 }
@@ -287,21 +314,33 @@ void glia_jet_pull(struct glia_graph *g, const struct glia_jet_net *net, int n, 
   }
 }
 
+/* From the cotangent of what a layer gives, stacked, to that of what its activation takes. */
+static glia_value reverse_layer(struct glia_graph *g, const struct glia_jet_net *net, int l,
+                                glia_value dy)
+{
+  const struct glia_jet_set *s = net->set;
+  struct glia_jet parts, dz;
+  glia_value out;
+
+  if (net->layer[l].activation == GLIA_JET_LINEAR) return dy;
+  if (net->stacked[l]) {
+    glia_vjp(g, 1, &net->y_stack[l], &dy, 1, &net->z_stack[l], &out);
+    return out;
+  }
+  unstack(g, s, net->rows, dy, &parts);
+  glia_vjp(g, s->n, net->y[l].part, parts.part, s->n, net->z[l].part, dz.part);
+  return stack(g, s, &dz, net->z[l].part[0]);
+}
+
 void glia_jet_reverse(struct glia_graph *g, const struct glia_jet_net *net,
                       const struct glia_jet *dy, glia_value *delta)
 {
-  struct glia_jet cotangent = *dy, dz;
-  const struct glia_jet_set *s = net->set;
+  const int last = net->n_layers - 1;
+  glia_value cotangent = stack(g, net->set, dy, net->y[last].part[0]);
 
-  for (int l = net->n_layers - 1; l >= 0; l--) {
-    if (net->layer[l].activation == GLIA_JET_LINEAR)
-      dz = cotangent;
-    else
-      glia_vjp(g, s->n, net->y[l].part, cotangent.part, s->n, net->z[l].part, dz.part);
-    delta[l] = stack(g, s, &dz, net->z[l].part[0]);
-    if (l > 0)
-      unstack(g, s, net->rows, glia_matmul(g, delta[l], net->layer[l].weight, false, false),
-              &cotangent);
+  for (int l = last; l >= 0; l--) {
+    delta[l] = reverse_layer(g, net, l, cotangent);
+    if (l > 0) cotangent = glia_matmul(g, delta[l], net->layer[l].weight, false, false);
   }
 }
 

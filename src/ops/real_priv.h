@@ -167,23 +167,55 @@ GLIA_INLINE double glia_tanh_f64_(double v)
   memcpy(&bits, &shifted, sizeof bits);
   bits = (bits << 52) + UINT64_C(0x3ff0000000000000);
   memcpy(&scale, &bits, sizeof scale);
-  double p = 1.0 / 87178291200.0; /* 1/14! */
-  p = p * r + 1.0 / 6227020800.0;
-  p = p * r + 1.0 / 479001600.0;
-  p = p * r + 1.0 / 39916800.0;
-  p = p * r + 1.0 / 3628800.0;
-  p = p * r + 1.0 / 362880.0;
-  p = p * r + 1.0 / 40320.0;
-  p = p * r + 1.0 / 5040.0;
-  p = p * r + 1.0 / 720.0;
-  p = p * r + 1.0 / 120.0;
-  p = p * r + 1.0 / 24.0;
-  p = p * r + 1.0 / 6.0;
-  p = p * r + 1.0 / 2.0;
-  const double q = p * r * r + r; /* e^r - 1 */
+  const double z = r * r; /* even and odd terms apart: two short chains instead of a long one */
+  double p = 1.0 / 87178291200.0, odd = 1.0 / 6227020800.0; /* 1/14!, 1/13! */
+  p = p * z + 1.0 / 479001600.0;
+  odd = odd * z + 1.0 / 39916800.0;
+  p = p * z + 1.0 / 3628800.0;
+  odd = odd * z + 1.0 / 362880.0;
+  p = p * z + 1.0 / 40320.0;
+  odd = odd * z + 1.0 / 5040.0;
+  p = p * z + 1.0 / 720.0;
+  odd = odd * z + 1.0 / 120.0;
+  p = p * z + 1.0 / 24.0;
+  odd = odd * z + 1.0 / 6.0;
+  p = p * z + 1.0 / 2.0;
+  const double q = (odd * r + p) * z + r; /* e^r - 1 */
   const double m = scale * q + (scale - 1.0);
 
   return m / (m + 2.0);
+}
+
+/* sin and cos of |x| <= GLIA_WAVE_MOST_, within an ulp of what is near 1: x = n pi/2 + r, pi/2 in three parts of 33 bits, n times each of which is
+ * exact but for the last; polynomials of fdlibm on |r| <= pi/4; quarters by n.  Source: ng1992. */
+static const double GLIA_WAVE_MOST_ = 0x1p20;
+
+GLIA_INLINE void glia_sin_cos_f64_(double x, double *sine, double *cosine)
+{
+  static const double magic = 0x1.8p52,
+                      part[] = {0x1.921fb544p0, 0x1.0b4611a6p-34, 0x1.3198a2ep-69};
+  const double shifted = x * 0.63661977236758134308 + magic, n = shifted - magic;
+  const double r = ((x - n * part[0]) - n * part[1]) - n * part[2], z = r * r;
+  uint64_t quarter;
+  double s = 1.58969099521155010221e-10, c = -1.13596475577881948265e-11;
+
+  memcpy(&quarter, &shifted, sizeof quarter);
+  s = s * z - 2.50507602534068634195e-08;
+  s = s * z + 2.75573137070700676789e-06;
+  s = s * z - 1.98412698298579493134e-04;
+  s = s * z + 8.33333333332248946124e-03;
+  s = s * z - 1.66666666666666324348e-01;
+  s = s * z * r + r;
+  c = c * z + 2.08757232129817482790e-09;
+  c = c * z - 2.75573143513906633035e-07;
+  c = c * z + 2.48015872894767294178e-05;
+  c = c * z - 1.38888888888741095749e-03;
+  c = c * z + 4.16666666666666019037e-02;
+  const double most = 1.0 - 0.5 * z;
+  c = most + (((1.0 - most) - 0.5 * z) + z * z * c);
+  const double a = (quarter & 1) != 0 ? c : s, b = (quarter & 1) != 0 ? s : c;
+  *sine = (quarter & 2) != 0 ? -a : a;
+  *cosine = ((quarter + 1) & 2) != 0 ? -b : b;
 }
 
 /* P(-u) = e^(-u^2/2) p(t) / (1 + 1.5 u), t = (u - 4) / (u + 4), u >= 0: p within 4e-8 of its value by a fit of the largest error. The
