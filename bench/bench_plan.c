@@ -4,10 +4,9 @@
  * Predicted times rest on one rank's layers and on messages between two ranks, whatever the number of ranks here. Where a node has
  * more ranks than cores, prediction and run share them. Tasks and bubble are those of cores of one's own (jobs/cli/idle.h), which hold
  * on a busy machine too; a whole step by the clock needs a quiet one. All models are predicted and run in three rounds, each way cut as
- * it was predicted; of each quantity the round counts whose ratio is the median, and the spread is that of the rounds. Virtual machines
- * change their speed by half within seconds: beside what a way took stands the mean of what was predicted before and after the ways of
- * its round. Where others took part of a core that was meant to be a rank's own, or of those that the ranks share, it is predicted or run
- * again, and the worst that was left is told. */
+ * it was predicted; of each quantity the round counts whose ratio is the median, and the spread is that of the rounds. Where others took
+ * part of a core that was meant to be a rank's own, or of those that the ranks share, it is predicted or run again, and the worst that
+ * was left is told. */
 #include "advise.h"
 #include "bench.h"
 #include "stages.h"
@@ -369,28 +368,11 @@ static void put_way(struct bed *b, int way, struct tally t[4])
   put_bubble(b, way);
 }
 
-/* The mean of what was predicted before and after the runs of a round. */
-static void between(struct round *r, const struct round *after)
-{
-  for (int i = 0; i < r->n; i++) {
-    struct advice *a = &r->way[i];
-    const struct advice *z = &after->way[i];
-    if (z->why_not[0] != '\0') continue;
-    a->step_s = 0.5 * (a->step_s + z->step_s);
-    a->tasks_s = 0.5 * (a->tasks_s + z->tasks_s);
-    a->bubble = 0.5 * (a->bubble + z->bubble);
-  }
-  r->lost = fmax(r->lost, after->lost);
-}
-
 static glia_status one_round(struct bed *b, struct round *r)
 {
-  static struct round after;
   glia_status st = predict(b, r);
 
   for (int i = 0; i < r->n && st == GLIA_OK; i++) st = one_way(b, &r->way[i], &r->found[i]);
-  if (st == GLIA_OK) st = predict(b, &after);
-  if (st == GLIA_OK) between(r, &after);
   return st;
 }
 

@@ -62,22 +62,6 @@ static glia_status span_on_cores(const struct measured *m, const struct advice *
   return GLIA_OK;
 }
 
-/* What a segment has of its layers: forward, backward, and adding up gradients, which come of the last part of backward. */
-struct parts {
-  double forward, backward, join;
-};
-
-static struct parts parts_of(const struct measured *m, const struct glia_cut *cut, int segment)
-{
-  const int back = segment - cut->chunks;
-
-  if (cut->parts > 0) return (struct parts){1.0, 1.0, 1.0};
-  if (back < 0) return (struct parts){cut->split ? m->b.split.forward : 1.0, 0.0, 0.0};
-  if (!cut->split) return (struct parts){0.0, 1.0, 1.0};
-  return back % 2 == 0 ? (struct parts){0.0, m->b.split.input, 0.0}
-                       : (struct parts){0.0, m->b.split.weights, 1.0};
-}
-
 /* Time of a task of a stage: what its layers take, and adding up their gradients, which are as large as what is updated. */
 static double task_s(const struct measured *m, const struct glia_cut *cut,
                      const struct glia_model_cut *layers, int rank, int segment)
@@ -86,15 +70,17 @@ static double task_s(const struct measured *m, const struct glia_cut *cut,
   const int back = segment - cut->chunks, parts = cut->split ? 2 : 1;
   const int chunk = back < 0 ? segment : cut->chunks - 1 - back / parts;
   const int at = chunk * cut->ranks + rank;
-  const struct parts p = parts_of(m, cut, segment);
+  const double forward = back < 0 ? 1.0 : 0.0, backward = cut->parts > 0 ? 1.0
+                                                          : back < 0     ? 0.0
+                                                                         : 1.0 / parts;
   double s = 0.0, all = 0.0;
 
   for (int i = 0; i <= t->layers; i++) all += t->end[i];
   for (int i = layers->first[at]; i < layers->first[at + 1]; i++)
-    s += p.forward * t->forward[i] + p.backward * t->backward[i] +
-         (all > 0.0 ? p.join * m->b.join_s * t->end[i] / all : 0.0);
+    s += forward * t->forward[i] + backward * t->backward[i] +
+         (all > 0.0 ? backward * m->b.join_s * t->end[i] / all : 0.0);
   if (at == layers->stages - 1)
-    s += p.forward * t->forward[t->layers] + p.backward * t->backward[t->layers];
+    s += forward * t->forward[t->layers] + backward * t->backward[t->layers];
   return s;
 }
 
@@ -256,7 +242,6 @@ static void predict_data(const struct session *s, const struct measured *m, stru
 
   groups_span(m, c,
               m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s + sums_s(m, c->groups, 1.0));
-  if (c->groups == 1) c->step_s = m->b.single_s;
   c->bubble = 1.0 - (double)m->micro_batches / (double)(most * c->groups);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes : 0.0;
   c->memory_bytes = (double)glia_engine_bytes(s->program, 1, c->groups, s->eval_micro_batches, 0);
@@ -401,10 +386,8 @@ glia_status advise(struct session *s, struct glia_args *a, int ranks, json_t **o
                  1e6 * b.latency_s, b.bytes_per_s / 1e9, b.assumed ? ", assumed" : "",
                  1e3 * b.sums_s, ranks == size ? "" : "; every rank is taken to have a core");
   json_t *local = advise_local(s, a, ranks);
-  *out = json_pack("{s:i, s:o, s:[o, o, o], s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "ranks", ranks,
-                   "micro_batch_s", glia_json_real(b.micro_s), "split",
-                   glia_json_real(b.split.forward), glia_json_real(b.split.input),
-                   glia_json_real(b.split.weights), "end_s", glia_json_real(b.end_s), "latency_s",
+  *out = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "ranks", ranks, "micro_batch_s",
+                   glia_json_real(b.micro_s), "end_s", glia_json_real(b.end_s), "latency_s",
                    glia_json_real(b.latency_s), "bytes_per_s", glia_json_real(b.bytes_per_s),
                    "sums_s", glia_json_real(b.sums_s), "recommended", c[best].name, "candidates",
                    rows, "local_learning", local);

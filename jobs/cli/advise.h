@@ -24,17 +24,10 @@ struct advice {
   double sum_bytes;
 };
 
-/* Tasks of a schedule that runs backward in two parts, in parts of the same in one piece: of forward, and twice of backward. */
-struct split_times {
-  double forward, input, weights;
-};
-
 /* What was measured for it. */
 struct advise_basis {
-  double micro_s, join_s; /* a micro-batch; adding its sums to those of another */
-  double end_s, rest_s;   /* the end of a step; what else is in one */
-  struct split_times split;
-  double single_s;               /* a step of one rank, the others at rest */
+  double micro_s, join_s;        /* a micro-batch; adding its sums to those of another */
+  double end_s, rest_s;          /* the end of a step; what else is in one */
   double latency_s, bytes_per_s; /* of a message */
   double sums_s;                 /* between two data groups, all sums of gradients */
   bool assumed;                  /* there was no second rank: messages are guessed */

@@ -62,28 +62,6 @@ static glia_status measure_pair(const struct session *s, struct measured *m)
   return glia_agree(s->comm, st);
 }
 
-/* A model whose backward cannot be split has no such schedule: its stages say so. */
-static void measure_split(const struct session *s, struct measured *m)
-{
-  if (advise_split_(s, m) != GLIA_OK) glia_trace_clear();
-}
-
-/* One rank while the others rest: it has the memory's bandwidth, and what cache they share, for itself. */
-static glia_status measure_single(const struct session *s, struct measured *m)
-{
-  const double v = (double)m->micro_batches;
-  struct layer_times t = m->t, own = {.layers = 0};
-  glia_status st = GLIA_OK;
-
-  if (glia_comm_size(s->comm) > 1 && glia_comm_rank(s->comm) == 0) {
-    st = layer_times_measure(s, s->program, &own);
-    t = own;
-  }
-  m->b.single_s = v * t.micro_s + (v - 1.0) * t.join_s + t.end_s + t.rest_s;
-  layer_times_free(&own);
-  return glia_agree(s->comm, st);
-}
-
 /* As many ranks of a node at once as it has cores: they share its memory's bandwidth, as they will. Rank 0's times are everybody's,
  * so that all predict the same. */
 glia_status advise_measure_(const struct session *s, struct measured *m)
@@ -102,15 +80,11 @@ glia_status advise_measure_(const struct session *s, struct measured *m)
   m->cores = cores < m->local ? cores : m->local;
   m->micro_batches = s->config.batch / s->config.micro_batch;
   m->gradient_bytes = glia_program_info(s->program, "train", &info) ? (double)info.sums_bytes : 0.0;
-  m->b.split = (struct split_times){1.0, 0.5, 0.5};
-  if (glia_comm_local_rank(s->comm) < (int)m->cores) {
+  if (glia_comm_local_rank(s->comm) < (int)m->cores)
     st = layer_times_measure(s, s->program, &m->t);
-    if (st == GLIA_OK && glia_model_modules(s->model) == 0) measure_split(s, m);
-  } else {
+  else
     st = layer_times_alloc(s, &m->t);
-  }
   GLIA_TRY(glia_agree(s->comm, st));
-  GLIA_TRY(measure_single(s, m));
   GLIA_TRY(measure_pair(s, m));
   m->b.micro_s = m->t.micro_s;
   m->b.join_s = m->t.join_s;

@@ -18,8 +18,4 @@ struct measured {
  * everybody's. Collective: yes. Ownership: layer_times_free(&m->t), also after an error. */
 GLIA_NODISCARD glia_status advise_measure_(const struct session *s, struct measured *m);
 
-/** Find m->b.split from m->t: a few steps of the whole model as a pipeline of one rank. A model whose backward cannot be split keeps what
- *  stands there. Collective: no. Errors: GLIA_E_MEMORY, those of a step. */
-GLIA_NODISCARD glia_status advise_split_(const struct session *s, struct measured *m);
-
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_STEPS = 2, LEAST_STEPS = 3, MOST_STEPS = 60, MICRO_BATCHES = 8 };
+enum { WARM_STEPS = 2, LEAST_STEPS = 5, MOST_STEPS = 60, MICRO_BATCHES = 8 };
 enum {
   MICRO,
   JOIN,

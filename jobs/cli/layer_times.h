@@ -16,7 +16,7 @@ struct layer_times {
 GLIA_NODISCARD glia_status layer_times_alloc(const struct session *s, struct layer_times *out);
 
 /** Times are of a core that is this worker's alone: where others had it for a part, that part is taken off.
- *  Run steps of up to 8 micro-batches for about a quarter of a second, and 3 of them at least.
+ *  Run steps of up to 8 micro-batches for about a quarter of a second, and 5 of them at least.
  *  s        model, data and configuration; its engine, if any, is not touched
  *  program  of the whole model
  *  Collective: no. Ownership: layer_times_free, also after an error. Errors: GLIA_E_MEMORY, those of a step. */
