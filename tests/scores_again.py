@@ -1,6 +1,7 @@
 """Scores of models of the kind combined, from docs/formats/models.md alone: a second reading of the same arithmetic, in float64.
 usage: scores_again.py make TELEMETRY               two nodes, with faults, of whose training the day counts in one
-       scores_again.py MODELS TELEMETRY SCORES      prints, per node, the largest relative difference from SCORES and what was met"""
+       scores_again.py age MODELS                   writes its arrays as earlier versions did
+       scores_again.py MODELS TELEMETRY SCORES [N]  prints, per node, the largest relative difference from SCORES (of the first N) and what was met"""
 import sys
 
 import h5py
@@ -15,16 +16,16 @@ def second(view):
     return (a[-2] if a.size > 1 else 0.0), (a.mean() if a.size else 0.0)
 
 
-def scaled(m, node):
+def scaled(m, node, rows):
     names = [s.decode() for s in node["names"]]
-    raw = node["values"][()][:, [names.index(c.decode()) for c in m["columns"]]].astype(float)
+    raw = node["values"][:rows][:, [names.index(c.decode()) for c in m["columns"]]].astype(float)
     s = m["scaler"]
     assert not s["relative"][()].any()
     log = np.where(s["logarithmic"][()] != 0, np.sign(raw) * np.log1p(np.abs(raw)), raw)
     return np.clip((log - s["centre"][()]) / s["scale"][()], -50, 50)
 
 
-def scores(m, node):
+def scores(m, node, rows):
     p = {k: v[()] for k, v in m["params"].items()}
     period, level_tau, spread_tau, daily = p["facts"]
     n, lags, window = len(p["centre"]), int(m.attrs["lags"]), int(m.attrs["window"])
@@ -33,7 +34,7 @@ def scores(m, node):
     level, spread = p["centre"].copy(), p["scale"].copy()
     past, own, lag, day = [], [], np.zeros((lags, n)), np.zeros((BINS, n))
     day_rows, bin_before, before, above, out, gaps, alarmed = [], None, None, 0, [], 0, 0
-    for t, x in zip(node["time"][()].tolist(), scaled(m, node)):
+    for t, x in zip(node["time"][:rows].tolist(), scaled(m, node, rows)):
         out.append(np.nan)
         if 2 * np.isnan(x).sum() > n:
             continue
@@ -106,17 +107,33 @@ def make(path):
             node(f, name, times, v, train)
 
 
-def compare(models, telemetry, told):
+def age(path):
+    """weight becomes float64, and no float32 holds it; a season of zeros stands where the day does not count. In place: h5py's copy of these
+    groups crashes."""
+    with h5py.File(path, "r+") as f:
+        for m in f["models"].values():
+            p, n = m["params"], len(m["columns"])
+            assert p["weight"].dtype == np.float32
+            weight = p["weight"][()].astype(float) * (1 + 1e-9)
+            del p["weight"]
+            p["weight"] = weight
+            if "season" not in p:
+                p["season"] = np.zeros((BINS, n))
+
+
+def compare(models, telemetry, told, rows):
     for name, m in models["models"].items():
-        (mine, gaps, alarmed), its = scores(m, telemetry["nodes"][name]), told["scores"][name]["value"][()]
+        (mine, gaps, alarmed), its = scores(m, telemetry["nodes"][name], rows), told["scores"][name]["value"][:rows]
         same = its.shape == mine.shape and np.array_equal(np.isnan(its), np.isnan(mine))
-        off = np.nanmax(np.abs(mine - its) / mine) if same else np.inf
+        off = np.nan_to_num(np.nanmax(np.abs(mine - its) / mine) if same else np.inf, nan=1e9, posinf=1e9)  # awk takes words for 0
         log = int(m["scaler/logarithmic"][()].any())
         print(f"{name} off {off:.3g} day {int(m['params/facts'][3])} logarithmic {log} gaps {gaps} alarmed {min(alarmed, 1)} unscored {np.isnan(mine).sum()}")
 
 
 if sys.argv[1] == "make":
     make(sys.argv[2])
+elif sys.argv[1] == "age":
+    age(sys.argv[2])
 else:
     with h5py.File(sys.argv[1]) as models, h5py.File(sys.argv[2]) as telemetry, h5py.File(sys.argv[3]) as told:
-        compare(models, telemetry, told)
+        compare(models, telemetry, told, int(sys.argv[4]) if len(sys.argv) > 4 else None)
