@@ -2,7 +2,8 @@
 # The whole way on this machine, live, with nothing but defaults: ten minutes of normal work are recorded, a model is trained on them, and then a
 # collector watches: faults are injected one after the other, normal jobs come and go, and then nothing happens. Where it may, the test has a
 # network of its own, so that the traffic of others is not this node's. What the machine's other users do is part of what is normal: a
-# fault that looks like their work (all cores busy, where all cores are always busy) cannot be told from it. What keeps cores busy is therefore a fault beside a job.
+# fault that looks like their work (all cores busy, where all cores are always busy) cannot be told from it. What keeps cores busy is therefore a fault
+# beside a job, where the job alone is none; on an idle node it does what a job does, and is tried and told.
 # NORMAL_S, QUIET_S, FAULT_S: how long is recorded (600), nothing is done (300), a fault lasts (12). KEEP=DIR: the recordings stay there.
 if [ -z "$GLIA_LIVE_NETWORK" ] && unshare -n ip link set lo up 2>/dev/null; then
   GLIA_LIVE_NETWORK=own exec unshare -n sh -c 'ip link set lo up; exec sh "$0"' "$0"
@@ -12,7 +13,7 @@ fi
 for tool in curl python3; do
   command -v $tool >/dev/null 2>&1 || { echo "1..0 # SKIP no $tool"; exit 0; }
 done
-[ -n "$GLIA_TEST_LONG" ] || { echo "1..0 # SKIP a quarter of an hour and more; GLIA_TEST_LONG=1 runs it"; exit 0; }
+[ -n "$GLIA_TEST_LONG" ] || { echo "1..0 # SKIP half an hour and more; GLIA_TEST_LONG=1 runs it"; exit 0; }
 normal_s=${NORMAL_S:-600} quiet_s=${QUIET_S:-300} fault_s=${FAULT_S:-12}
 cd "$dir" || exit 99
 
@@ -81,12 +82,23 @@ fault() {
   wait_for 120 calm; point "$1: the alarm ends when the fault has ended"
   sleep 30
 }
-# beside_job KIND CAUSES: the same while a job runs, whose cores it takes. Alone, each is a program that keeps cores and caches busy, as a job does.
+# beside_job KIND CAUSES: the same beside a job, whose cores it takes, where a job of as many seconds raises nothing without it.
 beside_job() {
+  before=$(begun)
+  job $((fault_s + 10)); ran=$?
+  sleep 15
+  [ $ran = 0 ] && nothing; point "before $1: a job of as many seconds alone raises nothing ($(score))"
+  wait_for 120 calm
   job $((fault_s + 10)) & running=$!
   sleep 5
   fault "$1" "$2"
-  wait "$running"
+  wait "$running"; point "$1: the job ran beside it"
+}
+# tried KIND: alone, it keeps cores and caches busy, as a job does: whether it is found is told, not asked.
+tried() {
+  if inject "$1"; then echo "# $1 alone: flagged after $took ms, $why"; else echo "# $1 alone: not flagged, $now"; fi
+  wait_for 120 calm
+  sleep 30
 }
 fault leak 'memory|pgfault|pgfree|numa|thp|pgalloc'
 fault io 'disk|io_|iowait|pgpg|Dirty|Writeback|blocked'
@@ -95,6 +107,7 @@ fault network 'netstat|network|NET_|softirq|Udp'
 crowd='pressure_cpu|procs_running|schedstat|load1|context_switches'
 beside_job cpu "$crowd"
 for kind in membw cache; do beside_job $kind "$crowd|memory|pgfault|numa"; done
+for kind in cpu membw cache; do tried $kind; done
 
 before=$(begun)
 for k in 2001 2002 2003; do job "$(between $k 10 25)"; sleep "$(between $((k + 1000)) 5 30)"; done
