@@ -47,7 +47,7 @@ static glia_status check_new(struct glia_collect *c, const char *name, const cha
   return GLIA_OK;
 }
 
-glia_status glia_collect_node(struct glia_collect *c, const char *name, const char *url)
+static glia_status add_node(struct glia_collect *c, const char *name, const char *url)
 {
   char full[URL_BYTES];
 
@@ -73,6 +73,14 @@ glia_status glia_collect_node(struct glia_collect *c, const char *name, const ch
   /* Nodes are spread over the period in a fixed way. */
   t->due_s = glia_time_s() + c->options.period_s * fmod((double)c->n * 0.6180339887, 1.0);
   return GLIA_OK;
+}
+
+glia_status glia_collect_node(struct glia_collect *c, const char *name, const char *url)
+{
+  pthread_mutex_lock(&c->mutex); /* it may be asked about its nodes already */
+  const glia_status st = add_node(c, name, url);
+  pthread_mutex_unlock(&c->mutex);
+  return st;
 }
 
 /* "http://host:9777/x" to "host", "host:9100" for another port. */
@@ -157,16 +165,26 @@ static glia_status ask(struct glia_collect *c, struct glia_target *t)
   curl_easy_setopt(e, CURLOPT_PROXY, "");
   if (c->options.ca_file != NULL) curl_easy_setopt(e, CURLOPT_CAINFO, c->options.ca_file);
   GLIA_CHECK(curl_multi_add_handle(c->multi, e) == CURLM_OK, GLIA_E_MEMORY, "cannot ask %s", url);
+  const double now_s = glia_time_s();
+  if (t->began_s > 0.0 && t->began_s <= c->behind_s) t->excused_s += now_s - t->began_s;
   t->busy = true;
-  t->began_s = glia_time_s();
+  t->began_s = now_s;
   return GLIA_OK;
+}
+
+/* The disk is behind, or the scores: agents keep their rows meanwhile. */
+static bool behind(struct glia_collect *c)
+{
+  const bool yes = glia_store_full(c->store) || glia_collect_watch_full_(c);
+
+  if (yes) c->behind_s = glia_time_s();
+  return yes;
 }
 
 /* Who is due and not busy is asked; who is still busy when due again is late. */
 static glia_status ask_due(struct glia_collect *c, double now_s)
 {
-  /* The disk is behind, or the scores: agents keep their rows meanwhile. */
-  if (glia_store_full(c->store) || glia_collect_watch_full_(c)) return GLIA_OK;
+  if (behind(c)) return GLIA_OK;
   for (int64_t i = 0; i < c->n; i++) {
     struct glia_target *t = c->target[i];
     if (now_s < t->due_s || t->busy) continue;
@@ -223,7 +241,8 @@ static glia_status step(struct glia_collect *c)
 
   GLIA_TRY(ask_due(c, glia_time_s()));
   curl_multi_perform(c->multi, &running);
-  while ((message = curl_multi_info_read(c->multi, &left)) != NULL) {
+  /* Who answered after a long time has as many rows: the next answer waits until there is room. */
+  while (!behind(c) && (message = curl_multi_info_read(c->multi, &left)) != NULL) {
     struct glia_target *t = NULL;
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode code = message->data.result;
@@ -234,13 +253,14 @@ static glia_status step(struct glia_collect *c)
   return glia_store_tick(c->store);
 }
 
-/* Until the next node is due, a tick at most. */
-static int pause_ms(const struct glia_collect *c)
+/* Until the next node is due, a tick at most; a tick while nobody is asked. */
+static int pause_ms(struct glia_collect *c)
 {
+  const bool waiting = behind(c);
   const double now_s = glia_time_s();
   double until_s = now_s + tick_s;
 
-  for (int64_t i = 0; i < c->n; i++)
+  for (int64_t i = 0; i < c->n && !waiting; i++)
     if (!c->target[i]->busy) until_s = fmin(until_s, c->target[i]->due_s);
   return until_s <= now_s ? 0 : (int)ceil(1e3 * (until_s - now_s));
 }

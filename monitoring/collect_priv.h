@@ -35,6 +35,7 @@ struct glia_target {
   bool busy;
   struct glia_buffer body;
   double due_s, began_s, seen_s; /* monotonic; seen: last row */
+  double excused_s;              /* since then, time in which we were behind and did not ask */
   int64_t last_ns;
   double skew_s, shift_s; /* of its clock, and what is taken off its times */
   int64_t scrapes, failures, in_a_row, restarts, late, lost_rows, rows, malformed;
@@ -50,6 +51,8 @@ struct glia_collect {
   struct glia_notify *notify;   /* NULL: nobody is told */
   _Atomic int64_t alarms;       /* raised; whoever tells them may be on another thread */
   double compared_s;            /* when peers were last compared */
+  double behind_s;  /* when nobody was asked last, because the disk or the scores were behind */
+  int64_t unscored; /* rows for which there was no memory or no time */
   CURLM *multi;
   struct curl_slist *headers;
   int64_t n, n_room;
@@ -77,7 +80,7 @@ bool glia_collect_watch_hold_(struct glia_collect *c);
 void glia_collect_watch_release_(struct glia_collect *c);
 glia_status glia_collect_watch_node_(struct glia_collect *c, struct glia_target *t);
 glia_status glia_collect_watch_columns_(struct glia_collect *c, struct glia_target *t);
-glia_status glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns);
+void glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns);
 bool glia_collect_watch_full_(struct glia_collect *c); /* it is behind: ask for no more */
 void glia_collect_watch_tick_(struct glia_collect *c); /* call it often */
 void glia_collect_watch_facts_(struct glia_collect *c, struct glia_collect_result *r);
@@ -86,16 +89,19 @@ void glia_collect_add_alarms_(struct glia_collect *c, struct glia_buffer *b);
 void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer *b);
 
 /* A thread that gives rows to a watch (collect_score.c), in the order in which they came. The watch is its own but for who holds it: then it
- * stands still. Starting takes the watch, also where it fails; stopping scores what has come and closes it. One thread at a time calls these. */
+ * stands still. Starting takes the watch, also where it fails; stopping closes it, and what still waits is not scored. Callers take turns: the collector's
+ * mutex sees to that. */
 struct glia_scoring;
 glia_status glia_scoring_start_(struct glia_watch *watch, size_t most_bytes,
                                 struct glia_scoring **out);
 void glia_scoring_stop_(struct glia_scoring **s);
-/* A row [n], copied: columns beyond the n first are missing. Errors: GLIA_E_MEMORY. */
-glia_status glia_scoring_row_(struct glia_scoring *s, int node, int64_t time_ns, int64_t n,
-                              const float *value);
+/* A row [n], copied: columns beyond the n first are missing. false: no memory, it will not be scored. */
+bool glia_scoring_row_(struct glia_scoring *s, int node, int64_t time_ns, int64_t n,
+                       const float *value);
 bool glia_scoring_full_(struct glia_scoring *s); /* more than most_bytes wait */
-void glia_scoring_wait_(struct glia_scoring *s); /* until all is scored */
+/* Until all is scored, so long at most: rows that still wait. */
+int64_t glia_scoring_wait_(struct glia_scoring *s, double limit_s);
+int64_t glia_scoring_waiting_(struct glia_scoring *s);
 struct glia_watch *glia_scoring_hold_(struct glia_scoring *s);
 void glia_scoring_release_(struct glia_scoring *s);
 /* From a sample on its node to its score, worst since last asked. */

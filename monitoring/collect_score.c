@@ -23,6 +23,7 @@ struct glia_scoring {
       going; /* rows: those that arrive, those that are scored from `at` on */
   size_t at;
   size_t most_bytes;
+  int64_t waiting; /* rows */
   bool working, stop;
   int held;
   double late_s;
@@ -38,11 +39,11 @@ static double age_s(int64_t time_ns)
 }
 
 /* A few rows from *at on, then others may have the watch. */
-static double score_some(const struct glia_scoring *s, size_t *at)
+static double score_some(const struct glia_scoring *s, size_t *at, int *rows)
 {
   double late_s = 0.0;
 
-  for (int i = 0; i < AT_ONCE && *at < s->going.n; i++) {
+  for (*rows = 0; *rows < AT_ONCE && *at < s->going.n; ++*rows) {
     struct row row;
     memcpy(&row, s->going.text + *at, sizeof row);
     const float *value = (const float *)(const void *)(s->going.text + *at + sizeof row);
@@ -76,16 +77,18 @@ static void *run(void *self)
 
   pthread_mutex_lock(&s->mutex);
   for (;;) {
-    while (s->held > 0 || (nothing_left(s) && !s->stop)) pthread_cond_wait(&s->changed, &s->mutex);
-    if (nothing_left(s)) break;
+    while (!s->stop && (s->held > 0 || nothing_left(s))) pthread_cond_wait(&s->changed, &s->mutex);
+    if (s->stop) break;
     if (s->at == s->going.n) turn_over(s);
     s->working = true;
     size_t at = s->at;
+    int rows;
     pthread_mutex_unlock(&s->mutex);
-    const double late_s = score_some(s, &at);
+    const double late_s = score_some(s, &at, &rows);
     pthread_mutex_lock(&s->mutex);
     s->working = false;
     s->at = at;
+    s->waiting -= rows;
     s->late_s = fmax(s->late_s, late_s);
     pthread_cond_broadcast(&s->changed);
   }
@@ -136,8 +139,8 @@ void glia_scoring_stop_(struct glia_scoring **scoring)
   *scoring = NULL;
 }
 
-glia_status glia_scoring_row_(struct glia_scoring *s, int node, int64_t time_ns, int64_t n,
-                              const float *value)
+bool glia_scoring_row_(struct glia_scoring *s, int node, int64_t time_ns, int64_t n,
+                       const float *value)
 {
   static const float none = 0.0F;
   const struct row row = {time_ns, node, (int32_t)n};
@@ -151,11 +154,12 @@ glia_status glia_scoring_row_(struct glia_scoring *s, int node, int64_t time_ns,
   if (failed) {
     s->coming.n = before;
     s->coming.failed = false;
+  } else {
+    s->waiting++;
   }
   pthread_cond_broadcast(&s->changed);
   pthread_mutex_unlock(&s->mutex);
-  GLIA_CHECK(!failed, GLIA_E_MEMORY, "no memory for a row to be scored");
-  return GLIA_OK;
+  return !failed;
 }
 
 bool glia_scoring_full_(struct glia_scoring *s)
@@ -166,11 +170,26 @@ bool glia_scoring_full_(struct glia_scoring *s)
   return full;
 }
 
-void glia_scoring_wait_(struct glia_scoring *s)
+int64_t glia_scoring_wait_(struct glia_scoring *s, double limit_s)
+{
+  struct timespec until;
+  int late = 0;
+
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += (time_t)limit_s;
+  pthread_mutex_lock(&s->mutex);
+  while (s->waiting > 0 && late == 0) late = pthread_cond_timedwait(&s->changed, &s->mutex, &until);
+  const int64_t left = s->waiting;
+  pthread_mutex_unlock(&s->mutex);
+  return left;
+}
+
+int64_t glia_scoring_waiting_(struct glia_scoring *s)
 {
   pthread_mutex_lock(&s->mutex);
-  while (s->working || !nothing_left(s)) pthread_cond_wait(&s->changed, &s->mutex);
+  const int64_t waiting = s->waiting;
   pthread_mutex_unlock(&s->mutex);
+  return waiting;
 }
 
 struct glia_watch *glia_scoring_hold_(struct glia_scoring *s)

@@ -9,7 +9,8 @@
 #include <time.h>
 
 static const double compare_s = 1.0;
-enum { WAITING_MOST = 64 << 20 }; /* bytes of rows that wait for their scores */
+static const double finish_s = 5.0; /* for what waits when the collector ends */
+enum { WAITING_MOST = 64 << 20 };   /* bytes of rows that wait for their scores */
 
 static int64_t now_ns(void)
 {
@@ -84,10 +85,11 @@ glia_status glia_collect_watch_columns_(struct glia_collect *c, struct glia_targ
   return st;
 }
 
-glia_status glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns)
+void glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns)
 {
-  if (c->scoring == NULL) return GLIA_OK;
-  return glia_scoring_row_(c->scoring, t->watched, time_ns, t->n_mapped, t->value);
+  if (c->scoring != NULL &&
+      !glia_scoring_row_(c->scoring, t->watched, time_ns, t->n_mapped, t->value))
+    c->unscored++;
 }
 
 bool glia_collect_watch_full_(struct glia_collect *c)
@@ -115,7 +117,10 @@ void glia_collect_watch_facts_(struct glia_collect *c, struct glia_collect_resul
 
   r->watched = r->scored = 0;
   if (c->scoring == NULL) return;
-  glia_scoring_wait_(c->scoring);
+  c->unscored += glia_scoring_wait_(c->scoring, finish_s);
+  if (c->unscored > 0)
+    glia_log(GLIA_LOG_WARN, "watch", "unscored", "rows=%lld reason=\"no time or no memory\"",
+             (long long)c->unscored);
   glia_collect_watch_hold_(c);
   for (int64_t i = 0; i < c->n; i++) {
     glia_watch_state(c->watch, c->target[i]->watched, &s);
@@ -244,6 +249,9 @@ void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer 
   glia_metric_head_(b, "glia_detect_latency_max_seconds", "gauge",
                     "From a sample on its node to its score, worst since last asked");
   glia_buffer_print(b, "glia_detect_latency_max_seconds %.6f\n", glia_scoring_late_s_(c->scoring));
+  glia_metric_head_(b, "glia_detect_waiting_rows", "gauge", "Rows that wait for their scores");
+  glia_buffer_print(b, "glia_detect_waiting_rows %lld\n",
+                    (long long)glia_scoring_waiting_(c->scoring));
   glia_metric_head_(b, "glia_detect_stolen_rows_total", "counter",
                     "Rows not scored: more than 5 % of their time was stolen");
   glia_buffer_print(b, "glia_detect_stolen_rows_total %lld\n", (long long)stolen);

@@ -75,7 +75,8 @@ GLIA_API GLIA_NODISCARD glia_status glia_watch_node(struct glia_watch *w, const 
 GLIA_API GLIA_NODISCARD glia_status glia_watch_columns(struct glia_watch *w, int node, int n,
                                                        const char *const *name);
 
-/** A row: values [n] of the first n columns, NaN = missing, as are those of columns beyond. Was it scored? */
+/** A row: values [n] of the first n columns, NaN = missing, as are those of columns beyond; a row from before the columns came that the
+ *  model looks at is not scored. Was it scored? */
 GLIA_API bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, int64_t n,
                              const float *values);
 

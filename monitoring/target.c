@@ -37,9 +37,17 @@ void glia_target_fail_(struct glia_collect *c, struct glia_target *t, const char
   snprintf(t->problem, sizeof t->problem, "%s", why);
 }
 
+static void saw(struct glia_target *t)
+{
+  t->seen_s = glia_time_s();
+  t->excused_s = 0.0;
+}
+
 const char *glia_target_state_(const struct glia_collect *c, const struct glia_target *t)
 {
-  const double age_s = glia_time_s() - t->seen_s;
+  /* While nobody is asked, for we are behind, a node is what it was when it was asked last. */
+  const double asked_s = t->began_s > c->behind_s ? glia_time_s() : t->began_s;
+  const double age_s = asked_s - t->seen_s - t->excused_s;
   const double period_s = c->options.period_s;
 
   if (t->seen_s <= 0.0) return "never";
@@ -86,7 +94,8 @@ static glia_status put_row(struct glia_collect *c, struct glia_target *t, int64_
   t->last_ns = mark.time_ns;
   c->result.rows++;
   for (int64_t i = 0; i < t->n_mapped; i++) c->result.values += !isnan(t->value[i]);
-  return glia_collect_watch_row_(c, t, mark.time_ns);
+  glia_collect_watch_row_(c, t, mark.time_ns);
+  return GLIA_OK;
 }
 
 /* A node's clock against ours: half-way between question and answer it showed now_ns. */
@@ -190,7 +199,7 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
   judge_clock(t, rows.head.now_ns, asked_ns, received_ns);
   st = make_room(c, t);
   if (st == GLIA_OK) st = take_rows(c, t, &rows);
-  if (rows.n_rows > 0) t->seen_s = glia_time_s();
+  if (rows.n_rows > 0) saw(t);
   if (rows.first + rows.n_rows <= rows.last)
     t->due_s = 0.0; /* there is more: ask at once */
   else if (rows.n_rows == 1)
@@ -245,7 +254,7 @@ static glia_status take_exporter(struct glia_collect *c, struct glia_target *t, 
     return GLIA_OK;
   }
   GLIA_TRY(st);
-  t->seen_s = glia_time_s();
+  saw(t);
   t->in_a_row = 0;
   t->problem[0] = '\0';
   /* When it was read is not said: half-way between question and answer. */

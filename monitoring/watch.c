@@ -168,6 +168,7 @@ glia_status glia_watch_columns(struct glia_watch *w, int node, int n, const char
   if (t->model == NULL || t->stream != NULL) return GLIA_OK; /* columns keep their places */
   const glia_status st = glia_detect_stream_open(t->model, n, name, &t->stream);
   if (st == GLIA_E_MEMORY) return st;
+  if (st == GLIA_OK) t->n_least = n;
   if (st != GLIA_OK) {
     snprintf(t->reason, sizeof t->reason, "%s", glia_trace_message());
     glia_trace_clear();
@@ -238,7 +239,7 @@ bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, int64_t n, 
   t->job = 0;
   for (int i = 0; i < t->n_job_columns; i++)
     if (values[t->job_column[i]] > 0.0F) t->job = (int64_t)values[t->job_column[i]];
-  if (t->stream == NULL) return false;
+  if (t->stream == NULL || n < t->n_least) return false; /* it lacks what the model looks at */
   const bool on = glia_detect_stream_push(t->stream, time_ns, values);
   t->score = glia_detect_stream_score(t->stream);
   const bool scored = !isnan(t->score);

@@ -25,7 +25,7 @@ struct watched {
   char reason[WATCH_REASON_BYTES]; /* "": watched */
   double score, threshold, peak, peer_score;
   int64_t trained_until_ns, unknown_metrics, scored;
-  int n_columns;
+  int n_columns, n_least; /* n_least: as many as there were when the stream began */
   const struct watch_names *names;
   float *last;     /* [n_columns] */
   int64_t last_ns; /* 0: no row yet */

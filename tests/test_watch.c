@@ -7,10 +7,14 @@
 #include "tap.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { METRICS = 12, TRAIN = 1500, LATER = 300, FAULT = 200, ROWS = TRAIN + LATER + FAULT };
 
@@ -130,69 +134,162 @@ static void an_alarm_is_told_once_and_ends(void)
   trial_end(&t);
 }
 
-/* Rows go through the thread as they would one by one, though the watch is held now and then; those before the last column came lack it. */
+/* What the thread does with rows of a node, beside the same rows one by one. */
+struct pair {
+  struct trial t;
+  struct heard alone, threaded;
+  struct glia_watch_state want;
+  struct glia_scoring *s;
+  int node;
+};
+
+enum { FEWER = METRICS - 1, WHOLE = TRAIN + 50, MOST_BYTES = 1000 };
+
+static int64_t width_of(int64_t row) { return row < WHOLE ? FEWER : METRICS; }
+
+static struct glia_watch *pair_watch(struct pair *p, struct heard *h)
+{
+  const char *path = scratch("m.h5");
+  struct glia_watch *w;
+
+  CU_ASSERT_EQUAL_FATAL(glia_detectors_write(path, true, 1, &p->t.d), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_open(path, &w), GLIA_OK);
+  glia_watch_tell(w, hear, h);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, p->t.node.name, &p->node), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(
+      glia_watch_columns(w, p->node, METRICS, (const char *const *)p->t.node.metric), GLIA_OK);
+  return w;
+}
+
+static void pair_begin(struct pair *p)
+{
+  *p = (struct pair){0};
+  trial_begin(&p->t);
+  struct glia_watch *w = pair_watch(p, &p->alone);
+  for (int64_t i = TRAIN; i < ROWS; i++)
+    glia_watch_row(w, p->node, p->t.node.time_ns[i], width_of(i), p->t.node.values + i * METRICS);
+  glia_watch_state(w, p->node, &p->want);
+  glia_watch_close(&w);
+  CU_ASSERT_EQUAL_FATAL(glia_scoring_start_(pair_watch(p, &p->threaded), MOST_BYTES, &p->s),
+                        GLIA_OK);
+}
+
+static void pair_rows(struct pair *p, int64_t from, int64_t to)
+{
+  for (int64_t i = from; i < to; i++)
+    CU_ASSERT(glia_scoring_row_(p->s, p->node, p->t.node.time_ns[i], width_of(i),
+                                p->t.node.values + i * METRICS));
+}
+
+static int64_t scored_while_held(struct pair *p)
+{
+  struct glia_watch_state s;
+
+  glia_watch_state(glia_scoring_hold_(p->s), p->node, &s);
+  return s.scored;
+}
+
+static void pair_end(struct pair *p)
+{
+  glia_scoring_stop_(&p->s);
+  CU_ASSERT_PTR_NULL(p->s);
+  trial_end(&p->t);
+}
+
 static void a_thread_scores_rows_in_order(void)
 {
-  enum { FEWER = METRICS - 1, SECOND = TRAIN + 50, WAIT_BYTES = 1000 };
-  struct trial t;
-  struct heard alone = {0}, threaded = {0};
-  struct glia_watch *w, *held;
-  struct glia_watch_state want, got;
-  struct glia_scoring *s;
-  const char *path = scratch("m.h5");
-  float row[METRICS];
-  int node;
+  struct glia_watch_state got;
+  struct pair p;
 
-  trial_begin(&t);
-  const char *const *name = (const char *const *)t.node.metric;
-  CU_ASSERT_EQUAL_FATAL(glia_detectors_write(path, true, 1, &t.d), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_watch_open(path, &w), GLIA_OK);
-  glia_watch_tell(w, hear, &alone);
-  CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, t.node.name, &node), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_watch_columns(w, node, METRICS, name), GLIA_OK);
-  for (int64_t i = TRAIN; i < ROWS; i++) {
-    memcpy(row, t.node.values + i * METRICS, sizeof row);
-    if (i < SECOND) row[FEWER] = (float)NAN;
-    glia_watch_row(w, node, t.node.time_ns[i], METRICS, row);
+  pair_begin(&p);
+  CU_ASSERT_EQUAL(scored_while_held(&p), 0);
+  for (int64_t i = TRAIN; i < WHOLE; i++) { /* 16 + 44 bytes, and what makes that a multiple of 8 */
+    CU_ASSERT_EQUAL(glia_scoring_full_(p.s), (i - TRAIN) * 64 > MOST_BYTES);
+    pair_rows(&p, i, i + 1);
   }
-  glia_watch_state(w, node, &want);
-  glia_watch_close(&w);
+  CU_ASSERT_EQUAL(glia_scoring_waiting_(p.s), WHOLE - TRAIN);
+  CU_ASSERT_EQUAL(glia_scoring_wait_(p.s, 0.0), WHOLE - TRAIN); /* nothing moves */
+  glia_scoring_release_(p.s);
+  pair_rows(&p, WHOLE, ROWS);
+  CU_ASSERT_EQUAL(glia_scoring_wait_(p.s, 60.0), 0);
+  CU_ASSERT(!glia_scoring_full_(p.s));
+  CU_ASSERT(glia_scoring_late_s_(p.s) > 0.0);
+  CU_ASSERT_EQUAL(glia_scoring_late_s_(p.s), 0.0);
+  glia_watch_state(glia_scoring_hold_(p.s), p.node, &got);
+  glia_scoring_release_(p.s);
+  CU_ASSERT_EQUAL(got.scored, ROWS - WHOLE); /* the others lack a column that the model looks at */
+  CU_ASSERT_EQUAL(got.scored, p.want.scored);
+  CU_ASSERT_EQUAL(got.score, p.want.score);
+  CU_ASSERT_EQUAL(memcmp(&p.alone, &p.threaded, sizeof p.alone), 0);
+  pair_end(&p);
+}
 
-  CU_ASSERT_EQUAL_FATAL(glia_watch_open(path, &w), GLIA_OK);
-  glia_watch_tell(w, hear, &threaded);
-  CU_ASSERT_EQUAL_FATAL(glia_scoring_start_(w, WAIT_BYTES, &s), GLIA_OK);
-  held = glia_scoring_hold_(s);
-  CU_ASSERT_PTR_EQUAL(held, w);
-  CU_ASSERT_EQUAL_FATAL(glia_watch_node(held, t.node.name, &node), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_watch_columns(held, node, METRICS, name), GLIA_OK);
-  for (int64_t i = TRAIN; i < ROWS; i++) {
-    CU_ASSERT_EQUAL(glia_scoring_full_(s), i > TRAIN + WAIT_BYTES / 64 && held != NULL);
-    CU_ASSERT_EQUAL_FATAL(glia_scoring_row_(s, node, t.node.time_ns[i],
-                                            i < SECOND ? FEWER : METRICS,
-                                            t.node.values + i * METRICS),
-                          GLIA_OK);
-    if (i == SECOND) { /* nothing was scored so far */
-      glia_watch_state(held, node, &got);
-      CU_ASSERT_EQUAL(got.scored, 0);
-      glia_scoring_release_(s);
-      held = NULL;
-    }
-    if (i >= SECOND) glia_scoring_wait_(s);
-    if (i % 10 == 0 && held == NULL) {
-      glia_scoring_hold_(s);
-      glia_scoring_release_(s);
-    }
+/* Whoever holds the watch has it to himself, though rows wait; and the end does not wait for them. */
+static void a_watch_that_is_held_stands_still(void)
+{
+  struct pair p;
+  struct glia_watch_state later;
+
+  pair_begin(&p);
+  for (int k = 0; k < 20; k++) {
+    pair_rows(&p, WHOLE + 20 * k, WHOLE + 20 * (k + 1));
+    const int64_t before = scored_while_held(&p);
+    const int64_t waiting = glia_scoring_waiting_(p.s);
+    usleep(1000);
+    glia_watch_state(glia_scoring_hold_(p.s), p.node, &later);
+    CU_ASSERT_EQUAL(later.scored, before);
+    CU_ASSERT_EQUAL(glia_scoring_waiting_(p.s), waiting);
+    CU_ASSERT_EQUAL(before + waiting, 20 * (k + 1));
+    glia_scoring_release_(p.s);
+    glia_scoring_release_(p.s);
   }
-  CU_ASSERT(glia_scoring_late_s_(s) > 0.0);
-  CU_ASSERT_EQUAL(glia_scoring_late_s_(s), 0.0);
-  glia_watch_state(glia_scoring_hold_(s), node, &got);
-  glia_scoring_release_(s);
-  CU_ASSERT_EQUAL(got.scored, want.scored);
-  CU_ASSERT_EQUAL(got.score, want.score);
-  glia_scoring_stop_(&s);
-  CU_ASSERT_PTR_NULL(s);
-  CU_ASSERT_EQUAL(memcmp(&alone, &threaded, sizeof alone), 0);
-  trial_end(&t);
+  CU_ASSERT_EQUAL(glia_scoring_wait_(p.s, 60.0), 0);
+  CU_ASSERT_EQUAL(scored_while_held(&p), 400);
+  pair_rows(&p, WHOLE + 400, ROWS);
+  pair_end(&p); /* held, and with rows that wait */
+}
+
+/* Who asks about all nodes, again and again. */
+struct asker {
+  struct glia_collect *c;
+  atomic_bool over;
+  int64_t answers;
+};
+
+static void *ask(void *self)
+{
+  struct asker *a = self;
+
+  while (!a->over) {
+    const struct glia_request request = {.path = a->answers % 2 ? "/metrics" : "/api/v1/nodes"};
+    struct glia_answer answer = {.status = 200};
+    glia_collect_answer_(a->c, &request, &answer);
+    CU_ASSERT_EQUAL(answer.status, 200);
+    a->answers++;
+  }
+  return NULL;
+}
+
+static void nodes_are_added_while_somebody_asks(void)
+{
+  enum { NODES = 600 };
+  const struct glia_collect_options o = {
+      .store = {.path = scratch("store")}, .period_s = 1.0, .watch = true};
+  struct asker a = {.over = false};
+  pthread_t thread;
+
+  CU_ASSERT_EQUAL_FATAL(glia_collect_open(&o, &a.c), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ask, &a), 0);
+  for (int i = 0; i < NODES; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "n%d", i);
+    CU_ASSERT_EQUAL(glia_collect_node(a.c, name, "http://127.0.0.1:1"), GLIA_OK);
+    if (i % 20 == 0) sched_yield();
+  }
+  a.over = true;
+  pthread_join(thread, NULL);
+  CU_ASSERT(a.answers > 0);
+  CU_ASSERT_EQUAL(glia_collect_close(&a.c), GLIA_OK);
 }
 
 static void other_columns_are_never_scored_silently(void)
@@ -416,7 +513,8 @@ static void a_command_reads_alarms_and_cannot_hang(void)
 }
 
 TAP_MAIN("watch", TAP(a_stream_scores_as_a_file_does), TAP(an_alarm_is_told_once_and_ends),
-         TAP(a_thread_scores_rows_in_order), TAP(other_columns_are_never_scored_silently),
+         TAP(a_thread_scores_rows_in_order), TAP(a_watch_that_is_held_stands_still),
+         TAP(nodes_are_added_while_somebody_asks), TAP(other_columns_are_never_scored_silently),
          TAP(stolen_seconds_are_neither_learnt_nor_scored),
          TAP(peers_are_scored_by_their_second_largest_distance),
          TAP(a_node_unlike_its_job_is_named_without_a_model),
