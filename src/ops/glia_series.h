@@ -11,28 +11,32 @@
 
 enum { GLIA_SERIES_VARIABLES = 8, GLIA_SERIES_ORDER = 4, GLIA_SERIES_MOST = 88 };
 
-/* Powers by rising order, 1 first. */
+/* Powers by rising order, each once, 1 first. Other sets are refused: GLIA_E_SHAPE in the graph. */
 struct glia_series {
   int n;
   uint16_t power[GLIA_SERIES_MOST]; /* glia_series_power */
 };
 
-/** A power by its exponents order [n_variables], whose sum is at most GLIA_SERIES_ORDER: a number of the variable, from 1, in each four
- *  bits. */
+/* What no set takes. */
+enum { GLIA_SERIES_NO_POWER = 0xffff };
+
+/** A power by its exponents order [n_variables]: a number of the variable, from 1, in each four bits. GLIA_SERIES_NO_POWER: their sum is above
+ *  GLIA_SERIES_ORDER, or a variable behind the first GLIA_SERIES_VARIABLES has one. */
 GLIA_API uint16_t glia_series_power(int n_variables, const uint8_t *order);
 
 typedef enum { GLIA_SERIES_TANH, GLIA_SERIES_SIN, GLIA_SERIES_COS } glia_series_function;
 
 /** f(z + bias), elementwise: z [..., n rows, width], bias [..., width] is added to the values, GLIA_NONE: nothing is.
- *  Differentiable as often as one likes. Errors (in the graph): GLIA_E_SHAPE. */
+ *  Differentiable as often as one likes. Errors (in the graph): GLIA_E_SHAPE; GLIA_E_ARGUMENT: no such function. */
 GLIA_API glia_value glia_series_apply(struct glia_graph *g, const struct glia_series *s,
                                       glia_series_function f, glia_value z, glia_value bias);
 
-/** c = a b, cut off behind the set: c_k = sum over i + j = k of a_i b_j. */
+/** c = a b, cut off behind the set: c_k = sum over i + j = k of a_i b_j. a, b [..., n rows, width].
+ *  Errors (in the graph): GLIA_E_SHAPE. */
 GLIA_API glia_value glia_series_times(struct glia_graph *g, const struct glia_series *s,
                                       glia_value a, glia_value b);
 
-/** The adjoint of x -> a x: c_i = sum over k of a_(k - i) y_k. */
+/** The adjoint of x -> a x: c_i = sum over k of a_(k - i) y_k. Shapes and errors as for products. */
 GLIA_API glia_value glia_series_correlate(struct glia_graph *g, const struct glia_series *s,
                                           glia_value a, glia_value y);
 

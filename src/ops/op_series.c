@@ -82,15 +82,20 @@ struct stretch {
   int64_t z_stride, y_stride;
 };
 
+/* Values alone; restrict ends with them: series_sum_ reads y and slope again by other ways. */
+GLIA_INLINE void tanh_values(const double *restrict z, const double *restrict bias,
+                             double *restrict y, double *restrict slope)
+{
+  for (int l = 0; l < SERIES_LANES; l++) y[l] = glia_tanh_f64_(z[l] + bias[l]);
+  for (int l = 0; l < SERIES_LANES; l++) slope[l] = 1.0 - y[l] * y[l];
+}
+
 /* y = tanh z: y_k by the slope 1 - y^2 of lower orders. */
 GLIA_INLINE void tanh_of(const struct glia_series_table_ *t, const struct stretch *s)
 {
   const struct glia_series_term_ *term = t->slope.term, *square = t->twice.term;
-  const double *restrict z = s->z, *restrict bias = s->bias;
-  double *restrict y = s->y, *restrict slope = s->slope;
 
-  for (int l = 0; l < SERIES_LANES; l++) y[l] = glia_tanh_f64_(z[l] + bias[l]);
-  for (int l = 0; l < SERIES_LANES; l++) slope[l] = 1.0 - y[l] * y[l];
+  tanh_values(s->z, s->bias, s->y, s->slope);
   for (int k = 1; k < t->n; k++) {
     glia_series_sum_(term + t->slope.first[k], term + t->slope.first[k + 1], 1.0, 0.0, s->z,
                      s->z_stride, s->slope, SERIES_LANES, s->y + k * s->y_stride);
@@ -100,23 +105,31 @@ GLIA_INLINE void tanh_of(const struct glia_series_table_ *t, const struct stretc
   }
 }
 
+GLIA_INLINE bool is_far(double x) { return !(fabs(x) <= GLIA_WAVE_MOST_); }
+
+/* Values alone, as for tanh. What is too far for the polynomials (or no number) goes to the C library by itself: an element's bits do not depend
+ * on its neighbours. */
+GLIA_INLINE void wave_values(const double *restrict z, const double *restrict bias,
+                             double *restrict sine, double *restrict cosine)
+{
+  bool far = false;
+
+  for (int l = 0; l < SERIES_LANES; l++) glia_sin_cos_f64_(z[l] + bias[l], &sine[l], &cosine[l]);
+  for (int l = 0; l < SERIES_LANES; l++) far |= is_far(z[l] + bias[l]);
+  for (int l = 0; far && l < SERIES_LANES; l++) {
+    const double x = z[l] + bias[l];
+    if (!is_far(x)) continue;
+    sine[l] = sin(x);
+    cosine[l] = cos(x);
+  }
+}
+
 /* y = sin z and slope = cos z (turned = 1), or y = cos z and slope = sin z (-1): y' = turned slope z', slope' = -turned y z'. */
 GLIA_INLINE void wave_of(const struct glia_series_table_ *t, const struct stretch *s, double turned)
 {
   const struct glia_series_term_ *term = t->slope.term;
-  const double *restrict z = s->z, *restrict bias = s->bias;
-  double *restrict sine = turned > 0.0 ? s->y : s->slope, *restrict cosine =
-                                                              turned > 0.0 ? s->slope : s->y;
-  bool far = false;
 
-  for (int l = 0; l < SERIES_LANES; l++) far |= !(fabs(z[l] + bias[l]) <= GLIA_WAVE_MOST_);
-  if (far)
-    for (int l = 0; l < SERIES_LANES; l++) {
-      sine[l] = sin(z[l] + bias[l]);
-      cosine[l] = cos(z[l] + bias[l]);
-    }
-  else
-    for (int l = 0; l < SERIES_LANES; l++) glia_sin_cos_f64_(z[l] + bias[l], &sine[l], &cosine[l]);
+  wave_values(s->z, s->bias, turned > 0.0 ? s->y : s->slope, turned > 0.0 ? s->slope : s->y);
   for (int k = 1; k < t->n; k++) {
     const struct glia_series_term_ *first = term + t->slope.first[k],
                                    *end = term + t->slope.first[k + 1];
@@ -148,6 +161,7 @@ GLIA_INLINE void function_of_stretch(int f, const struct glia_series_table_ *t,
     struct glia_series_table_ *t = c->scratch;                                                     \
     const T *x = c->in[0].data, *bias = c->in[1].data;                                             \
     T *out = c->out.data;                                                                          \
+    if (m == 0) return;                                                                            \
     glia_series_tabulate_(c->attr, SERIES_SLOPE | SERIES_TWICE, t);                                \
     double *z = (double *)(t + 1), *y = z + t->n * SERIES_LANES;                                   \
     double *slope = y + t->n * SERIES_LANES, *row = slope + t->n * SERIES_LANES;                   \
@@ -202,29 +216,23 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_series_ = {
     .name = "series",
-    .source = "griewank2000",
-    .n_in = 2,
-    .infer = infer,
-    .vjp = vjp,
-    .jvp = jvp,
-    .vmap = vmap,
-    .reference = GLIA_FLOATS(reference),
-    .scratch = scratch,
+    SERIES_OP,
     .flops_per_element = 20.0,
-    .sample = sample,
 };
 
 glia_value glia_series_apply(struct glia_graph *g, const struct glia_series *s,
                              glia_series_function f, glia_value z, glia_value bias)
 {
-  const struct glia_attr attr = glia_series_attr_(s, (int)f);
-
   if (z == GLIA_NONE) return GLIA_NONE;
+  if (f != GLIA_SERIES_TANH && f != GLIA_SERIES_SIN && f != GLIA_SERIES_COS)
+    return glia_graph_fail(g, GLIA_E_ARGUMENT, "series of function %d", (int)f);
   if (bias == GLIA_NONE) {
     struct glia_type t = *glia_type_of_(g, z);
+    if (t.rank < 2)
+      return glia_graph_fail(g, GLIA_E_SHAPE, "series of %d axes, expected 2", t.rank);
     t.dim[t.rank - 2] = t.dim[t.rank - 1];
     t.rank--;
     bias = glia_full(g, t, 0.0);
   }
-  return glia_node_add(g, &glia_op_series_, 2, (glia_value[]){z, bias}, &attr);
+  return glia_series_node_(g, &glia_op_series_, s, (int)f, z, bias);
 }

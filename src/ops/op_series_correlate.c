@@ -128,35 +128,18 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_series_correlate_ = {
     .name = "series_correlate",
-    .source = "griewank2000",
-    .n_in = 2,
-    .infer = infer,
-    .vjp = vjp,
-    .jvp = jvp,
-    .vmap = vmap,
-    .reference = GLIA_FLOATS(reference),
-    .scratch = scratch,
+    SERIES_OP,
     .flops_per_element = 8.0,
-    .sample = sample,
 };
-
-static glia_value make(struct glia_graph *g, const struct glia_series *s, glia_value a,
-                       glia_value y, bool tanh_too)
-{
-  const struct glia_attr attr = glia_series_attr_(s, tanh_too);
-
-  if (a == GLIA_NONE || y == GLIA_NONE) return GLIA_NONE;
-  return glia_node_add(g, &glia_op_series_correlate_, 2, (glia_value[]){a, y}, &attr);
-}
 
 glia_value glia_series_correlate(struct glia_graph *g, const struct glia_series *s, glia_value a,
                                  glia_value y)
 {
-  return make(g, s, a, y, false);
+  return glia_series_node_(g, &glia_op_series_correlate_, s, false, a, y);
 }
 
 glia_value glia_series_tanh_adjoint_(struct glia_graph *g, const struct glia_series *s,
                                      glia_value y, glia_value dy)
 {
-  return make(g, s, y, dy, true);
+  return glia_series_node_(g, &glia_op_series_correlate_, s, true, y, dy);
 }

@@ -76,23 +76,12 @@ static glia_value sample(struct glia_sample *s, int k)
 
 const struct glia_op glia_op_series_times_ = {
     .name = "series_times",
-    .source = "griewank2000",
-    .n_in = 2,
-    .infer = infer,
-    .vjp = vjp,
-    .jvp = jvp,
-    .vmap = vmap,
-    .reference = GLIA_FLOATS(reference),
-    .scratch = scratch,
+    SERIES_OP,
     .flops_per_element = 6.0,
-    .sample = sample,
 };
 
 glia_value glia_series_times(struct glia_graph *g, const struct glia_series *s, glia_value a,
                              glia_value b)
 {
-  const struct glia_attr attr = glia_series_attr_(s, 0);
-
-  if (a == GLIA_NONE || b == GLIA_NONE) return GLIA_NONE;
-  return glia_node_add(g, &glia_op_series_times_, 2, (glia_value[]){a, b}, &attr);
+  return glia_series_node_(g, &glia_op_series_times_, s, 0, a, b);
 }

@@ -4,19 +4,69 @@
 uint16_t glia_series_power(int n_variables, const uint8_t *order)
 {
   unsigned power = 0;
+  int total = 0;
 
-  for (int i = 0; i < n_variables; i++)
+  for (int i = 0; i < n_variables; i++) {
+    total += order[i];
+    if (total > GLIA_SERIES_ORDER || (order[i] > 0 && i >= GLIA_SERIES_VARIABLES))
+      return GLIA_SERIES_NO_POWER;
     for (int k = 0; k < order[i]; k++) power = power << 4 | (unsigned)(i + 1);
+  }
   return (uint16_t)power;
 }
 
-struct glia_attr glia_series_attr_(const struct glia_series *s, int what)
+/* Its order; -1: not as glia_series_power gives it. */
+static int order_of(unsigned power)
 {
-  struct glia_attr a = {.i = {s->n, what}};
+  int order = 0;
 
-  for (int k = 0; k < s->n; k++)
-    a.i[SERIES_POWERS + k / 4] |= (int64_t)((uint64_t)s->power[k] << (k % 4 * 16));
-  return a;
+  for (unsigned before = GLIA_SERIES_VARIABLES; power != 0; before = power & 15, power >>= 4) {
+    if ((power & 15) < 1 || (power & 15) > before) return -1;
+    order++;
+  }
+  return order;
+}
+
+static bool among(const struct glia_series *s, int n, unsigned power)
+{
+  for (int k = 0; k < n; k++)
+    if (s->power[k] == power) return true;
+  return false;
+}
+
+/* Whether power k has a place behind those before it: once, by rising order, with all below it. */
+static bool follows(const struct glia_series *s, int k)
+{
+  const unsigned power = s->power[k];
+  const int order = order_of(power);
+
+  if (order < 0 || among(s, k, power)) return false;
+  if (k == 0) return order == 0;
+  if (order < order_of(s->power[k - 1])) return false;
+  for (int i = 0; i < order; i++) { /* one digit left out */
+    const unsigned low = power & ((1U << (4 * i)) - 1);
+    if (!among(s, k, power >> (4 * i + 4) << (4 * i) | low)) return false;
+  }
+  return true;
+}
+
+glia_value glia_series_node_(struct glia_graph *g, const struct glia_op *op,
+                             const struct glia_series *s, int what, glia_value a, glia_value b)
+{
+  struct glia_attr attr = {.i = {s->n, what}};
+
+  if (a == GLIA_NONE || b == GLIA_NONE) return GLIA_NONE;
+  if (s->n < 1 || s->n > GLIA_SERIES_MOST)
+    return glia_graph_fail(g, GLIA_E_SHAPE, "%s of %d coefficients, expected 1 to %d", op->name,
+                           s->n, GLIA_SERIES_MOST);
+  for (int k = 0; k < s->n; k++) {
+    if (!follows(s, k))
+      return glia_graph_fail(g, GLIA_E_SHAPE,
+                             "%s: power %d, %#x, in a set by rising order that is closed downwards",
+                             op->name, k, s->power[k]);
+    attr.i[SERIES_POWERS + k / 4] |= (int64_t)((uint64_t)s->power[k] << (k % 4 * 16));
+  }
+  return glia_node_add(g, op, 2, (glia_value[]){a, b}, &attr);
 }
 
 void glia_series_of_(const struct glia_attr *attr, struct glia_series *s)

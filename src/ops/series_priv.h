@@ -8,6 +8,11 @@
 /* attr.i: coefficients, what is asked for, and four powers a word */
 enum { SERIES_N, SERIES_WHAT, SERIES_POWERS };
 
+/* What their operators have in common: rules and kernels by these names. */
+#define SERIES_OP                                                                                  \
+  .source = "griewank2000", .n_in = 2, .infer = infer, .vjp = vjp, .jvp = jvp, .vmap = vmap,       \
+  .reference = GLIA_FLOATS(reference), .scratch = scratch, .sample = sample
+
 /* Series side by side in a kernel. */
 enum { SERIES_LANES = 64, SERIES_SPLITS = 16 * GLIA_SERIES_MOST };
 
@@ -37,7 +42,9 @@ struct glia_series_table_ {
 enum { SERIES_ALL = 1, SERIES_TWICE = 2, SERIES_SLOPE = 4, SERIES_INTO = 8 };
 void glia_series_tabulate_(const struct glia_attr *attr, int lists, struct glia_series_table_ *t);
 
-struct glia_attr glia_series_attr_(const struct glia_series *s, int what);
+/* A node of a and b; GLIA_NONE when either is. Sets that are none fail the graph: GLIA_E_SHAPE. */
+glia_value glia_series_node_(struct glia_graph *g, const struct glia_op *op,
+                             const struct glia_series *s, int what, glia_value a, glia_value b);
 void glia_series_of_(const struct glia_attr *attr, struct glia_series *s);
 
 /* Where things lie: [batches, n, part], width the last axis. */
