@@ -46,6 +46,12 @@ static glia_status step(struct glia_engine *e, const struct glia_graph *g, const
 bool run_graph(struct glia_graph *g, const struct glia_kernels *kernels, void *const *input, int n,
                const glia_value *roots, void **out)
 {
+  return run_graph_on(1, g, kernels, input, n, roots, out);
+}
+
+bool run_graph_on(int workers, struct glia_graph *g, const struct glia_kernels *kernels,
+                  void *const *input, int n, const glia_value *roots, void **out)
+{
   struct glia_program *p = NULL;
   struct glia_engine *e = NULL;
   struct glia_entry *const *entries;
@@ -62,7 +68,7 @@ bool run_graph(struct glia_graph *g, const struct glia_kernels *kernels, void *c
   }
   GLIA_TRY_TO(done, st, glia_program_compile(g, kernels, &p));
   GLIA_TRY_TO(done, st, glia_program_verify(p));
-  GLIA_TRY_TO(done, st, glia_engine_create(p, 1, NULL, 1, &e));
+  GLIA_TRY_TO(done, st, glia_engine_create(p, workers, NULL, 1, &e));
   GLIA_TRY_TO(done, st, step(e, g, name, input));
   for (int i = 0; i < n; i++) {
     char output[32];

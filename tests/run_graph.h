@@ -13,4 +13,8 @@
 bool run_graph(struct glia_graph *g, const struct glia_kernels *kernels, void *const *input, int n,
                const glia_value *roots, void **out);
 
+/** The same on so many workers, which share out what comes after the micro-batch. */
+bool run_graph_on(int workers, struct glia_graph *g, const struct glia_kernels *kernels,
+                  void *const *input, int n, const glia_value *roots, void **out);
+
 #endif

@@ -303,30 +303,37 @@ static void random_graphs_in_float64_equal_the_interpreter(void)
   for (uint64_t s = 0; s < GRAPHS; s++) compare_graph(1000 + s, GLIA_F64);
 }
 
-/* Broadcasts beside tiles of 512: one number over a run of whole tiles, of tiles and a part; rows that fit into a tile or do not. */
+/* Broadcasts beside tiles of 512: one number over a run of whole tiles, of tiles and a part; rows that fit into a tile or do not, or
+ * are empty; and the second of two workers beginning in the middle of a run (at 12288 of 24576, runs of 8192). */
 static void broadcasts_in_tiles_equal_the_interpreter(void)
 {
-  static const int64_t columns[] = {1024, 512, 1536, 784, 256, 384};
-  enum { ROWS = 3, PLANES = 2 };
+  static const struct {
+    int64_t planes, columns;
+    int workers;
+  } set[] = {{2, 1024, 1}, {2, 512, 1}, {2, 1536, 1}, {2, 784, 1},
+             {2, 256, 1},  {2, 384, 1}, {2, 0, 1},    {1, 8192, 2}};
+  enum { ROWS = 3 };
 
-  for (size_t k = 0; k < GLIA_COUNT(columns); k++) {
-    const int64_t n = columns[k], all[] = {PLANES, ROWS, n};
-    const struct glia_type types[] = {
-        glia_type_make(GLIA_F32, 3, all), glia_type_make(GLIA_F32, 2, (int64_t[]){ROWS, 1}),
-        glia_type_make(GLIA_F32, 1, &n), glia_type_make(GLIA_F32, 3, (int64_t[]){PLANES, 1, 1})};
+  for (size_t k = 0; k < GLIA_COUNT(set); k++) {
+    const int64_t n = set[k].columns, planes = set[k].planes;
+    const struct glia_type types[] = {glia_type_make(GLIA_F32, 3, (int64_t[]){planes, ROWS, n}),
+                                      glia_type_make(GLIA_F32, 2, (int64_t[]){ROWS, 1}),
+                                      glia_type_make(GLIA_F32, 1, &n),
+                                      glia_type_make(GLIA_F32, 3, (int64_t[]){planes, 1, 1})};
     glia_value x[GLIA_COUNT(types)], root;
     void *in[GLIA_COUNT(types)], *out = NULL;
     struct glia_graph *g = NULL;
     if (glia_graph_new(&g) != GLIA_OK) abort();
     for (size_t i = 0; i < GLIA_COUNT(types); i++) {
       const char name[] = {(char)('a' + i), 0};
-      x[i] = glia_input(g, name, GLIA_PER_STEP, types[i]);
+      x[i] = glia_input(g, name, i == 0 ? GLIA_PER_MICRO_BATCH : GLIA_PER_STEP, types[i]);
       in[i] = array_of(&types[i]);
       for (int64_t e = 0; e < glia_type_count(&types[i]); e++)
         set_element(&types[i], in[i], e, glia_random_uniform(3, i, (uint64_t)e));
     }
+    x[0] = glia_batch_sum(g, x[0]); /* workers share out what comes after it */
     root = glia_mul(g, glia_add(g, glia_sub(g, x[0], x[1]), x[2]), glia_sub(g, x[3], x[1]));
-    CU_ASSERT_FATAL(run_graph(g, NULL, in, 1, &root, &out));
+    CU_ASSERT_FATAL(run_graph_on(set[k].workers, g, NULL, in, 1, &root, &out));
     struct interpretation p = interpret(g, in, NULL, 1, &root);
     CU_ASSERT(same(&types[0], out, p.at[root]));
     interpretation_free(&p);

@@ -83,7 +83,7 @@ static bool repeats_in_tile(const struct tile_step *s)
     moves = moves || s->stride[a] != 0;
     if (moves) period *= s->dim[a];
   }
-  return TILE % period == 0;
+  return period > 0 && TILE % period == 0; /* 0: nothing is run */
 }
 
 /* Input r of a member: where the tile finds it, loading splats and broadcasts into registers first. */
