@@ -28,7 +28,8 @@ static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const gli
                   glia_reduce_sum(g, glia_mul(g, glia_exp(g, y->id), t[0]), 1, &last, true));
 }
 
-/* Lane k has elements k, k + 16, ...: a chain of comparisons or sums alone would wait for each. The tree is that of reduce_sum. */
+/* Lane k has elements k, k + 16, ...: a chain of comparisons or sums alone would wait for each. Lanes are joined as reduce_sum joins them;
+ * what is left of a row is added behind them, and there are no blocks. */
 enum { LANES = GLIA_REDUCE_LANES };
 #define FIRST(k) real top##k = x[k];
 #define LARGER(k)                                                                                  \
