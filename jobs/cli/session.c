@@ -337,8 +337,10 @@ glia_status session_initialize(struct session *s)
   int n = 0;
   glia_status st = GLIA_OK;
 
+  /* Ranks of a node may share the memory: what comes from the file is written by rank 0 alone, whoever is late. */
   for (int i = 0; i < s->n_arrays; i++)
-    if (s->array[i].data != NULL)
+    if (s->array[i].data != NULL &&
+        (s->config.init == NULL || glia_model_begins(s->model, i) != GLIA_MODEL_FROM_FILE))
       glia_model_initialize(s->model, s->config.seed, i, s->array[i].data);
   if (s->config.init == NULL) return GLIA_OK;
   struct glia_array *wanted = calloc((size_t)s->n_arrays + 1, sizeof *wanted);
