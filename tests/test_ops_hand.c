@@ -430,6 +430,35 @@ static void float32_functions_keep_their_limits(void)
   end();
 }
 
+/* tanh of a float64 is our own: against long double, over all scales and densely where it bends; exact at its limits. */
+static void tanh_of_float64_is_accurate(void)
+{
+  enum { N = 30000 };
+  const double at[] = {0,        19.1,      -19.1, 1000,      -1000,
+                       INFINITY, -INFINITY, NAN,   0x1p-1074, -0x1p-1022};
+  double *values = calloc(N, sizeof *values), worst = 0.0;
+
+  if (values == NULL) abort();
+  for (int i = 0; i < N; i++)
+    values[i] =
+        i % 2 == 0 ? 40.0 * i / N - 20.0 : ldexp(i % 4 == 1 ? 1.0 + i / (double)N : -1.0, -i % 300);
+  begin();
+  EXPECT(glia_tanh(g, given(GLIA_F64, DIMS(10), at)), 0, 1, -1, 1, -1, 1, -1, NAN, 0x1p-1074,
+         -0x1p-1022);
+  const glia_value y = glia_tanh(g, given(GLIA_F64, DIMS(N), values));
+  struct interpretation p = interpret(g, data, NULL, 1, &y);
+  for (int64_t i = 0; i < N; i++) {
+    const long double exact = tanhl((long double)values[i]);
+    const long double off = fabsl((long double)element(type_of(y), p.at[y], i) - exact);
+    if (exact != 0.0L) worst = fmax(worst, (double)(off / ldexpl(1.0L, ilogbl(exact) - 52)));
+  }
+  tap_note("tanh of float64: %.2f units in the last place", worst);
+  CU_ASSERT(worst <= 3.0);
+  interpretation_free(&p);
+  end();
+  free(values);
+}
+
 /* Units in the last place of the exact value that float32 results are away, at most: half of one where float64 is rounded
  * once, one where arithmetic is float32, more where the C library's float32 function is called. */
 static void float32_functions_are_accurate(void)
@@ -538,4 +567,5 @@ TAP_MAIN("ops by hand", TAP(softmax_is_shifted_and_sums_to_one),
          TAP(shape_operators_move_any_type), TAP(many_values_concatenate),
          TAP(reductions_take_any_set_of_axes), TAP(a_million_values_sum_to_the_last_place),
          TAP(float32_functions_keep_their_limits), TAP(float32_functions_are_accurate),
-         TAP(random_depends_on_the_position_alone), TAP(random_draws_are_uniform_and_apart))
+         TAP(tanh_of_float64_is_accurate), TAP(random_depends_on_the_position_alone),
+         TAP(random_draws_are_uniform_and_apart))

@@ -9,7 +9,18 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
   dx[0] = glia_mul(g, dy, glia_sub(g, one, glia_mul(g, y->id, y->id)));
 }
 
-GLIA_UNARY(GLIA_TANH(x))
+GLIA_UNARY_ONE(float, f32, GLIA_TANH(x))
+
+GLIA_CLONES static void reference_f64(const struct glia_call *c)
+{
+  const double *x = c->in[0].data;
+  double *y = c->out.data;
+  int64_t i = 0;
+
+  for (; i + GLIA_TANH_LANES_ <= c->out.n; i += GLIA_TANH_LANES_)
+    glia_tanh_lanes_f64_(x + i, y + i);
+  for (; i < c->out.n; i++) y[i] = glia_tanh_f64_(x[i]);
+}
 
 static glia_value sample(struct glia_sample *s, int k)
 {
