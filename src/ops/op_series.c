@@ -1,5 +1,6 @@
 /* series: a function of truncated series, y = f(z + bias). With y' = f' z' and f' by y itself (tanh) or beside it (sin and cos), each
  * coefficient is a sum over lower ones.  Source: griewank2000. */
+#include "dense_priv.h"
 #include "series_priv.h"
 
 static glia_status infer(const struct glia_graph *g, struct glia_node *n)
@@ -41,7 +42,8 @@ static void vjp(struct glia_graph *g, const struct glia_node *y, glia_value dy, 
     dx[0] = glia_series_correlate(g, &s, other(g, &s, y), dy);
   if (function_of(y) == GLIA_SERIES_COS) dx[0] = glia_neg(g, dx[0]);
   const int axis = y->type.rank - 2;
-  dx[1] = glia_reduce_sum(g, glia_series_first_(g, &s, dx[0]), 1, &axis, false);
+  const glia_value values = glia_some_rows_(g, dx[0], 0, y->type.dim[axis] / s.n);
+  dx[1] = glia_reduce_sum(g, values, 1, &axis, false);
 }
 
 static glia_value jvp(struct glia_graph *g, const struct glia_node *y, const glia_value *t)
@@ -75,33 +77,74 @@ static glia_value vmap(struct glia_graph *g, const struct glia_node *y, int64_t 
                            glia_batched_(g, in[1], batched[1], size));
 }
 
-/* A stretch of series: z with its bias [SERIES_LANES] and y, strides apart; slope is room. */
-struct stretch {
-  const double *z, *bias;
-  double *y, *slope;
-  int64_t z_stride, y_stride;
-};
-
 /* Values alone; restrict ends with them: series_sum_ reads y and slope again by other ways. */
 GLIA_INLINE void tanh_values(const double *restrict z, const double *restrict bias,
                              double *restrict y, double *restrict slope)
 {
-  for (int l = 0; l < SERIES_LANES; l++) y[l] = glia_tanh_f64_(z[l] + bias[l]);
+  for (int l = 0; l < SERIES_LANES; l++) y[l] = z[l] + bias[l];
+  glia_tanh_lanes_f64_(y, y);
   for (int l = 0; l < SERIES_LANES; l++) slope[l] = 1.0 - y[l] * y[l];
 }
 
-/* y = tanh z: y_k by the slope 1 - y^2 of lower orders. */
-GLIA_INLINE void tanh_of(const struct glia_series_table_ *t, const struct stretch *s)
+/* Coefficients of a variable and of its square: y_i = s z_i, y_ii = s z_ii - y y_i z_i with s = 1 - y^2. */
+GLIA_INLINE void tanh_square(const double *restrict slope, const double *restrict y,
+                             const double *restrict z_i, const double *restrict z_ii,
+                             double *restrict y_i, double *restrict y_ii)
+{
+  for (int l = 0; l < SERIES_LANES; l++) {
+    const double first = slope[l] * z_i[l];
+    y_ii[l] = slope[l] * z_ii[l] - y[l] * first * z_i[l];
+    y_i[l] = first;
+  }
+}
+
+/* Of two variables: y_ij = s z_ij - 2 y y_j z_i. */
+GLIA_INLINE void tanh_mixed(const double *restrict slope, const double *restrict y,
+                            const double *restrict y_j, const double *restrict z_i,
+                            const double *restrict z_ij, double *restrict y_ij)
+{
+  for (int l = 0; l < SERIES_LANES; l++)
+    y_ij[l] = slope[l] * z_ij[l] - 2.0 * y[l] * y_j[l] * z_i[l];
+}
+
+GLIA_INLINE void scaled(const double *restrict slope, const double *restrict z, double *restrict y)
+{
+  for (int l = 0; l < SERIES_LANES; l++) y[l] = slope[l] * z[l];
+}
+
+/* What follows from the values, to order 2: by formulas, which read less than the lists of terms. */
+GLIA_INLINE void tanh_second(const struct glia_series_table_ *t,
+                             const struct glia_series_stretch_ *s)
+{
+  const double *z = s->in[0];
+  const int64_t far = s->stride;
+
+  for (int i = 1; i <= t->firsts; i++) {
+    const int ii = t->square[i];
+    if (ii == 0)
+      scaled(s->slope, z + i * far, s->out + i * far);
+    else
+      tanh_square(s->slope, s->out, z + i * far, z + ii * far, s->out + i * far, s->out + ii * far);
+  }
+  for (int k = t->firsts + 1; k < t->n; k++) {
+    const int i = t->pair[k][0], j = t->pair[k][1];
+    if (i != j)
+      tanh_mixed(s->slope, s->out, s->out + j * far, z + i * far, z + k * far, s->out + k * far);
+  }
+}
+
+/* To any order: y_k by the slope 1 - y^2 of lower orders. */
+GLIA_INLINE void tanh_higher(const struct glia_series_table_ *t,
+                             const struct glia_series_stretch_ *s)
 {
   const struct glia_series_term_ *term = t->slope.term, *square = t->twice.term;
 
-  tanh_values(s->z, s->bias, s->y, s->slope);
   for (int k = 1; k < t->n; k++) {
-    glia_series_sum_(term + t->slope.first[k], term + t->slope.first[k + 1], 1.0, 0.0, s->z,
-                     s->z_stride, s->slope, SERIES_LANES, s->y + k * s->y_stride);
+    glia_series_sum_(term + t->slope.first[k], term + t->slope.first[k + 1], 1.0, 0.0, s->in[0],
+                     s->stride, s->slope, SERIES_LANES, s->out + k * s->stride);
     if (k < t->lower)
-      glia_series_sum_(square + t->twice.first[k], square + t->twice.first[k + 1], -1.0, 0.0, s->y,
-                       s->y_stride, s->y, s->y_stride, s->slope + k * SERIES_LANES);
+      glia_series_sum_(square + t->twice.first[k], square + t->twice.first[k + 1], -1.0, 0.0,
+                       s->out, s->stride, s->out, s->stride, s->slope + k * SERIES_LANES);
   }
 }
 
@@ -125,93 +168,65 @@ GLIA_INLINE void wave_values(const double *restrict z, const double *restrict bi
 }
 
 /* y = sin z and slope = cos z (turned = 1), or y = cos z and slope = sin z (-1): y' = turned slope z', slope' = -turned y z'. */
-GLIA_INLINE void wave_of(const struct glia_series_table_ *t, const struct stretch *s, double turned)
+GLIA_INLINE void wave_of(const struct glia_series_table_ *t, const struct glia_series_stretch_ *s,
+                         double turned)
 {
   const struct glia_series_term_ *term = t->slope.term;
+  const double *z = s->in[0];
 
-  wave_values(s->z, s->bias, turned > 0.0 ? s->y : s->slope, turned > 0.0 ? s->slope : s->y);
+  wave_values(z, s->bias, turned > 0.0 ? s->out : s->slope, turned > 0.0 ? s->slope : s->out);
   for (int k = 1; k < t->n; k++) {
     const struct glia_series_term_ *first = term + t->slope.first[k],
                                    *end = term + t->slope.first[k + 1];
-    glia_series_sum_(first, end, turned, 0.0, s->z, s->z_stride, s->slope, SERIES_LANES,
-                     s->y + k * s->y_stride);
+    glia_series_sum_(first, end, turned, 0.0, z, s->stride, s->slope, SERIES_LANES,
+                     s->out + k * s->stride);
     if (k < t->lower)
-      glia_series_sum_(first, end, -turned, 0.0, s->z, s->z_stride, s->y, s->y_stride,
+      glia_series_sum_(first, end, -turned, 0.0, z, s->stride, s->out, s->stride,
                        s->slope + k * SERIES_LANES);
   }
 }
 
-GLIA_INLINE void function_of_stretch(int f, const struct glia_series_table_ *t,
-                                     const struct stretch *s)
+GLIA_INLINE void stretch(const struct glia_series_table_ *t, int f,
+                         const struct glia_series_stretch_ *s)
 {
-  if (f == GLIA_SERIES_TANH)
-    tanh_of(t, s);
-  else
+  if (f != GLIA_SERIES_TANH) {
     wave_of(t, s, f == GLIA_SERIES_SIN ? 1.0 : -1.0);
-}
-
-/* Element i has the bias of column i mod width: so they stand in a row, as often as a stretch needs. What is no whole stretch of float64 goes
- * by way of copies. */
-#define KERNEL(T, suffix, DIRECT)                                                                  \
-  GLIA_CLONES static void reference_##suffix(const struct glia_call *c)                            \
-  {                                                                                                \
-    const struct glia_series_shape_ shape = glia_series_shape_(c);                                 \
-    const int64_t m = shape.part, width = shape.width;                                             \
-    const int f = (int)c->attr->i[SERIES_WHAT];                                                    \
-    struct glia_series_table_ *t = c->scratch;                                                     \
-    const T *x = c->in[0].data, *bias = c->in[1].data;                                             \
-    T *out = c->out.data;                                                                          \
-    if (m == 0) return;                                                                            \
-    glia_series_tabulate_(c->attr, SERIES_SLOPE | SERIES_TWICE, t);                                \
-    double *z = (double *)(t + 1), *y = z + t->n * SERIES_LANES;                                   \
-    double *slope = y + t->n * SERIES_LANES, *row = slope + t->n * SERIES_LANES;                   \
-    for (int64_t b = 0; b < shape.batches; b++, x += t->n * m, out += t->n * m, bias += width) {   \
-      for (int64_t i = 0; i < width + SERIES_LANES; i++) row[i] = (double)bias[i % width];         \
-      for (int64_t i = 0; i < m; i += SERIES_LANES) {                                              \
-        const int64_t n = m - i < SERIES_LANES ? m - i : SERIES_LANES;                             \
-        if (DIRECT && n == SERIES_LANES) {                                                         \
-          const struct stretch s = {                                                               \
-              (const void *)(x + i), row + i % width, (void *)(out + i), slope, m, m};             \
-          function_of_stretch(f, t, &s);                                                           \
-          continue;                                                                                \
-        }                                                                                          \
-        for (int a = 0; a < t->n; a++)                                                             \
-          for (int64_t l = 0; l < SERIES_LANES; l++)                                               \
-            z[a * SERIES_LANES + l] = l < n ? (double)x[a * m + i + l] : 0.0;                      \
-        const struct stretch s = {z, row + i % width, y, slope, SERIES_LANES, SERIES_LANES};       \
-        function_of_stretch(f, t, &s);                                                             \
-        for (int a = 0; a < t->n; a++)                                                             \
-          for (int64_t l = 0; l < n; l++) out[a * m + i + l] = (T)y[a * SERIES_LANES + l];         \
-      }                                                                                            \
-    }                                                                                              \
+    return;
   }
-KERNEL(float, f32, false)
-KERNEL(double, f64, true)
-
-static size_t scratch(const struct glia_graph *g, const struct glia_node *n)
-{
-  (void)g;
-  return sizeof(struct glia_series_table_) +
-         (size_t)((3 * n->attr.i[SERIES_N] + 1) * SERIES_LANES + n->type.dim[n->type.rank - 1]) *
-             sizeof(double);
+  tanh_values(s->in[0], s->bias, s->out, s->slope);
+  if (t->firsts >= 0)
+    tanh_second(t, s);
+  else
+    tanh_higher(t, s);
 }
 
-/* All functions, order 4, values alone; two batches of a stretch and what is left over. */
+#define BIASED true
+#define LISTS                                                                                      \
+  (what == GLIA_SERIES_TANH ? SERIES_SECOND | SERIES_SLOPE | SERIES_TWICE : SERIES_SLOPE)
+SERIES_KERNEL(float, f32, false)
+SERIES_KERNEL(double, f64, true)
+
+/* All functions, order 4, values alone, orders 1 and 2; two batches of a stretch and what is left over. */
 static glia_value sample(struct glia_sample *s, int k)
 {
-  static const struct glia_series set[] = {
-      {6, {0, 1, 2, 0x11, 0x12, 0x112}}, {5, {0, 1, 0x11, 0x111, 0x1111}}, {1, {0}}, {2, {0, 1}}};
-  const struct glia_series *q = &set[k < 3 || k > 5 ? 0 : k - 2];
+  static const struct {
+    glia_series_function f;
+    struct glia_series set;
+  } of[] = {{GLIA_SERIES_TANH, {6, {0, 1, 2, 0x11, 0x12, 0x112}}},
+            {GLIA_SERIES_SIN, {6, {0, 1, 2, 0x11, 0x12, 0x112}}},
+            {GLIA_SERIES_COS, {6, {0, 1, 2, 0x11, 0x12, 0x112}}},
+            {GLIA_SERIES_TANH, {5, {0, 1, 0x11, 0x111, 0x1111}}},
+            {GLIA_SERIES_SIN, {1, {0}}},
+            {GLIA_SERIES_TANH, {2, {0, 1}}},
+            {GLIA_SERIES_TANH, {5, {0, 1, 2, 0x12, 0x22}}}};
+
+  if ((size_t)k >= GLIA_COUNT(of)) return GLIA_NONE;
+  const struct glia_series *q = &of[k].set;
   const int64_t dim[] = {2, (k == 5 ? 10 : 3) * q->n, k == 5 ? 7 : 4}, bias[] = {2, dim[2]};
   const int rank = k == 5 ? 3 : 2;
-
-  if (k > 5) return GLIA_NONE;
   const glia_value z = glia_sample_real(s, rank, &dim[3 - rank], -1.0, 1.0);
-  return glia_series_apply(s->g, q,
-                           (glia_series_function)(k < 3    ? k
-                                                  : k == 4 ? 1
-                                                           : 0),
-                           z, glia_sample_real(s, rank - 1, &bias[3 - rank], -1.0, 1.0));
+  return glia_series_apply(s->g, q, of[k].f, z,
+                           glia_sample_real(s, rank - 1, &bias[3 - rank], -1.0, 1.0));
 }
 
 const struct glia_op glia_op_series_ = {

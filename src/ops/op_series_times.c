@@ -56,13 +56,6 @@ static glia_value vmap(struct glia_graph *g, const struct glia_node *y, int64_t 
   }
 GLIA_EACH_FLOAT(KERNEL)
 
-static size_t scratch(const struct glia_graph *g, const struct glia_node *n)
-{
-  (void)g;
-  (void)n;
-  return sizeof(struct glia_series_table_);
-}
-
 static glia_value sample(struct glia_sample *s, int k)
 {
   static const struct glia_series set = {6, {0, 1, 2, 0x11, 0x12, 0x112}};

@@ -27,11 +27,12 @@ static int order_of(unsigned power)
   return order;
 }
 
-static bool among(const struct glia_series *s, int n, unsigned power)
+/* Its place among the first n; -1: none. */
+static int place_of(const struct glia_series *s, int n, unsigned power)
 {
   for (int k = 0; k < n; k++)
-    if (s->power[k] == power) return true;
-  return false;
+    if (s->power[k] == power) return k;
+  return -1;
 }
 
 /* Whether power k has a place behind those before it: once, by rising order, with all below it. */
@@ -40,12 +41,12 @@ static bool follows(const struct glia_series *s, int k)
   const unsigned power = s->power[k];
   const int order = order_of(power);
 
-  if (order < 0 || among(s, k, power)) return false;
+  if (order < 0 || place_of(s, k, power) >= 0) return false;
   if (k == 0) return order == 0;
   if (order < order_of(s->power[k - 1])) return false;
   for (int i = 0; i < order; i++) { /* one digit left out */
     const unsigned low = power & ((1U << (4 * i)) - 1);
-    if (!among(s, k, power >> (4 * i + 4) << (4 * i) | low)) return false;
+    if (place_of(s, k, power >> (4 * i + 4) << (4 * i) | low) < 0) return false;
   }
   return true;
 }
@@ -126,6 +127,21 @@ static void split(const uint32_t *e, int k, int lists, struct glia_series_table_
   }
 }
 
+/* Sets of order 2 at most: what each coefficient of order 2 is of. */
+static void pair_up(const struct glia_series *s, struct glia_series_table_ *t)
+{
+  t->firsts = -1;
+  if (order_of(s->power[s->n - 1]) > 2) return;
+  t->firsts = 0;
+  while (t->firsts + 1 < s->n && s->power[t->firsts + 1] < 16) t->square[++t->firsts] = 0;
+  for (int k = t->firsts + 1; k < s->n; k++) {
+    const int i = place_of(s, k, s->power[k] >> 4), j = place_of(s, k, s->power[k] & 15);
+    t->pair[k][0] = (uint8_t)i;
+    t->pair[k][1] = (uint8_t)j;
+    if (i == j) t->square[i] = (uint8_t)k;
+  }
+}
+
 void glia_series_tabulate_(const struct glia_attr *attr, int lists, struct glia_series_table_ *t)
 {
   struct glia_series s;
@@ -134,6 +150,8 @@ void glia_series_tabulate_(const struct glia_attr *attr, int lists, struct glia_
 
   glia_series_of_(attr, &s);
   t->n = s.n;
+  pair_up(&s, t);
+  if ((lists & SERIES_SECOND) != 0 && t->firsts >= 0) return;
   t->lower = 0;
   for (int k = 0; k < s.n; k++) e[k] = exponents(s.power[k]);
   for (int k = 0; k < s.n; k++) split(e, k, lists, t, at);
@@ -160,6 +178,15 @@ struct glia_series_shape_ glia_series_shape_(const struct glia_call *c)
   return s;
 }
 
+size_t glia_series_scratch_(const struct glia_graph *g, const struct glia_node *n)
+{
+  const int64_t numbers =
+      (4 * n->attr.i[SERIES_N] + 1) * SERIES_LANES + n->type.dim[n->type.rank - 1];
+
+  (void)g;
+  return sizeof(struct glia_series_table_) + (size_t)numbers * sizeof(double);
+}
+
 glia_status glia_series_infer_(const struct glia_graph *g, struct glia_node *n)
 {
   const struct glia_type *x = glia_type_of_(g, n->in[0]);
@@ -172,20 +199,6 @@ glia_status glia_series_infer_(const struct glia_graph *g, struct glia_node *n)
              n->op->name, glia_type_text(x, a, sizeof a), (long long)parts, GLIA_SERIES_MOST);
   n->type = *x;
   return GLIA_OK;
-}
-
-glia_value glia_series_first_(struct glia_graph *g, const struct glia_series *s, glia_value x)
-{
-  int64_t start[GLIA_MAX_RANK] = {0}, stop[GLIA_MAX_RANK], step[GLIA_MAX_RANK];
-
-  if (x == GLIA_NONE) return GLIA_NONE;
-  const struct glia_type *t = glia_type_of_(g, x);
-  for (int k = 0; k < t->rank; k++) {
-    stop[k] = t->dim[k];
-    step[k] = 1;
-  }
-  stop[t->rank - 2] /= s->n;
-  return glia_slice(g, x, start, stop, step);
 }
 
 glia_value glia_series_embed_(struct glia_graph *g, const struct glia_series *s, glia_value first)
