@@ -6,7 +6,7 @@
 #include "glia_pinn.h"
 
 enum {
-  GLIA_PINN_BATCH_ = 128, /* points of a micro-batch */
+  GLIA_PINN_BATCH_ = 120, /* points of a micro-batch */
   GLIA_PINN_RESIDUALS_ = 8,
   GLIA_PINN_FEATURES_ = 64,
   GLIA_PINN_CORNERS_ = 8
