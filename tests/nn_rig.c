@@ -25,7 +25,9 @@ glia_status rig_start(struct rig *r, const char *yaml, uint64_t seed, int thread
   const int64_t seed_in = (int64_t)seed;
 
   GLIA_TRY(rig_build(r, yaml));
-  GLIA_TRY(glia_program_compile(r->g, r->kernels, &r->p));
+  GLIA_TRY(r->bytes > 0
+               ? glia_model_compile_within(r->m, r->kernels, GLIA_BUCKET_BYTES, r->bytes, &r->p)
+               : glia_program_compile(r->g, r->kernels, &r->p));
   GLIA_TRY(glia_program_verify(r->p));
   GLIA_TRY(glia_engine_create(r->p, threads, r->exchange,
                               (r->n_rows + r->micro_batch - 1) / r->micro_batch, &r->e));

@@ -21,6 +21,7 @@ struct rig {
   int64_t fail_at;             /* micro-batch whose fill fails, -1: none */
   const struct glia_kernels *kernels; /* NULL: reference kernels */
   struct glia_exchange *exchange;     /* NULL: this process alone */
+  size_t bytes;                       /* for the values of a micro-batch; 0: as many as they take */
   void *taken;                        /* where outputs of predict go [n_rows, row], NULL: nowhere */
 };
 

@@ -19,6 +19,7 @@ struct member {
   struct glia_schedule *schedule;
   struct glia_cut cut;
   int rank;
+  bool tight; /* in about as few bytes as it can be */
   pthread_t thread;
   glia_status status;
   char trace[512];

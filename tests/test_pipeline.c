@@ -10,6 +10,8 @@
 enum { STEPS = 50, MOST = PIPELINE_RIG_MOST, MICRO_BATCHES = 8 };
 
 static int micro_batches = MICRO_BATCHES; /* of the schedules that are made */
+static bool tight;                        /* values are computed again where that saves memory */
+static int tighter;                       /* stages of which some were */
 
 /* Skips over layers and over cuts, statistics, random masks, weights that the first and the last stage read, losses on layers in the
  * middle. */
@@ -96,7 +98,13 @@ static void start(struct train_rig *alone, struct member *m, struct glia_messeng
                   const struct glia_model_cut *cut, int kind, int ranks, int chunks)
 {
   pipeline_rig_cut(alone, m, messenger, cut, kind, ranks, chunks, micro_batches);
+  for (int r = 0; r < ranks; r++) m[r].tight = tight;
   pipeline_rig_build(m, ranks);
+  for (int r = 0; r < ranks; r++) {
+    struct glia_program_info info = {0};
+    glia_program_info(m[r].program, "train", &info);
+    tighter += info.extra_work > 0.0;
+  }
 }
 
 static void compare(struct train_rig *alone, const struct glia_train_result *result,
@@ -155,6 +163,20 @@ static void every_schedule_has_the_bits_of_one_piece(void)
   every_schedule_of(everything, MICRO_BATCHES);
   every_schedule_of(tied, MICRO_BATCHES);
   every_schedule_of(EVERYTHING(24), 6); /* interleaved on three ranks */
+}
+
+/* Each stage with as little memory for values as it can do with. */
+static void stages_that_compute_values_again_have_the_same_bits(void)
+{
+  tight = true;
+  tighter = 0;
+  if (getenv("GLIA_TEST_LONG") != NULL)
+    every_schedule_of(everything, MICRO_BATCHES);
+  else
+    every_schedule_of(EVERYTHING(24), 6); /* interleaved ones */
+  CU_ASSERT(tighter >= 4);
+  tap_note("%d stages computed values again", tighter);
+  tight = false;
 }
 
 /* Bubble of tables, forward 1 and backward 2 units: (p - 1) / (m + p - 1) of what is not backward in two parts (narayanan2021, eq. 2). */
@@ -515,6 +537,7 @@ static void local_learning_has_the_bits_of_one_rank(void)
 
 TAP_MAIN("pipeline", TAP(bubbles_are_those_of_the_papers),
          TAP(a_table_that_could_not_run_is_refused), TAP(every_schedule_has_the_bits_of_one_piece),
+         TAP(stages_that_compute_values_again_have_the_same_bits),
          TAP(ranks_are_dealt_out_by_work_and_then_by_number),
          TAP(ranks_that_share_cores_take_longer), TAP(a_batch_that_is_coupled_is_refused),
          TAP(a_rank_that_fails_lets_the_others_end), TAP(local_learning_sends_nothing_back),

@@ -292,19 +292,26 @@ int64_t glia_body_intern_(struct glia_graph *g, struct glia_body **taken)
   return place;
 }
 
-/* A node of `from` made in `to`. */
-static glia_value replay_node(struct glia_graph *to, const struct glia_graph *from,
-                              const struct glia_node *n, const glia_value *map)
+glia_value glia_remake_(struct glia_graph *to, const struct glia_graph *from,
+                        const struct glia_node *n, const glia_value *in)
 {
-  glia_value in[GLIA_MAX_IN];
   struct glia_attr attr = n->attr;
 
-  for (int i = 0; i < n->n_in; i++) in[i] = map[n->in[i]];
   for (int k = 0; k < n->op->n_bodies; k++)
     if (attr.i[k] > 0) attr.i[k] = find_or_add(to, from->body[attr.i[k] - 1]);
   if (n->op == &glia_op_input_ || n->op == &glia_op_state_ || n->op == &glia_op_hole_)
     return glia_graph_fail(to, GLIA_E_INTERNAL, "value %d of a body stands for nothing", n->id);
   return glia_node_add(to, n->op, n->n_in, in, &attr);
+}
+
+/* A node of `from` made in `to`. */
+static glia_value replay_node(struct glia_graph *to, const struct glia_graph *from,
+                              const struct glia_node *n, const glia_value *map)
+{
+  glia_value in[GLIA_MAX_IN];
+
+  for (int i = 0; i < n->n_in; i++) in[i] = map[n->in[i]];
+  return glia_remake_(to, from, n, in);
 }
 
 void glia_replay_(struct glia_graph *to, const struct glia_graph *from, int n,

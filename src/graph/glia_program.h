@@ -58,6 +58,23 @@ GLIA_API GLIA_NODISCARD glia_status glia_program_compile_buckets(const struct gl
                                                                  size_t bucket_bytes,
                                                                  struct glia_program **out);
 enum { GLIA_BUCKET_BYTES = 1 << 20 }; /* what glia_program_compile takes */
+
+/* Memory for the values of one micro-batch, where some of those that the backward pass reads are computed again for it. */
+struct glia_budget {
+  const char *entry; /* that trains */
+  glia_value loss;   /* what it differentiates */
+  size_t bytes;      /* micro_bytes of no entry point shall be more; 0: as few as can be had */
+  double (*work)(const struct glia_graph *g,
+                 const struct glia_node *n); /* of a node, in any unit */
+};
+/** The same within a budget: as little as it takes is computed again, by operators and inputs as before, so no bit depends on it. A
+ *  function of graph, kernel table and budget.
+ *  Errors: GLIA_E_CONFIG (it cannot be met; the message has the least that can).  Source: kirisame2021, chen2016. */
+GLIA_API GLIA_NODISCARD glia_status glia_program_compile_within(const struct glia_graph *g,
+                                                                const struct glia_kernels *kernels,
+                                                                size_t bucket_bytes,
+                                                                const struct glia_budget *budget,
+                                                                struct glia_program **out);
 GLIA_API void glia_program_destroy(struct glia_program **p);
 
 /* What compiling came to, for tests, --plan and benches. */
@@ -71,6 +88,8 @@ struct glia_program_info {
   size_t micro_lower_bound; /* largest sum of live values: no plan can need less */
   size_t scratch_bytes;     /* per worker: of kernels, and the memory of loops' bodies */
   size_t sums_bytes;        /* one set of batch sums */
+  size_t kept_bytes;        /* micro_bytes as they were without a budget */
+  double extra_work;        /* of a micro-batch for it, as a part of what it was */
   int phases; /* passes over the micro-batches, each with an exchange of sums: see glia_batch_sum */
 };
 /** Figures of an entry point; false when there is none of that name. */

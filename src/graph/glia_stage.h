@@ -65,6 +65,14 @@ GLIA_API GLIA_NODISCARD glia_status glia_parts_compile(const struct glia_graph *
                                                        size_t bucket_bytes,
                                                        struct glia_program **out);
 
+/** A stage within a budget for each micro-batch that it has in memory: entry and bytes of budget count, and work.
+ *  Errors: as glia_program_compile_within; GLIA_E_UNSUPPORTED (parts of local learning). */
+GLIA_API GLIA_NODISCARD glia_status glia_stage_compile_within(const struct glia_stage *stage,
+                                                              const struct glia_kernels *kernels,
+                                                              size_t bucket_bytes,
+                                                              const struct glia_budget *budget,
+                                                              struct glia_program **out);
+
 /** Slot in this rank's graph of state i of the whole; -1: it is not here. */
 GLIA_API int glia_stage_state(const struct glia_stage *stage, int i);
 /** Rank that holds state i and changes it. */

@@ -90,6 +90,10 @@ glia_value glia_hole_(struct glia_graph *g, struct glia_type type);
 void glia_replay_(struct glia_graph *to, const struct glia_graph *from, int n,
                   const glia_value *roots, glia_value *map);
 
+/* Node n of `from` in `to`, on in [n->n_in] of `to`. */
+glia_value glia_remake_(struct glia_graph *to, const struct glia_graph *from,
+                        const struct glia_node *n, const glia_value *in);
+
 /* An array of n (+ 1) values GLIA_NONE; NULL on lack of memory. The caller frees it. */
 glia_value *glia_values_(int64_t n);
 

@@ -87,6 +87,7 @@ glia_status glia_program_compile_segments_(const struct glia_graph *g,
   struct glia_program *p = calloc(1, sizeof *p);
   GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "a program");
   p->g = g;
+  p->budgeted = -1;
   p->kernels = kernels;
   p->bucket_bytes = bucket_bytes;
   p->segments = segments;
@@ -109,6 +110,7 @@ void glia_program_destroy(struct glia_program **p)
 {
   if (p == NULL || *p == NULL) return;
   glia_arena_fini(&(*p)->arena);
+  glia_graph_destroy(&(*p)->own);
   free(*p);
   *p = NULL;
 }
@@ -126,6 +128,7 @@ bool glia_program_info(const struct glia_program *p, const char *entry,
   const struct compiled *c = find(p, entry);
 
   if (c == NULL) return false;
+  const bool budgeted = p->budgeted >= 0 && c == &p->entry[p->budgeted];
   *out = (struct glia_program_info){
       .nodes = c->nodes,
       .units = {c->list[REGION_PROLOGUE].n, c->list[REGION_MICRO].n, c->list[REGION_EPILOGUE].n},
@@ -137,6 +140,8 @@ bool glia_program_info(const struct glia_program *p, const char *entry,
       .scratch_bytes = c->scratch_bytes,
       .sums_bytes = c->sums_bytes,
       .phases = c->phases,
+      .kept_bytes = budgeted ? p->kept_bytes : c->micro_bytes,
+      .extra_work = budgeted ? p->extra_work : 0.0,
   };
   return true;
 }

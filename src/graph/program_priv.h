@@ -183,6 +183,10 @@ struct glia_program {
   size_t *state_offset; /* [states] in BASE_STATE */
   size_t *input_offset; /* [inputs] in BASE_INPUT, per-step ones */
   size_t state_bytes, input_bytes;
+  struct glia_graph *own; /* g, where this program made it; NULL: it is the caller's */
+  int budgeted;           /* entry point that was made to fit; -1: none */
+  size_t kept_bytes;      /* what it took before */
+  double extra_work;
   size_t bucket_bytes;          /* sums travel together up to here */
   int segments;                 /* at least 1 */
   const int8_t *const *segment; /* [entries] of each value; NULL: all of them are 0 */
@@ -253,6 +257,13 @@ GLIA_NODISCARD glia_status glia_program_compile_segments_(const struct glia_grap
                                                           size_t bucket_bytes, int segments,
                                                           const int8_t *const *segment,
                                                           struct glia_program **out);
+/* The same within a budget: see glia_program.h. The first `chunks` of several segments are forward. */
+GLIA_NODISCARD glia_status glia_compile_within_(const struct glia_graph *g,
+                                                const struct glia_kernels *kernels,
+                                                size_t bucket_bytes, int segments, int chunks,
+                                                const int8_t *const *segment,
+                                                const struct glia_budget *budget,
+                                                struct glia_program **out);
 /* A loop node as a unit, its body compiled. */
 GLIA_NODISCARD glia_status glia_compile_loop_(struct compiler *k, const struct glia_node *n,
                                               struct unit *u);

@@ -483,6 +483,20 @@ glia_status glia_stage_compile(const struct glia_stage *s, const struct glia_ker
                                         (const int8_t *const *)s->segment, out);
 }
 
+glia_status glia_stage_compile_within(const struct glia_stage *s,
+                                      const struct glia_kernels *kernels, size_t bucket_bytes,
+                                      const struct glia_budget *budget, struct glia_program **out)
+{
+  struct glia_budget own = *budget;
+
+  *out = NULL;
+  GLIA_CHECK(s->cut.parts == 0, GLIA_E_UNSUPPORTED,
+             "local learning has one module's values in memory: a budget does not go with it");
+  own.loss = GLIA_NONE; /* the cut knows what is forward */
+  return glia_compile_within_(s->g, kernels, bucket_bytes, s->segments, s->cut.chunks,
+                              (const int8_t *const *)s->segment, &own, out);
+}
+
 glia_status glia_parts_compile(const struct glia_graph *g, const struct glia_cut *cut,
                                const struct glia_kernels *kernels, size_t bucket_bytes,
                                struct glia_program **out)

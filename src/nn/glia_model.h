@@ -169,6 +169,15 @@ GLIA_API GLIA_NODISCARD glia_status glia_model_compile(const struct glia_model *
                                                        size_t bucket_bytes,
                                                        struct glia_program **out);
 
+/** The same with at most so many bytes for the values of a micro-batch, some of which are computed again.
+ *  Ownership and errors: as glia_program_compile_within; GLIA_E_UNSUPPORTED (modules). */
+GLIA_API GLIA_NODISCARD glia_status glia_model_compile_within(const struct glia_model *m,
+                                                              const struct glia_kernels *kernels,
+                                                              size_t bucket_bytes, size_t bytes,
+                                                              struct glia_program **out);
+/** That budget, work being counted as for stages: by operations and bytes. */
+GLIA_API struct glia_budget glia_model_budget(const struct glia_model *m, size_t bytes);
+
 /** What training differentiates; GLIA_NONE with modules, each of which has a loss of its own. */
 GLIA_API glia_value glia_model_loss_sum(const struct glia_model *m);
 

@@ -80,3 +80,15 @@ glia_status glia_model_compile(const struct glia_model *m, const struct glia_ker
   return m->n_modules == 0 ? glia_program_compile_buckets(m->g, kernels, bucket_bytes, out)
                            : glia_parts_compile(m->g, &cut, kernels, bucket_bytes, out);
 }
+
+glia_status glia_model_compile_within(const struct glia_model *m,
+                                      const struct glia_kernels *kernels, size_t bucket_bytes,
+                                      size_t bytes, struct glia_program **out)
+{
+  const struct glia_budget budget = glia_model_budget(m, bytes);
+
+  *out = NULL;
+  GLIA_CHECK(m->n_modules == 0, GLIA_E_UNSUPPORTED,
+             "local learning has one module's values in memory: a budget does not go with it");
+  return glia_program_compile_within(m->g, kernels, bucket_bytes, &budget, out);
+}

@@ -184,6 +184,11 @@ static double node_cost(const struct glia_graph *g, const struct glia_node *n)
   return flops / flops_per_s + bytes / bytes_per_s;
 }
 
+struct glia_budget glia_model_budget(const struct glia_model *m, size_t bytes)
+{
+  return (struct glia_budget){"train", m->loss_sum, bytes, node_cost};
+}
+
 void glia_model_cost(const struct glia_model *m, double *cost)
 {
   const int32_t n = glia_graph_size(m->g);
