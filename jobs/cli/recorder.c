@@ -33,13 +33,17 @@ static glia_status open_writer(struct recorder *r, const char *const *more)
   const int ranks = glia_comm_size(s->comm);
   const char **node = calloc((size_t)ranks, sizeof *node);
   const char *column[RECORDER_COLUMNS + RECORDER_MORE_MAX];
-  const struct glia_attribute facts[] = {glia_attribute_text("glia_version", PACKAGE_VERSION),
-                                         glia_attribute_text("compiler", __VERSION__),
-                                         glia_attribute_text("kernel_level", glia_kernels_level()),
-                                         glia_attribute_text("model_hash", s->model_hash),
-                                         glia_attribute_text("cpus", placement_map(s->placement)),
-                                         glia_attribute_int("batch", s->config.batch),
-                                         glia_attribute_int("rows", s->train->n)};
+  const struct glia_attribute facts[] = {
+      glia_attribute_text("glia_version", PACKAGE_VERSION),
+      glia_attribute_text("compiler", __VERSION__),
+      glia_attribute_text("kernel_level", glia_kernels_level()),
+      glia_attribute_text("model_hash", s->model_hash),
+      glia_attribute_text("cpus", placement_map(s->placement)),
+      glia_attribute_int("batch", s->config.batch),
+      glia_attribute_int("rows", s->train->n),
+      glia_attribute_int("values_bytes", (int64_t)s->values.bytes),
+      glia_attribute_int("values_kept_bytes", (int64_t)s->values.kept_bytes),
+      glia_attribute_real("extra_work", s->values.extra_work)};
 
   GLIA_CHECK(node != NULL, GLIA_E_MEMORY, "names of %d nodes", ranks);
   for (int k = 0; k < ranks; k++) node[k] = glia_comm_host(s->comm, k);

@@ -176,8 +176,26 @@ static glia_status build_model(struct session *s)
 static glia_status compile(struct session *s)
 {
   if (s->stages != NULL) return stages_compile(s->stages, s, &s->program);
+  if (s->budgeted && s->config.values_bytes > 0)
+    return glia_model_compile_within(s->model, glia_kernels_default(),
+                                     (size_t)s->config.bucket_bytes, (size_t)s->config.values_bytes,
+                                     &s->program);
   return glia_model_compile(s->model, glia_kernels_default(), (size_t)s->config.bucket_bytes,
                             &s->program);
+}
+
+/* What a micro-batch takes, on the rank where that is most. */
+static glia_status look_at_values(struct session *s)
+{
+  struct glia_program_info info = {0};
+
+  glia_program_info(s->program, "train", &info);
+  double most[3] = {(double)info.micro_bytes, (double)info.kept_bytes, info.extra_work};
+  GLIA_TRY(glia_comm_reduce_f64(s->comm, GLIA_COMM_MAX, most, 3));
+  s->values.bytes = most[0];
+  s->values.kept_bytes = most[1];
+  s->values.extra_work = most[2];
+  return GLIA_OK;
 }
 
 enum { SESSION_BUCKETS = 1024 };
@@ -278,6 +296,7 @@ glia_status session_build(struct session *s)
   GLIA_TRY(glia_agree_same(s->comm, "the model", s->model_hash));
   GLIA_TRY(stages_open(s, &s->stages));
   GLIA_TRY(glia_agree(s->comm, compile(s)));
+  GLIA_TRY(look_at_values(s));
   GLIA_TRY(open_exchange(s));
   GLIA_TRY(glia_agree(s->comm, build_engine(s)));
   return placement_settle(s);

@@ -19,12 +19,16 @@ struct session {
   char *columns, *fill; /* of x, where the data come from a table (dataset.md); NULL: not known */
   struct glia_model *model;
   struct glia_program *program;
+  struct {
+    double bytes, kept_bytes, extra_work; /* see glia_program_info; the most of any rank */
+  } values;                               /* of a micro-batch in training */
   struct glia_exchange *exchange;
   struct glia_engine *engine;
   struct placement *placement;
   bool
       once_per_node; /* set by the caller: it writes states before the first step alone, all ranks the same */
-  bool staged; /* set by the caller: parallel.stages counts; others run the model in one piece */
+  bool staged;   /* set by the caller: parallel.stages counts; others run the model in one piece */
+  bool budgeted; /* set by the caller: parallel.memory counts */
   struct stages *stages; /* NULL: one */
   struct glia_meeting meeting;
   int n_arrays;

@@ -225,6 +225,11 @@ void stages_close(struct stages **stages)
 
 glia_status stages_compile(struct stages *g, const struct session *s, struct glia_program **out)
 {
+  const struct glia_budget budget = glia_model_budget(s->model, (size_t)s->config.values_bytes);
+
+  if (s->budgeted && s->config.values_bytes > 0)
+    return glia_stage_compile_within(g->stage, glia_kernels_default(),
+                                     (size_t)s->config.bucket_bytes, &budget, out);
   return glia_stage_compile(g->stage, glia_kernels_default(), (size_t)s->config.bucket_bytes, out);
 }
 

@@ -299,6 +299,26 @@ static json_t *test_json(const struct run *r)
   return j;
 }
 
+/* parallel.memory: what it came to. */
+static void print_values(const struct run *r)
+{
+  const struct session *s = &r->s;
+
+  if (s->config.values_bytes > 0)
+    glia_cli_print(r->args,
+                   "values of a micro-batch: %.2f MiB within parallel.memory, %.2f MiB without it; "
+                   "%.1f %% more work\n",
+                   s->values.bytes / 1048576.0, s->values.kept_bytes / 1048576.0,
+                   1e2 * s->values.extra_work);
+}
+
+static json_t *values_json(const struct run *r)
+{
+  return json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)r->s.values.bytes, "kept_bytes",
+                   (json_int_t)r->s.values.kept_bytes, "extra_work",
+                   glia_json_real(r->s.values.extra_work));
+}
+
 static glia_status report(struct run *r)
 {
   const struct glia_train_result *t = &r->result;
@@ -330,11 +350,12 @@ static glia_status report(struct run *r)
   glia_cli_print(r->args, "waited %.0f ms for rows (%.1f %%)\n", 1e3 * r->input_wait_s,
                  t->wall_s > 0.0 ? 1e2 * r->input_wait_s / t->wall_s : 0.0);
 
+  print_values(r);
   stages_print(r->args, r->pipeline);
 
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
-      "s:o, s:o, s:o, s:o}",
+      "s:o, s:o, s:o, s:o, s:o}",
       "reason", glia_reason_name(reason), "steps", (json_int_t)t->steps, "resumed_from_step",
       (json_int_t)r->first_step, "train_loss", glia_json_real(t->train_loss), "test", test_json(r),
       "parameters_sha256", parameters, "state_sha256", state, "kernel_level", glia_kernels_level(),
@@ -345,7 +366,7 @@ static glia_status report(struct run *r)
       glia_json_real(alone ? 0.0 : r->communication_s), "hidden_fraction", glia_json_real(hidden),
       "input_wait_s", glia_json_real(r->input_wait_s), "theory", theory_json(r), "profile",
       r->profile != NULL ? json_incref(r->profile) : json_null(), "pipeline",
-      r->pipeline != NULL ? json_incref(r->pipeline) : json_null());
+      r->pipeline != NULL ? json_incref(r->pipeline) : json_null(), "values", values_json(r));
   free(path);
   return glia_cli_json(r->args, j);
 }
@@ -375,6 +396,7 @@ static glia_status print_plan(struct run *r)
       (double)info.shared_bytes / 1048576.0, (double)info.micro_bytes / 1048576.0,
       (double)info.micro_lower_bound / 1048576.0, (double)info.sums_bytes / 1048576.0,
       glia_kernels_level());
+  print_values(r);
   json_t *advice = NULL;
   GLIA_TRY(advise(&r->s, r->args, (int)glia_args_int(r->args, "ranks", 0), &advice));
   return glia_cli_json(r->args, json_pack("{s:o}", "plan", advice));
@@ -424,7 +446,7 @@ static glia_status run_all(struct run *r)
     GLIA_TRY(timeline_open(r->s.comm, glia_args_text(a, "trace", NULL)));
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
   if (glia_args_has(a, "profile")) profile_time(true);
-  r->s.once_per_node = true;
+  r->s.once_per_node = r->s.budgeted = true;
   r->s.staged = !glia_args_has(a, "plan"); /* a plan looks at all ways, */
   if (!r->s.staged)
     r->s.config.binding = GLIA_BINDING_NONE; /* and measures where ranks share no core */

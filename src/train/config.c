@@ -10,8 +10,9 @@ static const char *const top_keys[] = {
     "ema",    "metrics",  "stop",       "observe", "local",     NULL};
 static const char *const data_keys[] = {"file",   "batch", "micro_batch", "shuffle", "window",
                                         "memory", "last",  "augment",     NULL};
-static const char *const parallel_keys[] = {"stages",   "cuts",   "schedule", "chunks",  "threads",
-                                            "progress", "bucket", "wire",     "binding", NULL};
+static const char *const parallel_keys[] = {"stages",  "cuts",     "schedule", "chunks",
+                                            "threads", "progress", "bucket",   "wire",
+                                            "binding", "memory",   NULL};
 static const char *const checkpoint_keys[] = {"dir", "every", "keep", "local", NULL};
 
 /* true, false, rows, or chunks with their window. */
@@ -156,6 +157,10 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(read_chunks(parallel, c));
   GLIA_TRY(glia_yaml_get_choice(parallel, "progress", progress, &c->progress));
   GLIA_TRY(glia_yaml_get_size(parallel, "bucket", &c->bucket_bytes));
+  GLIA_TRY(glia_yaml_get_size(parallel, "memory", &c->values_bytes));
+  if (c->values_bytes < 0)
+    return glia_yaml_error(parallel,
+                           "memory: a size such as 64MiB, for the values of a micro-batch");
   GLIA_TRY(glia_yaml_get_choice(parallel, "wire", wire, &c->wire));
   GLIA_TRY(glia_yaml_get_choice(parallel, "binding", binding, &c->binding));
   c->threads = (int)threads;
