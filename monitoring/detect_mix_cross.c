@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { FOLDS = 5 };
+static const double MOST_FULL = 0.825; /* see docs/adr/0047 */
 
 /* One block of rows and the mix that does not know them. */
 struct fold {
@@ -30,6 +31,8 @@ struct cross {
   double *products; /* [columns, columns] */
   double *member;   /* [MEMBERS, rows->n] */
   int64_t n;        /* rows gathered */
+  int64_t full;     /* scores that a mean needs to count for the threshold */
+  int64_t judged;   /* rows whose mean had them */
   double *log_score;
 };
 
@@ -125,8 +128,9 @@ static void add_members(struct cross *c, const struct glia_mix_stream *s, int64_
 
 static void put_score(struct cross *c, const struct glia_mix_stream *s, int64_t row, double score)
 {
-  (void)s;
+  if (s->scores < c->full) return;
   c->log_score[row] = log(score);
+  c->judged++;
 }
 
 /* How columns go together, into `to`: from deviations of all blocks but one; -1: of all. */
@@ -170,6 +174,16 @@ static glia_status judge_usual(struct cross *c)
   return GLIA_OK;
 }
 
+/* Scores of rows since whose block or last gap there are `full` samples at least: means over fewer are larger than those that will be watched. */
+static glia_status judge_scores(struct cross *c, int window, int full)
+{
+  c->full = full;
+  c->judged = 0;
+  for (int64_t i = 0; i < c->rows->n; i++) c->log_score[i] = (double)NAN;
+  return walk(c, window, c->rows->judge, put_score);
+}
+
+/* Where short blocks or gaps leave full windows to few of the rows, all count. */
 static glia_status judge(struct cross *c, int window)
 {
   struct glia_mix *m = c->mix;
@@ -189,8 +203,8 @@ static glia_status judge(struct cross *c, int window)
     memcpy(c->fold[k].mix.middle, m->middle, sizeof m->middle);
     memcpy(c->fold[k].mix.width, m->width, sizeof m->width);
   }
-  for (int64_t i = 0; i < c->rows->n; i++) c->log_score[i] = (double)NAN;
-  return walk(c, window, c->rows->judge, put_score);
+  GLIA_TRY(judge_scores(c, window, window));
+  return (double)c->judged >= MOST_FULL * (double)c->n ? GLIA_OK : judge_scores(c, window, 1);
 }
 
 /* Blocks with as many kept rows each, wherever those are: the rest of each has rows to fit on. */
