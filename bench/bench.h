@@ -30,6 +30,7 @@ struct bench_report {
   int n;
   struct bench_row row[BENCH_MAX_ROWS];
   void (*progress)(void *self, const char *what);
+  void (*show)(void *self); /* print what rows there are, in a bench that takes long */
   void *self;
   int64_t size_bytes; /* of what a bench makes up; 0: its own choice */
   int n_words;        /* parts of the bench that were asked for; 0: all */

@@ -1,14 +1,17 @@
 /* bench plan: what `glia train --plan` predicts beside what a run then takes: of the models of bench train one rank, data groups, stages by
  * every schedule and grids, on the ranks of this run, and of the same models the stages of modules that learn alone. Run it under mpirun.
+ * Its parts are models, schedules, and grids as GROUPSxSTAGES: `glia bench plan mlp 1f1b 2x2`.
  *
- * Predicted times rest on one rank's layers and on messages between two ranks, whatever the number of ranks here. Where a node has
- * more ranks than cores, prediction and run share them. Tasks and bubble are those of cores of one's own (jobs/cli/idle.h), which hold
- * on a busy machine too; a whole step by the clock needs a quiet one. All models are predicted and run in three rounds, each way cut as
- * it was predicted; of each quantity the round counts whose ratio is the median, and the spread is that of the rounds. Where others took
- * part of a core that was meant to be a rank's own, or of those that the ranks share, it is predicted or run again, and the worst that
- * was left is told. */
+ * Where a node has more ranks than cores, prediction and run share them. Tasks and bubble are those of cores of one's own
+ * (jobs/cli/idle.h), which hold on a busy machine too; a whole step by the clock needs a quiet one.
+ *
+ * Virtual machines change their speed by half within seconds, so predictions and runs of a way take turns: beside each of three runs stands
+ * the mean of what was predicted right before and right after it, for the one cut. Of each quantity the run counts whose ratio is the
+ * median, and the spread is that of the three. Where others took part of a core that was meant to be a rank's own, or of those that the
+ * ranks share, a run is repeated, twice for a way at most, and the worst that was left is told. */
 #include "advise.h"
 #include "bench.h"
+#include "plan_words.h"
 #include "stages.h"
 #include "workload.h"
 
@@ -16,6 +19,7 @@
 #include "glia_cpus.h"
 #include "glia_log.h"
 #include "glia_pipeline.h"
+#include "glia_progress.h"
 #include "glia_random.h"
 
 #include <math.h>
@@ -31,7 +35,7 @@ enum {
   LEAST_STEPS = 7,
   MOST_STEPS = 200,
   ROUNDS = 3,
-  TRIES = 3,
+  AGAIN = 2, /* of a way */
   MOST_MODELS = 12
 };
 static const double long_enough_s = 0.5;
@@ -43,12 +47,10 @@ struct found {
   double lost; /* part of the time that others had a rank's core */
 };
 
-/* What became of a model's ways in a round. */
+/* A way, and what became of it. */
 struct round {
-  int n;
-  double lost; /* as predicted */
-  struct advice way[ADVISE_MOST];
-  struct found found[ADVISE_MOST];
+  struct advice a; /* as predicted */
+  struct found f;
 };
 
 /* A model with its rows. */
@@ -62,13 +64,18 @@ struct bed {
   int64_t rows;
   void *x, *y;
   struct glia_field field[2];
-  struct round round[ROUNDS];
+  struct session s; /* of the predictions */
+  struct advisor *advisor;
 };
 
 /* Largest difference to what was predicted, and how many there were. */
 struct tally {
   int n, within;
   double worst;
+};
+struct tallies {
+  struct tally step, memory, sent, tasks;
+  double lost;
 };
 
 static void *make_up(const struct glia_type *row, int64_t rows, int64_t classes, uint64_t stream)
@@ -202,7 +209,7 @@ struct pairs {
   double predicted[ROUNDS], measured[ROUNDS];
 };
 
-static void put(struct bed *b, struct tally *t, int way, const char *what, const char *unit,
+static void put(struct bed *b, struct tally *t, const char *way, const char *what, const char *unit,
                 const struct pairs *p)
 {
   double ratio[ROUNDS], predicted[ROUNDS], measured[ROUNDS];
@@ -216,9 +223,8 @@ static void put(struct bed *b, struct tally *t, int way, const char *what, const
   }
   const double median = bench_median(ratio, ROUNDS), off = fabs(median - 1.0);
   while (p->predicted[at] / p->measured[at] != median) at++;
-  struct bench_row *row =
-      bench_add(b->r, unit, p->predicted[at], "measured", p->measured[at], (double)NAN, "%s %s%s",
-                b->kind->name, b->round[0].way[way].name, what);
+  struct bench_row *row = bench_add(b->r, unit, p->predicted[at], "measured", p->measured[at],
+                                    (double)NAN, "%s %s%s", b->kind->name, way, what);
   if (row != NULL) {
     (void)bench_median(predicted, ROUNDS);
     (void)bench_median(measured, ROUNDS);
@@ -231,18 +237,17 @@ static void put(struct bed *b, struct tally *t, int way, const char *what, const
 }
 
 /* Points of the span, for a bubble of 2 % that is 3 % is off by nothing. */
-static void put_bubble(struct bed *b, int way)
+static void put_bubble(struct bed *b, const struct round *r)
 {
   double predicted[ROUNDS], measured[ROUNDS];
 
   for (int k = 0; k < ROUNDS; k++) {
-    predicted[k] = 1e2 * b->round[k].way[way].bubble;
-    measured[k] = 1e2 * b->round[k].found[way].bubble;
+    predicted[k] = 1e2 * r[k].a.bubble;
+    measured[k] = 1e2 * r[k].f.bubble;
     if (isnan(measured[k])) return;
   }
   bench_add(b->r, "% waits", bench_median(predicted, ROUNDS), "measured",
-            bench_median(measured, ROUNDS), (double)NAN, "%s %s", b->kind->name,
-            b->round[0].way[way].name);
+            bench_median(measured, ROUNDS), (double)NAN, "%s %s", b->kind->name, r[0].a.name);
 }
 
 /* Clocks from which others' part of the time is told. */
@@ -288,43 +293,49 @@ static glia_status others_part(const struct bed *b, const struct clocks *from, d
   return glia_comm_bcast(b->all, part, sizeof *part, 0);
 }
 
-static glia_status one_way(const struct bed *b, const struct advice *a, struct found *least)
+static bool is_run(const struct bed *b, const struct advice *a)
 {
-  const bool all = a->groups * a->stages == glia_comm_size(b->all);
-  struct glia_comm *comm = all ? b->all : b->alone;
-  bool disturbed = true;
-
-  if (a->why_not[0] != '\0' || (b->depth >= 0 && a->kind < 0)) return GLIA_OK;
-  for (int try = 0; try < TRIES && disturbed; try++) {
-    const struct clocks from = look_at_clocks();
-    struct found f = {0};
-    glia_status st = GLIA_OK;
-    if (all || comm != NULL) st = run_way(b, comm, a, &f);
-    GLIA_TRY(glia_agree(b->all, st));
-    GLIA_TRY(others_part(b, &from, &f.lost));
-    if (try == 0 || f.lost < least->lost) *least = f;
-    disturbed = f.lost > little;
-  }
-  return GLIA_OK;
+  return a->why_not[0] == '\0' && (b->depth < 0 || a->kind >= 0);
 }
 
-static glia_status predict(struct bed *b, struct round *least)
+/* The mean of what was predicted before and after. */
+static void between(struct advice *a, const struct advice *after)
 {
-  static struct round r;
-  bool disturbed = true;
+  a->step_s = 0.5 * (a->step_s + after->step_s);
+  a->tasks_s = 0.5 * (a->tasks_s + after->tasks_s);
+  a->bubble = 0.5 * (a->bubble + after->bubble);
+}
 
-  for (int try = 0; try < TRIES && disturbed; try++) {
-    struct session s = {.comm = b->all, .once_per_node = true};
-    struct advise_basis basis;
-    const struct clocks from = look_at_clocks();
-    r = (struct round){.n = 0};
-    glia_status st = open_session(b, &s, "parallel={stages: 1, binding: none}");
-    if (st == GLIA_OK) st = advise_predict(&s, glia_comm_size(b->all), &r.n, r.way, &basis);
-    close_session(&s);
-    GLIA_TRY(glia_agree(b->all, st));
-    GLIA_TRY(others_part(b, &from, &r.lost));
-    if (try == 0 || r.lost < least->lost) *least = r;
-    disturbed = r.lost > little;
+/* Run a way as it stands, and predict it again. */
+static glia_status run_and_predict(struct bed *b, int way, struct round *r)
+{
+  int n;
+  const struct advice *now = &advisor_ways(b->advisor, &n)[way];
+  const bool all = now->groups * now->stages == glia_comm_size(b->all);
+  struct glia_comm *comm = all ? b->all : b->alone;
+  const struct clocks from = look_at_clocks();
+  glia_status st = GLIA_OK;
+
+  *r = (struct round){.a = *now};
+  if (all || comm != NULL) st = run_way(b, comm, now, &r->f);
+  glia_cpus_roam(); /* the run may have bound this rank */
+  GLIA_TRY(glia_agree(b->all, st));
+  GLIA_TRY(advisor_time(b->advisor, way, true));
+  between(&r->a, now);
+  return others_part(b, &from, &r->f.lost);
+}
+
+static glia_status all_rounds(struct bed *b, int way, struct round *r)
+{
+  int again = AGAIN;
+
+  GLIA_TRY(advisor_time(b->advisor, way, true));
+  for (int k = 0; k < ROUNDS; k++) {
+    GLIA_TRY(run_and_predict(b, way, &r[k]));
+    if (r[k].f.lost <= little || again-- <= 0) continue;
+    struct round other;
+    GLIA_TRY(run_and_predict(b, way, &other));
+    if (other.f.lost < r[k].f.lost) r[k] = other;
   }
   return GLIA_OK;
 }
@@ -338,19 +349,14 @@ static void cannot_be(struct bench_report *r, const struct workload_kind *kind, 
   if (row != NULL) snprintf(row->note, sizeof row->note, "%s", why);
 }
 
-static void put_way(struct bed *b, int way, struct tally t[4])
+static void put_way(struct bed *b, const struct round *r, struct tallies *t)
 {
-  const struct advice *a = &b->round[0].way[way];
+  const struct advice *a = &r[0].a;
   struct pairs step, memory, tasks, sent;
 
-  if (b->depth >= 0 && a->kind < 0) return;
-  if (a->why_not[0] != '\0') {
-    cannot_be(b->r, b->kind, a->name, a->why_not);
-    return;
-  }
   for (int k = 0; k < ROUNDS; k++) {
-    const struct advice *p = &b->round[k].way[way];
-    const struct found *f = &b->round[k].found[way];
+    const struct advice *p = &r[k].a;
+    const struct found *f = &r[k].f;
     step.predicted[k] = 1e3 * p->step_s;
     step.measured[k] = 1e3 * f->step_s;
     memory.predicted[k] = p->memory_bytes / 1048576.0;
@@ -359,29 +365,14 @@ static void put_way(struct bed *b, int way, struct tally t[4])
     tasks.measured[k] = 1e3 * f->tasks_s;
     sent.predicted[k] = p->stage_bytes / 1048576.0;
     sent.measured[k] = f->stage_bytes / 1048576.0;
+    t->lost = fmax(t->lost, f->lost);
   }
-  put(b, &t[0], way, "", "ms", &step);
-  put(b, &t[1], way, ", memory", "MiB", &memory);
+  put(b, &t->step, a->name, "", "ms", &step);
+  put(b, &t->memory, a->name, ", memory", "MiB", &memory);
   if (a->kind < 0) return;
-  put(b, &t[3], way, ", tasks", "ms", &tasks);
-  put(b, &t[2], way, ", sent", "MiB", &sent);
-  put_bubble(b, way);
-}
-
-static glia_status one_round(struct bed *b, struct round *r)
-{
-  glia_status st = predict(b, r);
-
-  for (int i = 0; i < r->n && st == GLIA_OK; i++) st = one_way(b, &r->way[i], &r->found[i]);
-  return st;
-}
-
-static bool is_wanted(const struct bench_report *r, const char *name)
-{
-  bool wanted = r->n_words == 0;
-
-  for (int i = 0; i < r->n_words; i++) wanted = wanted || strcmp(r->word[i], name) == 0;
-  return wanted;
+  put(b, &t->tasks, a->name, ", tasks", "ms", &tasks);
+  put(b, &t->sent, a->name, ", sent", "MiB", &sent);
+  put_bubble(b, r);
 }
 
 static void conclude(struct bench_report *r, const struct tally *t, const char *what)
@@ -390,36 +381,71 @@ static void conclude(struct bench_report *r, const struct tally *t, const char *
             "%s: %d of %d within 20 %%, worst", what, t->within, t->n);
 }
 
-static glia_status all_rounds(struct bed *bed, int n)
+/* Rows of a way, as soon as they are known. */
+static glia_status one_way(struct bed *b, int way, struct tallies *t, struct glia_progress *p)
 {
-  glia_status st = GLIA_OK;
+  struct round r[ROUNDS];
+  int n;
+  const struct advice *a = &advisor_ways(b->advisor, &n)[way];
+  const bool mine = glia_comm_rank(b->all) == 0;
 
-  for (int k = 0; k < ROUNDS; k++)
-    for (int i = 0; i < n && st == GLIA_OK; i++) {
-      bed[i].r->progress(bed[i].r->self, bed[i].kind->name);
-      st = one_round(&bed[i], &bed[i].round[k]);
-    }
+  if (b->depth >= 0 && a->kind < 0) return GLIA_OK;
+  if (is_run(b, a)) GLIA_TRY(all_rounds(b, way, r));
+  if (!mine) return GLIA_OK;
+  glia_progress_clear(p);
+  if (is_run(b, a))
+    put_way(b, r, t);
+  else
+    cannot_be(b->r, b->kind, a->name, a->why_not);
+  b->r->show(b->r->self);
+  return GLIA_OK;
+}
+
+static glia_status all_ways(struct bed *b, struct tallies *t, struct glia_progress *p, int at)
+{
+  char text[128];
+  int n;
+  const struct advice *a = advisor_ways(b->advisor, &n);
+
+  for (int i = 0; i < n; i++) {
+    if (!plan_wants_kind(b->r, a[i].kind) || !plan_wants_grid(b->r, a[i].groups, a[i].stages))
+      continue;
+    snprintf(text, sizeof text, "%s %s", b->kind->name, a[i].name);
+    glia_progress_update(p, at + (double)i / n, text);
+    GLIA_TRY(one_way(b, i, t, p));
+  }
+  return GLIA_OK;
+}
+
+static glia_status one_model(struct bed *b, struct tallies *t, struct glia_progress *p, int at)
+{
+  b->s = (struct session){.comm = b->all, .once_per_node = true};
+  glia_status st =
+      glia_agree(b->all, open_session(b, &b->s, "parallel={stages: 1, binding: none}"));
+  if (st == GLIA_OK) st = advisor_open(&b->s, glia_comm_size(b->all), &b->advisor);
+  if (st == GLIA_OK) st = all_ways(b, t, p, at);
+  advisor_close(&b->advisor);
+  close_session(&b->s);
   return st;
 }
 
-static void report(struct bench_report *r, struct bed *bed, int n)
+static glia_status all_models(struct bench_report *r, struct bed *bed, int n)
 {
-  struct tally t[4] = {{0}};
+  struct tallies t = {.lost = 0.0};
+  struct glia_progress p;
+  glia_status st = GLIA_OK;
 
-  for (int i = 0; i < n; i++)
-    for (int k = 0; k < bed[i].round[0].n; k++) put_way(&bed[i], k, t);
-  conclude(r, &t[0], "step");
-  conclude(r, &t[1], "memory");
-  conclude(r, &t[2], "messages");
-  conclude(r, &t[3], "tasks on own cores");
-  double lost = 0.0;
-  for (int i = 0; i < n; i++)
-    for (int k = 0; k < ROUNDS; k++) {
-      lost = fmax(lost, bed[i].round[k].lost);
-      for (int w = 0; w < bed[i].round[k].n; w++) lost = fmax(lost, bed[i].round[k].found[w].lost);
-    }
-  bench_add(r, "%", 1e2 * lost, NULL, (double)NAN, (double)NAN,
+  glia_progress_begin(&p, "bench plan", "models", n);
+  for (int i = 0; i < n && st == GLIA_OK; i++) st = one_model(&bed[i], &t, &p, i);
+  glia_progress_end(&p);
+  if (st != GLIA_OK || glia_comm_rank(bed[0].all) != 0) return st;
+  conclude(r, &t.step, "step");
+  conclude(r, &t.memory, "memory");
+  conclude(r, &t.sent, "messages");
+  conclude(r, &t.tasks, "tasks on own cores");
+  bench_add(r, "%", 1e2 * t.lost, NULL, (double)NAN, (double)NAN,
             bed[0].own_cores ? "others had a rank's core, most" : "others had the cores, most");
+  return GLIA_OK;
 }
 
 /* A model, and (local) the same as modules that learn alone, with auxiliary networks as deep as it has layers for: *made tells whether it
@@ -454,7 +480,8 @@ static glia_status make_models(struct bench_report *r, const struct bed *plain, 
   for (const struct workload_kind *k = workload_table(); k->name != NULL; k++)
     for (int local = 0; local < 2; local++) {
       bool made = false;
-      if (k->yaml == NULL || !is_wanted(r, k->name) || *n == MOST_MODELS) continue;
+      if (k->yaml == NULL || !plan_wants_model(r, k->name) || *n == MOST_MODELS) continue;
+      if (local == 1 && !plan_wants_local(r)) continue;
       bed[*n] = *plain;
       const glia_status st = make_model(&bed[*n], k, local == 1, &made);
       *n += made || st != GLIA_OK; /* what it holds is freed with the others */
@@ -471,6 +498,7 @@ static glia_status run(struct bench_report *r, double seconds)
   int n = 0;
 
   (void)seconds;
+  GLIA_TRY(plan_check_words(r));
   GLIA_TRY(glia_comm_world(&all));
   glia_status st = GLIA_OK;
   if (glia_comm_size(all) == 1)
@@ -481,8 +509,7 @@ static glia_status run(struct bench_report *r, double seconds)
   if (st == GLIA_OK) st = glia_comm_split(all, glia_comm_rank(all) == 0 ? 0 : -1, 0, &alone);
   const struct bed plain = {.r = r, .all = all, .alone = alone, .own_cores = own == 1};
   if (st == GLIA_OK) st = make_models(r, &plain, bed, &n);
-  if (st == GLIA_OK) st = all_rounds(bed, n);
-  if (st == GLIA_OK && glia_comm_rank(all) == 0) report(r, bed, n);
+  if (st == GLIA_OK && n > 0) st = all_models(r, bed, n);
   for (int i = 0; i < n; i++) clear_bed(&bed[i]);
   glia_comm_destroy(&alone);
   glia_comm_destroy(&all);

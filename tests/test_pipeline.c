@@ -278,9 +278,11 @@ static void ranks_that_share_cores_take_longer(void)
   struct glia_schedule *s = NULL;
   struct glia_schedule_play play, plain;
 
-  CU_ASSERT_EQUAL(glia_schedule_share(&apart, cost, 2, &play), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_schedule_share(&apart, cost, NULL, 2, &play), GLIA_OK);
   CU_ASSERT_DOUBLE_EQUAL(play.span, 5.0, 1e-12);
-  CU_ASSERT_EQUAL(glia_schedule_share(&apart, cost, 1, &play), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_schedule_share(&apart, cost, (double[]){1.0, 1.0, 3.0}, 2, &play), GLIA_OK);
+  CU_ASSERT_DOUBLE_EQUAL(play.span, 6.0, 1e-12); /* who deals takes the last one for the dearest */
+  CU_ASSERT_EQUAL(glia_schedule_share(&apart, cost, NULL, 1, &play), GLIA_OK);
   CU_ASSERT_DOUBLE_EQUAL(play.span, 8.0, 1e-12);
   for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++) {
     const int chunks = glia_schedule_interleaves(kind) ? 2 : 1;
@@ -289,7 +291,7 @@ static void ranks_that_share_cores_take_longer(void)
     double work = 0.0;
     for (int r = 0; r < 4; r++) work += plain.busy[r];
     for (int cores = 4; cores >= 1; cores--) {
-      CU_ASSERT_EQUAL(glia_schedule_share(s, NULL, cores, &play), GLIA_OK);
+      CU_ASSERT_EQUAL(glia_schedule_share(s, NULL, NULL, cores, &play), GLIA_OK);
       CU_ASSERT(play.span > plain.span - 1e-9 && play.span > work / cores - 1e-9 &&
                 play.span < work + 1e-9);
       if (cores == 4) CU_ASSERT_EQUAL(play.span, plain.span);

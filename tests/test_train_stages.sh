@@ -114,9 +114,22 @@ exits 0 "$glia" train run.yaml --plan --json && [ -n "$(key recommended)" ] && [
 point "--plan predicts one rank, data groups, and stages by every schedule"
 [ "$(tr -d '\n' <"$out" | grep -o '"step_s": *[0-9.e-]*' | awk '{ if ($2 > 0 && $2 < 60) n++ } END { print n }')" = 6 ]; point "with a time of each"
 [ "$(tr -d ' \n' <"$out" | grep -o '"cuts":\[[0-9]' | wc -l)" = 4 ]; point "and where it cuts, for stages"
+if find_python json; then
+  cp "$out" plan.json
+  "$python" -c '
+import json
+way = {w["name"]: w for w in json.load(open("plan.json"))["plan"]["candidates"] if w["stages"] > 1}
+assert len(way) == 4 and all(w["tasks_measured"] for w in way.values()), way
+for name, tasks in (("1f1b", 2), ("gpipe", 2), ("interleaved", 4), ("zero_bubble", 3)):
+    rows = way["stages: 2, " + name]["tasks_s"]
+    assert [len(r) for r in rows] == [tasks, tasks] and min(min(r) for r in rows) > 0, (name, rows)
+assert all(i != w for f, i, w in way["stages: 2, zero_bubble"]["tasks_s"]), "both parts of backward take the same: one was not measured"
+' >"$out" 2>"$err"; point "every stage was run alone: its tasks forward, and of backward in two parts each by itself"
+else skip "every stage was run alone" "no python3"; fi
 exits 0 "$glia" train run.yaml --plan --json 'model=[{linear: 8}, tanh, {linear: 8}, tanh, {linear: 2}]' loss=cross_entropy && tr -d ' \n' <"$out" | grep -q '"local_learning":\[{"name":"stages:2,local".*"depth":0}'
 point "and local learning, also of a model too short for auxiliary networks of two layers, with their depth"
 
+exits 64 mpirun -n 2 "$glia" bench plan mlp zero_buble && said "'zero_buble' is no model"; point "bench plan refuses words that it does not know"
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"
 ends 78 2 parallel.stages=2 'parallel.cuts=[2, 3]' && said '2 stages need a list of 1 layers'; point "so is one cut too many"

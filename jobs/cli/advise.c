@@ -1,6 +1,7 @@
 /* Predictions for --plan: see advise.h.
  *
- * The tables of glia_schedule.h played with times of layers that were measured; memory from programs compiled for every stage. */
+ * The tables of glia_schedule.h played with times of tasks that were measured stage by stage (advise_trial.c); memory from programs
+ * compiled for every stage. */
 #include "advise_priv.h"
 
 #include "glia_agree.h"
@@ -10,7 +11,9 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
+
+/* Stages of a pipeline that are measured one by one on few ranks: of longer ones layers' times are summed. */
+enum { TRIED_STAGES = 4 };
 
 /* Sums over so many ranks of so much of the gradients, with nothing hidden: what was measured between two, and as many more bytes. */
 static double sums_s(const struct measured *m, int ranks, double part)
@@ -51,12 +54,13 @@ static double most_of_a_core(const struct measured *m, const struct advice *c, i
 
 /* Span of a table on this run's cores, dealt out to its pipelines: no less than all the work of a rank's part of them. */
 static glia_status span_on_cores(const struct measured *m, const struct advice *c,
-                                 const struct glia_schedule *s, const double *cost, double *span)
+                                 const struct plan *p, double *span)
 {
+  const struct glia_schedule *s = p->schedule;
   struct glia_schedule_play play;
   double busy = 0.0;
 
-  GLIA_TRY(glia_schedule_share(s, cost, cores_for(m, c, s->ranks), &play));
+  GLIA_TRY(glia_schedule_share(s, p->cost, p->work, cores_for(m, c, s->ranks), &play));
   for (int r = 0; r < s->ranks; r++) busy += play.busy[r];
   *span = fmax(play.span, busy / s->ranks * crowd(m, c));
   return GLIA_OK;
@@ -98,16 +102,7 @@ static double end_s(const struct measured *m, const struct glia_cut *cut,
   return m->b.rest_s + (all > 0.0 ? own + fmax(0.0, m->b.end_s - all) : m->b.end_s / cut->ranks);
 }
 
-/* A pipeline that is looked at. */
-struct plan {
-  struct glia_model_cut layers;
-  struct glia_cut cut;
-  struct glia_schedule *schedule;
-  double *cost; /* [ranks][segments] */
-  double end_s[GLIA_STAGE_MAX_RANKS];
-};
-
-/* Memory and messages of a stage, from a program made for it; times of its tasks. */
+/* Memory and messages of a stage, from a program made for it. */
 static glia_status look_at_stage(const struct session *s, const struct measured *m, struct plan *p,
                                  int rank, struct advice *c)
 {
@@ -130,12 +125,7 @@ static glia_status look_at_stage(const struct session *s, const struct measured 
     c->memory_bytes = fmax(c->memory_bytes, bytes);
     c->stage_bytes = fmax(c->stage_bytes, (double)t.bytes_out * schedule->micro_batches);
   }
-  const double moved_s =
-      (double)t.messages_in * m->b.latency_s + (double)t.bytes_in / m->b.bytes_per_s;
-  for (int k = 0; k < schedule->segments; k++)
-    p->cost[rank * schedule->segments + k] =
-        task_s(m, &p->cut, &p->layers, rank, k) + moved_s / schedule->segments;
-  p->end_s[rank] = end_s(m, &p->cut, &p->layers, rank) + sums_s(m, c->groups, 1.0 / c->stages);
+  p->moved_s[rank] = (double)t.messages_in * m->b.latency_s + (double)t.bytes_in / m->b.bytes_per_s;
   glia_program_destroy(&program);
   glia_stage_destroy(&stage);
   return st;
@@ -177,39 +167,105 @@ static glia_status make_plan(const struct session *s, const struct measured *m, 
   return GLIA_OK;
 }
 
+/* From layers' times. */
+static void sum_layers(const struct measured *m, struct plan *p)
+{
+  const int n = p->schedule->segments;
+
+  for (int r = 0; r < p->schedule->ranks; r++) {
+    for (int k = 0; k < n; k++) p->cost[r * n + k] = task_s(m, &p->cut, &p->layers, r, k);
+    p->end_s[r] = end_s(m, &p->cut, &p->layers, r);
+  }
+}
+
+/* Each stage by itself, as many at once as there are ranks that measure: no one rests while others run, so some may run twice. */
+static glia_status try_stages(const struct session *s, const struct measured *m,
+                              const struct advice *c, struct plan *p)
+{
+  const int n = p->schedule->segments, ranks = p->schedule->ranks, row = n + 2;
+  double *x = calloc((size_t)ranks * (size_t)row, sizeof *x); /* tasks, end, how often */
+  double *own = calloc((size_t)row, sizeof *own);
+  glia_status st = x != NULL && own != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a prediction");
+
+  GLIA_TRY_TO(out, st, glia_agree(s->comm, st));
+  for (int first = 0; first < ranks; first += m->workers) {
+    const int r = m->worker >= 0 ? (first + m->worker) % ranks : -1;
+    GLIA_TRY_TO(out, st,
+                advise_trial_(s, &p->cut, c->kind, p->schedule->micro_batches, r, own, &own[n]));
+    own[n + 1] = 1.0;
+    for (int k = 0; k < row && r >= 0; k++) x[r * row + k] += own[k];
+  }
+  GLIA_TRY_TO(out, st, glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, x, ranks * row));
+  for (int r = 0; r < ranks; r++) {
+    const double *of = x + r * row;
+    for (int k = 0; k < n; k++) p->cost[r * n + k] = of[k] / of[n + 1];
+    p->end_s[r] = of[n] / of[n + 1];
+  }
+out:
+  free(x);
+  free(own);
+  return st;
+}
+
 /* A step from the tasks' times. Local learning goes on from step to step: the slowest rank tells how fast. */
 static glia_status time_plan(const struct measured *m, const struct plan *p, struct advice *c)
 {
   struct glia_schedule_play play;
-  double busy = 0.0, most = 0.0;
+  double busy = 0.0, most = 0.0, end[GLIA_STAGE_MAX_RANKS];
 
   GLIA_TRY(glia_schedule_check(p->schedule, p->cost, &play));
   for (int r = 0; r < c->stages; r++) {
     busy += play.busy[r];
     most = fmax(most, play.busy[r]);
+    end[r] = p->end_s[r] + sums_s(m, c->groups, 1.0 / c->stages);
   }
   const bool local = p->schedule->ahead > 0;
   c->bubble = local ? 1.0 - busy / (most * c->stages) : glia_schedule_bubble(p->schedule, &play);
   c->tasks_s = local ? most : play.span;
-  double span = most_of_a_core(m, c, c->stages, play.busy, play.busy);
-  if (!local) GLIA_TRY(span_on_cores(m, c, p->schedule, p->cost, &span));
-  c->step_s =
-      span + most_of_a_core(m, c, c->stages, play.busy, p->end_s) + (local ? 0.0 : m->b.latency_s);
+  double span = most_of_a_core(m, c, c->stages, p->work, play.busy);
+  if (!local) GLIA_TRY(span_on_cores(m, c, p, &span));
+  c->step_s = span + most_of_a_core(m, c, c->stages, p->work, end) + (local ? 0.0 : m->b.latency_s);
   return GLIA_OK;
 }
 
-static glia_status predict_stages(const struct session *s, const struct measured *m,
-                                  struct advice *c)
+/* By what a run that is cut so deals its ranks out to cores: costs that are counted (jobs/cli/placement.c). */
+static glia_status count_work(const struct session *s, struct plan *p)
 {
-  struct plan p = {.schedule = NULL};
-  glia_status st = make_plan(s, m, c, &p);
+  double *layer = calloc((size_t)glia_model_layers(s->model) + 1, sizeof *layer);
+  double stage[GLIA_MODEL_MAX_STAGES];
 
-  for (int r = 0; r < c->stages && st == GLIA_OK; r++) st = look_at_stage(s, m, &p, r, c);
-  if (st == GLIA_OK) st = time_plan(m, &p, c);
+  GLIA_CHECK(layer != NULL, GLIA_E_MEMORY, "a prediction");
+  glia_model_cost(s->model, layer);
+  (void)glia_model_imbalance(&p->layers, layer, stage);
+  for (int k = 0; k < p->layers.stages; k++) p->work[k % p->cut.ranks] += stage[k];
+  free(layer);
+  return GLIA_OK;
+}
+
+/* The same on all ranks. */
+static glia_status look_at_stages(const struct session *s, const struct measured *m,
+                                  struct advice *c, struct plan *p)
+{
+  glia_status st = make_plan(s, m, c, p);
+
+  if (st == GLIA_OK) st = count_work(s, p);
+  for (int r = 0; r < c->stages && st == GLIA_OK; r++) st = look_at_stage(s, m, p, r, c);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes / c->stages : 0.0;
-  glia_schedule_destroy(&p.schedule);
-  free(p.cost);
   return st;
+}
+
+static glia_status predict_stages(const struct session *s, const struct measured *m,
+                                  struct advice *c, struct plan *p)
+{
+  const int n = p->schedule->segments;
+
+  if (c->tried)
+    GLIA_TRY(try_stages(s, m, c, p));
+  else
+    sum_layers(m, p);
+  for (int r = 0; r < c->stages; r++)
+    for (int k = 0; k < n; k++) p->cost[r * n + k] += p->moved_s[r] / n;
+  return time_plan(m, p, c);
 }
 
 /* Micro-batches of data groups, and the end of a step: each rank's on its core. */
@@ -242,6 +298,7 @@ static void predict_data(const struct session *s, const struct measured *m, stru
 
   groups_span(m, c,
               m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s + sums_s(m, c->groups, 1.0));
+  if (c->groups == 1) c->step_s = m->b.single_s;
   c->bubble = 1.0 - (double)m->micro_batches / (double)(most * c->groups);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes : 0.0;
   c->memory_bytes = (double)glia_engine_bytes(s->program, 1, c->groups, s->eval_micro_batches, 0);
@@ -266,130 +323,71 @@ static int list_ways(int ranks, int layers, bool local, struct advice *c)
   return n;
 }
 
-glia_status advise_predict(struct session *s, int ranks, int *n, struct advice *out,
-                           struct advise_basis *basis)
+static glia_status prepare(struct advisor *a, int ranks)
 {
-  struct measured m = {.ranks = 0};
-  glia_status st = advise_measure_(s, &m);
+  const int size = glia_comm_size(a->s->comm), most = size > TRIED_STAGES ? size : TRIED_STAGES;
+  const bool local = glia_model_modules(a->s->model) > 0;
 
-  *n = 0;
-  if (st == GLIA_OK) *n = list_ways(ranks, m.t.layers, glia_model_modules(s->model) > 0, out);
-  for (int i = 0; i < *n; i++) {
-    if (out[i].kind < 0) {
-      predict_data(s, &m, &out[i]);
-    } else if (predict_stages(s, &m, &out[i]) != GLIA_OK) {
-      snprintf(out[i].why_not, sizeof out[i].why_not, "%s", glia_trace_message());
-      glia_trace_clear();
-    }
+  GLIA_TRY(advise_measure_(a->s, &a->m));
+  a->n = list_ways(ranks, a->m.t.layers, local, a->way);
+  for (int i = 0; i < a->n; i++) {
+    struct advice *c = &a->way[i];
+    /* stages that share a core take each other's caches: alone they would be too quick */
+    c->tried = c->kind >= 0 && !local && c->stages <= most && crowd(&a->m, c) <= 1.0;
+    if (c->kind < 0 || look_at_stages(a->s, &a->m, c, &a->plan[i]) == GLIA_OK) continue;
+    snprintf(c->why_not, sizeof c->why_not, "%s", glia_trace_message());
+    glia_trace_clear();
   }
-  *basis = m.b;
-  layer_times_free(&m.t);
+  return GLIA_OK;
+}
+
+glia_status advisor_open(struct session *s, int ranks, struct advisor **out)
+{
+  struct advisor *a = calloc(1, sizeof *a);
+
+  *out = a;
+  GLIA_TRY(glia_agree(s->comm, a != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a prediction")));
+  a->s = s;
+  const glia_status st = prepare(a, ranks);
+  if (st != GLIA_OK) advisor_close(out);
   return st;
 }
 
-static json_t *advice_json(const struct advice *c)
+void advisor_close(struct advisor **advisor)
 {
-  return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "name", c->name, "groups", c->groups,
-                   "stages", c->stages, "cuts", json_loads(c->kind < 0 ? "[]" : c->cuts, 0, NULL),
-                   "step_s", glia_json_real(c->step_s), "bubble", glia_json_real(c->bubble),
-                   "memory_bytes", glia_json_real(c->memory_bytes), "sent_bytes",
-                   glia_json_real(c->stage_bytes + c->sum_bytes));
-}
+  struct advisor *a = *advisor;
 
-/* Those that cannot be, are left out of the JSON, each with a line that says why. */
-static int tell(struct glia_args *a, int n, const struct advice *c, json_t *rows)
-{
-  int best = 0;
-
-  glia_cli_print(a, "\n%-34s %12s %8s %14s %14s\n", "predicted", "ms a step", "bubble",
-                 "MiB a rank", "MiB sent");
-  for (int i = 0; i < n; i++) {
-    if (c[i].why_not[0] != '\0') {
-      glia_cli_print(a, "%-34s %s\n", c[i].name, c[i].why_not);
-      continue;
-    }
-    if (c[i].step_s < c[best].step_s) best = i;
-    glia_cli_print(a, "%-34s %12.2f %7.1f%% %14.2f %14.2f\n", c[i].name, 1e3 * c[i].step_s,
-                   1e2 * c[i].bubble, c[i].memory_bytes / 1048576.0,
-                   (c[i].stage_bytes + c[i].sum_bytes) / 1048576.0);
-    json_array_append_new(rows, advice_json(&c[i]));
+  if (a == NULL) return;
+  for (int i = 0; i < a->n; i++) {
+    glia_schedule_destroy(&a->plan[i].schedule);
+    free(a->plan[i].cost);
   }
-  return best;
+  layer_times_free(&a->m.t);
+  free(a);
+  *advisor = NULL;
 }
 
-/* The model of a session again, as modules that learn alone. */
-static glia_status open_local(const struct session *s, int depth, struct session *l)
+const struct advice *advisor_ways(const struct advisor *a, int *n)
 {
-  char local[32];
-  const char *const override[] = {local, "clip_norm=null"};
-
-  *l = (struct session){.comm = s->comm, .once_per_node = true};
-  snprintf(local, sizeof local, "local={depth: %d}", depth);
-  glia_status st = glia_agree(s->comm, session_configure_text(l, "local learning", s->config_text,
-                                                              (int)GLIA_COUNT(override), override));
-  l->config.binding = GLIA_BINDING_NONE; /* as the session that it stands beside */
-  if (st == GLIA_OK) st = session_build(l);
-  return st;
+  *n = a->n;
+  return a->way;
 }
 
-/* The same model as modules that learn alone: other weights, so it is told beside the rest. Auxiliary networks as deep as the model has
- * layers for, at most ADVISE_DEPTH. Why not, where it cannot. */
-static json_t *advise_local(struct session *s, struct glia_args *a, int ranks)
-{
-  static struct advice c[ADVISE_MOST + 1];
-  struct session l;
-  struct advise_basis b;
-  json_t *rows = json_array();
-  int n = 0, staged = 0, depth = ADVISE_DEPTH;
+const struct advise_basis *advisor_basis(const struct advisor *a) { return &a->m.b; }
 
-  if (glia_model_modules(s->model) > 0) return rows;
-  glia_status st = open_local(s, depth, &l);
-  for (; st == GLIA_E_CONFIG && depth > 0; st = open_local(s, depth, &l)) { /* too short? */
-    glia_trace_clear();
-    l.comm = NULL; /* the other session's */
-    session_close(&l);
-    depth--;
+glia_status advisor_time(struct advisor *a, int way, bool again)
+{
+  struct advice *c = &a->way[way];
+
+  if (c->why_not[0] != '\0') return GLIA_OK;
+  if (again && (!c->tried || c->groups > 1)) GLIA_TRY(advise_measure_(a->s, &a->m));
+  if (c->kind < 0) {
+    predict_data(a->s, &a->m, c);
+    return GLIA_OK;
   }
-  if (st == GLIA_OK) st = advise_predict(&l, ranks, &n, c, &b);
-  if (st != GLIA_OK) {
-    glia_cli_print(a, "local learning: %s\n", glia_trace_message());
-    glia_trace_clear();
-  }
-  for (int i = 0; i < n; i++)
-    if (c[i].kind >= 0) c[staged++] = c[i];
-  if (staged > 0) glia_cli_print(a, "\nwith local: {depth: %d}, which trains other weights", depth);
-  if (staged > 0) (void)tell(a, staged, c, rows);
-  for (size_t i = 0; i < json_array_size(rows); i++)
-    json_object_set_new(json_array_get(rows, i), "depth", json_integer(depth));
-  l.comm = NULL;
-  session_close(&l);
-  return rows;
-}
-
-glia_status advise(struct session *s, struct glia_args *a, int ranks, json_t **out)
-{
-  static struct advice c[ADVISE_MOST + 1];
-  struct advise_basis b;
-  const int size = glia_comm_size(s->comm);
-  int n;
-
-  *out = NULL;
-  if (ranks == 0) ranks = size > 1 ? size : 2;
-  GLIA_TRY(advise_predict(s, ranks, &n, c, &b));
-  json_t *rows = json_array();
-  const int best = tell(a, n, c, rows);
-  glia_cli_print(a,
-                 "fastest: %s (measured: %.3f ms a micro-batch, %.3f ms adding it to others, %.3f "
-                 "ms the end of "
-                 "a step, messages %.0f us and %.2f GB/s%s, sums of gradients %.3f ms%s)\n",
-                 c[best].name, 1e3 * b.micro_s, 1e3 * b.join_s, 1e3 * (b.end_s + b.rest_s),
-                 1e6 * b.latency_s, b.bytes_per_s / 1e9, b.assumed ? ", assumed" : "",
-                 1e3 * b.sums_s, ranks == size ? "" : "; every rank is taken to have a core");
-  json_t *local = advise_local(s, a, ranks);
-  *out = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "ranks", ranks, "micro_batch_s",
-                   glia_json_real(b.micro_s), "end_s", glia_json_real(b.end_s), "latency_s",
-                   glia_json_real(b.latency_s), "bytes_per_s", glia_json_real(b.bytes_per_s),
-                   "sums_s", glia_json_real(b.sums_s), "recommended", c[best].name, "candidates",
-                   rows, "local_learning", local);
+  const glia_status st = predict_stages(a->s, &a->m, c, &a->plan[way]);
+  if (st == GLIA_OK || st == GLIA_E_MPI) return st;
+  snprintf(c->why_not, sizeof c->why_not, "%s", glia_trace_message());
+  glia_trace_clear();
   return GLIA_OK;
 }

@@ -15,6 +15,7 @@ struct advice {
   int groups, stages, kind, chunks; /* kind: of glia_schedule_names; -1: no stages */
   char cuts[320];                   /* as parallel.cuts takes them: "[3, 5]" */
   char why_not[256];                /* "": it can be */
+  bool tried; /* its stages are measured one by one; else their layers' times are summed */
   double step_s;
   double tasks_s;      /* of it the stages' tasks, where each rank has a core */
   double bubble;       /* part of the tasks' span that ranks wait where each has a core */
@@ -28,21 +29,32 @@ struct advice {
 struct advise_basis {
   double micro_s, join_s;        /* a micro-batch; adding its sums to those of another */
   double end_s, rest_s;          /* the end of a step; what else is in one */
+  double single_s;               /* a step of one rank, the others at rest */
   double latency_s, bytes_per_s; /* of a message */
   double sums_s;                 /* between two data groups, all sums of gradients */
   bool assumed;                  /* there was no second rank: messages are guessed */
 };
 
-/** Measure and predict: in one piece, data groups, stages by every schedule, and grids. Where `ranks` is the session's number of ranks,
- *  those of a node share its cores; of any other number each is taken to have one.
- *  s      of whole models (not staged); its state is left
- *  ranks  at least 2
- *  out    [ADVISE_MOST], in a fixed order, *n of them
- *  Collective: yes. Errors: those of a step; on all ranks alike. */
-GLIA_NODISCARD glia_status advise_predict(struct session *s, int ranks, int *n, struct advice *out,
-                                          struct advise_basis *basis);
+struct advisor;
 
-/** The same, printed.
+/** Measure layers, and look at all ways: in one piece, data groups, stages by every schedule, and grids: their cuts, memory and messages.
+ *  Where `ranks` is the session's number of ranks, those of a node share its cores; of any other number each is taken to have one.
+ *  s      of whole models (not staged); its state is left; borrowed until close
+ *  ranks  at least 2
+ *  Collective: yes. Ownership: advisor_close. Errors: those of a step; on all ranks alike. */
+GLIA_NODISCARD glia_status advisor_open(struct session *s, int ranks, struct advisor **out);
+void advisor_close(struct advisor **advisor);
+
+/** All ways, in a fixed order. Ownership: borrowed for the advisor's life. */
+const struct advice *advisor_ways(const struct advisor *a, int *n);
+const struct advise_basis *advisor_basis(const struct advisor *a);
+
+/** Predict the time of a way, cut as it was: stages run alone for about a tenth of a second each.
+ *  again  measure layers and sums once more, where the time rests on them
+ *  A way that cannot be has its reason in why_not then.  Collective: yes. Errors: those of a step of the whole model; on all ranks alike. */
+GLIA_NODISCARD glia_status advisor_time(struct advisor *a, int way, bool again);
+
+/** Predict the times of all, and print them.
  *  ranks  0: those of this run, 2 where it is one
  *  out    as JSON: the caller's */
 GLIA_NODISCARD glia_status advise(struct session *s, struct glia_args *a, int ranks, json_t **out);

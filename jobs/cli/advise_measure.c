@@ -62,14 +62,63 @@ static glia_status measure_pair(const struct session *s, struct measured *m)
   return glia_agree(s->comm, st);
 }
 
+/* One rank while the others rest: it has the memory's bandwidth, and what cache they share, for itself. Of a slow model fewer
+ * micro-batches, so that the others do not wait for long. */
+static glia_status measure_single(const struct session *s, struct measured *m)
+{
+  const double v = (double)m->micro_batches, few = fmax(1.0, 0.25 / (m->t.micro_s + 1e-9));
+  struct layer_times own = {.layers = 0};
+  const struct layer_times *t = &m->t;
+  glia_status st = GLIA_OK;
+
+  if (glia_comm_size(s->comm) > 1 && glia_comm_rank(s->comm) == 0) {
+    st = layer_times_measure(s, s->program, few < 8.0 ? (int64_t)few : 0, &own);
+    t = &own;
+  }
+  m->b.single_s = v * t->micro_s + (v - 1.0) * fmax(t->join_s, m->t.join_s) + t->end_s + t->rest_s;
+  layer_times_free(&own);
+  return glia_agree(s->comm, st);
+}
+
+/* Who measures, and which one of them this rank is. */
+static glia_status number_workers(const struct session *s, struct measured *m)
+{
+  const int size = glia_comm_size(s->comm), rank = glia_comm_rank(s->comm);
+  const bool works = glia_comm_local_rank(s->comm) < (int)m->cores;
+  double *flag = calloc((size_t)size, sizeof *flag);
+
+  GLIA_TRY(glia_agree(s->comm, flag != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "ranks")));
+  flag[rank] = works ? 1.0 : 0.0;
+  const glia_status st = glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, flag, size);
+  m->workers = 0;
+  m->worker = -1;
+  for (int r = 0; r < size; r++) {
+    if (r == rank && works) m->worker = m->workers;
+    m->workers += flag[r] > 0.0;
+  }
+  free(flag);
+  return st;
+}
+
 /* As many ranks of a node at once as it has cores: they share its memory's bandwidth, as they will. Rank 0's times are everybody's,
  * so that all predict the same. */
+static glia_status measure_layers(const struct session *s, struct measured *m)
+{
+  glia_status st;
+
+  layer_times_free(&m->t);
+  if (m->worker >= 0)
+    st = layer_times_measure(s, s->program, 0, &m->t);
+  else
+    st = layer_times_alloc(s, &m->t);
+  return glia_agree(s->comm, st);
+}
+
 glia_status advise_measure_(const struct session *s, struct measured *m)
 {
   struct glia_program_info info;
   struct glia_cpus cpus;
   double cores = (double)glia_comm_local_size(s->comm);
-  glia_status st = GLIA_OK;
 
   if (glia_cpus_look(NULL, &cpus) == GLIA_OK)
     cores = (double)cpus.node_cores;
@@ -80,11 +129,9 @@ glia_status advise_measure_(const struct session *s, struct measured *m)
   m->cores = cores < m->local ? cores : m->local;
   m->micro_batches = s->config.batch / s->config.micro_batch;
   m->gradient_bytes = glia_program_info(s->program, "train", &info) ? (double)info.sums_bytes : 0.0;
-  if (glia_comm_local_rank(s->comm) < (int)m->cores)
-    st = layer_times_measure(s, s->program, &m->t);
-  else
-    st = layer_times_alloc(s, &m->t);
-  GLIA_TRY(glia_agree(s->comm, st));
+  GLIA_TRY(number_workers(s, m));
+  GLIA_TRY(measure_layers(s, m));
+  GLIA_TRY(measure_single(s, m));
   GLIA_TRY(measure_pair(s, m));
   m->b.micro_s = m->t.micro_s;
   m->b.join_s = m->t.join_s;

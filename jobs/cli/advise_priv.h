@@ -3,6 +3,7 @@
 #define ADVISE_PRIV_H
 
 #include "advise.h"
+#include "glia_pipeline.h"
 #include "layer_times.h"
 
 struct measured {
@@ -12,10 +13,42 @@ struct measured {
   int64_t micro_batches;
   double cores; /* of all nodes, for the ranks of this run */
   int ranks, local;
+  int workers,
+      worker; /* ranks that measure, as many of a node as it has cores; which one this is, -1: none */
 };
 
-/* Times of layers on as many ranks of a node at once as it has cores, messages and sums between the first two ranks; rank 0's are
- * everybody's. Collective: yes. Ownership: layer_times_free(&m->t), also after an error. */
+/* A pipeline that is looked at. */
+struct plan {
+  struct glia_model_cut layers;
+  struct glia_cut cut; /* its self is `layers` */
+  struct glia_schedule *schedule;
+  double *cost;                         /* [ranks][segments] of a task, messages included */
+  double moved_s[GLIA_STAGE_MAX_RANKS]; /* of it messages */
+  double work[GLIA_STAGE_MAX_RANKS];    /* by which ranks are dealt out to cores that they share */
+  double end_s[GLIA_STAGE_MAX_RANKS];   /* what a stage does behind its micro-batches, alone */
+};
+
+struct advisor {
+  struct session *s;
+  struct measured m;
+  int n;
+  struct advice way[ADVISE_MOST + 1];
+  struct plan plan[ADVISE_MOST + 1];
+};
+
+/** Times of layers on as many ranks of a node at once as it has cores and on one alone, messages and sums between the first two ranks;
+ *  rank 0's are everybody's. May be called again: what stands there is replaced. Collective: yes. Ownership: layer_times_free(&m->t), also after an error. */
 GLIA_NODISCARD glia_status advise_measure_(const struct session *s, struct measured *m);
+
+/** Run a stage alone for about a tenth of a second: nothing is sent, and messages that it reads are zeros.
+ *  kind           of glia_schedule_names, not of local learning
+ *  rank           of the pipeline, whose stages this rank of the session runs, at the same time as others run theirs; -1: none
+ *  micro_batches  of a step; above 8 as many as 8 and ranks allow
+ *  task_s         [segments] processor time of a task of the mean, with what is done between tasks
+ *  end_s          what a step takes beside them
+ *  Collective: yes, over s->comm. Errors: those of the cut, of compiling, and of a step; GLIA_E_MEMORY; on all ranks alike. */
+GLIA_NODISCARD glia_status advise_trial_(const struct session *s, const struct glia_cut *cut,
+                                         int kind, int micro_batches, int rank, double *task_s,
+                                         double *end_s);
 
 #endif

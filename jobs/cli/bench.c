@@ -11,6 +11,8 @@
 struct teller {
   const char *name;
   struct glia_args *args;
+  const struct bench_report *report;
+  int shown; /* rows */
   json_t *profiles;
 };
 
@@ -43,6 +45,14 @@ static void print_row(const struct glia_args *a, const struct bench_row *r)
     snprintf(limit, sizeof limit, "  %.2f of the limit", r->limit_fraction);
   glia_cli_print(a, "%-36s %9.4g %-9s%s%s%s\n", r->name, r->value, r->unit, spread, peer, limit);
   if (r->note[0] != '\0') glia_cli_print(a, "  %s\n", r->note);
+}
+
+static void show(void *self)
+{
+  struct teller *t = self;
+
+  while (t->shown < t->report->n) print_row(t->args, &t->report->row[t->shown++]);
+  fflush(stdout);
 }
 
 static json_t *row_json(const struct bench_row *r)
@@ -87,8 +97,10 @@ static glia_status run(struct glia_args *a)
   const char *near = glia_nearest(a->word[0], known);
   GLIA_CHECK(bench != NULL, GLIA_E_USAGE, "no bench named %s%s%s: 'glia bench' lists them",
              a->word[0], near != NULL ? "; did you mean " : "", near != NULL ? near : "");
-  struct teller teller = {bench->name, a, json_object()};
+  struct teller teller = {
+      .name = bench->name, .args = a, .report = &report, .profiles = json_object()};
   report.progress = say;
+  report.show = show;
   report.self = &teller;
   if (glia_args_has(a, "profile")) {
     report.time_kernels = profile_time;
@@ -100,9 +112,9 @@ static glia_status run(struct glia_args *a)
   GLIA_CHECK(a->n_words == 1 || bench->parts, GLIA_E_USAGE, "bench %s has no parts to name",
              bench->name);
   GLIA_TRY(bench->run(&report, 0.0));
+  show(&teller);
   json_t *rows = json_array();
   for (int i = 0; i < report.n; i++) {
-    print_row(a, &report.row[i]);
     json_array_append_new(rows, row_json(&report.row[i]));
     if (report.row[i].ratio > 0.0) {
       log_sum += log(report.row[i].ratio);
@@ -131,7 +143,8 @@ const struct glia_command glia_command_bench_ = {
     .options = options,
     .details = "Without NAME, lists the benches. A ratio above 1 means that Glia is faster than "
                "what stands beside it.",
-    .example = "glia bench train\nglia bench train mlp gpt\nTMPDIR=/scratch glia bench io --size "
+    .example = "glia bench train\nglia bench train mlp gpt\nmpirun -n 4 glia bench plan mlp "
+               "2x2\nTMPDIR=/scratch glia bench io --size "
                "8GiB\nmpirun -n 2 glia "
                "bench exchange --json",
     .run = run,

@@ -69,6 +69,8 @@ out:
 
 struct sums {
   double span, tasks, own, waits, cpu;
+  double *
+      spans; /* of each step, from the first task of any rank to the last; of one rank alone, else NULL */
 };
 
 /* A step: from the first start of any rank to the last end; who has not begun, or has ended, waits. */
@@ -130,6 +132,7 @@ static glia_status play(const struct look *l, const struct glia_schedule *table,
     sum[r].span += span;
     sum[r].waits += span - p.busy[r];
   }
+  sum[0].spans[first] = p.span;
   return GLIA_OK;
 }
 
@@ -160,9 +163,28 @@ static glia_status play_all(const struct look *l, struct sums *sum)
   return st;
 }
 
+static int smaller(const void *a, const void *b)
+{
+  const double x = *(const double *)a, y = *(const double *)b;
+
+  return x < y ? -1 : x > y;
+}
+
+/* Of steps the one in the middle: now and then one is long since others had the machine. Local learning has one span for all. */
+static double step_of(const struct look *l, const struct sums *cores)
+{
+  double most = 0.0;
+
+  qsort(cores[0].spans, (size_t)l->steps, sizeof *cores[0].spans, smaller);
+  if (l->s->ahead == 0) return cores[0].spans[l->steps / 2];
+  for (int r = 0; r < l->ranks; r++) most = fmax(most, cores[r].span / (double)l->steps);
+  return most;
+}
+
 static void conclude(const struct look *l, const struct sums *clock, const struct sums *cores,
                      struct idle *out)
 {
+  out->step_own_cores_s = step_of(l, cores);
   for (int r = 0; r < l->ranks; r++) {
     const struct idle_stage s = {.tasks = clock[r].tasks / clock[r].span,
                                  .own = clock[r].own / clock[r].span,
@@ -170,7 +192,6 @@ static void conclude(const struct look *l, const struct sums *clock, const struc
                                  .core = clock[r].cpu / clock[r].tasks,
                                  .waits_own_cores = cores[r].waits / cores[r].span};
     out->stage[r] = s;
-    out->step_own_cores_s = fmax(out->step_own_cores_s, cores[r].span / (double)l->steps);
     out->mean.tasks += s.tasks / l->ranks;
     out->mean.own += s.own / l->ranks;
     out->mean.waits += s.waits / l->ranks;
@@ -191,9 +212,12 @@ glia_status idle_measure(struct glia_comm *pipe, const struct glia_engine *e,
   if (st == GLIA_OK && l.steps > 0) {
     for (int64_t k = 0; k < l.steps && s->ahead == 0; k++) clock_step(&l, k, clock);
     if (s->ahead > 0) clock_run(&l, clock);
-    st = play_all(&l, cores);
+    cores[0].spans = calloc((size_t)l.steps, sizeof *cores[0].spans);
+    if (cores[0].spans == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "times of steps");
+    if (st == GLIA_OK) st = play_all(&l, cores);
     if (st == GLIA_OK) conclude(&l, clock, cores, out);
   }
+  free(cores[0].spans);
   free(l.x);
   return glia_agree(pipe, st);
 }

@@ -26,7 +26,7 @@ struct idle {
   struct idle_stage stage[GLIA_STAGE_MAX_RANKS];
   struct idle_stage mean;
   double
-      step_own_cores_s; /* from the first task of a step to the end of the last, where each rank has a core */
+      step_own_cores_s; /* from the first task of a step to the end of the last, where each rank has a core: of the step in the middle */
 };
 
 /** Collective: yes, over the ranks of one pipeline. out: on its first rank.  Errors: GLIA_E_MEMORY, GLIA_E_MPI; on all ranks alike. */

@@ -167,12 +167,11 @@ static glia_status try(const struct session *s, const struct glia_program *progr
   return run_steps(t);
 }
 
-static glia_status run(const struct session *s, const struct glia_program *program,
+static glia_status run(const struct session *s, const struct glia_program *program, int64_t most,
                        struct layer_times *out)
 {
   const int64_t v = s->config.batch / s->config.micro_batch;
-  struct trial t = {
-      .s = s, .micro_batches = v < MICRO_BATCHES ? v : MICRO_BATCHES, .most_steps = MOST_STEPS};
+  struct trial t = {.s = s, .micro_batches = v < most ? v : most, .most_steps = MOST_STEPS};
 
   glia_status st = try(s, program, NULL, NULL, &t);
   if (st == GLIA_OK) {
@@ -200,13 +199,13 @@ glia_status layer_times_alloc(const struct session *s, struct layer_times *out)
 }
 
 glia_status layer_times_measure(const struct session *s, const struct glia_program *program,
-                                struct layer_times *out)
+                                int64_t most, struct layer_times *out)
 {
   const struct glia_timeline_recording before = glia_timeline_recording();
 
   GLIA_TRY(layer_times_alloc(s, out));
   glia_timeline_record(0, true, true);
-  const glia_status st = run(s, program, out);
+  const glia_status st = run(s, program, most > 0 ? most : MICRO_BATCHES, out);
   glia_timeline_record(before.events, before.detail, before.sums);
   return st;
 }

@@ -19,9 +19,10 @@ GLIA_NODISCARD glia_status layer_times_alloc(const struct session *s, struct lay
  *  Run steps of up to 8 micro-batches for about a quarter of a second, and 5 of them at least.
  *  s        model, data and configuration; its engine, if any, is not touched
  *  program  of the whole model
+ *  most     micro-batches of a step; 0: 8
  *  Collective: no. Ownership: layer_times_free, also after an error. Errors: GLIA_E_MEMORY, those of a step. */
 GLIA_NODISCARD glia_status layer_times_measure(const struct session *s,
-                                               const struct glia_program *program,
+                                               const struct glia_program *program, int64_t most,
                                                struct layer_times *out);
 
 /** What a step of two data groups takes beside its micro-batches and what each rank adds up itself: sums between the two, the states'

@@ -88,7 +88,7 @@ static glia_status measure_layers(const struct stages *g, const struct session *
 
   glia_status st = glia_model_compile(s->model, glia_kernels_default(),
                                       (size_t)s->config.bucket_bytes, &program);
-  if (st == GLIA_OK) st = layer_times_measure(s, program, &t);
+  if (st == GLIA_OK) st = layer_times_measure(s, program, 0, &t);
   for (int i = 0; st == GLIA_OK && i <= t.layers; i++) g->cost[i] = t.forward[i] + t.backward[i];
   layer_times_free(&t);
   glia_program_destroy(&program);

@@ -24,6 +24,9 @@ GLIA_API void glia_progress_begin(struct glia_progress *p, const char *what, con
 /** Report; `extra` (may be NULL) is shown behind, e.g. "loss 0.31". Prints at most 10 times a second. */
 GLIA_API void glia_progress_update(struct glia_progress *p, double done, const char *extra);
 
+/** Clear the line of a terminal, so that something else can be printed; the next report draws it again. */
+GLIA_API void glia_progress_clear(struct glia_progress *p);
+
 /** The line is cleared (terminal), or the last state is told (else), if anything was done. */
 GLIA_API void glia_progress_end(struct glia_progress *p);
 

@@ -88,6 +88,15 @@ void glia_progress_update(struct glia_progress *p, double done, const char *extr
     fprintf(stderr, "%s: %s\n", p->what, text);
 }
 
+void glia_progress_clear(struct glia_progress *p)
+{
+  if (p->silent || !p->terminal || p->width == 0) return;
+  fprintf(stderr, "\r\033[K");
+  fflush(stderr);
+  p->width = 0;
+  p->last_print_s = 0.0;
+}
+
 void glia_progress_end(struct glia_progress *p)
 {
   char span[32];

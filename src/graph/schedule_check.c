@@ -31,6 +31,7 @@ struct game {
   const double *cost; /* [ranks][segments], NULL: units */
   const double *each; /* [ranks][segments][micro_batches], NULL: cost */
   int steps, lag;
+  const double *work;      /* [ranks] by which cores are dealt out, NULL: by cost */
   int cores;               /* 0: each rank has one */
   double *now;             /* where cores are shared */
   int micros;              /* of all steps */
@@ -501,15 +502,15 @@ static bool work_on(const struct game *g)
 
 static void deal_out(const struct game *g)
 {
-  double work[GLIA_STAGE_MAX_RANKS] = {0.0};
+  double played[GLIA_STAGE_MAX_RANKS] = {0.0};
   int core[GLIA_STAGE_MAX_RANKS];
 
   for (int r = 0; r < g->s->ranks; r++) {
     struct player *p = &g->player[r];
-    for (; p->task < g->s->row[r].n; p->task++) work[r] += cost_of(g, r);
+    for (; p->task < g->s->row[r].n; p->task++) played[r] += cost_of(g, r);
     p->task = 0;
   }
-  glia_schedule_deal(g->s->ranks, work, g->cores, core);
+  glia_schedule_deal(g->s->ranks, g->work != NULL ? g->work : played, g->cores, core);
   for (int r = 0; r < g->s->ranks; r++) g->player[r].core = core[r];
 }
 
@@ -524,19 +525,18 @@ static glia_status play_all(const struct game *g)
   return ended ? GLIA_OK : stuck(g);
 }
 
-static glia_status play_with(const struct glia_schedule *s, const double *cost, const double *each,
-                             int steps, int cores, struct glia_schedule_play *out)
+/* how: costs, steps and cores. */
+static glia_status play_with(const struct glia_schedule *s, const struct game *how,
+                             struct glia_schedule_play *out)
 {
   double now = 0.0;
-  struct game g = {.s = s,
-                   .cost = cost,
-                   .each = each,
-                   .steps = steps,
-                   .lag = s->ahead > 0 ? (int)glia_schedule_lag_(s) : 0,
-                   .micros = s->micro_batches * steps,
-                   .cores = cores,
-                   .now = &now,
-                   .out = out};
+  struct game g = *how;
+
+  g.s = s;
+  g.lag = s->ahead > 0 ? (int)glia_schedule_lag_(s) : 0;
+  g.micros = s->micro_batches * g.steps;
+  g.now = &now;
+  g.out = out;
 
   *out = (struct glia_schedule_play){0};
   GLIA_TRY(check_rows(s));
@@ -553,25 +553,28 @@ static glia_status play_with(const struct glia_schedule *s, const double *cost, 
 glia_status glia_schedule_play_(const struct glia_schedule *s, int steps,
                                 struct glia_schedule_play *out)
 {
-  return play_with(s, NULL, NULL, steps, 0, out);
+  return play_with(s, &(struct game){.steps = steps}, out);
 }
 
 glia_status glia_schedule_check(const struct glia_schedule *s, const double *cost,
                                 struct glia_schedule_play *out)
 {
-  return play_with(s, cost, NULL, 1, 0, out);
+  return play_with(s, &(struct game){.cost = cost, .steps = 1}, out);
 }
 
-glia_status glia_schedule_share(const struct glia_schedule *s, const double *cost, int cores,
-                                struct glia_schedule_play *out)
+glia_status glia_schedule_share(const struct glia_schedule *s, const double *cost,
+                                const double *work, int cores, struct glia_schedule_play *out)
 {
-  return play_with(s, cost, NULL, 1, cores < s->ranks ? cores : 0, out);
+  const struct game how = {
+      .cost = cost, .work = work, .steps = 1, .cores = cores < s->ranks ? cores : 0};
+
+  return play_with(s, &how, out);
 }
 
 glia_status glia_schedule_replay(const struct glia_schedule *s, const double *task_s,
                                  struct glia_schedule_play *out)
 {
-  return play_with(s, NULL, task_s, 1, 0, out);
+  return play_with(s, &(struct game){.each = task_s, .steps = 1}, out);
 }
 
 double glia_schedule_bubble(const struct glia_schedule *s, const struct glia_schedule_play *play)

@@ -1,0 +1,17 @@
+/* Which rows of bench plan were asked for: names of models, of schedules, and grids as GROUPSxSTAGES. Of each family that has a word, what
+ * is named is wanted; of the others everything. */
+#ifndef PLAN_WORDS_H
+#define PLAN_WORDS_H
+
+#include "bench.h"
+
+/** Errors: GLIA_E_USAGE, naming the word that is none of them. */
+GLIA_NODISCARD glia_status plan_check_words(const struct bench_report *r);
+bool plan_wants_model(const struct bench_report *r, const char *name);
+/** kind: of glia_schedule_names; -1: no stages. */
+bool plan_wants_kind(const struct bench_report *r, int kind);
+bool plan_wants_grid(const struct bench_report *r, int groups, int stages);
+/** Whether any stage of local learning may be wanted. */
+bool plan_wants_local(const struct bench_report *r);
+
+#endif

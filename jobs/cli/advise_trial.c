@@ -1,0 +1,223 @@
+/* Stages run alone, before a pipeline runs: see advise_priv.h.
+ *
+ * Layers' times do not add up to a stage's tasks: kernels that make gradients of inputs and of weights together part where a schedule
+ * splits backward, a stage's weights and sums may fit into a cache that the whole model's do not, and what rows, sums and messages take
+ * is in no kernel. So a stage's own program runs its own row of the table, and nothing is sent: a message that it reads is zeros. */
+#include "advise_priv.h"
+
+#include "glia_agree.h"
+#include "glia_kernels.h"
+#include "glia_log.h"
+#include "glia_pipeline.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WARM_STEPS = 2, LEAST_STEPS = 3, MOST_STEPS = 40, MICRO_BATCHES = 8 };
+static const double long_enough_s = 0.1;
+
+/* ---- nobody on the other side */
+
+struct nobody {
+  int rank, size;
+  double zeros_s; /* processor time of making messages up */
+};
+
+static void begin(void *self) { (void)self; }
+static void poll(void *self) { (void)self; }
+
+static glia_status send(void *self, int handle, int channel, int to, size_t bytes, const void *data)
+{
+  (void)self, (void)handle, (void)channel, (void)to, (void)bytes, (void)data;
+  return GLIA_OK;
+}
+
+/* What stood there before may be no number, or no index. */
+static glia_status receive(void *self, int handle, int channel, int from, size_t bytes, void *data)
+{
+  struct nobody *n = self;
+  const double t0 = glia_cpu_s();
+
+  (void)handle, (void)channel, (void)from;
+  memset(data, 0, bytes);
+  n->zeros_s += glia_cpu_s() - t0;
+  return GLIA_OK;
+}
+
+static glia_status wait_for(void *self, int handle, const char *what, void (*idle)(void *arg),
+                            void *arg)
+{
+  (void)self, (void)handle, (void)what, (void)idle, (void)arg;
+  return GLIA_OK;
+}
+
+static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), void *arg)
+{
+  const struct nobody *own = self;
+
+  (void)idle, (void)arg;
+  for (int r = 0; r < own->size; r++)
+    for (int k = 0; k < n && r != own->rank; k++) x[(size_t)r * (size_t)n + (size_t)k] = 0.0;
+  return GLIA_OK;
+}
+
+static glia_status open_nothing(void *self, int n, int shared)
+{
+  (void)self, (void)n, (void)shared;
+  return GLIA_OK;
+}
+
+/* ---- one stage */
+
+struct alone {
+  struct nobody nobody;
+  struct glia_messenger messenger;
+  struct glia_stage *stage;
+  struct glia_schedule *schedule;
+  struct glia_program *program;
+  struct glia_engine *engine;
+  int n;                                                /* steps that count */
+  double all_s, from_cpu_s, cpu_s;                      /* of them, as in layer_times.c */
+  double span_s, zeros_s;                               /* as of the step before */
+  double outside_s[MOST_STEPS], zeros_of_s[MOST_STEPS]; /* of a step: beside its tasks; zeros */
+};
+
+static glia_status after_step(void *self, const struct glia_step_info *info, glia_action *action)
+{
+  struct alone *a = self;
+  const double span_s = glia_engine_pipeline(a->engine).span_s;
+
+  if (info->step == WARM_STEPS) a->from_cpu_s = glia_cpu_s();
+  if (info->step > WARM_STEPS && a->n < MOST_STEPS) {
+    a->outside_s[a->n] = info->wall_s - (span_s - a->span_s);
+    a->zeros_of_s[a->n++] = a->nobody.zeros_s - a->zeros_s;
+    a->all_s += info->wall_s;
+    a->cpu_s = glia_cpu_s() - a->from_cpu_s;
+  }
+  a->span_s = span_s;
+  a->zeros_s = a->nobody.zeros_s;
+  if (a->n >= LEAST_STEPS && a->all_s > long_enough_s) *action = GLIA_STOP;
+  return GLIA_OK;
+}
+
+static glia_status build(const struct session *s, const struct glia_cut *cut, int kind, int v,
+                         int rank, struct alone *a)
+{
+  const struct glia_graph *whole = glia_model_graph(s->model);
+  const struct glia_state *state;
+  const int n = glia_graph_states(whole, &state);
+
+  a->nobody = (struct nobody){.rank = rank, .size = cut->ranks};
+  a->messenger = (struct glia_messenger){.self = &a->nobody,
+                                         .rank = rank,
+                                         .size = cut->ranks,
+                                         .begin = begin,
+                                         .send = send,
+                                         .receive = receive,
+                                         .poll = poll,
+                                         .wait = wait_for,
+                                         .share = share,
+                                         .open = open_nothing};
+  GLIA_TRY(glia_schedule_make(kind, cut->ranks, cut->chunks, v, &a->schedule));
+  GLIA_TRY(glia_stage_cut(whole, cut, rank, &a->stage));
+  GLIA_TRY(glia_schedule_bind(a->schedule, a->stage));
+  GLIA_TRY(glia_stage_compile(a->stage, glia_kernels_default(), (size_t)s->config.bucket_bytes,
+                              &a->program));
+  const struct glia_pipeline pipeline = {a->stage, &a->messenger, a->schedule};
+  GLIA_TRY(glia_engine_create_pipeline(a->program, 1, NULL, v, &pipeline, &a->engine));
+  for (int i = 0; i < n; i++)
+    if (glia_stage_state(a->stage, i) >= 0)
+      glia_model_initialize(s->model, s->config.seed, i,
+                            glia_engine_state(a->engine, glia_stage_state(a->stage, i)));
+  return GLIA_OK;
+}
+
+static void clear(struct alone *a)
+{
+  glia_engine_destroy(&a->engine);
+  glia_program_destroy(&a->program);
+  glia_stage_destroy(&a->stage);
+  glia_schedule_destroy(&a->schedule);
+}
+
+static glia_status run_steps(const struct session *s, struct alone *a)
+{
+  const struct glia_observer observer = {.self = a, .step = after_step};
+  struct glia_train_config c = s->config;
+  struct glia_train_result result;
+
+  c.batch = a->schedule->micro_batches * c.micro_batch;
+  c.epochs = -1;
+  c.max_steps = WARM_STEPS + MOST_STEPS;
+  const struct glia_train_job job = {.config = &c,
+                                     .model = s->model,
+                                     .engine = a->engine,
+                                     .source = s->train,
+                                     .observer = &observer};
+  GLIA_TRY(glia_train(&job, &result));
+  GLIA_CHECK(a->n >= LEAST_STEPS, GLIA_E_INTERNAL, "%s: a stage alone ran %d steps",
+             a->schedule->name, a->n);
+  return GLIA_OK;
+}
+
+static int smaller(const void *a, const void *b)
+{
+  const double x = *(const double *)a, y = *(const double *)b;
+
+  return x < y ? -1 : x > y;
+}
+
+static double median(double *x, int n)
+{
+  qsort(x, (size_t)n, sizeof *x, smaller);
+  return n % 2 != 0 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
+}
+
+/* Of each segment a task of the mean, in the step of the median: with what is done between tasks, of the processor, as in idle.c. */
+static glia_status look(struct alone *a, double *task_s)
+{
+  const int v = a->schedule->micro_batches, per_step = a->schedule->row[a->nobody.rank].n;
+  const int64_t n = glia_engine_pipeline_tasks(a->engine, 0, NULL);
+  const int64_t kept = n / per_step < a->n ? n / per_step : a->n;
+  struct glia_pipeline_task *task = calloc((size_t)n + 1, sizeof *task);
+  double x[MOST_STEPS];
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK_TO(out, st, task != NULL && kept > 0, GLIA_E_MEMORY, "times of %lld tasks",
+                (long long)n);
+  (void)glia_engine_pipeline_tasks(a->engine, n, task);
+  for (int segment = 0; segment < a->schedule->segments; segment++) {
+    for (int64_t k = 0; k < kept; k++) {
+      const struct glia_pipeline_task *of = task + n - (k + 1) * per_step;
+      x[k] = segment == 0 ? -a->zeros_of_s[a->n - 1 - k] : 0.0; /* there receives are begun */
+      for (int i = 0; i < per_step; i++)
+        if (of[i].segment == segment) x[k] += of[i].cpu_s + of[i].own_cpu_s;
+    }
+    task_s[segment] = fmax(0.0, median(x, (int)kept) / v);
+  }
+out:
+  free(task);
+  return st;
+}
+
+glia_status advise_trial_(const struct session *s, const struct glia_cut *cut, int kind,
+                          int micro_batches, int rank, double *task_s, double *end_s)
+{
+  /* interleaved takes whole groups of as many as there are ranks */
+  const int most =
+      cut->ranks < MICRO_BATCHES ? MICRO_BATCHES - MICRO_BATCHES % cut->ranks : cut->ranks;
+  struct alone a = {.n = 0};
+  glia_status st = GLIA_OK;
+
+  if (rank >= 0) st = build(s, cut, kind, micro_batches < most ? micro_batches : most, rank, &a);
+  st = glia_agree(s->comm, st); /* all begin at once */
+  if (st == GLIA_OK && rank >= 0) {
+    st = run_steps(s, &a);
+    if (st == GLIA_OK) st = look(&a, task_s);
+    if (st == GLIA_OK)
+      *end_s = (a.all_s > a.cpu_s ? a.cpu_s / a.all_s : 1.0) * median(a.outside_s, a.n);
+  }
+  clear(&a);
+  return glia_agree(s->comm, st);
+}
