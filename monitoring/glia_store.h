@@ -16,6 +16,8 @@ struct glia_store_options {
   double segment_s; /* divides an hour or a day; 0: 10 minutes */
   double flush_s;   /* at most this much is lost by a kill; 0: 0.5 s */
   double keep_s[3]; /* full, 1 min, 10 min; 0: 2 days, 30 days, 2 years */
+  int64_t
+      waiting_bytes; /* of rows that may wait for the disk before glia_store_full says so; 0: 64 MiB */
 };
 
 /** How far a node's rows are stored: to be asked for what follows. */

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, PENDING_MAX = 64 << 20, TIERS = GLIA_STORE_TIERS };
+enum { PATH_BYTES = 4096, TIERS = GLIA_STORE_TIERS };
 static const char *const tiers[TIERS] = {"full", "1m", "10m"};
 
 static int64_t now_ns(void)
@@ -425,7 +425,10 @@ glia_status glia_store_tick(struct glia_store *s)
   return st;
 }
 
-bool glia_store_full(const struct glia_store *s) { return s->filling.n > PENDING_MAX; }
+bool glia_store_full(const struct glia_store *s)
+{
+  return (int64_t)s->filling.n > s->waiting_bytes;
+}
 
 void glia_store_facts(struct glia_store *s, struct glia_store_facts *out)
 {

@@ -16,7 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = GLIA_STORE_PATH_BYTES, TIERS = GLIA_STORE_TIERS, JOURNALS_MAX = 4096 };
+enum {
+  PATH_BYTES = GLIA_STORE_PATH_BYTES,
+  TIERS = GLIA_STORE_TIERS,
+  JOURNALS_MAX = 4096,
+  WAITING_BYTES = 64 << 20
+};
 static const double default_keep_s[TIERS] = {2 * 86400.0, 30 * 86400.0, 730 * 86400.0};
 
 static glia_status replay_record(struct glia_store *s, const unsigned char *p, size_t n)
@@ -180,6 +185,7 @@ glia_status glia_store_open(const struct glia_store_options *o, struct glia_stor
   pthread_cond_init(&s->changed, NULL);
   s->segment_s = o->segment_s > 0.0 ? o->segment_s : 600.0;
   s->flush_s = o->flush_s > 0.0 ? o->flush_s : 0.5;
+  s->waiting_bytes = o->waiting_bytes > 0 ? o->waiting_bytes : WAITING_BYTES;
   for (int i = 0; i < TIERS; i++)
     s->keep_s[i] = o->keep_s[i] > 0.0 ? o->keep_s[i] : default_keep_s[i];
   s->segment_index = (int64_t)((double)time(NULL) / s->segment_s);

@@ -81,6 +81,7 @@ struct glia_sealing {
 struct glia_store {
   char *path;
   double segment_s, flush_s, keep_s[GLIA_STORE_TIERS];
+  int64_t waiting_bytes;
   int lock;
   int n_nodes;
   struct glia_store_node_ *node;
