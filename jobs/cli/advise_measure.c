@@ -139,6 +139,7 @@ glia_status advise_measure_(const struct session *s, struct measured *m)
   m->b.rest_s = m->t.rest_s;
   GLIA_TRY(glia_comm_bcast(s->comm, &m->b, sizeof m->b, 0));
   GLIA_TRY(glia_comm_bcast(s->comm, &m->cores, sizeof m->cores, 0));
+  GLIA_TRY(glia_comm_bcast(s->comm, &m->local, sizeof m->local, 0)); /* who tries stages alone */
   return glia_comm_bcast(s->comm, m->t.forward,
                          3 * ((size_t)m->t.layers + 1) * sizeof *m->t.forward, 0);
 }

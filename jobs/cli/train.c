@@ -446,8 +446,8 @@ static glia_status run_all(struct run *r)
     GLIA_TRY(timeline_open(r->s.comm, glia_args_text(a, "trace", NULL)));
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
   if (glia_args_has(a, "profile")) profile_time(true);
-  r->s.once_per_node = r->s.budgeted = true;
-  r->s.staged = !glia_args_has(a, "plan"); /* a plan looks at all ways, */
+  r->s.once_per_node = true;
+  r->s.staged = r->s.budgeted = !glia_args_has(a, "plan"); /* a plan looks at all ways, all kept, */
   if (!r->s.staged)
     r->s.config.binding = GLIA_BINDING_NONE; /* and measures where ranks share no core */
   GLIA_TRY(session_build(&r->s));
