@@ -52,10 +52,13 @@ static glia_status compile_tight(struct member *m)
     glia_program_info(m->program, "train", &info);
     const struct glia_budget budget =
         glia_model_budget(m->rig->model, info.micro_bytes * (size_t)part / 20);
-    if (glia_stage_compile_within(m->stage, glia_kernels_default(), 4096, &budget, &p) != GLIA_OK) {
+    st = glia_stage_compile_within(m->stage, glia_kernels_default(), 4096, &budget, &p);
+    if (st == GLIA_E_CONFIG) { /* too little for this stage */
       glia_trace_clear();
+      st = GLIA_OK;
       continue;
     }
+    if (st != GLIA_OK) break;
     glia_program_destroy(&m->program);
     m->program = p;
     break;

@@ -56,10 +56,10 @@ static const char mlp[] = "model: [flatten, {linear: 40}, relu, {linear: 30}, ge
 static const struct {
   const char *name, *yaml;
   bool text;
-  double goal; /* what the least must come to, of what all takes; 1: nothing is promised */
-} model[] = {{"mlp", mlp, false, 1.0}, {"deep", deep, false, 0.5},
-             {"cnn", cnn, false, 1.0}, {"resnet", resnet, false, 0.7},
-             {"gpt", gpt, true, 0.8},  {"loops", loops, true, 1.0}};
+  double goal; /* what the least must come to, of what all takes */
+} model[] = {{"mlp", mlp, false, 0.8},  {"deep", deep, false, 0.5},
+             {"cnn", cnn, false, 0.95}, {"resnet", resnet, false, 0.7},
+             {"gpt", gpt, true, 0.8},   {"loops", loops, true, 0.75}};
 
 static void make_up(void)
 {

@@ -42,8 +42,9 @@ for np in 1 2 3 4 6; do
 done
 
 trains 1; full=$(key kept_bytes)
-ends 78 2 parallel.memory=64 && said 'memory: 64 bytes are too few'; point "a budget that cannot be met is refused"
+ends 78 2 parallel.memory=64 && said 'parallel.memory: 64 bytes are too few'; point "a budget that cannot be met is refused"
 least=$(sed -n "s/.* from $full down to \([0-9]*\),.*/\1/p" "$err")
+ends 78 2 parallel.memory=0 && said 'nothing fits into 0 bytes'; point "so is none at all"
 trains 2 parallel.threads=2 parallel.memory="$least" && same "$reference" && [ "$(key bytes)" -le "$least" ] && [ "$least" -lt "$full" ] && about "$(key extra_work)" 1e-6 0.5
 point "values that are computed again have the same bits: $least bytes for $full"
 trains 2 parallel.memory=1GiB && same "$reference" && [ "$(key bytes)" = "$full" ] && [ "$(key extra_work)" = 0.0 ]; point "where all fits nothing is computed again"

@@ -34,6 +34,9 @@ stages 2 2 1f1b && said 'stages=2 groups=1 schedule=1f1b first_layers="00-linear
 about "$(key bubble_1f1b)" 0.111 0.112 && about "$(key bubble_own_cores)" 0 0.9 && about "$(key engine_bytes)" 1e3 1e7; point "waiting and memory of the ranks are told"
 stages 2 2 zero_bubble; point "backward in two parts too"
 stages 2 2 interleaved; point "two stages on each rank too"
+stages 2 2 1f1b parallel.memory=1GiB && kept=$(key kept_bytes) && ends 78 2 parallel.stages=2 parallel.memory=64 && said 'parallel.memory: 64 bytes are too few' &&
+  stages 2 2 1f1b parallel.memory=$((kept - 1)) && [ "$(key bytes)" -lt "$kept" ] && about "$(key extra_work)" 1e-9 0.5
+point "and stages within less memory, that of the stage that needs most"
 stages 4 2 1f1b && [ "$(key groups)" = 2 ]; point "two data groups of two stages too"
 if [ -n "${GLIA_TEST_LONG-}" ]; then
   for s in 1f1b gpipe zero_bubble interleaved; do

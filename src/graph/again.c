@@ -8,6 +8,7 @@
 #include "glia_engine.h"
 #include "glia_profile.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ double glia_work_of_(const struct glia_graph *g, int entry,
                      double (*work)(const struct glia_graph *g, const struct glia_node *n))
 {
   bool *need = calloc((size_t)g->n + 1, sizeof *need), *micro = calloc((size_t)g->n + 1, 1);
-  double sum = 0.0;
+  double sum = need != NULL && micro != NULL ? 0.0 : (double)NAN;
 
   if (need != NULL && micro != NULL) {
     mark_needed(g, g->entry[entry], need);
@@ -244,7 +245,7 @@ static void make_entries(struct maker *m)
 enum { NOBODY = 127 };
 
 /* Segments of the new values: those of the old ones; a copy's is the first one that reads it. */
-static void note_segments(const struct maker *m, int entry, int8_t *to)
+static bool note_segments(const struct maker *m, int entry, int8_t *to)
 {
   const int8_t *from = m->a->segment[entry];
 
@@ -252,13 +253,15 @@ static void note_segments(const struct maker *m, int entry, int8_t *to)
   for (int32_t v = 0; v < m->a->g->n; v++)
     if (m->map[v] != GLIA_NONE) to[m->map[v]] = from[v];
   bool *is_new = calloc((size_t)m->g->n + 1, sizeof *is_new);
-  for (int32_t v = 0; is_new != NULL && v < m->g->n; v++) is_new[v] = to[v] == NOBODY;
-  for (int32_t v = m->g->n - 1; is_new != NULL && v >= 0; v--)
+  if (is_new == NULL) return false;
+  for (int32_t v = 0; v < m->g->n; v++) is_new[v] = to[v] == NOBODY;
+  for (int32_t v = m->g->n - 1; v >= 0; v--)
     for (int i = 0; i < m->g->node[v]->n_in; i++) {
       const glia_value u = m->g->node[v]->in[i];
       if (is_new[u] && to[v] < to[u]) to[u] = to[v];
     }
   free(is_new);
+  return true;
 }
 
 static glia_status make_segments(const struct maker *m, int8_t ***out)
@@ -270,8 +273,7 @@ static glia_status make_segments(const struct maker *m, int8_t ***out)
   *out = s;
   for (int e = 0; ok && e < entries; e++) {
     s[e] = malloc((size_t)m->g->n + 1);
-    ok = s[e] != NULL;
-    if (ok) note_segments(m, e, s[e]);
+    ok = s[e] != NULL && note_segments(m, e, s[e]);
   }
   return ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "segments");
 }

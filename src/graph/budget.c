@@ -287,7 +287,7 @@ static void finish(struct glia_program *all, int entry, const struct glia_budget
   const double now = glia_work_of_((*found)->g, entry, budget->work);
   (*found)->budgeted = entry;
   (*found)->kept_bytes = all->entry[entry].micro_bytes;
-  (*found)->extra_work = work > 0.0 ? now / work - 1.0 : 0.0;
+  (*found)->extra_work = work != 0.0 ? now / work - 1.0 : 0.0; /* NaN without memory to tell */
 }
 
 glia_status glia_compile_within_(const struct glia_graph *g, const struct glia_kernels *kernels,
@@ -310,10 +310,12 @@ glia_status glia_compile_within_(const struct glia_graph *g, const struct glia_k
   if (st == GLIA_OK && before > budget->bytes) st = choose(&c, all, entry);
   if (st == GLIA_OK && before > budget->bytes) st = search(&c, &s);
   if (st == GLIA_OK && s.found == NULL && budget->bytes > 0 && before > budget->bytes)
-    st = GLIA_FAIL(GLIA_E_CONFIG,
-                   "memory: %zu bytes are too few for a micro-batch: computing values again brings "
-                   "it from %zu down to %zu, and fewer rows in micro_batch further",
-                   budget->bytes, before, s.least);
+    st = GLIA_FAIL(
+        GLIA_E_CONFIG,
+        "parallel.memory: %zu bytes are too few for a micro-batch on this rank: computing "
+        "values again brings it from %zu down to %zu, and fewer rows in micro_batch "
+        "further",
+        budget->bytes, before, s.least);
   if (st == GLIA_OK) finish(all, entry, budget, &s.found);
   fini(&c);
   if (s.found != all) glia_program_destroy(&all);
@@ -328,6 +330,9 @@ glia_status glia_program_compile_within(const struct glia_graph *g,
 {
   *out = NULL;
   GLIA_TRY(glia_graph_status(g));
-  GLIA_CHECK(budget->loss != GLIA_NONE, GLIA_E_ARGUMENT, "a budget without a loss");
+  GLIA_CHECK(budget->entry != NULL && budget->work != NULL, GLIA_E_ARGUMENT,
+             "a budget without an entry point or without the work of an operator");
+  GLIA_CHECK(budget->loss >= 0 && budget->loss < g->n, GLIA_E_ARGUMENT,
+             "a budget whose loss is value %d of %d", (int)budget->loss, (int)g->n);
   return glia_compile_within_(g, kernels, bucket_bytes, 1, 0, NULL, budget, out);
 }

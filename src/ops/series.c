@@ -144,7 +144,7 @@ static void pair_up(const struct glia_series *s, struct glia_series_table_ *t)
 
 void glia_series_tabulate_(const struct glia_attr *attr, int lists, struct glia_series_table_ *t)
 {
-  struct glia_series s;
+  struct glia_series s = {0};
   uint32_t e[GLIA_SERIES_MOST];
   int at[3] = {0}, into = 0;
 

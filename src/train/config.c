@@ -158,9 +158,10 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(glia_yaml_get_choice(parallel, "progress", progress, &c->progress));
   GLIA_TRY(glia_yaml_get_size(parallel, "bucket", &c->bucket_bytes));
   GLIA_TRY(glia_yaml_get_size(parallel, "memory", &c->values_bytes));
-  if (c->values_bytes < 0)
-    return glia_yaml_error(parallel,
-                           "memory: a size such as 64MiB, for the values of a micro-batch");
+  if (c->values_bytes <= 0 && glia_yaml_get(parallel, "memory") != NULL)
+    return glia_yaml_error(glia_yaml_get(parallel, "memory"),
+                           "memory: nothing fits into 0 bytes: a size such as 64MiB, for the "
+                           "values of a micro-batch, or no such line, to keep all");
   GLIA_TRY(glia_yaml_get_choice(parallel, "wire", wire, &c->wire));
   GLIA_TRY(glia_yaml_get_choice(parallel, "binding", binding, &c->binding));
   c->threads = (int)threads;
