@@ -15,6 +15,7 @@ enum {
   SIGNALS = 4,
   TRAIN = 240,
   LONGER = 600,
+  BETWEEN = 480,
   LATER = 900,
   FAULT = 15,
   SEEDS = 5
@@ -100,6 +101,9 @@ static void four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm(void)
   clear_faults_alone_are_alarms(TRAIN);
 }
 
+/* Where full windows are too few, all count: they alone would put 53 of these samples above the threshold. */
+static void eight_minutes_are_enough_too(void) { clear_faults_alone_are_alarms(BETWEEN); }
+
 /* Means over fewer samples than the window has, where blocks of training begin, are larger than those that are watched: with
  * them one of the faults stays below the threshold. */
 static void ten_minutes_are_enough_too(void) { clear_faults_alone_are_alarms(LONGER); }
@@ -164,5 +168,6 @@ static void one_event_that_was_not_seen_yet_is_no_fault(void)
 }
 
 TAP_MAIN("detect_short", TAP(four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm),
-         TAP(ten_minutes_are_enough_too), TAP(rows_at_the_end_alone_are_trained_on),
+         TAP(eight_minutes_are_enough_too), TAP(ten_minutes_are_enough_too),
+         TAP(rows_at_the_end_alone_are_trained_on),
          TAP(one_event_that_was_not_seen_yet_is_no_fault))
