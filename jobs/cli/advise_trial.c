@@ -161,19 +161,6 @@ static glia_status run_steps(const struct session *s, struct alone *a)
   return GLIA_OK;
 }
 
-static int smaller(const void *a, const void *b)
-{
-  const double x = *(const double *)a, y = *(const double *)b;
-
-  return x < y ? -1 : x > y;
-}
-
-static double median(double *x, int n)
-{
-  qsort(x, (size_t)n, sizeof *x, smaller);
-  return n % 2 != 0 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
-}
-
 /* Of each segment a task of the mean, in the step of the median: with what is done between tasks, of the processor, as in idle.c. */
 static glia_status look(struct alone *a, double *task_s)
 {
@@ -194,7 +181,7 @@ static glia_status look(struct alone *a, double *task_s)
       for (int i = 0; i < per_step; i++)
         if (of[i].segment == segment) x[k] += of[i].cpu_s + of[i].own_cpu_s;
     }
-    task_s[segment] = fmax(0.0, median(x, (int)kept) / v);
+    task_s[segment] = fmax(0.0, layer_times_median(x, (int)kept) / v);
   }
 out:
   free(task);
@@ -216,7 +203,7 @@ glia_status advise_trial_(const struct session *s, const struct glia_cut *cut, i
     st = run_steps(s, &a);
     if (st == GLIA_OK) st = look(&a, task_s);
     if (st == GLIA_OK)
-      *end_s = (a.all_s > a.cpu_s ? a.cpu_s / a.all_s : 1.0) * median(a.outside_s, a.n);
+      *end_s = (a.all_s > a.cpu_s ? a.cpu_s / a.all_s : 1.0) * layer_times_median(a.outside_s, a.n);
   }
   clear(&a);
   return glia_agree(s->comm, st);

@@ -76,10 +76,11 @@ static int smaller(const void *a, const void *b)
   return x < y ? -1 : x > y;
 }
 
-static double median(double *x, int n)
+double layer_times_median(double *x, int n)
 {
   qsort(x, (size_t)n, sizeof *x, smaller);
-  return n > 0 ? x[n / 2] : 0.0;
+  if (n <= 0) return 0.0;
+  return n % 2 != 0 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
 }
 
 static glia_status run_steps(struct trial *t)
@@ -177,10 +178,10 @@ static glia_status run(const struct session *s, const struct glia_program *progr
   if (st == GLIA_OK) {
     /* others may have had the core for some of it */
     const double had = t.all_s > t.cpu_s ? t.cpu_s / t.all_s : 1.0, n = (double)t.micro_batches;
-    out->micro_s = had * median(t.took_s[MICRO], t.n) / n;
-    out->join_s = n > 1.0 ? had * median(t.took_s[JOIN], t.n) / (n - 1.0) : 0.0;
-    out->end_s = had * median(t.took_s[END], t.n);
-    out->rest_s = had * median(t.took_s[REST], t.n);
+    out->micro_s = had * layer_times_median(t.took_s[MICRO], t.n) / n;
+    out->join_s = n > 1.0 ? had * layer_times_median(t.took_s[JOIN], t.n) / (n - 1.0) : 0.0;
+    out->end_s = had * layer_times_median(t.took_s[END], t.n);
+    out->rest_s = had * layer_times_median(t.took_s[REST], t.n);
     st = share_out(s, program, &t, out);
   }
   glia_engine_destroy(&t.engine);
@@ -237,7 +238,7 @@ glia_status layer_times_pair(const struct session *s, const struct glia_program 
   double lost = trial.all_s > 0.0 ? trial.queued_s / trial.all_s : 0.0;
   if (st == GLIA_OK) st = glia_comm_reduce_f64(pair, GLIA_COMM_MAX, &lost, 1);
   if (st == GLIA_OK) {
-    *end_s = fmax(0.0, 1.0 - lost) * median(trial.took_s[WHOLE], trial.n) -
+    *end_s = fmax(0.0, 1.0 - lost) * layer_times_median(trial.took_s[WHOLE], trial.n) -
              (double)own * t->micro_s - (double)(own - 1) * t->join_s;
     *shared = glia_engine_shares(trial.engine);
   }

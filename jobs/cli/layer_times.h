@@ -12,6 +12,9 @@ struct layer_times {
       *end; /* [layers + 1], the last one the loss; they add up to micro_s and, but for what is no layer's, end_s */
 };
 
+/** Of times x [n] (s), which it sorts: the one in the middle, of an even number the mean of the two; 0 where there is none. */
+double layer_times_median(double *x, int n);
+
 /** Room for them, all 0. Errors: GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status layer_times_alloc(const struct session *s, struct layer_times *out);
 
