@@ -1,4 +1,5 @@
-/* stat: what the cores do, and how evenly; and beside it cpus: what each core does, for those who scrape.
+/* stat: what the cores do, and how evenly; and beside it cpus: what each core does, for those who scrape; and softirqs: deferred
+ * interrupts by what they do.
  * Source: proc(5), /proc/stat.
  *
  * Time by mode is summed over the cores. How evenly they work is told by the share of time that each was busy since the
@@ -55,7 +56,22 @@ static const struct glia_metric metrics[FIRST_KEY + GLIA_COUNT(keys)] = {
     {"node_procs_blocked", "1", GLIA_METRIC_GAUGE, "tasks waiting for a disk"},
 };
 
-enum { NAME_BYTES = 64, MOST_CORES = 16384 };
+/* In the order of the line softirq, behind their sum, which is the kernel's own: the same counts as those of /proc/softirqs, summed over
+ * cores, without a column for each core to be read. */
+#define SOFTIRQS(X)                                                                                \
+  X("HI")                                                                                          \
+  X("TIMER")                                                                                       \
+  X("NET_TX") X("NET_RX") X("BLOCK") X("IRQ_POLL") X("TASKLET") X("SCHED") X("HRTIMER") X("RCU")
+
+static const struct glia_metric softirqs[] = {
+#define X(type)                                                                                    \
+  {"node_softirqs_functions_total{type=\"" type "\"}", "1", GLIA_METRIC_COUNTER,                   \
+   "deferred interrupts by what they do"},
+    SOFTIRQS(X)
+#undef X
+};
+
+enum { NAME_BYTES = 64, MOST_CORES = 16384, N_SOFTIRQS = GLIA_COUNT(softirqs) };
 
 struct core {
   double busy; /* ticks since boot, when they could last be told */
@@ -72,6 +88,7 @@ struct state {
   struct glia_metric *metric; /* [n_cpus N_MODES] of cpus */
   char (*name)[NAME_BYTES];
   int n_cpus; /* highest number + 1 when it was opened */
+  double softirq[N_SOFTIRQS];
 };
 
 struct spread {
@@ -151,6 +168,17 @@ static void add_core(struct core *core, const double ticks[N_MODES], struct spre
   core->all = all;
 }
 
+/* "softirq 295700 0 32501 4 ...", behind the sum. As many as have names, or all are missing: a kernel with others has another order. */
+static void read_softirqs(struct state *s, struct glia_span line)
+{
+  int n = 0;
+
+  while (n < N_SOFTIRQS && !isnan(s->softirq[n] = glia_span_number_(&line))) n++;
+  const struct glia_span more = glia_span_word_(&line);
+  if (n == N_SOFTIRQS && more.at == more.end) return;
+  for (int i = 0; i < N_SOFTIRQS; i++) s->softirq[i] = (double)GLIA_MISSING;
+}
+
 static void sample(void *state, double *out)
 {
   struct state *s = state;
@@ -160,6 +188,7 @@ static void sample(void *state, double *out)
   double ticks[N_MODES];
 
   for (int i = 0; i < s->n_cores; i++) s->core[i].here = false;
+  for (int i = 0; i < N_SOFTIRQS; i++) s->softirq[i] = (double)GLIA_MISSING;
   while (glia_span_line_(&rest,
                          &line)) { /* "cpu0 4529 0 1866 93512 18 0 6 10 0 0", "ctxt 546423", ... */
     const struct glia_span word = glia_span_word_(&line);
@@ -173,6 +202,7 @@ static void sample(void *state, double *out)
     } else {
       const int i = glia_span_find_(word, keys, GLIA_COUNT(keys));
       if (i >= 0) out[FIRST_KEY + i] = glia_span_number_(&line);
+      if (glia_span_is_(word, "softirq")) read_softirqs(s, line);
     }
   }
   if (spread.n > 0) {
@@ -252,4 +282,30 @@ const struct glia_sampler glia_sampler_cpus_ = {
     .discovered = discovered_cpus,
     .sample = sample_cpus,
     .close = close_cpus,
+};
+
+static glia_status open_softirqs(void *state, const char *root)
+{
+  (void)state;
+  (void)root; /* stat has opened it */
+  return GLIA_OK;
+}
+
+static void sample_softirqs(void *state, double *out)
+{
+  const struct state *s = state;
+
+  memcpy(out, s->softirq, sizeof s->softirq);
+}
+
+static void close_softirqs(void *state) { (void)state; }
+
+const struct glia_sampler glia_sampler_softirqs_ = {
+    .name = "softirqs",
+    .metrics = softirqs,
+    .n_metrics = N_SOFTIRQS,
+    .beside = &glia_sampler_stat_,
+    .open = open_softirqs,
+    .sample = sample_softirqs,
+    .close = close_softirqs,
 };

@@ -15,6 +15,10 @@ file == "stat" && good($2) {
   if ($1 == "processes") say("node_forks_total", $2)
   if ($1 == "intr") say("node_intr_total", $2)
   if ($1 == "softirq") say("node_softirqs_total", $2)
+  if ($1 == "softirq" && NF == 12) {
+    split("HI TIMER NET_TX NET_RX BLOCK IRQ_POLL TASKLET SCHED HRTIMER RCU", type)
+    for (i = 1; i <= 10; i++) say("node_softirqs_functions_total{type=\"" type[i] "\"}", $(i + 2))
+  }
   if ($1 == "procs_running" || $1 == "procs_blocked") say("node_" $1, $2)
 }
 
@@ -72,12 +76,6 @@ file ~ /^net\/(snmp|netstat)$/ {
     name = substr($1, 1, length($1) - 1) "_" field[i]
     if (good($i) && index(wanted, " " name " ")) say("node_netstat_" name, $i)
   }
-}
-
-file == "softirqs" && /:/ {
-  total = 0
-  for (i = 2; i <= NF; i++) total += $i
-  say("node_softirqs_functions_total{type=\"" substr($1, 1, length($1) - 1) "\"}", total)
 }
 
 file == "interrupts" && /:/ {

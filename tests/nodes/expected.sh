@@ -13,8 +13,7 @@ whole() { [ -f "$node/proc/$1" ] && [ -z "$(tail -c 1 "$node/proc/$1")" ] && cat
 system() { [ ! -d "$node/sys" ] || find "$node/sys" -type f | LC_ALL=C sort | while read -r f; do sed "s|^|$f |" "$f"; done; }
 
 {
-  for f in stat loadavg meminfo vmstat pressure/cpu pressure/memory pressure/io pressure/irq net/snmp net/netstat softirqs \
-    interrupts; do
+  for f in stat loadavg meminfo vmstat pressure/cpu pressure/memory pressure/io pressure/irq net/snmp net/netstat interrupts; do
     lines "$f" | LC_ALL=C awk -v file="$f" -f "$dir/expected.awk"
   done
   cat "$node"/proc/fs/lustre/llite/*/stats 2>/dev/null | LC_ALL=C awk -v file=lustre -f "$dir/expected.awk"
