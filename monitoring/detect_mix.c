@@ -234,14 +234,15 @@ static void forget(struct glia_mix_stream *s)
   s->scores = 0;
 }
 
-/* Over the last `most` samples since the last gap. */
+/* Over the last `most` samples. What came before the first one since the last gap counts 1, the geometric mean of training: means over the few there are would
+ * be larger than those that the threshold was placed by. Where it is placed, they are told as they are. */
 static double mean_of_last(const struct glia_mix_stream *s, int most)
 {
   const int64_t n = s->scores < most ? s->scores : most;
   double sum = 0.0;
 
   for (int64_t k = 1; k <= n; k++) sum += s->score[(s->scores - k) % GLIA_MIX_WINDOW_MAX];
-  return sum / (double)n;
+  return s->judging ? sum / (double)n : (sum + (double)(most - n)) / most;
 }
 
 double glia_mix_stream_push_(struct glia_mix_stream *s, int64_t time_ns, const double *x,

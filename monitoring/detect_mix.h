@@ -84,6 +84,7 @@ struct glia_mix_stream {
   double member[GLIA_MIX_MEMBERS];      /* of the last sample */
   double score[GLIA_MIX_WINDOW_MAX];    /* of the last samples, before their means; by seen % MAX */
   int64_t scores;                       /* since the last gap */
+  bool judging; /* a threshold is to be placed: means are over the scores that there are */
 };
 
 /* What a node did, to be fitted on: rows x [n, columns], NaN where missing, in the order of time. */

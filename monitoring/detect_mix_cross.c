@@ -59,6 +59,7 @@ static glia_status walk(struct cross *c, int window, const uint8_t *which,
     struct glia_mix_stream s;
     f->first = c->n;
     GLIA_TRY(glia_mix_stream_open_(&s, &f->mix));
+    s.judging = true;
     for (int64_t i = 0; i < f->hi; i++) {
       if (i == f->lo) s.scores = 0;
       const double score =

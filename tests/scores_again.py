@@ -32,14 +32,14 @@ def scores(m, node, rows):
     slow_samples = int(min(max(900 / period, 3), 15))
     season = p["season"] if daily else np.zeros((BINS, n))
     level, spread = p["centre"].copy(), p["scale"].copy()
-    past, own, lag, day = [], [], np.zeros((lags, n)), np.zeros((BINS, n))
+    past, own, lag, day = [], [1.0] * window, np.zeros((lags, n)), np.zeros((BINS, n))
     day_rows, bin_before, before, above, out, gaps, alarmed = [], None, None, 0, [], 0, 0
     for t, x in zip(node["time"][:rows].tolist(), scaled(m, node, rows)):
         out.append(np.nan)
         if 2 * np.isnan(x).sum() > n:
             continue
         if before is not None and (t - before) / 1e9 > GAP_PERIODS * period:
-            lag[:], past, own, gaps = 0.0, [], [], gaps + 1
+            lag[:], past, own, gaps = 0.0, [], [1.0] * window, gaps + 1
         before, five = t, t // (86400 * 10**9 // BINS)
         if five != bin_before:
             if day_rows:
