@@ -170,7 +170,6 @@ static void answer_metrics(struct glia_collect *c)
   struct glia_store_facts f;
 
   glia_store_facts(c->store, &f);
-  c->result.latency_max_s = fmax(c->result.latency_max_s, f.latency_max_s);
   answer_states(c);
   one(b, "glia_collect_scrapes_total", "counter", "Scrapes that ended", (double)r->scrapes);
   one(b, "glia_collect_failures_total", "counter", "Scrapes that failed", (double)r->failures);
@@ -189,9 +188,13 @@ static void answer_metrics(struct glia_collect *c)
       (double)f.journal_bytes);
   one(b, "glia_collect_files_total", "counter", "Files made of segments", (double)f.sealed);
   one(b, "glia_collect_latency_max_seconds", "gauge",
-      "From a sample on its node to the disk, worst since last asked", f.latency_max_s);
-  one(b, "glia_collect_latency_mean_seconds", "gauge",
-      "From a sample on its node to the disk, mean since last asked", f.latency_mean_s);
+      "From a sample on its node to the disk, worst of the last half to whole minute",
+      f.latency_worst_s);
+  glia_metric_head_(b, "glia_collect_latency_seconds", "summary",
+                    "From a sample on its node to the disk");
+  glia_buffer_print(
+      b, "glia_collect_latency_seconds_sum %.6f\nglia_collect_latency_seconds_count %lld\n",
+      f.latency_sum_s, (long long)f.rows_synced);
   glia_collect_add_watch_metrics_(c, b);
 }
 

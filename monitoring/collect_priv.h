@@ -6,6 +6,7 @@
 #include "glia_collect.h"
 #include "glia_exposition.h"
 #include "glia_intake.h"
+#include "worst_priv.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -37,7 +38,8 @@ struct glia_target {
   double due_s, began_s, seen_s; /* monotonic; seen: last row */
   double excused_s;              /* since then, time in which we were behind and did not ask */
   int64_t last_ns;
-  double skew_s, shift_s; /* of its clock, and what is taken off its times */
+  int64_t ours_from_ns, ours_until_ns; /* rows of this time show the traffic of our catching up */
+  double skew_s, shift_s;              /* of its clock, and what is taken off its times */
   int64_t scrapes, failures, in_a_row, restarts, late, lost_rows, rows, malformed;
   char problem[160];
 };
@@ -53,6 +55,7 @@ struct glia_collect {
   double compared_s;            /* when peers were last compared */
   double behind_s;  /* when nobody was asked last, because the disk or the scores were behind */
   int64_t unscored; /* rows for which there was no memory or no time */
+  int64_t ours;     /* rows that showed our own traffic: not scored either */
   CURLM *multi;
   struct curl_slist *headers;
   int64_t n, n_room;
@@ -104,7 +107,7 @@ int64_t glia_scoring_wait_(struct glia_scoring *s, double limit_s);
 int64_t glia_scoring_waiting_(struct glia_scoring *s);
 struct glia_watch *glia_scoring_hold_(struct glia_scoring *s);
 void glia_scoring_release_(struct glia_scoring *s);
-/* From a sample on its node to its score, worst since last asked. */
+/* From a sample on its node to its score, worst of the last half to whole minute. */
 double glia_scoring_late_s_(struct glia_scoring *s);
 
 /* Words of the API. */

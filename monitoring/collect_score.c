@@ -1,6 +1,7 @@
 /* Rows of nodes on their way to the watch. A forecast of a thousand inputs costs more than all the rest that is done for a row, so a
  * thread of its own does it: whoever asks the nodes goes on asking. See collect_priv.h. */
 #include "collect_priv.h"
+#include "glia_log.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct glia_scoring {
   int64_t waiting; /* rows */
   bool working, stop;
   int held;
-  double late_s;
+  struct glia_worst late_s;
 };
 
 static double age_s(int64_t time_ns)
@@ -89,7 +90,7 @@ static void *run(void *self)
     s->working = false;
     s->at = at;
     s->waiting -= rows;
-    s->late_s = fmax(s->late_s, late_s);
+    glia_worst_add_(&s->late_s, late_s, glia_time_s());
     pthread_cond_broadcast(&s->changed);
   }
   pthread_mutex_unlock(&s->mutex);
@@ -212,8 +213,7 @@ void glia_scoring_release_(struct glia_scoring *s)
 double glia_scoring_late_s_(struct glia_scoring *s)
 {
   pthread_mutex_lock(&s->mutex);
-  const double late_s = s->late_s;
-  s->late_s = 0.0;
+  const double late_s = glia_worst_(&s->late_s, glia_time_s());
   pthread_mutex_unlock(&s->mutex);
   return late_s;
 }

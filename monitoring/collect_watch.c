@@ -87,8 +87,10 @@ glia_status glia_collect_watch_columns_(struct glia_collect *c, struct glia_targ
 
 void glia_collect_watch_row_(struct glia_collect *c, struct glia_target *t, int64_t time_ns)
 {
-  if (c->scoring != NULL &&
-      !glia_scoring_row_(c->scoring, t->watched, time_ns, t->n_mapped, t->value))
+  if (c->scoring == NULL) return;
+  if (time_ns >= t->ours_from_ns && time_ns < t->ours_until_ns)
+    c->ours++;
+  else if (!glia_scoring_row_(c->scoring, t->watched, time_ns, t->n_mapped, t->value))
     c->unscored++;
 }
 
@@ -246,8 +248,9 @@ void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer 
   }
   glia_metric_head_(b, "glia_detect_scored_rows_total", "counter", "Rows scored by models");
   glia_buffer_print(b, "glia_detect_scored_rows_total %lld\n", (long long)scored);
-  glia_metric_head_(b, "glia_detect_latency_max_seconds", "gauge",
-                    "From a sample on its node to its score, worst since last asked");
+  glia_metric_head_(
+      b, "glia_detect_latency_max_seconds", "gauge",
+      "From a sample on its node to its score, worst of the last half to whole minute");
   glia_buffer_print(b, "glia_detect_latency_max_seconds %.6f\n", glia_scoring_late_s_(c->scoring));
   glia_metric_head_(b, "glia_detect_waiting_rows", "gauge", "Rows that wait for their scores");
   glia_buffer_print(b, "glia_detect_waiting_rows %lld\n",
@@ -255,6 +258,9 @@ void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer 
   glia_metric_head_(b, "glia_detect_stolen_rows_total", "counter",
                     "Rows not scored: more than 5 % of their time was stolen");
   glia_buffer_print(b, "glia_detect_stolen_rows_total %lld\n", (long long)stolen);
+  glia_metric_head_(b, "glia_detect_own_rows_total", "counter",
+                    "Rows not scored: they show how the collector caught up with the node");
+  glia_buffer_print(b, "glia_detect_own_rows_total %lld\n", (long long)c->ours);
   glia_metric_head_(b, "glia_detect_alarms_total", "counter", "Alarms raised");
   glia_buffer_print(b, "glia_detect_alarms_total %lld\n", (long long)c->alarms);
   if (c->notify == NULL) return;

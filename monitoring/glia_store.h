@@ -61,9 +61,10 @@ struct glia_store_facts {
   int64_t rows, rows_synced, dropped; /* since it was opened */
   int64_t replayed;                   /* rows found in journals */
   int64_t journal_bytes;
-  int64_t sealed;       /* files */
-  double latency_max_s; /* from a row's time to its sync; since the last call of glia_store_facts */
-  double latency_mean_s;
+  int64_t sealed;         /* files */
+  double latency_max_s;   /* from a row's time to its sync */
+  double latency_worst_s; /* the same over the last half to whole minute */
+  double latency_sum_s;   /* over rows_synced */
 };
 GLIA_API void glia_store_facts(struct glia_store *s, struct glia_store_facts *out);
 

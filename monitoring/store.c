@@ -181,7 +181,7 @@ static void write_out(struct glia_store *s)
     s->rows_synced += s->writing_rows;
     s->latency_max_s = fmax(s->latency_max_s, worst);
     s->latency_sum_s += 1e-9 * (now * (double)s->writing_rows - s->writing_sum_ns);
-    s->latency_n += s->writing_rows;
+    glia_worst_add_(&s->latency_worst, worst, glia_time_s());
   }
   s->journal_bytes += (int64_t)s->writing.n;
   s->busy = false;
@@ -433,17 +433,16 @@ bool glia_store_full(const struct glia_store *s)
 void glia_store_facts(struct glia_store *s, struct glia_store_facts *out)
 {
   pthread_mutex_lock(&s->mutex);
-  *out = (struct glia_store_facts){
-      .rows = s->rows_synced + s->filling_rows + (s->busy ? s->writing_rows : 0),
-      .rows_synced = s->rows_synced,
-      .dropped = s->dropped,
-      .replayed = s->replayed,
-      .journal_bytes = s->journal_bytes,
-      .sealed = s->sealed,
-      .latency_max_s = s->latency_max_s,
-      .latency_mean_s = s->latency_n > 0 ? s->latency_sum_s / (double)s->latency_n : 0.0};
-  s->latency_max_s = s->latency_sum_s = 0.0;
-  s->latency_n = 0;
+  *out = (struct glia_store_facts){.rows = s->rows_synced + s->filling_rows +
+                                           (s->busy ? s->writing_rows : 0),
+                                   .rows_synced = s->rows_synced,
+                                   .dropped = s->dropped,
+                                   .replayed = s->replayed,
+                                   .journal_bytes = s->journal_bytes,
+                                   .sealed = s->sealed,
+                                   .latency_max_s = s->latency_max_s,
+                                   .latency_worst_s = glia_worst_(&s->latency_worst, glia_time_s()),
+                                   .latency_sum_s = s->latency_sum_s};
   pthread_mutex_unlock(&s->mutex);
 }
 

@@ -4,6 +4,7 @@
 
 #include "glia_exposition.h"
 #include "glia_store.h"
+#include "worst_priv.h"
 
 #include <pthread.h>
 
@@ -109,7 +110,7 @@ struct glia_store {
   int failed; /* errno of the first failure */
   int64_t rows_synced, journal_bytes, sealed;
   double latency_max_s, latency_sum_s;
-  int64_t latency_n;
+  struct glia_worst latency_worst;
 };
 
 glia_status glia_store_add_column_(struct glia_store *s, int node, const char *name,

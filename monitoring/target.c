@@ -12,6 +12,8 @@
 
 /* A clock that is off by more than this is taken for wrong, and its times are shifted. */
 static const double skew_allowed_s = 1.0;
+/* Who gets rows of so long a time at once, on top of some periods of asking, is catching up; how long afterwards its traffic shows. */
+static const double catching_up_s = 30.0, catching_up_periods = 4.0, shown_s = 11.0;
 
 void glia_target_free_(struct glia_target *t)
 {
@@ -132,9 +134,21 @@ static glia_status new_columns(struct glia_target *t, const struct glia_rows *ro
   return GLIA_OK;
 }
 
-static glia_status take_rows(struct glia_collect *c, struct glia_target *t,
-                             const struct glia_rows *rows)
+/* What an agent had kept for us, hundreds of kilobytes at once, is traffic that the node does not see on other days: rows show it from the question
+ * on; those of slow sources (five seconds) for two of their periods. span_s: from the first row of the answer to the last. */
+static void mark_ours(const struct glia_collect *c, struct glia_target *t, double span_s,
+                      int64_t asked_ns, int64_t received_ns)
 {
+  if (span_s < catching_up_s + catching_up_periods * c->options.period_s) return;
+  if (asked_ns > t->ours_until_ns) t->ours_from_ns = asked_ns - (int64_t)(1e9 * skew_allowed_s);
+  t->ours_until_ns = received_ns + (int64_t)(1e9 * shown_s);
+}
+
+/* span_s: from the first row to the last. */
+static glia_status take_rows(struct glia_collect *c, struct glia_target *t,
+                             const struct glia_rows *rows, double *span_s)
+{
+  int64_t first_ns = 0;
   const bool restarted = t->run != 0 && rows->head.run != t->run;
   double *read = NULL;
   glia_status st = GLIA_OK;
@@ -156,6 +170,8 @@ static glia_status take_rows(struct glia_collect *c, struct glia_target *t,
     struct glia_sample_time when;
     if (rows->first + i <= t->number) continue;
     glia_rows_get(rows, i, &when, read);
+    if (first_ns == 0) first_ns = when.monotonic_ns;
+    *span_s = 1e-9 * (double)(when.monotonic_ns - first_ns);
     for (int64_t k = 0; k < glia_intake_width(t->intake); k++) t->raw[k] = (double)GLIA_MISSING;
     for (int64_t k = 0; k < rows->n_columns; k++) t->raw[t->series[k]] = read[k];
     st = put_row(c, t, when.realtime_ns, when.monotonic_ns, rows->first + i);
@@ -182,6 +198,7 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
                               int64_t received_ns)
 {
   struct glia_rows rows;
+  double span_s = 0.0;
   glia_status st = glia_rows_read(t->body.text, t->body.n, &rows);
 
   if (st == GLIA_OK && rows.column == NULL &&
@@ -198,7 +215,8 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
   }
   judge_clock(t, rows.head.now_ns, asked_ns, received_ns);
   st = make_room(c, t);
-  if (st == GLIA_OK) st = take_rows(c, t, &rows);
+  if (st == GLIA_OK) st = take_rows(c, t, &rows, &span_s);
+  if (st == GLIA_OK) mark_ours(c, t, span_s, asked_ns, received_ns);
   if (rows.n_rows > 0) saw(t);
   if (rows.first + rows.n_rows <= rows.last)
     t->due_s = 0.0; /* there is more: ask at once */

@@ -89,6 +89,17 @@ kill -TERM "$collect_pid"; wait "$collect_pid"; [ $? = 0 ]; point "the collector
 grep '"kind":"model"' "$dir/told" >"$out"; [ "$(grep -c '"active":true' "$out")" = 1 ] && [ "$(grep -c '"active":false' "$out")" = 1 ] && grep -q '"node":"sick","kind":"model"' "$out"
 point "a command was told once that it began and once that it ended"
 
+# own_rows PAST: rows that are not scored since they show how the collector got PAST rows of an agent at once
+own_rows() {
+  serve sim "$builddir/agents_sim" 1 20 1 0 "$1"; sim_pid=$pid
+  serve catch "$glia" collect --store "$dir/catch$1" --models "$dir/m.h5" --listen 127.0.0.1:0 "http://127.0.0.1:$(port_of sim)/0"; catch_pid=$pid
+  sleep 4
+  get "http://127.0.0.1:$(port_of catch)/metrics"
+  kill -TERM "$catch_pid" "$sim_pid"; wait "$catch_pid" "$sim_pid"
+  sed -n 's/^glia_detect_own_rows_total //p' "$out"
+}
+many=$(own_rows 600); about "$many" 2 5 && few=$(own_rows 20) && about "$few" 0 0; point "what shows our own catching up is not scored ($many rows; $few where there was little)"
+
 # The store it leaves is read as one file.
 exits 0 "$glia" detect status "$dir/store" --models "$dir/m.h5" --json && about "$(ls "$dir"/store/full/*.h5 | wc -l)" 2 100; point "a store of several files is read as one"
 "$PYTHON3" -c 'import json, sys

@@ -234,8 +234,9 @@ static glia_status report(struct glia_args *args, const struct glia_collect_resu
           (json_int_t)r->lost_rows, "gap_rows", (json_int_t)r->gap_rows, "scrapes",
           (json_int_t)r->scrapes, "failures", (json_int_t)r->failures, "late", (json_int_t)r->late,
           "restarts", (json_int_t)r->restarts, "files", (json_int_t)r->store.sealed,
-          "latency_max_s", r->latency_max_s, "latency_mean_s", r->store.latency_mean_s, "wall_s",
-          r->wall_s, "cpu_s", r->cpu_s));
+          "latency_max_s", r->latency_max_s, "latency_mean_s",
+          r->store.rows_synced > 0 ? r->store.latency_sum_s / (double)r->store.rows_synced : 0.0,
+          "wall_s", r->wall_s, "cpu_s", r->cpu_s));
 }
 
 static glia_status collect(struct glia_args *args, struct glia_collect_options *o)
