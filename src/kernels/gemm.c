@@ -20,6 +20,9 @@ enum {
   ROWS = 480,
   STRIP = 12, /* rows of a turned matrix side by side: whole tiles of 6 and of 4 */
   STRIP_ROWS = 16 * STRIP,
+  AROUND_MOST =
+      48, /* rows, at most, by a transposed matrix that is not laid out; AROUND_ROWS of that at a time */
+  AROUND_ROWS = 48,
   SMALL_BYTES = 16384
 }; /* a panel of columns stays in the first cache, rows of op(a) in the second */
 
