@@ -66,9 +66,9 @@ max_steps: 30
 END
 exits 0 "$glia" data synth moons -o moons.h5 --n 960 --seed 1 && exits 0 "$glia" train tiny.yaml --json; point "one rank trains"
 reference=$(sha "$out")
-srun --mpi=pmix -N3 -n3 "$glia" train tiny.yaml --json >"$out" 2>"$err" && trained "$out" 3; point "srun: the bits of one rank"
+srun --mpi=pmix -N3 -n3 "$glia" train tiny.yaml --json >"$out" 2>"$err" && trained "$out" 3; launched "srun: the bits of one rank"
 srun --mpi=pmix -N3 -n3 "$glia" train tiny.yaml --json parallel.stages=3 checkpoint.dir=staged >"$out" 2>"$err" && trained "$out" 3 && [ -s staged/step-0000000030.h5 ]
-point "and with a stage of the model on each node, which write one checkpoint"
+launched "and with a stage of the model on each node, which write one checkpoint"
 srun --mpi=none -N3 -n3 "$glia" train tiny.yaml --json >"$out" 2>"$err"
 [ $? = 64 ] && said 'separate runs instead of one with 3 ranks: use srun --mpi=pmix' && [ ! -s "$out" ]
 point "srun without PMIx is refused with the cure"
@@ -110,14 +110,14 @@ stepping() { ls run/step-*.h5 >/dev/null 2>&1; }
 : >"$out"
 timeout 60 "$cmd" run srun -K1 --mpi=pmix -N3 -n3 "$glia" train long.yaml >"$out" 2>"$err" </dev/null &
 child=$!
-wait_for 20 stepping; point "a long job runs on three nodes"
+wait_for 20 stepping; launched "a long job runs on three nodes"
 sleep 0.3 # no checkpoint at the moment: a stalled exchange is what is looked for
 began=$(milliseconds)
 rig cut "$(node 3)"
-wait_for 20 said "stall.*missing=.*(g"; point "its ranks notice who is missing"
+wait_for 20 said "stall.*missing=.*(g"; launched "its ranks notice who is missing"
 wait "$child"; got=$?; child=
 echo "# ended with $got $(($(milliseconds) - began)) ms after the cut"
-[ "$got" != 0 ] && [ "$got" != 124 ] && said "waited .* for rank .*2 ($(node 3))"; point "it ends with the name of the node"
+[ "$got" != 0 ] && [ "$got" != 124 ] && said "waited .* for rank .*2 ($(node 3))"; launched "it ends with the name of the node"
 srun -I5 -w "$(node 3)" true >"$out" 2>"$err"; got=$?
 [ "$got" != 0 ] && [ "$got" != 124 ]; point "SLURM does not reach the node"
 rig heal "$(node 3)"

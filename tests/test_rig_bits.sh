@@ -48,7 +48,7 @@ reference=$(hashes) loss=$(key train_loss)
 for ranks in "1 2" "2 2" "3 3" "3 4" "3 6" "3 8"; do
   for threads in 1 2; do
     # shellcheck disable=SC2086
-    spread $ranks parallel.threads=$threads && same "$reference"; point "$ranks (nodes, ranks) with $threads threads have the bits of one"
+    spread $ranks parallel.threads=$threads && same "$reference"; launched "$ranks (nodes, ranks) with $threads threads have the bits of one"
   done
 done
 
