@@ -1,68 +1,25 @@
 /* The exchange through memory that the ranks of a node share, and by messages between nodes. See glia_exchange_mpi.h.
  *
  * A bucket's memory holds the nodes of all local ranks and the total. A step of it:
- *   1. start copies this rank's nodes there, but for its own slice, which nobody else reads, and raises `arrived` to the step's number;
+ *   1. start copies this rank's nodes there, but for its own slice, which nobody else reads, or says where they stand if that is memory that
+ *      all share, and raises `arrived` to the step's number;
  *   2. when all local ranks have arrived, this rank adds its slice of their nodes along the tree;
  *   3. with several nodes, the slice crosses them by messages, on the communicator of equal local ranks;
- *   4. the slice's sum stands in the total and `added` is raised; all copy the slices of others as they become ready.
- * A rank starts the next step after it has copied the whole total, so nothing is overwritten that somebody still reads.
+ *   4. the slice's sum stands in the total and `added` is raised; all copy the slices of others as they become ready, unless the caller's
+ *      total is in memory that all share.
+ * A rank starts the next step when all have added their slices and it has copied the whole total, so nothing is overwritten that somebody
+ * still reads.
  * A small bucket is added whole by everybody, without step 4; its nodes alternate between two places.
  * `left` says how far a rank is with a bucket, for the moment when the layout of its memory changes.
  */
-#include "exchange_priv.h"
-#include "glia_agree.h"
+#include "exchange_node_priv.h"
 #include "shared_priv.h"
 
 #include <sched.h>
-#include <stdalign.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "glia_log.h"
-
-/* How far one rank is with one bucket, in steps; written by it alone. */
-struct mark {
-  alignas(64) atomic_uint_fast64_t arrived;
-  atomic_uint_fast64_t added, left;
-};
-
-typedef enum { ARRIVING, ADDING, CROSSING, COPYING } phase;
-
-struct node_slot {
-  /* plan: a function of bucket, v and the ranks */
-  bool planned, whole;
-  struct glia_bucket bucket;
-  int64_t v;
-  int64_t *cut; /* [local_size + 1] */
-  int n_nodes;
-  struct store node, first; /* of the local ranks, see glia_exchange_nodes_ */
-  struct store join;        /* struct glia_part [n_nodes]: work space */
-  struct store room;        /* the nodes of a small bucket */
-  void *memory;             /* total, then nodes; twice the nodes for a small bucket */
-  size_t memory_bytes, total_bytes, node_bytes;
-  /* step */
-  uint64_t step;
-  phase phase;
-  int arrived, copied; /* local ranks seen to have arrived; slices copied */
-  int64_t added;       /* elements of the own slice that are summed */
-  int n_own;
-  struct glia_part own[2 * GLIA_TREE_MAX_PARTS];
-  char *total;
-};
-
-struct node_exchange {
-  struct exchange x; /* first */
-  MPI_Comm node;
-  int local_rank, local_size, n_nodes;
-  int *comm_rank;    /* [local_size] rank in comm of each local rank */
-  struct mark *mark; /* [n_slots + 1, local_size], shared; the last are of meetings */
-  uint64_t meetings; /* to which this rank came */
-  size_t mark_bytes;
-  struct glia_comm *across; /* equal local ranks of all nodes; NULL with one node */
-  struct exchange *messages;
-  struct node_slot *slot;
-};
 
 static struct node_exchange *of(struct exchange *x) { return (struct node_exchange *)(void *)x; }
 
@@ -122,7 +79,8 @@ static glia_status wait_until_left(const struct node_exchange *e, const struct n
 /* Memory for the bucket, the same decision on all local ranks; what was there is given up when it is too small. */
 static glia_status plan_memory(struct node_exchange *e, struct node_slot *s, int n_nodes)
 {
-  const size_t bytes = s->total_bytes + (size_t)n_nodes * s->node_bytes * (s->whole ? 2 : 1);
+  const size_t each = s->whole ? 2 * s->node_bytes : s->node_bytes + sizeof(int64_t);
+  const size_t bytes = s->total_bytes + (size_t)n_nodes * each;
 
   if (bytes <= s->memory_bytes) return GLIA_OK; /* so for an empty bucket as well */
   glia_shared_release_(&s->memory, s->memory_bytes);
@@ -208,6 +166,71 @@ static void share_node(const struct node_exchange *e, const struct node_slot *s,
   memcpy(to + hi, from + hi, bytes - hi);
 }
 
+glia_status glia_exchange_node_share_(void *self, size_t bytes, void **memory)
+{
+  struct node_exchange *e = of(self);
+
+  e->x.stat.allocations++;
+  GLIA_TRY(glia_shared_create_(e->node, bytes, memory));
+  for (int i = 0; i < MOST_COMMON; i++)
+    if (e->common[i].from == NULL) {
+      e->common[i].from = *memory;
+      e->common[i].bytes = bytes;
+      break;
+    }
+  return GLIA_OK;
+}
+
+void glia_exchange_node_unshare_(void *self, void **memory, size_t bytes)
+{
+  struct node_exchange *e = of(self);
+
+  for (int i = 0; i < MOST_COMMON; i++)
+    if (e->common[i].from == *memory) e->common[i].from = NULL;
+  glia_shared_release_(memory, bytes);
+}
+
+/* The block that holds these bytes; -1: not memory that all share. */
+static int block_of(const struct node_exchange *e, const char *at, size_t bytes)
+{
+  for (int i = 0; i < MOST_COMMON; i++)
+    if (e->common[i].from != NULL && at >= e->common[i].from &&
+        at + bytes <= e->common[i].from + e->common[i].bytes)
+      return i;
+  return -1;
+}
+
+/* Of each node: where it stands, if not here: its offset in a block, and which. -1: here. */
+static int64_t *where(const struct node_slot *s)
+{
+  return (int64_t *)(void *)((char *)s->memory + s->total_bytes +
+                             (size_t)s->n_nodes * s->node_bytes);
+}
+
+static int64_t place_of(const struct node_exchange *e, const char *at, size_t bytes)
+{
+  const int block = block_of(e, at, bytes);
+
+  return block < 0 ? -1 : (int64_t)(at - e->common[block].from) * MOST_COMMON + block;
+}
+
+/* A node of another rank. */
+static char *theirs(const struct node_exchange *e, const struct node_slot *s, int k)
+{
+  const int64_t place = where(s)[k];
+
+  return place < 0 ? node_at(s, k) : e->common[place % MOST_COMMON].from + place / MOST_COMMON;
+}
+
+/* An own node, for others to read: where it is, if they see it there. */
+static void offer(const struct node_exchange *e, const struct node_slot *s, int k, const char *from)
+{
+  const int64_t place = s->whole ? -1 : place_of(e, from, (size_t)s->bucket.n * size_of(s));
+
+  if (!s->whole) where(s)[k] = place;
+  if (place < 0) share_node(e, s, node_at(s, k), from);
+}
+
 static glia_status start(struct exchange *x, const struct glia_bucket *b, int64_t v, int n_parts,
                          const struct glia_part *parts, void *total)
 {
@@ -224,7 +247,8 @@ static glia_status start(struct exchange *x, const struct glia_bucket *b, int64_
   s->arrived = s->copied = 0;
   s->added = 0;
   s->total = total;
-  for (int k = 0; k < s->n_own; k++) share_node(e, s, node_at(s, first[0] + k), s->own[k].data);
+  s->common = block_of(e, s->total, (size_t)b->n * size_of(s)) >= 0;
+  for (int k = 0; k < s->n_own; k++) offer(e, s, first[0] + k, s->own[k].data);
   atomic_store_explicit(&mark_of(e, s, e->local_rank)->arrived, s->step, memory_order_release);
   return GLIA_OK;
 }
@@ -237,11 +261,9 @@ static int list_nodes(const struct node_exchange *e, const struct node_slot *s, 
   const int *own = (const int *)s->first.data + e->local_rank; /* own nodes: own[0] to own[1] */
 
   for (int k = 0; k < s->n_nodes; k++) {
-    char *from = node_at(s, k);
-    if (s->whole)
-      from = (char *)s->room.data + (size_t)k * s->node_bytes;
-    else if (k >= own[0] && k < own[1])
-      from = s->own[k - own[0]].data;
+    char *from = s->whole                    ? (char *)s->room.data + (size_t)k * s->node_bytes
+                 : k >= own[0] && k < own[1] ? s->own[k - own[0]].data
+                                             : theirs(e, s, k);
     join[k] = node[k];
     join[k].data = from + (size_t)at * size_of(s);
   }
@@ -263,7 +285,7 @@ static void add_segment(struct node_exchange *e, struct node_slot *s)
     glia_tree_join(s->v, s->bucket.dtype, n, count, join);
   else
     glia_tree_total(s->v, s->bucket.dtype, n, count, join, own_sum(e, s) + at);
-  if (e->messages == NULL && !s->whole && e->local_size > 1)
+  if (e->messages == NULL && !s->whole && !s->common && e->local_size > 1)
     memcpy(shared_sum(e, s) + at, own_sum(e, s) + at, bytes);
   s->added += n;
 }
@@ -302,8 +324,9 @@ static void copy_slices(struct node_exchange *e, struct node_slot *s)
     }
     if (atomic_load_explicit(&mark_of(e, s, r)->added, memory_order_acquire) < s->step) return;
     const size_t at = (size_t)s->cut[r] * size_of(s);
-    memcpy(s->total + at, (const char *)s->memory + at,
-           (size_t)(s->cut[r + 1] - s->cut[r]) * size_of(s));
+    if (!s->common)
+      memcpy(s->total + at, (const char *)s->memory + at,
+             (size_t)(s->cut[r + 1] - s->cut[r]) * size_of(s));
     s->copied++;
   }
 }
@@ -356,7 +379,7 @@ static glia_status advance(struct exchange *x, int bucket, int64_t segments, boo
     bool crossed = true;
     if (e->messages != NULL) GLIA_TRY(crossing(e, s, &crossed));
     if (!crossed) return GLIA_OK;
-    if (e->messages != NULL && !s->whole && e->local_size > 1)
+    if (e->messages != NULL && !s->whole && !s->common && e->local_size > 1)
       memcpy(shared_sum(e, s), own_sum(e, s), (size_t)slice_n(e, s) * size_of(s));
     atomic_store_explicit(&own->added, s->step, memory_order_release);
     s->phase = COPYING;
@@ -395,20 +418,6 @@ static bool met(const struct exchange *x)
   return r == e->local_size;
 }
 
-static glia_status share(void *self, size_t bytes, void **memory)
-{
-  struct node_exchange *e = of(self);
-
-  e->x.stat.allocations++;
-  return glia_shared_create_(e->node, bytes, memory);
-}
-
-static void give_back(void *self, void **memory, size_t bytes)
-{
-  (void)self;
-  glia_shared_release_(memory, bytes);
-}
-
 static void missing(const struct exchange *x, int bucket, char *out, size_t size)
 {
   const struct node_exchange *e = (const struct node_exchange *)(const void *)x;
@@ -430,7 +439,7 @@ static void missing(const struct exchange *x, int bucket, char *out, size_t size
   }
 }
 
-static void release(struct node_exchange *e)
+void glia_exchange_node_release_(struct node_exchange *e)
 {
   void *mark = e->mark;
 
@@ -460,125 +469,16 @@ static void destroy(struct exchange *x)
     glia_comm_destroy(&e->across);
     if (e->node != MPI_COMM_NULL) MPI_Comm_free(&e->node);
   }
-  release(e);
+  glia_exchange_node_release_(e);
 }
 
-static const struct exchange_scheme scheme = {.reserve = reserve,
-                                              .start = start,
-                                              .look = look,
-                                              .advance = advance,
-                                              .come = come,
-                                              .met = met,
-                                              .wire = set_wire,
-                                              .travels = travels,
-                                              .missing = missing,
-                                              .destroy = destroy};
-
-/* Ranks numbered node by node, nodes in the order of their first ranks. *rank: of this one; *nodes: 0 where nodes have
- * different numbers of ranks. */
-static glia_status number_ranks(struct node_exchange *e, struct glia_comm *comm, int *rank)
-{
-  const int size = glia_comm_size(comm);
-  int mine[2] = {glia_comm_rank(comm),
-                 e->local_size}; /* first rank of the node, its number of ranks */
-  glia_status st = GLIA_OK;
-
-  GLIA_TRY_MPI(MPI_Bcast(mine, 1, MPI_INT, 0, e->node));
-  int *all = malloc((size_t)size * sizeof mine);
-  int own = glia_comm_rank(comm), ok = all != NULL;
-  GLIA_TRY_TO(done, st,
-              glia_agree(comm, ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%d ranks", size)));
-  GLIA_TRY_MPI_TO(done, st, MPI_Allgather(mine, 2, MPI_INT, all, 2, MPI_INT, glia_comm_mpi(comm)));
-  int before = 0;
-  bool even = true;
-  e->n_nodes = 0;
-  for (int r = 0; r < size; r++) {
-    even = even && all[2 * r + 1] == e->local_size;
-    if (all[2 * r] != r) continue; /* not the first of its node */
-    e->n_nodes++;
-    if (r < mine[0]) before++;
-  }
-  *rank = before * e->local_size + e->local_rank;
-  GLIA_TRY_MPI_TO(done, st, MPI_Allgather(&own, 1, MPI_INT, e->comm_rank, 1, MPI_INT, e->node));
-  GLIA_CHECK_TO(done, st, even, GLIA_E_UNSUPPORTED, "nodes have different numbers of ranks");
-
-done:
-  free(all);
-  return glia_agree(comm, st);
-}
-
-static glia_status open_node(struct node_exchange *e, struct glia_comm *comm)
-{
-  glia_status st = GLIA_OK;
-
-  GLIA_TRY_MPI(MPI_Comm_split_type(glia_comm_mpi(comm), MPI_COMM_TYPE_SHARED, glia_comm_rank(comm),
-                                   MPI_INFO_NULL, &e->node));
-  GLIA_TRY_MPI(MPI_Comm_set_errhandler(e->node, MPI_ERRORS_RETURN));
-  GLIA_TRY_MPI(MPI_Comm_rank(e->node, &e->local_rank));
-  GLIA_TRY_MPI(MPI_Comm_size(e->node, &e->local_size));
-  e->comm_rank = calloc((size_t)e->local_size, sizeof *e->comm_rank);
-  if (e->comm_rank == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d ranks", e->local_size);
-  return glia_agree(comm, st);
-}
-
-static glia_status open_marks(struct node_exchange *e, struct glia_comm *comm, int max_buckets)
-{
-  glia_status st = GLIA_OK;
-  void *memory = NULL;
-
-  e->mark_bytes = ((size_t)max_buckets + 1) * (size_t)e->local_size * sizeof *e->mark;
-  for (int i = 0; i < max_buckets && st == GLIA_OK; i++) {
-    e->slot[i].cut = calloc((size_t)e->local_size + 1, sizeof *e->slot[i].cut);
-    if (e->slot[i].cut == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d buckets", max_buckets);
-  }
-  GLIA_TRY(glia_agree(comm, st));
-  st = glia_shared_create_(e->node, e->mark_bytes, &memory);
-  e->mark = memory;
-  return glia_agree(comm, st);
-}
-
-static glia_status open_across(struct node_exchange *e, struct glia_comm *comm, int rank,
-                               int threads, int max_buckets)
-{
-  if (e->n_nodes == 1) return GLIA_OK;
-  GLIA_TRY(glia_agree(comm, glia_comm_split(comm, e->local_rank, rank, &e->across)));
-  return glia_agree(comm, glia_exchange_messages_create_(e->across, threads * e->local_size,
-                                                         max_buckets, &e->messages));
-}
-
-glia_status glia_exchange_node_create_(struct glia_comm *comm, int threads, int max_buckets,
-                                       struct exchange **out)
-{
-  glia_status st = GLIA_OK;
-  int rank = 0;
-  struct node_exchange *e = calloc(1, sizeof *e);
-
-  *out = NULL;
-  if (e != NULL) e->slot = calloc((size_t)max_buckets, sizeof *e->slot);
-  if (e == NULL || e->slot == NULL)
-    st = GLIA_FAIL(GLIA_E_MEMORY, "no memory for an exchange of %d buckets", max_buckets);
-  else {
-    e->node = MPI_COMM_NULL;
-    st = glia_exchange_init_(&e->x, &scheme, comm, 0, threads, max_buckets);
-  }
-  GLIA_TRY_TO(fail, st, glia_agree(comm, st));
-  GLIA_TRY_TO(fail, st, open_node(e, comm));
-  GLIA_TRY_TO(fail, st, number_ranks(e, comm, &rank));
-  GLIA_TRY_TO(fail, st, open_marks(e, comm, max_buckets));
-  GLIA_TRY_TO(fail, st, open_across(e, comm, rank, threads, max_buckets));
-  e->x.face.rank = rank;
-  e->x.face.node_rank = e->local_rank;
-  e->x.face.node_size = e->local_size;
-  e->x.face.share = share;
-  e->x.face.unshare = give_back;
-  *out = &e->x;
-  return GLIA_OK;
-
-fail:
-  if (e != NULL) {
-    glia_comm_destroy(&e->across);
-    if (e->node != MPI_COMM_NULL) MPI_Comm_free(&e->node);
-    release(e);
-  }
-  return st;
-}
+const struct exchange_scheme glia_exchange_node_scheme_ = {.reserve = reserve,
+                                                           .start = start,
+                                                           .look = look,
+                                                           .advance = advance,
+                                                           .come = come,
+                                                           .met = met,
+                                                           .wire = set_wire,
+                                                           .travels = travels,
+                                                           .missing = missing,
+                                                           .destroy = destroy};

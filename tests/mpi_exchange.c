@@ -385,6 +385,52 @@ static void a_rank_late_at_a_meeting_is_named(void)
   glia_comm_destroy(&c);
 }
 
+/* What ranks of a node show each other instead of copying it: one total, of which each adds a slice, and in every other step its first
+ * part. Step after step all see the whole sum, and nobody's part is written anew before the others have read it. */
+static void ranks_of_a_node_read_where_it_stands(void)
+{
+  enum { N = 2, APART = 1 << 17 };
+  static const int64_t ns[N] = {30001, 700}; /* in slices; whole */
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  struct work w[N];
+  void *memory = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, N, &x), GLIA_OK);
+  const bool skipped = x->share == NULL;
+  const size_t bytes = (size_t)N * APART * (size_t)(1 + x->node_size);
+  if (!skipped) {
+    CU_ASSERT_EQUAL_FATAL(x->share(x->self, bytes, &memory), GLIA_OK);
+    char *total = memory, *own = total + N * APART * (1 + x->node_rank);
+    for (int b = 0; b < N; b++) work_create(&w[b], b, GLIA_F32, ns[b], 5);
+    for (int step = 0; step < 12; step++) {
+      for (int b = 0; b < N; b++) {
+        work_through(&w[b], x, 1);
+        if (step % 2 == 0 || w[b].n_parts == 0) continue;
+        memcpy(own + b * APART, w[b].part[0].data, bytes_of(&w[b]));
+        w[b].part[0].data = own + b * APART;
+      }
+      for (int b = 0; b < N; b++)
+        CU_ASSERT_EQUAL(
+            x->start(x->self, &w[b].bucket, w[b].v, w[b].n_parts, w[b].part, total + b * APART),
+            GLIA_OK);
+      for (int b = 0; b < N; b++) {
+        CU_ASSERT_EQUAL(x->wait(x->self, &w[b].bucket), GLIA_OK);
+        CU_ASSERT(memcmp(total + b * APART, w[b].want, bytes_of(&w[b])) == 0);
+        memset(own + b * APART, 0xff, bytes_of(&w[b])); /* nobody reads that any more */
+      }
+      CU_ASSERT_EQUAL(x->meet(x->self), GLIA_OK);
+      if (x->node_rank == 0) memset(total, 0xff, N * APART);
+      CU_ASSERT_EQUAL(x->meet(x->self), GLIA_OK);
+    }
+    for (int b = 0; b < N; b++) work_destroy(&w[b]);
+    x->unshare(x->self, &memory, bytes);
+  }
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+  if (skipped) TAP_SKIP("messages share no memory");
+}
+
 /* Where rank 0 may not make the memory that all would share, messages do: with the same bits, and one line that says why. */
 static void without_shared_memory_messages_serve(void)
 {
@@ -421,5 +467,6 @@ TAP_MPI_MAIN("exchange", TAP(float32_has_the_bits_of_the_loopback),
              TAP(between_two_ranks_one_way_is_enough), TAP(empty_buckets_and_empty_steps_are_fine),
              TAP(misuse_is_refused), TAP(safe_mode_notices_other_buckets),
              TAP(a_late_rank_is_named), TAP(a_rank_late_at_a_meeting_is_named),
-             TAP(without_shared_memory_messages_serve), TAP(fewer_bytes_travel),
-             TAP(infinity_travels), TAP(a_rank_that_never_comes_is_an_error))
+             TAP(ranks_of_a_node_read_where_it_stands), TAP(without_shared_memory_messages_serve),
+             TAP(fewer_bytes_travel), TAP(infinity_travels),
+             TAP(a_rank_that_never_comes_is_an_error))

@@ -25,7 +25,7 @@ END
 trains 1; reference=$(hashes) narrow=$(hashes)
 same "$reference" && [ "$(key reason)" = completed ] && [ "$(key steps)" = 12 ] && [ "$(shares)" = "96 " ] && ! said idle-workers
 point "one worker trains, and says nothing of idle ones"
-for np in 1 2 3 4 6; do
+for np in 1 2 3 4 6 ${GLIA_TEST_LONG:+8}; do
   for threads in 1 2; do
     [ "$np$threads" = 11 ] && continue
     trains "$np" parallel.threads=$threads && same "$reference" && [ "$(key ranks)" = "$np" ] && [ "$(key threads)" = "$threads" ]

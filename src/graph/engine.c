@@ -382,7 +382,7 @@ glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v
              "entry point %s sums over micro-batches: it needs at least one", entry);
   e->feed = feed;
   e->v = v;
-  e->total = e->spare;
+  e->total = e->totals != NULL ? e->totals : e->spare;
   atomic_store(&e->failed, false);
   for (int t = 0; t < e->threads; t++) {
     e->worker[t].n_nodes = 0;

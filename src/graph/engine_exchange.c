@@ -47,7 +47,8 @@ static void start(struct glia_engine *e, int b)
   const int n = gather(e, f);
 
   /* in one phase the sum may stand in the first part's memory: nobody else reads that */
-  if (n > 0 && e->c->phases == 1) e->total = (char *)f->part[0].data - e->c->bucket[b].offset;
+  if (n > 0 && e->c->phases == 1 && e->totals == NULL)
+    e->total = (char *)f->part[0].data - e->c->bucket[b].offset;
   f->start_s = glia_time_s();
   if (d->under_way++ == 0) d->from_s = f->start_s;
   const glia_status st = e->exchange->start(e->exchange->self, &bucket, e->v, n, f->part,

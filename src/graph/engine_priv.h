@@ -69,6 +69,8 @@ struct glia_engine {
   char **constant; /* [entries] */
   char *input, *state, *shared, *spare;
   void *states; /* those of all ranks of the node, and `state`; NULL: this rank has its own */
+  size_t states_bytes; /* and of the sums behind them */
+  char *totals;        /* sums of a step, once for the node; NULL: this rank has its own */
   struct worker *worker;
   struct glia_engine_stat stat;
   /* the step that runs */

@@ -28,7 +28,9 @@ struct glia_exchange {
   int rank, size; /* of the data group */
 
   /** Begin to sum a bucket: parts [n_parts] of this rank, in order, for a step of v micro-batches; the sum goes to
-   *  total [n] on every rank. parts and total stay untouched until wait. total may be parts[0].data.
+   *  total [n] on every rank. parts and total stay untouched until wait. total may be parts[0].data. It may also stand in memory from
+   *  `share`, at the same place for all ranks of the node: then it is one for all of them, and nobody copies what others have added. So may
+   *  parts, each rank's own at places of its own: others read them there, and may overwrite them.
    *  Collective: yes, in the same order of buckets on all ranks.  Errors: GLIA_E_MPI. */
   glia_status (*start)(void *self, const struct glia_bucket *bucket, int64_t v, int n_parts,
                        const struct glia_part *parts, void *total);

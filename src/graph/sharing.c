@@ -1,4 +1,5 @@
-/* States that the ranks of a node hold once, in memory that they share: who writes what of them, and when all must be there.
+/* States that the ranks of a node hold once, in memory that they share: who writes what of them, and when all must be there. Behind them
+ * stand the sums of a step, of which each rank adds its slice, and what they are added from.
  *
  * A unit of the epilogue that writes states is shared out over all workers of the node, tiles of groups and whole units, as among the
  * workers of a rank (together.c); one that writes anything else is run by every rank for itself. Before a unit touches a state that
@@ -145,10 +146,34 @@ static void give_back(char *from, size_t bytes)
   if (first < end) (void)madvise(from + (first - (uintptr_t)from), end - first, MADV_DONTNEED);
 }
 
+/* Sums of a step, of the entry point that has most. */
+static size_t most_sums(const struct glia_engine *e)
+{
+  size_t most = 0;
+
+  for (int i = 0; i < e->p->n_entries; i++)
+    if (e->p->entry[i].sums_bytes > most) most = e->p->entry[i].sums_bytes;
+  return glia_round_up_(most);
+}
+
+/* The totals, and of each worker of the node the buffer that it fills first: then others add from where it stands. */
+static void share_sums(struct glia_engine *e, char *from, size_t sums)
+{
+  char *own = from + sums * (size_t)(1 + e->exchange->node_rank * e->threads);
+
+  if (sums == 0) return;
+  e->totals = from;
+  for (int t = 0; t < e->threads; t++) {
+    give_back(e->worker[t].buffer[0], sums);
+    e->worker[t].buffer[0] = own + sums * (size_t)t;
+  }
+}
+
 glia_status glia_engine_share(struct glia_engine *e)
 {
   const struct glia_exchange *x = e->exchange;
-  const size_t bytes = e->p->state_bytes;
+  const size_t bytes = e->p->state_bytes, at = glia_round_up_(bytes), sums = most_sums(e);
+  const size_t all = at + sums * (size_t)(1 + x->node_size * e->threads);
   void *memory = NULL;
 
   if (x->share == NULL || x->node_size < 2 || bytes == 0 || e->states != NULL) return GLIA_OK;
@@ -157,10 +182,12 @@ glia_status glia_engine_share(struct glia_engine *e)
     GLIA_CHECK(e->p->entry[i].shares_states, GLIA_E_UNSUPPORTED,
                "entry point %s: something is computed together with a state and needed by all",
                e->p->entry[i].entry->name);
-  GLIA_TRY(x->share(x->self, bytes, &memory));
+  GLIA_TRY(x->share(x->self, all, &memory));
   if (x->node_rank == 0) memcpy(memory, e->state, bytes);
   give_back(e->state, bytes);
   e->state = e->states = memory;
+  e->states_bytes = all;
+  share_sums(e, e->state + at, sums);
   return x->meet(x->self);
 }
 
@@ -168,5 +195,5 @@ bool glia_engine_shares(const struct glia_engine *e) { return e->states != NULL;
 
 void glia_engine_unshare_(struct glia_engine *e)
 {
-  if (e->states != NULL) e->exchange->unshare(e->exchange->self, &e->states, e->p->state_bytes);
+  if (e->states != NULL) e->exchange->unshare(e->exchange->self, &e->states, e->states_bytes);
 }
