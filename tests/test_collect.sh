@@ -69,7 +69,11 @@ else
   skip "a real node_exporter is scraped" "no prometheus-node-exporter"
 fi
 latest() { sed -n 's/^glia_collect_latency_max_seconds //p' "$out"; }
-get "$api/metrics"; first=$(latest); get "$api/metrics"
+# Half minutes turn once in thirty seconds: of two pairs of questions one has no turn between them.
+for pair in 1 2; do
+  get "$api/metrics"; first=$(latest); get "$api/metrics"
+  ! about "$(latest)" "$first" 1e6 || break
+done
 about "$(latest)" "$first" 1e6 && about "$first" 1e-6 1e6; point "who asks first takes nothing from the next: the worst latency stays ($first s, $(latest) s)"
 timeout 60 python3 "$srcdir/tests/interop/fuzz_http.py" "$port" 100 >"$out" 2>"$err"
 get "$api/metrics" && grep -q '^glia_collect_nodes{state="up"}' "$out"; point "it survives hostile HTTP itself"
