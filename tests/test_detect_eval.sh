@@ -65,6 +65,10 @@ mkdir "$dir/unlike"; cp "$dir"/tele/a.t*.csv "$dir/unlike" && for part in train 
 exits 0 "$glia" data import telemetry "$dir/unlike" --period 5m -o "$dir/unlike.h5" &&
   exits 0 "$glia" detect train "$dir/unlike.h5" -o "$dir/s.h5" --kind bottleneck --epochs 2 --force --json && apart=$(key train_loss) && learns "$dir/unlike.h5" --shared 3 && less "$(key train_loss)" "$apart"
 point "three rounds of nodes that are not alike and an epoch come further than two epochs alone"
+learns "$dir/unlike.h5" && cp "$dir/s.h5" "$dir/old.h5" && learns "$dir/unlike.h5" --update "$dir/old.h5" --node a --seed 9 && cp "$dir/s.h5" "$dir/other.h5" &&
+  learns "$dir/unlike.h5" --update "$dir/old.h5" && one=$(first parameters_sha256) && learns "$dir/unlike.h5" --update "$dir/other.h5" && [ "$(first parameters_sha256)" != "$one" ] &&
+  learns "$dir/unlike.h5" --update "$dir/old.h5" --shared 1 && one=$(first parameters_sha256) && learns "$dir/unlike.h5" --update "$dir/other.h5" --shared 1 && [ "$(first parameters_sha256)" = "$one" ]
+point "with rounds, models that are trained again begin at one old model, and no mean is of two that have nothing in common"
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/wide.h5" --budget 300 --json && wide=$(key threshold) &&
   exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/tight.h5" --budget 0.3 --json && awk -v a="$wide" -v b="$(key threshold)" 'BEGIN { exit !(a < b) }'
 point "who bears fewer false alarms gets a higher threshold"

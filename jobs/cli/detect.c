@@ -60,8 +60,7 @@ static const struct glia_option train_options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "OLD.h5",
      .help = "train again on what came since: rows in alarms of the old models are left out, "
-             "networks begin at their weights by column name (with --shared: in the first round), "
-             "nodes without rows keep their model"},
+             "networks begin at their weights by column name, nodes without rows keep their model"},
     {.name = "shared",
      .kind = GLIA_OPTION_INT,
      .argument = "N",
@@ -89,7 +88,7 @@ struct training {
   int n_old; /* models that are updated */
   struct glia_detector **old;
   struct glia_detector *common; /* the mean of the last round, where all begin; NULL: none yet */
-  struct glia_detector *first;  /* of a first round: where those without an old model begin */
+  struct glia_detector *first;  /* of a first round: where all begin; NULL: none yet */
   bool alone;                   /* a rank trains each node, and not all ranks together */
   int64_t masked;               /* rows left out, since the old models alarm there */
   struct glia_progress progress;
@@ -194,7 +193,7 @@ static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
   GLIA_TRY(glia_agree(comm, glia_telemetry_read_node(t->file, t->name[i], &node)));
   struct glia_detector *old = old_of(t, t->name[i]);
   glia_status st = old != NULL ? glia_agree(comm, mask(t, old, &node)) : GLIA_OK;
-  t->options.warm = t->common != NULL ? t->common : old != NULL ? old : t->first;
+  t->options.warm = t->common != NULL ? t->common : t->first != NULL ? t->first : old;
   if (st == GLIA_OK) st = glia_detector_train(comm, &t->options, &node, &t->detector[i]);
   glia_telemetry_node_free(&node);
   return st;
@@ -209,11 +208,14 @@ static int columns_of(const struct glia_detector *d)
 }
 
 /* An epoch at every node. Hidden units are averaged by number, so in the first round they must come from one place: what a node draws
- * at random goes by the number of its columns. Each begins at the widest network so far, which has the units that it needs, or most. */
+ * at random goes by the number of its columns, and old models need not have had a mean in common. Each begins at the widest network so far,
+ * old ones first, which has the units that it needs, or most. */
 static glia_status train_round(struct training *t)
 {
   glia_status st = GLIA_OK;
 
+  for (int i = 0; i < t->n_old && t->common == NULL; i++)
+    if (t->first == NULL || columns_of(t->old[i]) > columns_of(t->first)) t->first = t->old[i];
   for (int i = 0; i < t->n && st == GLIA_OK; i++, t->done++) {
     st = train_node(t, t->comm, i);
     if (st == GLIA_OK && (t->first == NULL || columns_of(t->detector[i]) > columns_of(t->first)))
