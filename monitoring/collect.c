@@ -294,7 +294,6 @@ glia_status glia_collect_run(struct glia_collect *c, double duration_s,
   c->result.wall_s = glia_time_s() - begin_s;
   c->result.cpu_s = cpu_s() - cpu_before_s;
   glia_store_facts(c->store, &c->result.store);
-  c->result.latency_max_s = c->result.store.latency_max_s;
   glia_collect_watch_facts_(c, &c->result);
   *result = c->result;
   pthread_mutex_unlock(&c->mutex);

@@ -30,7 +30,6 @@ struct glia_collect_result {
   int64_t watched, alarms; /* nodes with a model that fits at the end; alarms raised */
   int64_t scored;          /* rows, each as it came, before it was stored */
   struct glia_store_facts store;
-  double latency_max_s; /* from a sample's time on the node to its sync, over the run */
   double wall_s, cpu_s;
 };
 

@@ -222,7 +222,7 @@ static glia_status report(struct glia_args *args, const struct glia_collect_resu
       "scrapes failed, %lld restarts; a sample was on the disk after %.2f s at most\n",
       (long long)r->nodes, (long long)r->rows, (long long)r->store.replayed,
       (long long)r->lost_rows, (long long)r->failures, (long long)r->scrapes,
-      (long long)r->restarts, r->latency_max_s);
+      (long long)r->restarts, r->store.latency_max_s);
   return glia_cli_json(
       args,
       json_pack(
@@ -234,7 +234,7 @@ static glia_status report(struct glia_args *args, const struct glia_collect_resu
           (json_int_t)r->lost_rows, "gap_rows", (json_int_t)r->gap_rows, "scrapes",
           (json_int_t)r->scrapes, "failures", (json_int_t)r->failures, "late", (json_int_t)r->late,
           "restarts", (json_int_t)r->restarts, "files", (json_int_t)r->store.sealed,
-          "latency_max_s", r->latency_max_s, "latency_mean_s",
+          "latency_max_s", r->store.latency_max_s, "latency_mean_s",
           r->store.rows_synced > 0 ? r->store.latency_sum_s / (double)r->store.rows_synced : 0.0,
           "wall_s", r->wall_s, "cpu_s", r->cpu_s));
 }
