@@ -32,6 +32,10 @@ job() { timeout -s TERM "$1" "$glia" train run.yaml >job.out 2>&1; [ $? = 124 ];
 between() { awk -v n="$1" -v a="$2" -v b="$3" 'BEGIN { srand(n); rand(); print int(a + (b - a) * rand()) }'; }
 seconds() { date +%s; }
 
+# What was done before this test is not normal work: what it wrote goes to the disk first (seconds of flushes at the beginning of a recording of ten minutes
+# doubled the threshold).
+sync
+sleep 45
 serve agent "$agent" --listen 127.0.0.1:0
 own=$(port_of agent)
 serve record "$glia" collect --store "$dir/normal" "127.0.0.1:$own"
