@@ -33,14 +33,14 @@ glia_sample_set_open_with(const struct glia_sampler *const *samplers, int n, con
 /** From now on samplers with a period are not read with a sample: they are missing until glia_sample_set_start. */
 GLIA_API void glia_sample_set_leave_slow(struct glia_sample_set *set);
 
-/** From now on samplers with a period are read by threads of their own, and glia_sample_take never waits for them: it gives
- *  their last values, or none when those are older than three periods and two seconds. Without this call they are read
- *  with every sample. Errors: GLIA_E_MEMORY. */
+/** From now on samplers with a period are read at their own pace: those at hand along with a sample, the others by threads of their own, and
+ *  glia_sample_take never waits for them: it gives their last values, or none when those are older than three periods and two seconds. Without
+ *  this call they are read with every sample. Errors: GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_sample_set_start(struct glia_sample_set *set);
 
 /** Column that says when the value of `column` was read (s, monotonic clock of the node): `glia_sampler_read_seconds{...}` for
- *  samplers with a period, -1 for the others, which are read with the row. The column is missing while its sampler is read
- *  with the row or does not answer. */
+ *  samplers with a period, -1 for the others, which are read with the row. The column is missing before glia_sample_set_start and
+ *  while its sampler does not answer. */
 GLIA_API int64_t glia_sample_set_clock(const struct glia_sample_set *set, int64_t column);
 
 /** Number of metrics: the width of a row. It does not change while the set is open. */

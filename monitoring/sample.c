@@ -21,12 +21,16 @@ static const struct glia_sampler *const all[] = {
 };
 
 enum { CLOCK_NAME_BYTES = 64 };
+/* Rows come at a steady pace but not to the nanosecond: a period of five rows is over with the fifth. */
+static const double over = 0.95;
 
 struct opened {
   const struct glia_sampler *sampler;
   void *state;
   bool ready;             /* opened: at once, or with a period at its first reading */
   struct glia_lane *lane; /* NULL: read with the row */
+  double *latest;         /* [n] what is at hand: its last values; NULL: not started */
+  int64_t read_ns;        /* when they were read (monotonic); 0: never */
   int64_t first;          /* its first column */
   int64_t n;
   int64_t clock; /* column of its reading time; -1: none */
@@ -149,13 +153,25 @@ glia_status glia_sample_set_open_detailed(const char *root, struct glia_sample_s
 
 void glia_sample_set_leave_slow(struct glia_sample_set *set) { set->threads = true; }
 
+static glia_status start_along(struct opened *o, const char *root)
+{
+  if (!o->ready) {
+    o->ready = true;
+    GLIA_TRY(o->sampler->open(o->state, root));
+  }
+  o->latest = calloc((size_t)o->n + 1, sizeof *o->latest);
+  GLIA_CHECK(o->latest != NULL, GLIA_E_MEMORY, "no memory to read %s", o->sampler->name);
+  return GLIA_OK;
+}
+
 glia_status glia_sample_set_start(struct glia_sample_set *set)
 {
   set->threads = true;
   for (int i = 0; i < set->n_opened; i++) {
     struct opened *o = &set->opened[i];
-    if (o->sampler->period_s > 0.0 && o->lane == NULL)
-      GLIA_TRY(glia_lane_start_(o->sampler, set->root, &o->lane));
+    if (o->sampler->period_s <= 0.0 || o->lane != NULL || o->latest != NULL) continue;
+    GLIA_TRY(o->sampler->at_hand ? start_along(o, set->root)
+                                 : glia_lane_start_(o->sampler, set->root, &o->lane));
   }
   return GLIA_OK;
 }
@@ -195,6 +211,21 @@ static void read_inline(struct opened *o, const char *root, double *out)
   o->sampler->sample(o->state, out);
 }
 
+/* Of a source at hand: its last values, read now where its period is over. All are missing where none was there. */
+static void read_along(struct opened *o, int64_t now, double *out, double *read_s)
+{
+  int64_t found = 0;
+
+  if (o->read_ns == 0 || (double)(now - o->read_ns) >= over * 1e9 * o->sampler->period_s) {
+    for (int64_t i = 0; i < o->n; i++) o->latest[i] = (double)GLIA_MISSING;
+    o->sampler->sample(o->state, o->latest);
+    o->read_ns = now;
+  }
+  for (int64_t i = 0; i < o->n; i++) found += !isnan(o->latest[i]);
+  memcpy(out, o->latest, (size_t)o->n * sizeof *out);
+  if (found > 0) *read_s = 1e-9 * (double)o->read_ns;
+}
+
 void glia_sample_take(struct glia_sample_set *set, double *out, struct glia_sample_time *when)
 {
   for (int64_t i = 0; i < set->n_metrics; i++) out[i] = (double)GLIA_MISSING;
@@ -203,6 +234,8 @@ void glia_sample_take(struct glia_sample_set *set, double *out, struct glia_samp
     struct opened *o = &set->opened[i];
     if (o->lane != NULL)
       (void)glia_lane_copy_(o->lane, out + o->first, &out[o->clock]);
+    else if (o->latest != NULL)
+      read_along(o, when->monotonic_ns, out + o->first, &out[o->clock]);
     else if (!set->threads || o->sampler->period_s <= 0.0)
       read_inline(o, set->root, out + o->first);
   }
@@ -218,6 +251,7 @@ void glia_sample_set_close(struct glia_sample_set **set)
     glia_lane_stop_(&o->lane);
     if (o->ready) o->sampler->close(o->state);
     if (o->sampler->beside == NULL) free(o->state);
+    free(o->latest);
   }
   free(s->opened);
   free(s->metric);

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -336,7 +338,99 @@ static void a_source_that_hangs_holds_up_nothing(void)
   nap(0.2);
 }
 
-TAP_MAIN("sample_set", TAP(a_source_that_hangs_holds_up_nothing),
+static int at_hand_readings;
+static pthread_t at_hand_thread;
+
+static glia_status at_hand_open(void *state, const char *root)
+{
+  (void)state;
+  (void)root;
+  return GLIA_OK;
+}
+static void at_hand_sample(void *state, double *out)
+{
+  (void)state;
+  at_hand_thread = pthread_self();
+  at_hand_readings++;
+  if (at_hand_readings < 3) out[0] = (double)at_hand_readings;
+}
+
+/* What the kernel makes from memory is read by who takes the row, when its period is over. */
+static void a_source_at_hand_is_read_along_with_a_row(void)
+{
+  static const struct glia_sampler source = {.name = "at_hand",
+                                             .metrics = toy_metrics,
+                                             .n_metrics = 1,
+                                             .period_s = 0.2,
+                                             .at_hand = true,
+                                             .open = at_hand_open,
+                                             .sample = at_hand_sample,
+                                             .close = hang_close};
+  const struct glia_sampler *one[] = {&source};
+  struct glia_sample_set *set = NULL;
+  double first_s;
+
+  CU_ASSERT_EQUAL_FATAL(glia_sample_set_open_with(one, 1, "/", &set), GLIA_OK);
+  glia_sample_set_leave_slow(set);
+  take(set);
+  CU_ASSERT(at_hand_readings == 0 && isnan(row[0]) && isnan(row[1]));
+  CU_ASSERT_EQUAL_FATAL(glia_sample_set_start(set), GLIA_OK);
+  take(set);
+  first_s = row[0];
+  CU_ASSERT(row[1] == 1.0 && fabs(first_s - seconds()) < 60.0);
+  CU_ASSERT(pthread_equal(at_hand_thread, pthread_self()));
+  for (int i = 0; i < 1000 && row[1] == 1.0;
+       i++) { /* its values stand, with the time when they were read */
+    CU_ASSERT_EQUAL(row[0], first_s);
+    nap(0.002);
+    take(set);
+  }
+  CU_ASSERT(row[1] == 2.0 && row[0] - first_s >= 0.9 * 0.2 && at_hand_readings == 2);
+  for (int i = 0; i < 1000 && !isnan(row[1]); i++) nap(0.002), take(set);
+  CU_ASSERT(isnan(row[0]) && isnan(row[1])); /* gone */
+  glia_sample_set_close(&set);
+}
+
+static void make_folder(const char *root, const char *path)
+{
+  char full[PATH];
+
+  snprintf(full, sizeof full, "%s/%s", root, path);
+  for (char *at = full + strlen(root) + 1; (at = strchr(at, '/')) != NULL; *at++ = '/') {
+    *at = '\0';
+    (void)mkdir(full, 0700);
+  }
+  CU_ASSERT_EQUAL(mkdir(full, 0700), 0);
+}
+
+/* A job is seen with the next reading where SLURM's daemon was there before, and within a minute of readings where it was not. */
+static void jobs_come_where_the_batch_system_is(void)
+{
+  char root[PATH], command[PATH + 16];
+  const char *tmp = getenv("TMPDIR");
+  struct glia_sample_set *set;
+
+  snprintf(root, sizeof root, "%s/glia-jobs-XXXXXX", tmp != NULL ? tmp : "/tmp");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
+  make_folder(root, "sys/fs/cgroup/system.slice/cron.service");
+  set = open_node(root);
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "glia_jobs"), 0.0);
+  make_folder(root, "sys/fs/cgroup/system.slice/slurmstepd.scope/job_71");
+  for (int i = 1; i < 12; i++) take(set);
+  CU_ASSERT_EQUAL(value(set, "glia_jobs"), 0.0);
+  take(set);
+  CU_ASSERT(value(set, "glia_jobs") == 1.0 && value(set, "glia_job_id{slot=\"0\"}") == 71.0);
+  make_folder(root, "sys/fs/cgroup/system.slice/slurmstepd.scope/job_72");
+  take(set);
+  CU_ASSERT(value(set, "glia_jobs") == 2.0 && value(set, "glia_job_id{slot=\"1\"}") == 72.0);
+  glia_sample_set_close(&set);
+  snprintf(command, sizeof command, "rm -r %s", root);
+  CU_ASSERT_EQUAL(system(command), 0);
+}
+
+TAP_MAIN("sample_set", TAP(jobs_come_where_the_batch_system_is),
+         TAP(a_source_at_hand_is_read_along_with_a_row), TAP(a_source_that_hangs_holds_up_nothing),
          TAP(a_sampler_may_discover_its_metrics), TAP(a_sampler_that_fails_to_open_fails_the_set),
          TAP(a_sampler_may_stand_beside_another), TAP(this_machine_agrees_with_the_c_library),
          TAP(a_sample_neither_allocates_nor_opens), TAP(a_sample_reads_each_file_once),

@@ -82,6 +82,7 @@ const struct glia_sampler glia_sampler_interrupts_ = {
     .n_metrics = GLIA_COUNT(metrics),
     .state_size = sizeof(struct state),
     .period_s = 10.0,
+    .at_hand = true,
     .open = open_under,
     .sample = sample,
     .close = close_all,

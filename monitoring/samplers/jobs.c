@@ -40,15 +40,23 @@ static const struct glia_metric metrics[N_METRICS] = {
 };
 
 /* Where SLURM puts jobs: version 2, version 2 with several nodes on one machine, version 1. */
-static const char *const patterns[] = {
-    "sys/fs/cgroup/system.slice/slurmstepd.scope/job_*",
-    "sys/fs/cgroup/system.slice/*_slurmstepd.scope/job_*",
-    "sys/fs/cgroup/cpuacct/slurm*/uid_*/job_*",
-};
+#define SCOPE_2  "sys/fs/cgroup/system.slice/slurmstepd.scope"
+#define SCOPES_2 "sys/fs/cgroup/system.slice/*_slurmstepd.scope"
+#define SCOPES_1 "sys/fs/cgroup/cpuacct/slurm*"
+static const struct {
+  const char *scope, *job;
+} places[] = {{SCOPE_2, SCOPE_2 "/job_*"},
+              {SCOPES_2, SCOPES_2 "/job_*"},
+              {SCOPES_1, SCOPES_1 "/uid_*/job_*"}};
+
+/* Readings between two looks at which of the places there is: that lists all services of the node, and changes when SLURM's daemon starts. */
+enum { LOOK_EACH = 12 };
 
 struct state {
   char *root;
   bool cgroups;        /* there are any: else nothing can be said */
+  size_t place;        /* of places; as many as there are: none */
+  int readings;        /* so far */
   double job[N_SLOTS]; /* 0: free */
 };
 
@@ -149,14 +157,26 @@ static void take_folder(struct state *s, const char *path, double *out)
   memcpy(out + 1 + slot * PER_SLOT, value, sizeof value);
 }
 
+static size_t look(const struct state *s)
+{
+  size_t i = 0;
+
+  for (; i < GLIA_COUNT(places); i++) {
+    char **path = glia_paths_find_(s->root, places[i].scope);
+    glia_paths_free_(path);
+    if (path != NULL) break;
+  }
+  return i;
+}
+
 static void sample(void *state, double *out)
 {
   struct state *s = state;
   char **path = NULL;
 
   if (!s->cgroups) return;
-  for (size_t i = 0; path == NULL && i < GLIA_COUNT(patterns); i++)
-    path = glia_paths_find_(s->root, patterns[i]);
+  if (s->readings++ % LOOK_EACH == 0) s->place = look(s);
+  if (s->place < GLIA_COUNT(places)) path = glia_paths_find_(s->root, places[s->place].job);
   free_slots_of_gone(s, path);
   out[JOBS] = 0.0;
   for (size_t k = 0; path != NULL && path[k] != NULL; k++) take_folder(s, path[k], out);

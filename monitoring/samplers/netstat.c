@@ -200,6 +200,7 @@ const struct glia_sampler glia_sampler_netstat_ext_ = {
     .n_metrics = GLIA_COUNT(extension_metrics),
     .state_size = sizeof(struct state),
     .period_s = 5.0,
+    .at_hand = true,
     .open = open_extensions,
     .sample = sample,
     .close = close_all,
