@@ -2,7 +2,7 @@
  * every schedule and grids, on the ranks of this run, and of the same models the stages of modules that learn alone. Run it under mpirun.
  * Its parts are models, schedules, and grids as GROUPSxSTAGES: `glia bench plan mlp 1f1b 2x2`.
  *
- * Where a node has more ranks than cores, prediction and run share them. Tasks and bubble are those of cores of one's own
+ * Where a node has more ranks than cores, prediction and run share them, and a way is predicted by a shorter run. Tasks and bubble are those of cores of one's own
  * (jobs/cli/idle.h), which hold on a busy machine too; a whole step by the clock needs a quiet one.
  *
  * Virtual machines change their speed by half within seconds, so predictions and runs of a way take turns: beside each of three runs stands
@@ -12,15 +12,14 @@
 #include "advise.h"
 #include "bench.h"
 #include "plan_words.h"
-#include "stages.h"
 #include "workload.h"
 
 #include "glia_agree.h"
 #include "glia_cpus.h"
 #include "glia_log.h"
-#include "glia_pipeline.h"
 #include "glia_progress.h"
 #include "glia_random.h"
+#include "glia_schedule.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,9 +30,6 @@
 
 enum {
   MICRO_BATCHES = 8,
-  WARM_STEPS = 2,
-  LEAST_STEPS = 7,
-  MOST_STEPS = 200,
   ROUNDS = 3,
   AGAIN = 2, /* of a way */
   MOST_MODELS = 12
@@ -42,15 +38,11 @@ static const double long_enough_s = 0.5;
 static const double little =
     0.05; /* part of the time that others may have had a core; 0.01 to 0.03 on a quiet machine */
 
-struct found {
-  double step_s, tasks_s, bubble, memory_bytes, stage_bytes;
-  double lost; /* part of the time that others had a rank's core */
-};
-
 /* A way, and what became of it. */
 struct round {
   struct advice a; /* as predicted */
-  struct found f;
+  struct advice_run f;
+  double lost; /* part of the time that others had a rank's core */
 };
 
 /* A model with its rows. */
@@ -74,7 +66,8 @@ struct tally {
   double worst;
 };
 struct tallies {
-  struct tally step, memory, sent, tasks;
+  struct tally step, run, memory, sent,
+      tasks; /* run: steps of ways that were tried by a shorter run */
   double lost;
 };
 
@@ -121,12 +114,14 @@ static void clear_bed(struct bed *b)
   b->x = b->y = NULL;
 }
 
-static glia_status open_session(const struct bed *b, struct session *s, const char *parallel)
+/* Of the whole model; nobody is bound while ways are measured. */
+static glia_status open_session(const struct bed *b, struct session *s)
 {
   const void *const data[2] = {b->x, b->y};
 
   GLIA_TRY(glia_source_from_memory("made-up", b->rows, 2, b->field, data, &s->train));
-  GLIA_TRY(session_configure_text(s, b->kind->name, b->config, 1, &parallel));
+  GLIA_TRY(session_configure_text(s, b->kind->name, b->config, 0, NULL));
+  s->config.binding = GLIA_BINDING_NONE;
   return session_build(s);
 }
 
@@ -134,74 +129,6 @@ static void close_session(struct session *s)
 {
   s->comm = NULL; /* the bed's */
   session_close(s);
-}
-
-struct steps {
-  int64_t most;
-  int n;
-  double took_s[MOST_STEPS];
-};
-
-static glia_status after_step(void *self, const struct glia_step_info *info, glia_action *action)
-{
-  struct steps *t = self;
-
-  if (info->step > WARM_STEPS && t->n < MOST_STEPS) t->took_s[t->n++] = info->wall_s;
-  if (info->step >= t->most) *action = GLIA_STOP;
-  return GLIA_OK;
-}
-
-static glia_status look(struct session *s, struct steps *t, struct found *f)
-{
-  const struct glia_pipeline_stat p = glia_engine_pipeline(s->engine);
-  json_t *report = NULL;
-  double most[3] = {bench_median(t->took_s, t->n),
-                    (double)glia_engine_memory(s->engine) + (double)p.queue_bytes,
-                    p.steps > 0 ? (double)p.bytes_sent / (double)p.steps : 0.0};
-
-  GLIA_TRY(stages_report(s->stages, s, &report));
-  json_decref(report);
-  GLIA_TRY(glia_comm_reduce_f64(s->comm, GLIA_COMM_MAX, most, 3));
-  const struct idle *idle = stages_idle(s->stages);
-  *f = (struct found){.step_s = most[0],
-                      .tasks_s = idle != NULL ? idle->step_own_cores_s : (double)NAN,
-                      .bubble = idle != NULL ? idle->mean.waits_own_cores : (double)NAN,
-                      .memory_bytes = most[1],
-                      .stage_bytes = most[2]};
-  return GLIA_OK;
-}
-
-static glia_status run_way(const struct bed *b, struct glia_comm *comm, const struct advice *a,
-                           struct found *f)
-{
-  const double n = long_enough_s / a->step_s + WARM_STEPS;
-  struct session s = {.comm = comm, .staged = true, .once_per_node = true};
-  struct steps t = {.most = n < LEAST_STEPS  ? LEAST_STEPS
-                            : n > MOST_STEPS ? MOST_STEPS
-                                             : (int64_t)n};
-  const struct glia_observer observer = {.self = &t, .step = after_step};
-  struct glia_train_result result;
-  char parallel[512] = "parallel={stages: 1}";
-
-  if (a->kind >= 0)
-    snprintf(parallel, sizeof parallel, "parallel={stages: %d, schedule: %s, cuts: %s}", a->stages,
-             glia_schedule_names()[a->kind], a->cuts);
-  glia_status st = open_session(b, &s, parallel);
-  if (st == GLIA_OK) st = session_initialize(&s);
-  if (st == GLIA_OK) {
-    s.config.epochs = -1;
-    s.config.max_steps = MOST_STEPS + WARM_STEPS;
-    const struct glia_train_job job = {.config = &s.config,
-                                       .model = s.model,
-                                       .engine = s.engine,
-                                       .source = s.train,
-                                       .observer = &observer,
-                                       .meeting = &s.meeting};
-    st = glia_train(&job, &result);
-  }
-  if (st == GLIA_OK) st = look(&s, &t, f);
-  close_session(&s);
-  return st;
 }
 
 /* One quantity of a way, by rounds. */
@@ -317,12 +244,11 @@ static glia_status run_and_predict(struct bed *b, int way, struct round *r)
   glia_status st = GLIA_OK;
 
   *r = (struct round){.a = *now};
-  if (all || comm != NULL) st = run_way(b, comm, now, &r->f);
-  glia_cpus_roam(); /* the run may have bound this rank */
+  if (all || comm != NULL) st = advisor_run(&b->s, comm, now, long_enough_s, 0, &r->f);
   GLIA_TRY(glia_agree(b->all, st));
   GLIA_TRY(advisor_time(b->advisor, way, true));
   between(&r->a, now);
-  return others_part(b, &from, &r->f.lost);
+  return others_part(b, &from, &r->lost);
 }
 
 static glia_status all_rounds(struct bed *b, int way, struct round *r)
@@ -332,10 +258,10 @@ static glia_status all_rounds(struct bed *b, int way, struct round *r)
   GLIA_TRY(advisor_time(b->advisor, way, true));
   for (int k = 0; k < ROUNDS; k++) {
     GLIA_TRY(run_and_predict(b, way, &r[k]));
-    if (r[k].f.lost <= little || again-- <= 0) continue;
+    if (r[k].lost <= little || again-- <= 0) continue;
     struct round other;
     GLIA_TRY(run_and_predict(b, way, &other));
-    if (other.f.lost < r[k].f.lost) r[k] = other;
+    if (other.lost < r[k].lost) r[k] = other;
   }
   return GLIA_OK;
 }
@@ -356,7 +282,7 @@ static void put_way(struct bed *b, const struct round *r, struct tallies *t)
 
   for (int k = 0; k < ROUNDS; k++) {
     const struct advice *p = &r[k].a;
-    const struct found *f = &r[k].f;
+    const struct advice_run *f = &r[k].f;
     step.predicted[k] = 1e3 * p->step_s;
     step.measured[k] = 1e3 * f->step_s;
     memory.predicted[k] = p->memory_bytes / 1048576.0;
@@ -365,12 +291,15 @@ static void put_way(struct bed *b, const struct round *r, struct tallies *t)
     tasks.measured[k] = 1e3 * f->tasks_s;
     sent.predicted[k] = p->stage_bytes / 1048576.0;
     sent.measured[k] = f->stage_bytes / 1048576.0;
-    t->lost = fmax(t->lost, f->lost);
+    t->lost = fmax(t->lost, r[k].lost);
   }
-  put(b, &t->step, a->name, "", "ms", &step);
+  if (a->from == ADVISE_RUN)
+    put(b, &t->run, a->name, ", shorter run", "ms", &step);
+  else
+    put(b, &t->step, a->name, "", "ms", &step);
   put(b, &t->memory, a->name, ", memory", "MiB", &memory);
   if (a->kind < 0) return;
-  put(b, &t->tasks, a->name, ", tasks", "ms", &tasks);
+  if (a->from != ADVISE_RUN) put(b, &t->tasks, a->name, ", tasks", "ms", &tasks);
   put(b, &t->sent, a->name, ", sent", "MiB", &sent);
   put_bubble(b, r);
 }
@@ -420,8 +349,7 @@ static glia_status all_ways(struct bed *b, struct tallies *t, struct glia_progre
 static glia_status one_model(struct bed *b, struct tallies *t, struct glia_progress *p, int at)
 {
   b->s = (struct session){.comm = b->all, .once_per_node = true};
-  glia_status st =
-      glia_agree(b->all, open_session(b, &b->s, "parallel={stages: 1, binding: none}"));
+  glia_status st = glia_agree(b->all, open_session(b, &b->s));
   if (st == GLIA_OK) st = advisor_open(&b->s, glia_comm_size(b->all), &b->advisor);
   if (st == GLIA_OK) st = all_ways(b, t, p, at);
   advisor_close(&b->advisor);
@@ -439,17 +367,18 @@ static glia_status all_models(struct bench_report *r, struct bed *bed, int n)
   for (int i = 0; i < n && st == GLIA_OK; i++) st = one_model(&bed[i], &t, &p, i);
   glia_progress_end(&p);
   if (st != GLIA_OK || glia_comm_rank(bed[0].all) != 0) return st;
-  conclude(r, &t.step, "step");
+  if (t.step.n > 0) conclude(r, &t.step, "step");
+  if (t.run.n > 0) conclude(r, &t.run, "step, by a shorter run");
   conclude(r, &t.memory, "memory");
   conclude(r, &t.sent, "messages");
-  conclude(r, &t.tasks, "tasks on own cores");
+  if (t.tasks.n > 0) conclude(r, &t.tasks, "tasks on own cores");
   bench_add(r, "%", 1e2 * t.lost, NULL, (double)NAN, (double)NAN,
             bed[0].own_cores ? "others had a rank's core, most" : "others had the cores, most");
   return GLIA_OK;
 }
 
-/* A model, and (local) the same as modules that learn alone, with auxiliary networks as deep as it has layers for: *made tells whether it
- * can be; a row says why not. */
+/* A model, and (local) the same as modules that learn alone, with auxiliary networks as deep as it has layers for, and modules for its ranks: *made
+ * tells whether it can be; a row says why not. */
 static glia_status make_model(struct bed *b, const struct workload_kind *kind, bool local,
                               bool *made)
 {
@@ -459,11 +388,15 @@ static glia_status make_model(struct bed *b, const struct workload_kind *kind, b
   for (int depth = local ? ADVISE_DEPTH : -1; depth >= -1; depth--) {
     struct session s = {.comm = b->all};
     GLIA_TRY(glia_agree(b->all, make_bed(b, kind, depth)));
-    st = glia_agree(b->all, open_session(b, &s, "parallel={stages: 1, binding: none}"));
+    st = glia_agree(b->all, open_session(b, &s));
+    const bool fits = !local || (st == GLIA_OK &&
+                                 advisor_fits(glia_comm_size(b->all), glia_model_modules(s.model)));
     close_session(&s);
     *made = st == GLIA_OK;
-    if (*made || !local) return st;
-    if (depth == 0 || st != GLIA_E_CONFIG) break; /* else the model may be too short */
+    if (*made && (fits || depth == 0)) return st;
+    if (!local) return st;
+    if (depth == 0 || (st != GLIA_OK && st != GLIA_E_CONFIG))
+      break; /* else the model may be too short */
     glia_trace_clear();
     clear_bed(b);
     *b = fresh;

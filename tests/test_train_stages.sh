@@ -122,16 +122,34 @@ if find_python json; then
   "$python" -c '
 import json
 way = {w["name"]: w for w in json.load(open("plan.json"))["plan"]["candidates"] if w["stages"] > 1}
-assert len(way) == 4 and all(w["tasks_measured"] for w in way.values()), way
+assert len(way) == 4 and all(w["measured"] == "stages" for w in way.values()), way
 for name, tasks in (("1f1b", 2), ("gpipe", 2), ("interleaved", 4), ("zero_bubble", 3)):
     rows = way["stages: 2, " + name]["tasks_s"]
     assert [len(r) for r in rows] == [tasks, tasks] and min(min(r) for r in rows) > 0, (name, rows)
 assert all(i != w for f, i, w in way["stages: 2, zero_bubble"]["tasks_s"]), "both parts of backward take the same: one was not measured"
 ' >"$out" 2>"$err"; point "every stage was run alone: its tasks forward, and of backward in two parts each by itself"
-else skip "every stage was run alone" "no python3"; fi
+  "$python" -c '
+import json
+way = {w["name"]: w for w in json.load(open("plan.json"))["plan"]["candidates"]}["stages: 2, gpipe"]
+(f0, b0), (f1, b1) = way["tasks_s"]
+n, done, back = 8, 0.0, 0.0
+for k in range(n): done = max(done, (k + 1) * f0) + f1
+for k in range(n): back = max(back, done + (k + 1) * b1, n * f0) + b0
+means = 1.0 - n * (f0 + f1 + b0 + b1) / (2.0 * back)
+assert 0.0 < means < 1.0 and abs(way["bubble"] - means) > 1e-9, (way["bubble"], means)
+' >"$out" 2>"$err"; point "and its single tasks were played: waiting is not that of tasks of the mean"
+else skip "every stage was run alone" "no python3"; skip "and its single tasks were played" "no python3"; fi
 exits 0 "$glia" train run.yaml --plan --json 'model=[{linear: 8}, tanh, {linear: 8}, tanh, {linear: 2}]' loss=cross_entropy && tr -d ' \n' <"$out" | grep -q '"local_learning":\[{"name":"stages:2,local".*"depth":0}'
 point "and local learning, also of a model too short for auxiliary networks of two layers, with their depth"
 
+if [ "$(getconf _NPROCESSORS_ONLN)" -lt 3 ]; then
+  GLIA_LOG=debug; export GLIA_LOG
+  ends 0 3 --plan data.batch=48 'model=[{linear: 8}, tanh, {linear: 8}, tanh, {linear: 8}, tanh, {linear: 2}]' loss=cross_entropy && said 'schedule=gpipe' && said 'schedule=zero_bubble' &&
+    [ "$(tr -d ' \n' <"$out" | grep -o '"measured":"run"' | wc -l)" = 6 ] && [ "$(tr -d ' \n' <"$out" | grep -o '"measured":"layers"' | wc -l)" = 1 ]
+  point "where ranks share cores every way is run: three data groups, four schedules, local learning"
+  tr -d ' \n' <"$out" | grep -q '"local_learning":\[{"name":"stages:3,local".*"depth":0}'; point "which has modules for all ranks, with auxiliary networks less deep"
+  unset GLIA_LOG
+else skip "where ranks share cores every way is run" "three ranks have a core each"; skip "which has modules for all ranks" "the same"; fi
 exits 64 mpirun -n 2 "$glia" bench plan mlp zero_buble && said "'zero_buble' is no model"; point "bench plan refuses words that it does not know"
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"

@@ -11,9 +11,13 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Stages of a pipeline that are measured one by one on few ranks: of longer ones layers' times are summed. */
 enum { TRIED_STAGES = 4 };
+/* In a longer step tasks that wander even out; of a way that is run a step has no more than so many for each of its data groups. */
+enum { FEW_MICRO_BATCHES = 256, RUN_MICRO_BATCHES = 8 };
+static const double run_for_s = 0.15;
 
 /* Sums over so many ranks of so much of the gradients, with nothing hidden: what was measured between two, and as many more bytes. */
 static double sums_s(const struct measured *m, int ranks, double part)
@@ -21,49 +25,11 @@ static double sums_s(const struct measured *m, int ranks, double part)
   return ranks == 1 ? 0.0 : m->b.sums_s * part * 2.0 * (ranks - 1) / ranks;
 }
 
-/* Ranks of a node by its cores, where they share them; else 1. */
+/* Ranks of a node by its cores, where they share them; else 1. Such a way is run: so much longer its steps are about, to know how many
+ * to run. */
 static double crowd(const struct measured *m, const struct advice *c)
 {
   return c->groups * c->stages == m->ranks && m->cores < m->local ? m->local / m->cores : 1.0;
-}
-
-/* Cores for the ranks of a table: their part of those that all share. */
-static int cores_for(const struct measured *m, const struct advice *c, int ranks)
-{
-  const double cores = ranks / crowd(m, c) + 1e-9;
-
-  return cores > 1.0 ? (int)cores : 1;
-}
-
-/* Of ranks that are dealt out to cores by their work, what the core has that has most of something, no less than all of it on
- * this run's cores: time [ranks]. */
-static double most_of_a_core(const struct measured *m, const struct advice *c, int ranks,
-                             const double *work, const double *time)
-{
-  double on[GLIA_STAGE_MAX_RANKS] = {0.0}, most = 0.0, all = 0.0;
-  int core[GLIA_STAGE_MAX_RANKS];
-
-  glia_schedule_deal(ranks, work, cores_for(m, c, ranks), core);
-  for (int r = 0; r < ranks; r++) {
-    on[core[r]] += time[r];
-    all += time[r];
-    most = fmax(most, on[core[r]]);
-  }
-  return fmax(most, all / ranks * crowd(m, c));
-}
-
-/* Span of a table on this run's cores, dealt out to its pipelines: no less than all the work of a rank's part of them. */
-static glia_status span_on_cores(const struct measured *m, const struct advice *c,
-                                 const struct plan *p, double *span)
-{
-  const struct glia_schedule *s = p->schedule;
-  struct glia_schedule_play play;
-  double busy = 0.0;
-
-  GLIA_TRY(glia_schedule_share(s, p->cost, p->work, cores_for(m, c, s->ranks), &play));
-  for (int r = 0; r < s->ranks; r++) busy += play.busy[r];
-  *span = fmax(play.span, busy / s->ranks * crowd(m, c));
-  return GLIA_OK;
 }
 
 /* Time of a task of a stage: what its layers take, and adding up their gradients, which are as large as what is updated. */
@@ -140,6 +106,12 @@ static void write_cuts(const struct glia_model_cut *layers, char *text, size_t s
   if (used < size) snprintf(text + used, size - used, "]");
 }
 
+/* Of a rank in a step. */
+static size_t tasks_of(const struct glia_schedule *s)
+{
+  return (size_t)s->segments * (size_t)s->micro_batches;
+}
+
 static glia_status make_plan(const struct session *s, const struct measured *m, struct advice *c,
                              struct plan *p)
 {
@@ -164,6 +136,10 @@ static glia_status make_plan(const struct session *s, const struct measured *m, 
                              .part_of = glia_model_part_of};
   p->cost = calloc((size_t)c->stages * (size_t)p->schedule->segments, sizeof *p->cost);
   GLIA_CHECK(p->cost != NULL, GLIA_E_MEMORY, "a prediction");
+  if (c->from != ADVISE_STAGES) return GLIA_OK;
+  p->plays = own < FEW_MICRO_BATCHES ? ADVISE_PLAYS : 1;
+  p->each = calloc((size_t)p->plays * (size_t)c->stages * tasks_of(p->schedule), sizeof *p->each);
+  GLIA_CHECK(p->each != NULL, GLIA_E_MEMORY, "a prediction");
   return GLIA_OK;
 }
 
@@ -178,67 +154,98 @@ static void sum_layers(const struct measured *m, struct plan *p)
   }
 }
 
-/* Each stage by itself, as many at once as there are ranks that measure: no one rests while others run, so some may run twice. */
+/* Of what was found by stage, x [ranks][tasks of all plays, end]: every single task, and those of the mean. */
+static void keep_tasks(struct plan *p, const double *x)
+{
+  const int n = p->schedule->segments, ranks = p->schedule->ranks, v = p->schedule->micro_batches;
+  const size_t tasks = tasks_of(p->schedule), row = (size_t)p->plays * tasks + 1;
+
+  for (int r = 0; r < ranks; r++) {
+    const double *of = x + (size_t)r * row;
+    for (int k = 0; k < n; k++) p->cost[r * n + k] = 0.0;
+    for (int play = 0; play < p->plays; play++)
+      for (size_t i = 0; i < tasks; i++) {
+        const double took_s = of[(size_t)play * tasks + i];
+        p->each[((size_t)play * (size_t)ranks + (size_t)r) * tasks + i] = took_s;
+        p->cost[r * n + (int)(i / (size_t)v)] += took_s / (p->plays * v);
+      }
+    p->end_s[r] = of[row - 1];
+  }
+}
+
+/* Each stage by itself, as many at once as there are ranks that measure: no one rests while others run, so some run twice. */
 static glia_status try_stages(const struct session *s, const struct measured *m,
                               const struct advice *c, struct plan *p)
 {
-  const int n = p->schedule->segments, ranks = p->schedule->ranks, row = n + 2;
-  double *x = calloc((size_t)ranks * (size_t)row, sizeof *x); /* tasks, end, how often */
-  double *own = calloc((size_t)row, sizeof *own);
-  glia_status st = x != NULL && own != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a prediction");
+  const int ranks = p->schedule->ranks, v = p->schedule->micro_batches;
+  const size_t row = (size_t)p->plays * tasks_of(p->schedule) + 1;
+  double *x = calloc((size_t)(ranks + m->workers) * row, sizeof *x);
+  glia_status st = GLIA_OK;
 
-  GLIA_TRY_TO(out, st, glia_agree(s->comm, st));
+  GLIA_TRY_TO(out, st,
+              glia_agree(s->comm, x != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a prediction")));
   for (int first = 0; first < ranks; first += m->workers) {
-    const int r = m->worker >= 0 ? (first + m->worker) % ranks : -1;
-    GLIA_TRY_TO(out, st,
-                advise_trial_(s, &p->cut, c->kind, p->schedule->micro_batches, r, own, &own[n]));
-    own[n + 1] = 1.0;
-    for (int k = 0; k < row && r >= 0; k++) x[r * row + k] += own[k];
+    const int turn = first + m->worker, r = m->worker >= 0 ? turn % ranks : -1;
+    double *own = x + (size_t)(m->worker >= 0 ? turn : 0) * row;
+    GLIA_TRY_TO(out, st, advise_trial_(s, &p->cut, c->kind, v, r, p->plays, own, &own[row - 1]));
   }
-  GLIA_TRY_TO(out, st, glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, x, ranks * row));
-  for (int r = 0; r < ranks; r++) {
-    const double *of = x + r * row;
-    for (int k = 0; k < n; k++) p->cost[r * n + k] = of[k] / of[n + 1];
-    p->end_s[r] = of[n] / of[n + 1];
-  }
+  GLIA_TRY_TO(out, st, glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, x, (int)row * ranks));
+  keep_tasks(p, x);
 out:
   free(x);
-  free(own);
   return st;
+}
+
+/* What the ranks of a pipeline do in a step, each on a core of its own. */
+struct played {
+  double span, bubble, busy[GLIA_STAGE_MAX_RANKS];
+};
+
+static glia_status play_means(const struct plan *p, struct played *out)
+{
+  struct glia_schedule_play play;
+
+  GLIA_TRY(glia_schedule_check(p->schedule, p->cost, &play));
+  *out = (struct played){.span = play.span, .bubble = glia_schedule_bubble(p->schedule, &play)};
+  memcpy(out->busy, play.busy, sizeof out->busy);
+  return GLIA_OK;
+}
+
+/* Steps of single tasks: spans of the median, of the rest the mean. */
+static glia_status play_each(const struct plan *p, struct played *out)
+{
+  const int ranks = p->schedule->ranks;
+  double span[ADVISE_PLAYS];
+
+  *out = (struct played){.span = 0.0};
+  for (int k = 0; k < p->plays; k++) {
+    const double *each = p->each + (size_t)(k * ranks) * tasks_of(p->schedule);
+    struct glia_schedule_play play;
+    GLIA_TRY(glia_schedule_replay(p->schedule, each, &play));
+    span[k] = play.span;
+    out->bubble += glia_schedule_bubble(p->schedule, &play) / p->plays;
+    for (int r = 0; r < ranks; r++) out->busy[r] += play.busy[r] / p->plays;
+  }
+  out->span = layer_times_median(span, p->plays);
+  return GLIA_OK;
 }
 
 /* A step from the tasks' times. Local learning goes on from step to step: the slowest rank tells how fast. */
 static glia_status time_plan(const struct measured *m, const struct plan *p, struct advice *c)
 {
-  struct glia_schedule_play play;
-  double busy = 0.0, most = 0.0, end[GLIA_STAGE_MAX_RANKS];
+  const bool local = p->schedule->ahead > 0;
+  struct played play;
+  double busy = 0.0, most = 0.0, end = 0.0;
 
-  GLIA_TRY(glia_schedule_check(p->schedule, p->cost, &play));
+  GLIA_TRY(p->each != NULL ? play_each(p, &play) : play_means(p, &play));
   for (int r = 0; r < c->stages; r++) {
     busy += play.busy[r];
     most = fmax(most, play.busy[r]);
-    end[r] = p->end_s[r] + sums_s(m, c->groups, 1.0 / c->stages);
+    end = fmax(end, p->end_s[r] + sums_s(m, c->groups, 1.0 / c->stages));
   }
-  const bool local = p->schedule->ahead > 0;
-  c->bubble = local ? 1.0 - busy / (most * c->stages) : glia_schedule_bubble(p->schedule, &play);
+  c->bubble = local ? 1.0 - busy / (most * c->stages) : play.bubble;
   c->tasks_s = local ? most : play.span;
-  double span = most_of_a_core(m, c, c->stages, p->work, play.busy);
-  if (!local) GLIA_TRY(span_on_cores(m, c, p, &span));
-  c->step_s = span + most_of_a_core(m, c, c->stages, p->work, end) + (local ? 0.0 : m->b.latency_s);
-  return GLIA_OK;
-}
-
-/* By what a run that is cut so deals its ranks out to cores: costs that are counted (jobs/cli/placement.c). */
-static glia_status count_work(const struct session *s, struct plan *p)
-{
-  double *layer = calloc((size_t)glia_model_layers(s->model) + 1, sizeof *layer);
-  double stage[GLIA_MODEL_MAX_STAGES];
-
-  GLIA_CHECK(layer != NULL, GLIA_E_MEMORY, "a prediction");
-  glia_model_cost(s->model, layer);
-  (void)glia_model_imbalance(&p->layers, layer, stage);
-  for (int k = 0; k < p->layers.stages; k++) p->work[k % p->cut.ranks] += stage[k];
-  free(layer);
+  c->step_s = (c->tasks_s + end) * crowd(m, c) + (local ? 0.0 : m->b.latency_s);
   return GLIA_OK;
 }
 
@@ -248,7 +255,6 @@ static glia_status look_at_stages(const struct session *s, const struct measured
 {
   glia_status st = make_plan(s, m, c, p);
 
-  if (st == GLIA_OK) st = count_work(s, p);
   for (int r = 0; r < c->stages && st == GLIA_OK; r++) st = look_at_stage(s, m, p, r, c);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes / c->stages : 0.0;
   return st;
@@ -258,35 +264,19 @@ static glia_status predict_stages(const struct session *s, const struct measured
                                   struct advice *c, struct plan *p)
 {
   const int n = p->schedule->segments;
+  const size_t tasks = tasks_of(p->schedule);
 
-  if (c->tried)
+  if (c->from == ADVISE_STAGES)
     GLIA_TRY(try_stages(s, m, c, p));
   else
     sum_layers(m, p);
-  for (int r = 0; r < c->stages; r++)
-    for (int k = 0; k < n; k++) p->cost[r * n + k] += p->moved_s[r] / n;
-  return time_plan(m, p, c);
-}
-
-/* Micro-batches of data groups, and the end of a step: each rank's on its core. */
-static void groups_span(const struct measured *m, struct advice *c, double end_s)
-{
-  double work[GLIA_STAGE_MAX_RANKS], end[GLIA_STAGE_MAX_RANKS], all = 0.0, most = 0.0;
-
-  for (int k = 0; k < c->groups; k++) {
-    const int64_t own = glia_tree_range(m->micro_batches, c->groups, k + 1) -
-                        glia_tree_range(m->micro_batches, c->groups, k);
-    const double own_s = (double)own * m->b.micro_s + (double)(own > 0 ? own - 1 : 0) * m->b.join_s;
-    all += own_s;
-    most = fmax(most, own_s);
-    if (k >= GLIA_STAGE_MAX_RANKS) continue;
-    work[k] = own_s;
-    end[k] = end_s;
+  for (int r = 0; r < c->stages; r++) {
+    const double more_s = p->moved_s[r] / n;
+    for (int k = 0; k < n; k++) p->cost[r * n + k] += more_s;
+    for (size_t i = 0; p->each != NULL && i < (size_t)p->plays * tasks; i++)
+      p->each[(i / tasks * (size_t)c->stages + (size_t)r) * tasks + i % tasks] += more_s;
   }
-  c->step_s = fmax(most, all / c->groups * crowd(m, c)) + end_s * ceil(crowd(m, c));
-  if (c->groups > GLIA_STAGE_MAX_RANKS) return;
-  c->step_s =
-      most_of_a_core(m, c, c->groups, work, work) + most_of_a_core(m, c, c->groups, work, end);
+  return time_plan(m, p, c);
 }
 
 /* Ranks of a node that hold the states once share the updates out. */
@@ -295,13 +285,22 @@ static void predict_data(const struct session *s, const struct measured *m, stru
   const int64_t most = (m->micro_batches + c->groups - 1) / c->groups;
   const int sharing =
       s->once_per_node && c->groups > 1 ? m->local < c->groups ? m->local : c->groups : 1;
+  const double end_s =
+      m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s + sums_s(m, c->groups, 1.0);
 
-  groups_span(m, c,
-              m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s + sums_s(m, c->groups, 1.0));
+  c->step_s =
+      ((double)most * m->b.micro_s + (double)(most - 1) * m->b.join_s + end_s) * crowd(m, c);
   if (c->groups == 1) c->step_s = m->b.single_s;
   c->bubble = 1.0 - (double)m->micro_batches / (double)(most * c->groups);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes : 0.0;
   c->memory_bytes = (double)glia_engine_bytes(s->program, 1, c->groups, s->eval_micro_batches, 0);
+}
+
+bool advisor_fits(int ranks, int modules)
+{
+  for (int k = 2; k <= ranks && k <= modules; k++)
+    if (ranks % k == 0) return true;
+  return false;
 }
 
 static int list_ways(int ranks, int layers, bool local, struct advice *c)
@@ -332,8 +331,10 @@ static glia_status prepare(struct advisor *a, int ranks)
   a->n = list_ways(ranks, a->m.t.layers, local, a->way);
   for (int i = 0; i < a->n; i++) {
     struct advice *c = &a->way[i];
-    /* stages that share a core take each other's caches: alone they would be too quick */
-    c->tried = c->kind >= 0 && !local && c->stages <= most && crowd(&a->m, c) <= 1.0;
+    /* ranks that share a core take each other's caches, and turns: no sum of what they do alone tells that */
+    c->from = crowd(&a->m, c) > 1.0                         ? ADVISE_RUN
+              : c->kind >= 0 && !local && c->stages <= most ? ADVISE_STAGES
+                                                            : ADVISE_LAYERS;
     if (c->kind < 0 || look_at_stages(a->s, &a->m, c, &a->plan[i]) == GLIA_OK) continue;
     snprintf(c->why_not, sizeof c->why_not, "%s", glia_trace_message());
     glia_trace_clear();
@@ -361,6 +362,7 @@ void advisor_close(struct advisor **advisor)
   for (int i = 0; i < a->n; i++) {
     glia_schedule_destroy(&a->plan[i].schedule);
     free(a->plan[i].cost);
+    free(a->plan[i].each);
   }
   layer_times_free(&a->m.t);
   free(a);
@@ -375,17 +377,40 @@ const struct advice *advisor_ways(const struct advisor *a, int *n)
 
 const struct advise_basis *advisor_basis(const struct advisor *a) { return &a->m.b; }
 
+/* Run the way; its steps are longer in proportion where it has more micro-batches than are run. Nothing is told of a session that
+ * nobody asked for. */
+static glia_status run_way(const struct advisor *a, struct advice *c)
+{
+  const bool quiet = glia_log_enabled(GLIA_LOG_INFO) && !glia_log_enabled(GLIA_LOG_DEBUG);
+  const int own = c->stages < RUN_MICRO_BATCHES ? RUN_MICRO_BATCHES - RUN_MICRO_BATCHES % c->stages
+                                                : c->stages; /* as interleaved takes them */
+  const int64_t v = a->m.micro_batches, some = (int64_t)own * c->groups < v ? own * c->groups : v;
+  struct advice_run r;
+
+  if (quiet) glia_log_set_level(GLIA_LOG_ERROR);
+  const glia_status st = advisor_run(a->s, a->s->comm, c, run_for_s, some, &r);
+  if (quiet) glia_log_set_level(GLIA_LOG_INFO);
+  GLIA_TRY(st);
+  c->step_s = r.step_s * (double)v / (double)some;
+  if (isnan(r.tasks_s)) return GLIA_OK;
+  c->tasks_s = r.tasks_s * (double)v / (double)some;
+  c->bubble = r.bubble;
+  return GLIA_OK;
+}
+
 glia_status advisor_time(struct advisor *a, int way, bool again)
 {
   struct advice *c = &a->way[way];
+  glia_status st = GLIA_OK;
 
   if (c->why_not[0] != '\0') return GLIA_OK;
-  if (again && (!c->tried || c->groups > 1)) GLIA_TRY(advise_measure_(a->s, &a->m));
-  if (c->kind < 0) {
+  if (again && (c->from == ADVISE_LAYERS || (c->from == ADVISE_STAGES && c->groups > 1)))
+    GLIA_TRY(advise_measure_(a->s, &a->m));
+  if (c->kind < 0)
     predict_data(a->s, &a->m, c);
-    return GLIA_OK;
-  }
-  const glia_status st = predict_stages(a->s, &a->m, c, &a->plan[way]);
+  else
+    st = predict_stages(a->s, &a->m, c, &a->plan[way]);
+  if (st == GLIA_OK && c->from == ADVISE_RUN) st = run_way(a, c);
   if (st == GLIA_OK || st == GLIA_E_MPI) return st;
   snprintf(c->why_not, sizeof c->why_not, "%s", glia_trace_message());
   glia_trace_clear();

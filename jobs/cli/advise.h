@@ -9,13 +9,20 @@ enum {
   ADVISE_DEPTH = 2 /* of auxiliary networks, where the model has the layers */
 };
 
+/* From what a way's time is predicted. */
+typedef enum {
+  ADVISE_LAYERS, /* times of layers, summed */
+  ADVISE_STAGES, /* each of its stages run alone */
+  ADVISE_RUN     /* the way itself, for a few steps: where ranks share cores */
+} advise_from;
+
 /* One way, and what it comes to. */
 struct advice {
   char name[64];
   int groups, stages, kind, chunks; /* kind: of glia_schedule_names; -1: no stages */
   char cuts[320];                   /* as parallel.cuts takes them: "[3, 5]" */
   char why_not[256];                /* "": it can be */
-  bool tried; /* its stages are measured one by one; else their layers' times are summed */
+  advise_from from;
   double step_s;
   double tasks_s;      /* of it the stages' tasks, where each rank has a core */
   double bubble;       /* part of the tasks' span that ranks wait where each has a core */
@@ -49,10 +56,30 @@ void advisor_close(struct advisor **advisor);
 const struct advice *advisor_ways(const struct advisor *a, int *n);
 const struct advise_basis *advisor_basis(const struct advisor *a);
 
-/** Predict the time of a way, cut as it was: stages run alone for about a tenth of a second each.
+/** Predict the time of a way, cut as it was: its stages, or all of it, run for about a tenth of a second.
  *  again  measure layers and sums once more, where the time rests on them
  *  A way that cannot be has its reason in why_not then.  Collective: yes. Errors: those of a step of the whole model; on all ranks alike. */
 GLIA_NODISCARD glia_status advisor_time(struct advisor *a, int way, bool again);
+
+/* What a run of a way came to. */
+struct advice_run {
+  double step_s;          /* of the median, by the clock of the rank that is slowest */
+  double tasks_s, bubble; /* of the first pipeline where each rank has a core (idle.h); NaN: none */
+  double memory_bytes, stage_bytes; /* as of struct advice */
+};
+
+/** Train in a way for about so long, five steps at least, from initial weights.
+ *  s              as of advisor_open; its rows and configuration are read
+ *  comm           as many ranks as the way has
+ *  micro_batches  of a step, at most; 0: as many as it has
+ *  out            the same on all of comm
+ *  Collective: yes, over comm. Errors: as a run refuses it (GLIA_E_CONFIG), those of a step; on all of comm alike. */
+GLIA_NODISCARD glia_status advisor_run(const struct session *s, struct glia_comm *comm,
+                                       const struct advice *c, double seconds,
+                                       int64_t micro_batches, struct advice_run *out);
+
+/** Whether so many modules of local learning can be the stages of these ranks, with data groups where they divide them. Collective: no. */
+bool advisor_fits(int ranks, int modules);
 
 /** Predict the times of all, and print them.
  *  ranks  0: those of this run, 2 where it is one

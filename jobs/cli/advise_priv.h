@@ -17,14 +17,18 @@ struct measured {
       worker; /* ranks that measure, as many of a node as it has cores; which one this is, -1: none */
 };
 
+/* Of stages that are run alone so many steps are played, and the median told: tasks wander, and who waits for one waits longer. */
+enum { ADVISE_PLAYS = 15 };
+
 /* A pipeline that is looked at. */
 struct plan {
   struct glia_model_cut layers;
   struct glia_cut cut; /* its self is `layers` */
   struct glia_schedule *schedule;
-  double *cost;                         /* [ranks][segments] of a task, messages included */
+  double *cost; /* [ranks][segments] of a task of the mean, messages included */
+  int plays;    /* below 15 where a step has many tasks, which even out */
+  double *each; /* [plays][ranks][segments][micro_batches] of single tasks; NULL: not known */
   double moved_s[GLIA_STAGE_MAX_RANKS]; /* of it messages */
-  double work[GLIA_STAGE_MAX_RANKS];    /* by which ranks are dealt out to cores that they share */
   double end_s[GLIA_STAGE_MAX_RANKS];   /* what a stage does behind its micro-batches, alone */
 };
 
@@ -44,11 +48,11 @@ GLIA_NODISCARD glia_status advise_measure_(const struct session *s, struct measu
  *  kind           of glia_schedule_names, not of local learning
  *  rank           of the pipeline, whose stages this rank of the session runs, at the same time as others run theirs; -1: none
  *  micro_batches  of a step; above 8 as many as 8 and ranks allow
- *  task_s         [segments] processor time of a task of the mean, with what is done between tasks
+ *  task_s         [plays][segments][micro_batches] processor time of a task, with what is done between tasks
  *  end_s          what a step takes beside them
  *  Collective: yes, over s->comm. Errors: those of the cut, of compiling, and of a step; GLIA_E_MEMORY; on all ranks alike. */
 GLIA_NODISCARD glia_status advise_trial_(const struct session *s, const struct glia_cut *cut,
-                                         int kind, int micro_batches, int rank, double *task_s,
-                                         double *end_s);
+                                         int kind, int micro_batches, int rank, int plays,
+                                         double *task_s, double *end_s);
 
 #endif

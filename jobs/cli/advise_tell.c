@@ -21,12 +21,13 @@ static json_t *tasks_json(const struct advisor *a, int way)
 
 static json_t *advice_json(const struct advisor *a, int way)
 {
+  static const char *const from[] = {"layers", "stages", "run"};
   const struct advice *c = &a->way[way];
 
-  return json_pack("{s:s, s:i, s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "name", c->name, "groups",
+  return json_pack("{s:s, s:i, s:i, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "name", c->name, "groups",
                    c->groups, "stages", c->stages, "cuts",
                    json_loads(c->kind < 0 ? "[]" : c->cuts, 0, NULL), "tasks_s", tasks_json(a, way),
-                   "tasks_measured", c->tried, "step_s", glia_json_real(c->step_s), "bubble",
+                   "measured", from[c->from], "step_s", glia_json_real(c->step_s), "bubble",
                    glia_json_real(c->bubble), "memory_bytes", glia_json_real(c->memory_bytes),
                    "sent_bytes", glia_json_real(c->stage_bytes + c->sum_bytes));
 }
@@ -47,9 +48,10 @@ static int tell(struct glia_args *args, const struct advisor *a, bool stages, js
       continue;
     }
     if (best < 0 || c->step_s < a->way[best].step_s) best = i;
-    glia_cli_print(args, "%-34s %12.2f %7.1f%% %14.2f %14.2f\n", c->name, 1e3 * c->step_s,
+    glia_cli_print(args, "%-34s %12.2f %7.1f%% %14.2f %14.2f%s\n", c->name, 1e3 * c->step_s,
                    1e2 * c->bubble, c->memory_bytes / 1048576.0,
-                   (c->stage_bytes + c->sum_bytes) / 1048576.0);
+                   (c->stage_bytes + c->sum_bytes) / 1048576.0,
+                   c->from == ADVISE_RUN ? "  measured: run for some steps" : "");
     json_array_append_new(rows, advice_json(a, i));
   }
   return best;
@@ -79,7 +81,7 @@ static glia_status open_local(const struct session *s, int depth, struct session
 }
 
 /* The same model as modules that learn alone: other weights, so it is told beside the rest. Auxiliary networks as deep as the model has
- * layers for, at most ADVISE_DEPTH. Why not, where it cannot. */
+ * layers for, at most ADVISE_DEPTH, and less where there would be fewer modules than ranks need. Why not, where it cannot. */
 static json_t *advise_local(struct session *s, struct glia_args *args, int ranks)
 {
   struct session l;
@@ -89,11 +91,12 @@ static json_t *advise_local(struct session *s, struct glia_args *args, int ranks
 
   if (glia_model_modules(s->model) > 0) return rows;
   glia_status st = open_local(s, depth, &l);
-  for (; st == GLIA_E_CONFIG && depth > 0; st = open_local(s, depth, &l)) { /* too short? */
+  while (depth > 0 && (st == GLIA_OK ? !advisor_fits(ranks, glia_model_modules(l.model))
+                                     : st == GLIA_E_CONFIG)) { /* too short? */
     glia_trace_clear();
     l.comm = NULL; /* the other session's */
     session_close(&l);
-    depth--;
+    st = open_local(s, --depth, &l);
   }
   if (st == GLIA_OK) st = predict(&l, ranks, true, &a);
   if (st != GLIA_OK) {

@@ -161,35 +161,50 @@ static glia_status run_steps(const struct session *s, struct alone *a)
   return GLIA_OK;
 }
 
-/* Of each segment a task of the mean, in the step of the median: with what is done between tasks, of the processor, as in idle.c. */
-static glia_status look(struct alone *a, double *task_s)
+/* Processor times of the tasks of the steps that count, oldest first: [kept][segments][v]. With what is done between tasks, as in
+ * idle.c. Receives are begun with a micro-batch's first task: zeros that they make are taken off there. */
+static glia_status list_tasks(const struct alone *a, int64_t kept, double *x)
 {
   const int v = a->schedule->micro_batches, per_step = a->schedule->row[a->nobody.rank].n;
-  const int64_t n = glia_engine_pipeline_tasks(a->engine, 0, NULL);
-  const int64_t kept = n / per_step < a->n ? n / per_step : a->n;
-  struct glia_pipeline_task *task = calloc((size_t)n + 1, sizeof *task);
-  double x[MOST_STEPS];
-  glia_status st = GLIA_OK;
+  const int segments = a->schedule->segments;
+  struct glia_pipeline_task *task = calloc((size_t)(kept * per_step) + 1, sizeof *task);
 
-  GLIA_CHECK_TO(out, st, task != NULL && kept > 0, GLIA_E_MEMORY, "times of %lld tasks",
-                (long long)n);
-  (void)glia_engine_pipeline_tasks(a->engine, n, task);
-  for (int segment = 0; segment < a->schedule->segments; segment++) {
-    for (int64_t k = 0; k < kept; k++) {
-      const struct glia_pipeline_task *of = task + n - (k + 1) * per_step;
-      x[k] = segment == 0 ? -a->zeros_of_s[a->n - 1 - k] : 0.0; /* there receives are begun */
-      for (int i = 0; i < per_step; i++)
-        if (of[i].segment == segment) x[k] += of[i].cpu_s + of[i].own_cpu_s;
-    }
-    task_s[segment] = fmax(0.0, layer_times_median(x, (int)kept) / v);
+  GLIA_CHECK(task != NULL, GLIA_E_MEMORY, "times of %lld tasks", (long long)(kept * per_step));
+  (void)glia_engine_pipeline_tasks(a->engine, kept * per_step, task);
+  for (int64_t i = 0; i < kept * per_step; i++) {
+    const struct glia_pipeline_task *t = &task[i];
+    const int64_t step = i / per_step;
+    const double zeros_s = t->segment == 0 ? a->zeros_of_s[a->n - kept + step] / v : 0.0;
+    x[(step * segments + t->segment) * v + t->micro] = fmax(0.0, t->cpu_s + t->own_cpu_s - zeros_s);
   }
-out:
   free(task);
+  return GLIA_OK;
+}
+
+/* Steps as they were, one after another and from the first again; what a step has more of micro-batches comes from the next ones. */
+static glia_status look(const struct alone *a, int micro_batches, int plays, double *task_s)
+{
+  const int v = a->schedule->micro_batches, per_step = a->schedule->row[a->nobody.rank].n;
+  const int segments = a->schedule->segments;
+  const int64_t n = glia_engine_pipeline_tasks(a->engine, 0, NULL) / per_step;
+  const int64_t kept = n < a->n ? n : a->n;
+  double *x = calloc((size_t)kept * (size_t)segments * (size_t)v + 1, sizeof *x);
+  glia_status st = x != NULL && kept > 0 ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "times of tasks");
+
+  if (st == GLIA_OK) st = list_tasks(a, kept, x);
+  for (int p = 0; p < plays && st == GLIA_OK; p++)
+    for (int s = 0; s < segments; s++)
+      for (int m = 0; m < micro_batches; m++) {
+        const int64_t step = (p + m / v) % kept;
+        task_s[((int64_t)p * segments + s) * micro_batches + m] =
+            x[(step * segments + s) * v + m % v];
+      }
+  free(x);
   return st;
 }
 
 glia_status advise_trial_(const struct session *s, const struct glia_cut *cut, int kind,
-                          int micro_batches, int rank, double *task_s, double *end_s)
+                          int micro_batches, int rank, int plays, double *task_s, double *end_s)
 {
   /* interleaved takes whole groups of as many as there are ranks */
   const int most =
@@ -201,7 +216,7 @@ glia_status advise_trial_(const struct session *s, const struct glia_cut *cut, i
   st = glia_agree(s->comm, st); /* all begin at once */
   if (st == GLIA_OK && rank >= 0) {
     st = run_steps(s, &a);
-    if (st == GLIA_OK) st = look(&a, task_s);
+    if (st == GLIA_OK) st = look(&a, micro_batches, plays, task_s);
     if (st == GLIA_OK)
       *end_s = (a.all_s > a.cpu_s ? a.cpu_s / a.all_s : 1.0) * layer_times_median(a.outside_s, a.n);
   }
