@@ -7,11 +7,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1; headers may be older */
+#endif
+
+static const size_t LARGE_PAGE_BYTES = (size_t)2 << 20;
 
 struct offer {
   long long pid;
@@ -34,11 +41,45 @@ static int make_file(size_t bytes)
   return -1;
 }
 
+/* Where large pages fit. */
 static void *map_file(int fd, size_t bytes)
 {
-  void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  const size_t more = bytes < LARGE_PAGE_BYTES ? 0 : LARGE_PAGE_BYTES;
 
-  return at == MAP_FAILED ? NULL : at;
+  if (bytes > SIZE_MAX - more) return NULL;
+  char *room = mmap(NULL, bytes + more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) return NULL;
+  const size_t past = more > 0 ? (uintptr_t)room % more : 0, before = past > 0 ? more - past : 0;
+  void *at = mmap(room + before, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+  if (at == MAP_FAILED) {
+    munmap(room, bytes + more);
+    return NULL;
+  }
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE),
+               end = (before + bytes + page - 1) / page * page;
+  if (before > 0) munmap(room, before);
+  if (end < bytes + more) munmap(room + end, bytes + more - end);
+  return at;
+}
+
+static bool large_pages_allowed(void)
+{
+  char text[64] = "";
+  const int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+
+  if (fd < 0) return false;
+  const ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  return n > 0 && strstr(text, "[never]") == NULL;
+}
+
+/* In large pages, as memory of a rank's own is: madvise(MADV_HUGEPAGE) does nothing where the system's setting for shared memory is
+ * `never`, which it is by default. Whether it can be had or not. Once for the pages, then by each rank for its way to them. */
+static void take_large_pages(void *at, size_t bytes)
+{
+  const size_t whole = bytes / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
+
+  if (whole > 0 && large_pages_allowed()) (void)madvise(at, whole, MADV_COLLAPSE);
 }
 
 static void *map_theirs(const struct offer *o, size_t bytes)
@@ -69,10 +110,12 @@ glia_status glia_shared_create_(MPI_Comm node, size_t bytes, void **out)
     at = map_file(own, bytes);
   else if (offer.fd >= 0)
     at = map_theirs(&offer, bytes);
+  if (own >= 0 && at != NULL) take_large_pages(at, bytes);
   ok = at != NULL;
   GLIA_TRY_MPI_TO(done, st, MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_LAND, node));
   GLIA_CHECK_TO(done, st, ok, GLIA_E_MEMORY,
                 "no %zu bytes of memory that the ranks of this node can share", bytes);
+  if (own < 0) take_large_pages(at, bytes);
   *out = at;
   at = NULL;
 

@@ -4,12 +4,16 @@
 #include "glia_log.h"
 #include "glia_mpi.h"
 
+#include <fcntl.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MAX_BUCKETS = 4 };
 
@@ -431,6 +435,74 @@ static void ranks_of_a_node_read_where_it_stands(void)
   if (skipped) TAP_SKIP("messages share no memory");
 }
 
+enum { LARGE_PAGE = 1 << 21 };
+
+/* Whether this system hands out large pages for shared memory, asked in the same way. */
+static bool has_large_pages(void)
+{
+  char text[64] = "";
+  FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+  const bool allowed = f != NULL && fgets(text, sizeof text, f) != NULL && !strstr(text, "[never]");
+  const int fd = memfd_create("control", 0);
+  char *space = mmap(NULL, 2 * (size_t)LARGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *at = mmap(space + (LARGE_PAGE - (uintptr_t)space % LARGE_PAGE) % LARGE_PAGE, LARGE_PAGE,
+                  PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+
+  if (f != NULL) fclose(f);
+  CU_ASSERT_EQUAL_FATAL(posix_fallocate(fd, 0, LARGE_PAGE), 0);
+  const bool can = madvise(at, LARGE_PAGE, 25 /* MADV_COLLAPSE: headers may lack it */) == 0;
+  munmap(space, 2 * (size_t)LARGE_PAGE);
+  close(fd);
+  return allowed && can;
+}
+
+/* Bytes that are mapped in large pages, of the mapping that begins at `at`. */
+static long mapped_large(const void *at)
+{
+  char line[256], begin[32];
+  long kb = 0;
+  bool here = false;
+  FILE *f = fopen("/proc/self/smaps", "r");
+
+  snprintf(begin, sizeof begin, "%lx-", (unsigned long)(uintptr_t)at);
+  while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+    if (strncmp(line, begin, strlen(begin)) == 0) here = true;
+    if (here && sscanf(line, "ShmemPmdMapped: %ld", &kb) == 1) break;
+  }
+  if (f != NULL) fclose(f);
+  return kb * 1024;
+}
+
+/* All ranks see memory of more than 2 MiB in large pages, as they have memory of their own. */
+static void shared_memory_is_in_large_pages(void)
+{
+  enum { BYTES = 2 * LARGE_PAGE + 12345 };
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  void *memory = NULL;
+  const char *why = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 1, &x), GLIA_OK);
+  if (x->share == NULL)
+    why = "messages share no memory";
+  else {
+    CU_ASSERT_EQUAL_FATAL(x->share(x->self, BYTES, &memory), GLIA_OK);
+    if (x->node_rank == x->node_size - 1) memset(memory, 7, BYTES);
+    CU_ASSERT_EQUAL(x->meet(x->self), GLIA_OK);
+    CU_ASSERT_EQUAL((uintptr_t)memory % LARGE_PAGE, 0);
+    CU_ASSERT_EQUAL(((char *)memory)[0], 7);
+    CU_ASSERT_EQUAL(((char *)memory)[BYTES - 1], 7);
+    if (has_large_pages()) {
+      CU_ASSERT_EQUAL(mapped_large(memory), 2 * LARGE_PAGE);
+    } else
+      why = "no large pages for shared memory here";
+    x->unshare(x->self, &memory, BYTES);
+  }
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+  if (why != NULL) TAP_SKIP(why);
+}
+
 /* Where rank 0 may not make the memory that all would share, messages do: with the same bits, and one line that says why. */
 static void without_shared_memory_messages_serve(void)
 {
@@ -467,6 +539,6 @@ TAP_MPI_MAIN("exchange", TAP(float32_has_the_bits_of_the_loopback),
              TAP(between_two_ranks_one_way_is_enough), TAP(empty_buckets_and_empty_steps_are_fine),
              TAP(misuse_is_refused), TAP(safe_mode_notices_other_buckets),
              TAP(a_late_rank_is_named), TAP(a_rank_late_at_a_meeting_is_named),
-             TAP(ranks_of_a_node_read_where_it_stands), TAP(without_shared_memory_messages_serve),
-             TAP(fewer_bytes_travel), TAP(infinity_travels),
-             TAP(a_rank_that_never_comes_is_an_error))
+             TAP(ranks_of_a_node_read_where_it_stands), TAP(shared_memory_is_in_large_pages),
+             TAP(without_shared_memory_messages_serve), TAP(fewer_bytes_travel),
+             TAP(infinity_travels), TAP(a_rank_that_never_comes_is_an_error))
