@@ -9,7 +9,8 @@
  *      total is in memory that all share.
  * A rank starts the next step when all have added their slices and it has copied the whole total, so nothing is overwritten that somebody
  * still reads.
- * A small bucket is added whole by everybody, without step 4; its nodes alternate between two places.
+ * A small bucket is added whole by everybody, without step 4; its nodes alternate between two places. Where its total is in memory that all
+ * share, only the first rank writes it, and the others wait until it is there.
  * `left` says how far a rank is with a bucket, for the moment when the layout of its memory changes.
  */
 #include "exchange_node_priv.h"
@@ -56,8 +57,16 @@ static char *shared_sum(const struct node_exchange *e, const struct node_slot *s
   return (char *)s->memory + (size_t)slice_from(e, s) * size_of(s);
 }
 
+/* A small bucket whose total another rank writes, for all. */
+static bool written_for_us(const struct node_exchange *e, const struct node_slot *s)
+{
+  return s->whole && s->common && e->local_rank > 0;
+}
+
+/* Where the own slice's sum is made. */
 static char *own_sum(const struct node_exchange *e, const struct node_slot *s)
 {
+  if (written_for_us(e, s)) return (char *)s->room.data + (size_t)s->n_nodes * s->node_bytes;
   return s->total + (size_t)slice_from(e, s) * size_of(s);
 }
 
@@ -131,7 +140,7 @@ static glia_status plan(struct node_exchange *e, const struct glia_bucket *b, in
                                 &s->n_nodes));
   const size_t n = (size_t)s->n_nodes;
   GLIA_CHECK(glia_exchange_grow_(&e->x.stat, &s->join, n * sizeof(struct glia_part)) &&
-                 (!s->whole || glia_exchange_grow_(&e->x.stat, &s->room, n * s->node_bytes)),
+                 (!s->whole || glia_exchange_grow_(&e->x.stat, &s->room, (n + 1) * s->node_bytes)),
              GLIA_E_MEMORY, "no memory for %d nodes", s->n_nodes);
   GLIA_TRY(plan_memory(e, s, reserving ? most_nodes(e, v) : s->n_nodes));
   s->planned = true;
@@ -313,6 +322,11 @@ static glia_status crossing(struct node_exchange *e, const struct node_slot *s, 
                   : GLIA_OK; /* does not block: tells what went wrong */
 }
 
+static bool has_added(const struct node_exchange *e, const struct node_slot *s, int local)
+{
+  return atomic_load_explicit(&mark_of(e, s, local)->added, memory_order_acquire) >= s->step;
+}
+
 /* Copy the slices of others that are ready. */
 static void copy_slices(struct node_exchange *e, struct node_slot *s)
 {
@@ -322,7 +336,7 @@ static void copy_slices(struct node_exchange *e, struct node_slot *s)
       s->copied++;
       continue;
     }
-    if (atomic_load_explicit(&mark_of(e, s, r)->added, memory_order_acquire) < s->step) return;
+    if (!has_added(e, s, r)) return;
     const size_t at = (size_t)s->cut[r] * size_of(s);
     if (!s->common)
       memcpy(s->total + at, (const char *)s->memory + at,
@@ -337,6 +351,10 @@ static void see_arrivals(struct node_exchange *e, struct node_slot *s)
          atomic_load_explicit(&mark_of(e, s, s->arrived)->arrived, memory_order_acquire) >= s->step)
     s->arrived++;
   if (s->arrived < e->local_size) return;
+  if (written_for_us(e, s) && e->messages == NULL) {
+    s->phase = COPYING;
+    return;
+  }
   s->phase = ADDING;
   for (int k = 0; s->whole && k < s->n_nodes; k++)
     memcpy((char *)s->room.data + (size_t)k * s->node_bytes, node_at(s, k), s->node_bytes);
@@ -386,7 +404,7 @@ static glia_status advance(struct exchange *x, int bucket, int64_t segments, boo
   }
   if (s->phase != COPYING) return GLIA_OK;
   if (!s->whole) copy_slices(e, s);
-  *done = s->whole || s->copied == e->local_size;
+  *done = s->whole ? !written_for_us(e, s) || has_added(e, s, 0) : s->copied == e->local_size;
   if (*done) atomic_store_explicit(&own->left, s->step, memory_order_release);
   return GLIA_OK;
 }
@@ -434,6 +452,7 @@ static void missing(const struct exchange *x, int bucket, char *out, size_t size
   }
   for (int r = 0; r < e->local_size; r++) {
     const struct mark *m = mark_of(e, s, r);
+    if (r > 0 && s->phase == COPYING && written_for_us(e, s)) break;
     if (atomic_load(s->phase == ARRIVING ? &m->arrived : &m->added) < s->step)
       used = glia_comm_name_(x->comm, e->comm_rank[r], out, used, size);
   }

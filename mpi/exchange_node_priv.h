@@ -28,7 +28,8 @@ struct node_slot {
   int n_nodes;
   struct store node, first; /* of the local ranks, see glia_exchange_nodes_ */
   struct store join;        /* struct glia_part [n_nodes]: work space */
-  struct store room;        /* the nodes of a small bucket */
+  struct store
+      room; /* the nodes of a small bucket, and their sum where another rank writes it for all */
   /* total, then nodes, then `where` they stand instead; of a small bucket: twice the nodes, without `where` */
   void *memory;
   size_t memory_bytes, total_bytes, node_bytes;
