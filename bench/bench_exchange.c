@@ -1,10 +1,13 @@
 /* bench exchange: sums of one bucket over all ranks by our exchange, beside MPI_Allreduce on the same bytes; the limit is a
- * plain copy of them. And whole updates: sum, Adam and new parameters where all ranks read them, the states held once per node,
+ * plain copy of them. Where ranks share memory two rows more: the sum where numbers stand in memory of all, as training has it; and the
+ * least that any exchange of private arrays through shared memory costs: what others need in, what they have out, no waiting, no adding.
+ * And whole updates: sum, Adam and new parameters where all ranks read them, the states held once per node,
  * beside MPI_Allreduce and the same Adam on every rank. Ours and MPI's alternate; medians, the slowest rank's. And what the canonical
  * order costs (exchange_ways.h). Run it under mpirun. */
 #include "bench.h"
 #include "exchange_ways.h"
 
+#include "glia_control.h"
 #include "glia_engine.h"
 #include "glia_exchange_mpi.h"
 #include "glia_kernels.h"
@@ -19,8 +22,18 @@
 
 enum { MAX_ROUNDS = 101 };
 
+enum { MOST_SHOWN = 8 << 20 }; /* bytes of a bucket */
+
+static size_t shown_bytes(const struct exchange_field *f)
+{
+  return (size_t)MOST_SHOWN * (size_t)(1 + f->exchange->size);
+}
+
 static void close_field(struct exchange_field *f)
 {
+  void *shown = f->shown;
+
+  if (shown != NULL) f->exchange->unshare(f->exchange->self, &shown, shown_bytes(f));
   glia_exchange_mpi_destroy(&f->exchange);
   glia_comm_destroy(&f->comm);
   free(f->part);
@@ -52,31 +65,96 @@ static glia_status open_field(struct exchange_field *f)
   GLIA_CHECK(f->part != NULL && f->total != NULL && f->theirs != NULL, GLIA_E_MEMORY,
              "3 arrays of %lld numbers", (long long)n);
   for (int64_t i = 0; i < n; i++) f->part[i] = f->total[i] = f->theirs[i] = 1.0F;
+  const struct glia_exchange *x = f->exchange;
+  if (x->share == NULL || x->node_size != x->size) return GLIA_OK;
+  f->most = MOST_SHOWN / (int64_t)sizeof *f->part;
+  void *shown = NULL;
+  GLIA_TRY(x->share(x->self, shown_bytes(f), &shown));
+  f->shown = shown;
+  for (int64_t i = 0; i < f->most; i++) f->shown[f->most * (1 + x->rank) + i] = 1.0F;
   return GLIA_OK;
 }
 
-/* One round each way, in seconds: ours, MPI's, a copy. */
-static glia_status one_round(struct exchange_field *f, const struct glia_bucket *b, double *s)
+enum { SUM, ALLREDUCE, COPY, STANDING, IN_OUT, TIMES };
+
+static glia_status sum(struct exchange_field *f, const struct glia_bucket *b, float *data,
+                       float *total)
+{
+  const struct glia_exchange *x = f->exchange;
+  const struct glia_part part = {x->rank, x->rank + 1, data};
+
+  GLIA_TRY(x->start(x->self, b, x->size, 1, &part, total));
+  return x->wait(x->self, b);
+}
+
+/* What this rank shows the others and what it takes from them: of two ranks half of its part and half of the total each way. */
+static glia_status in_and_out(struct exchange_field *f, const struct glia_bucket *b, double *s)
 {
   const struct glia_exchange *x = f->exchange;
   const size_t bytes = (size_t)b->n * sizeof *f->part;
-  struct glia_part part = {x->rank, x->rank + 1, f->part};
+  float *const own = f->shown + f->most * (1 + x->rank);
+  const float *const next = f->shown + f->most * (1 + (x->rank + 1) % x->size);
 
-  GLIA_TRY(glia_comm_barrier(f->comm));
   const double t0 = glia_time_s();
-  GLIA_TRY(x->start(x->self, b, x->size, 1, &part, f->total));
-  GLIA_TRY(x->wait(x->self, b));
-  s[0] = glia_time_s() - t0;
+  memcpy(own, f->part, bytes);
+  *s = glia_time_s() - t0;
   GLIA_TRY(glia_comm_barrier(f->comm));
   const double t1 = glia_time_s();
-  GLIA_TRY_MPI(
-      MPI_Allreduce(f->part, f->theirs, (int)b->n, MPI_FLOAT, MPI_SUM, glia_comm_mpi(f->comm)));
-  s[1] = glia_time_s() - t1;
-  GLIA_TRY(glia_comm_barrier(f->comm));
-  const double t2 = glia_time_s();
-  memcpy(f->total, f->part, bytes);
-  s[2] = glia_time_s() - t2;
+  memcpy(f->total, next, bytes);
+  *s += glia_time_s() - t1;
   return GLIA_OK;
+}
+
+static glia_status one_way(struct exchange_field *f, const struct glia_bucket *b, int way,
+                           double *s)
+{
+  const size_t bytes = (size_t)b->n * sizeof *f->part;
+  const double t0 = glia_time_s();
+
+  if (way == SUM) GLIA_TRY(sum(f, b, f->part, f->total));
+  if (way == STANDING) GLIA_TRY(sum(f, b, f->shown + f->most * (1 + f->exchange->rank), f->shown));
+  if (way == ALLREDUCE)
+    GLIA_TRY_MPI(
+        MPI_Allreduce(f->part, f->theirs, (int)b->n, MPI_FLOAT, MPI_SUM, glia_comm_mpi(f->comm)));
+  if (way == COPY) memcpy(f->total, f->part, bytes);
+  *s = glia_time_s() - t0;
+  return way == IN_OUT ? in_and_out(f, b, s) : GLIA_OK;
+}
+
+/* The last two ways need memory that all share, and no more than there is. */
+static bool goes(const struct exchange_field *f, const struct glia_bucket *b, int way)
+{
+  return (way != STANDING && way != IN_OUT) || b->n <= f->most;
+}
+
+/* One round each way, in seconds. */
+static glia_status one_round(struct exchange_field *f, const struct glia_bucket *b, double *s)
+{
+  for (int way = 0; way < TIMES; way++) {
+    s[way] = 0.0;
+    if (!goes(f, b, way)) continue;
+    GLIA_TRY(glia_comm_barrier(f->comm));
+    GLIA_TRY(one_way(f, b, way, &s[way]));
+  }
+  return GLIA_OK;
+}
+
+static void tell(struct bench_report *r, const struct exchange_field *f,
+                 const struct glia_bucket *b, const double s[TIMES])
+{
+  const int64_t bytes = b->n * (int64_t)sizeof *f->part;
+  const double mb = (double)bytes / 1e6;
+  const bool large = bytes >= 1 << 20;
+  const long long n = (long long)(large ? bytes >> 20 : bytes >> 10);
+  const char *unit = large ? "MiB" : "KiB";
+
+  bench_add(r, "MB/s", mb / s[SUM], "MPI_Allreduce", mb / s[ALLREDUCE], s[COPY] / s[SUM],
+            "allreduce %lld %s np=%d", n, unit, f->exchange->size);
+  if (!goes(f, b, STANDING)) return;
+  bench_add(r, "MB/s", mb / s[STANDING], "MPI_Allreduce", mb / s[ALLREDUCE], s[COPY] / s[STANDING],
+            "  in memory of all, %lld %s", n, unit);
+  bench_add(r, "MB/s", mb / s[IN_OUT], "MPI_Allreduce", mb / s[ALLREDUCE], NAN,
+            "  no sum, only in and out, %lld %s", n, unit);
 }
 
 static glia_status one_size(struct exchange_field *f, size_t index, struct bench_report *r)
@@ -84,21 +162,16 @@ static glia_status one_size(struct exchange_field *f, size_t index, struct bench
   const struct glia_bucket b = bucket_of(index);
   const int64_t bytes = bucket_bytes[index];
   const int rounds = bytes >= (16 << 20) ? 15 : bytes >= (1 << 20) ? 41 : MAX_ROUNDS;
-  double s[3][MAX_ROUNDS], median[3], one[3];
-  const int size = f->exchange->size;
+  double s[TIMES][MAX_ROUNDS], median[TIMES], one[TIMES];
 
   GLIA_TRY(one_round(f, &b, one)); /* warm */
   for (int i = 0; i < rounds; i++) {
     GLIA_TRY(one_round(f, &b, one));
-    for (int k = 0; k < 3; k++) s[k][i] = one[k];
+    for (int k = 0; k < TIMES; k++) s[k][i] = one[k];
   }
-  for (int k = 0; k < 3; k++) median[k] = bench_median(s[k], rounds);
-  GLIA_TRY(glia_comm_reduce_f64(f->comm, GLIA_COMM_MAX, median, 3));
-  const double mb = (double)bytes / 1e6;
-  const bool large = bytes >= 1 << 20;
-  bench_add(r, "MB/s", mb / median[0], "MPI_Allreduce", mb / median[1], median[2] / median[0],
-            "allreduce %lld %s np=%d", (long long)(large ? bytes >> 20 : bytes >> 10),
-            large ? "MiB" : "KiB", size);
+  for (int k = 0; k < TIMES; k++) median[k] = bench_median(s[k], rounds);
+  GLIA_TRY(glia_comm_reduce_f64(f->comm, GLIA_COMM_MAX, median, TIMES));
+  tell(r, f, &b, median);
   return GLIA_OK;
 }
 
@@ -111,6 +184,10 @@ struct update {
   struct glia_program *program;
   struct glia_exchange *exchange;
   struct glia_engine *engine[WAYS];
+  struct glia_external backward;
+  int way;
+  float *gradient; /* [n] of OURS: where a backward pass leaves it */
+  int error;       /* MPI's */
 };
 
 static void close_update(struct update *u)
@@ -119,6 +196,33 @@ static void close_update(struct update *u)
   glia_exchange_mpi_destroy(&u->exchange);
   glia_program_destroy(&u->program);
   glia_graph_destroy(&u->graph);
+}
+
+static glia_status gradient_type(void *self, int n_in, const struct glia_type *in,
+                                 struct glia_type *out)
+{
+  const struct update *u = self;
+
+  (void)n_in;
+  (void)in;
+  out[0] = glia_type_make(GLIA_F32, 1, &u->n);
+  return GLIA_OK;
+}
+
+/* The end of a backward pass: the gradient stands in its bucket, or MPI's sum of it. */
+static void gradient(void *self, int n_in, const struct glia_operand *in, int n_out,
+                     const struct glia_operand *out)
+{
+  struct update *u = self;
+
+  (void)n_in;
+  (void)in;
+  (void)n_out;
+  if (u->way == OURS)
+    u->gradient = out[0].data;
+  else
+    u->error = MPI_Allreduce(u->f->part, out[0].data, (int)u->n, MPI_FLOAT, MPI_SUM,
+                             glia_comm_mpi(u->f->comm));
 }
 
 /* Adam, without its corrections of the first steps, over the sum of one gradient per micro-batch. */
@@ -130,7 +234,13 @@ static glia_status build_adam(struct update *u)
   struct glia_graph *g = u->graph;
   const glia_value p = glia_state(g, "p", type), m = glia_state(g, "m", type),
                    v = glia_state(g, "v", type);
-  const glia_value d = glia_batch_sum(g, glia_input(g, "d", GLIA_PER_MICRO_BATCH, type));
+  const glia_value begin =
+      glia_input(g, "begin", GLIA_PER_MICRO_BATCH, glia_type_make(GLIA_F32, 1, (int64_t[]){1}));
+  u->backward = (struct glia_external){
+      .name = "backward", .n_out = 1, .self = u, .infer = gradient_type, .run = gradient};
+  glia_value each;
+  glia_external(g, &u->backward, 1, &begin, NULL, &each);
+  const glia_value d = glia_batch_sum(g, each);
   const glia_value m1 =
       glia_add(g, glia_mul(g, m, glia_constant(g, 0.9)), glia_mul(g, d, glia_constant(g, 0.1)));
   const glia_value v1 = glia_add(g, glia_mul(g, v, glia_constant(g, 0.999)),
@@ -161,50 +271,48 @@ static glia_status open_update(struct update *u)
   return glia_engine_create(u->program, 1, NULL, 1, &u->engine[THEIRS]);
 }
 
-/* The gradient is where a backward pass would have left it. */
-static glia_status leave(void *self, int64_t index, int worker, void *const *data)
+static glia_status begin(void *self, int64_t index, int worker, void *const *data)
 {
   (void)self;
   (void)index;
   (void)worker;
-  (void)data;
+  *(float *)data[0] = 0.0F;
   return GLIA_OK;
 }
 
-static glia_status allreduce(void *self, int64_t index, int worker, void *const *data)
+/* What a backward pass has just written: all ones, since sums of these are exact. */
+static void fill(struct update *u)
 {
-  const struct update *u = self;
+  float *const to = u->way == OURS ? u->gradient : u->f->part;
 
-  (void)index;
-  (void)worker;
-  GLIA_TRY_MPI(
-      MPI_Allreduce(u->f->part, data[0], (int)u->n, MPI_FLOAT, MPI_SUM, glia_comm_mpi(u->f->comm)));
-  return GLIA_OK;
+  for (int64_t i = 0; to != NULL && i < u->n; i++) to[i] = 1.0F;
 }
 
-static glia_status fill_once(void *self, int64_t index, int worker, void *const *data)
-{
-  const struct update *u = self;
-
-  (void)index;
-  (void)worker;
-  memcpy(data[0], u->f->part, (size_t)u->n * sizeof *u->f->part);
-  return GLIA_OK;
-}
-
-static glia_status update_round(struct update *u, bool first, double *s)
+static glia_status update_round(struct update *u, double *s)
 {
   const int size = glia_comm_size(u->f->comm);
-  const struct glia_feed feed[WAYS] = {{.self = u, .fill = first ? fill_once : leave},
-                                       {.self = u, .fill = allreduce}};
+  const struct glia_feed feed = {.fill = begin};
 
   for (int way = 0; way < WAYS; way++) {
+    u->way = way;
+    fill(u);
     GLIA_TRY(glia_comm_barrier(u->f->comm));
     const double t0 = glia_time_s();
-    GLIA_TRY(glia_engine_step(u->engine[way], "train", way == OURS ? size : 1, &feed[way]));
+    GLIA_TRY(glia_engine_step(u->engine[way], "train", way == OURS ? size : 1, &feed));
     s[way] = glia_time_s() - t0;
+    GLIA_TRY_MPI(u->error);
   }
   return GLIA_OK;
+}
+
+/* Both ways from the same states: the first step found where OURS has its gradient. */
+static void begin_again(struct update *u)
+{
+  const bool others_do = glia_engine_shares(u->engine[OURS]) && u->exchange->node_rank > 0;
+
+  for (int way = 0; way < WAYS; way++)
+    for (int state = 0; state < 3 && (way != OURS || !others_do); state++)
+      memset(glia_engine_state(u->engine[way], state), 0, (size_t)u->n * sizeof(float));
 }
 
 static glia_status one_update(struct exchange_field *f, int64_t mib, struct bench_report *r)
@@ -213,9 +321,11 @@ static glia_status one_update(struct exchange_field *f, int64_t mib, struct benc
   double s[WAYS][UPDATE_ROUNDS], median[WAYS], one[WAYS];
   glia_status st = open_update(&u);
 
-  if (st == GLIA_OK) st = update_round(&u, true, one);
+  if (st == GLIA_OK) st = update_round(&u, one);
+  if (st == GLIA_OK) begin_again(&u);
+  if (st == GLIA_OK) st = update_round(&u, one); /* warm */
   for (int i = 0; i < UPDATE_ROUNDS && st == GLIA_OK; i++) {
-    st = update_round(&u, false, one);
+    st = update_round(&u, one);
     for (int way = 0; way < WAYS; way++) s[way][i] = one[way];
   }
   if (st == GLIA_OK &&

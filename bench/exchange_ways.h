@@ -10,6 +10,9 @@ struct exchange_field {
   struct glia_comm *comm;
   struct glia_exchange *exchange;
   float *part, *total, *theirs;
+  float *
+      shown; /* memory that all ranks share, where they do: the total, then each rank's part; [1 + size, most] */
+  int64_t most;
 };
 
 /** Rows: a bucket of 1 MiB in the canonical order of v micro-batches, beside one array per rank in any order, and beside an exact sum in
