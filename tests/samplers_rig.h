@@ -42,9 +42,22 @@ static inline void make_node(void)
 
 static inline void remove_node(void)
 {
-  static const char *const names[] = {
-      "/proc/stat",         "/proc/net/dev",  "/proc/diskstats", "/proc/loadavg", "/proc/meminfo",
-      "/proc/pressure/cpu", "/proc/pressure", "/proc/net",       "/proc",         ""};
+  static const char *const names[] = {"/proc/stat",
+                                      "/proc/net/dev",
+                                      "/proc/diskstats",
+                                      "/proc/loadavg",
+                                      "/proc/meminfo",
+                                      "/proc/self/mountstats",
+                                      "/proc/self",
+                                      "/proc/pressure/cpu",
+                                      "/proc/pressure",
+                                      "/proc/net",
+                                      "/proc",
+                                      "/sys/block/sda/stat",
+                                      "/sys/block/sda",
+                                      "/sys/block",
+                                      "/sys",
+                                      ""};
   char path[PATH + 64];
 
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

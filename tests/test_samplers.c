@@ -181,6 +181,79 @@ static void another_set_of_devices_is_missing_once(void)
   remove_node();
 }
 
+static void put_disk(const char *text) { put("../sys/block/sda/stat", text); }
+
+/* Where few disks count, each is read alone; which there are is looked up with every sixtieth sample, and where one does not answer. */
+static void few_disks_are_read_alone(void)
+{
+  static const char *const list =
+      "8 0 sda 1 0 2 1 1 0 2 1 0 1 1\n7 0 loop0 1 1 1 1 1 1 1 1 1 1 1\n";
+  char path[PATH + 64], both[256];
+  static const char *const folder[] = {"/sys", "/sys/block", "/sys/block/sda"};
+
+  make_node();
+  for (int i = 0; i < 3; i++) {
+    snprintf(path, sizeof path, "%s%s", node, folder[i]);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+  }
+  put("diskstats", list);
+  put_disk("   10 0  20 1 1 0 2 1 0 1 1\n");
+  struct glia_sample_set *set = open_node(node);
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "node_disk_read_bytes_total"), 1024.0);
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "node_disk_read_bytes_total"), 20.0 * 512);
+  CU_ASSERT_EQUAL(value(set, "node_disk_reads_completed_total"), 10.0);
+  CU_ASSERT(isnan(value(set, "node_disk_discards_completed_total"))); /* an old kernel */
+  put_disk("   11 0  30 1 1 0 2 1");                                  /* cut */
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "node_disk_read_bytes_total"), 1024.0);
+  put_disk("   12 0  40 1 1 0 2 1 0 1 1\n");
+  for (int i = 3; i < 60; i++) take(set);
+  CU_ASSERT_EQUAL(value(set, "node_disk_read_bytes_total"), 1024.0); /* it answered once not */
+  take(set);
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "node_disk_read_bytes_total"), 40.0 * 512);
+  snprintf(both, sizeof both, "%s8 16 sdb 1000 0 9000 1 1 0 2 1 0 1 1\n", list);
+  put("diskstats", both);
+  for (int i = 62; i < 120; i++) take(set);
+  CU_ASSERT_EQUAL(value(set, "node_disk_read_bytes_total"), 40.0 * 512);
+  take(set);
+  CU_ASSERT(isnan(value(set, "node_disk_read_bytes_total"))); /* of other disks: another counter */
+  take(set); /* sdb has no file of its own: the list again */
+  CU_ASSERT_EQUAL(value(set, "node_disk_read_bytes_total"), 9002.0 * 512);
+  glia_sample_set_close(&set);
+  remove_node();
+}
+
+/* The list of mounts is long where containers run: without NFS in it, it is read with every sixth reading. */
+static void nfs_is_looked_for_once_in_a_while(void)
+{
+  char path[PATH + 64];
+
+  make_node();
+  snprintf(path, sizeof path, "%s/proc/self", node);
+  CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+  put("self/mountstats", "device /dev/vda mounted on / with fstype ext4\n");
+  struct glia_sample_set *set = open_node(node);
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "glia_nfs_mounts"), 0.0);
+  put("self/mountstats",
+      "device a:/b mounted on /b with fstype nfs4 statvers=1.1\n\tbytes:\t1 2 0 0 3 4 1 1\n");
+  for (int i = 1; i < 6; i++) take(set);
+  CU_ASSERT(value(set, "glia_nfs_mounts") == 0.0 &&
+            isnan(value(set, "node_mountstats_nfs_read_bytes_total")));
+  take(set);
+  CU_ASSERT(value(set, "glia_nfs_mounts") == 1.0 &&
+            value(set, "node_mountstats_nfs_read_bytes_total") == 1.0);
+  put("self/mountstats",
+      "device a:/b mounted on /b with fstype nfs4 statvers=1.1\n\tbytes:\t8 2 0 0 3 4 1 1\n");
+  take(set);
+  CU_ASSERT_EQUAL(value(set, "node_mountstats_nfs_read_bytes_total"), 8.0);
+  glia_sample_set_close(&set);
+  remove_node();
+}
+
 /* A file may grow to twice its size and stay readable; past that, what does not fit is missing and nothing breaks. */
 static void files_that_outgrow_their_buffer_do_no_harm(void)
 {
@@ -275,5 +348,5 @@ TAP_MAIN("samplers", TAP(a_small_virtual_machine), TAP(many_cores_disks_and_link
          TAP(a_root_that_is_no_folder_is_refused), TAP(the_row_is_as_wide_on_every_node),
          TAP(names_are_unique_and_described), TAP(files_are_read_anew),
          TAP(lines_may_change_their_places), TAP(busy_shares_fold_over_cores),
-         TAP(another_set_of_devices_is_missing_once),
-         TAP(files_that_outgrow_their_buffer_do_no_harm))
+         TAP(another_set_of_devices_is_missing_once), TAP(few_disks_are_read_alone),
+         TAP(nfs_is_looked_for_once_in_a_while), TAP(files_that_outgrow_their_buffer_do_no_harm))
