@@ -4,7 +4,7 @@
 # network of its own, so that the traffic of others is not this node's. What the machine's other users do is part of what is normal: a
 # fault that looks like their work (all cores busy, where all cores are always busy) cannot be told from it. What keeps cores busy is therefore a fault
 # beside a job, where the job alone is none; on an idle node it does what a job does, and is tried and told.
-# NORMAL_S, QUIET_S, FAULT_S: how long is recorded (600), nothing is done (300), a fault lasts (12). KEEP=DIR: the recordings stay there.
+# NORMAL_S, QUIET_S, FAULT_S: how long is recorded (600), nothing is done (300), a fault lasts (15: as long as it may take until it is told). KEEP=DIR: the recordings stay there.
 if [ -z "$GLIA_LIVE_NETWORK" ] && unshare -n ip link set lo up 2>/dev/null; then
   GLIA_LIVE_NETWORK=own exec unshare -n sh -c 'ip link set lo up; exec sh "$0"' "$0"
 fi
@@ -14,7 +14,7 @@ for tool in curl python3; do
   command -v $tool >/dev/null 2>&1 || { echo "1..0 # SKIP no $tool"; exit 0; }
 done
 [ -n "$GLIA_TEST_LONG" ] || { echo "1..0 # SKIP half an hour and more; GLIA_TEST_LONG=1 runs it"; exit 0; }
-normal_s=${NORMAL_S:-600} quiet_s=${QUIET_S:-300} fault_s=${FAULT_S:-12}
+normal_s=${NORMAL_S:-600} quiet_s=${QUIET_S:-300} fault_s=${FAULT_S:-15}
 cd "$dir" || exit 99
 
 # A job: a training run of as many seconds, all cores of it.
