@@ -410,6 +410,44 @@ static void a_rank_that_fails_lets_the_others_end(void)
   train_rig_end(&alone);
 }
 
+/* Of one rank: what its engine had added up when it first sent something. */
+static struct {
+  glia_status (*send)(void *self, int handle, int channel, int to, size_t bytes, const void *data);
+  const struct glia_engine *engine;
+  double joined_s; /* below 0: nothing was sent yet */
+} noted;
+
+static glia_status note_and_send(void *self, int handle, int channel, int to, size_t bytes,
+                                 const void *data)
+{
+  if (noted.joined_s < 0.0) noted.joined_s = glia_engine_worker(noted.engine, 0).join_s;
+  return noted.send(self, handle, channel, to, bytes, data);
+}
+
+/* The first message of the first stage goes before its sums (of batch_norm) are touched, since the other rank waits for it. */
+static void messages_go_before_sums_are_added_up(void)
+{
+  enum { FIRST, RANKS = 2 };
+  struct train_rig alone;
+  struct member m[MOST];
+  struct glia_messenger messenger[MOST];
+  struct glia_model_cut cut;
+
+  train_rig_start(&alone, everything, "points", 1, NULL);
+  pipeline_rig_cut_evenly(alone.model, RANKS, &cut);
+  start(&alone, m, messenger, &cut, 0, RANKS, 1);
+  noted.send = messenger[FIRST].send;
+  noted.engine = m[FIRST].engine;
+  noted.joined_s = -1.0;
+  messenger[FIRST].send = note_and_send;
+  pipeline_rig_go(m, RANKS, run);
+  CU_ASSERT_EQUAL(m[FIRST].status, GLIA_OK);
+  CU_ASSERT_EQUAL(noted.joined_s, 0.0);
+  CU_ASSERT(glia_engine_worker(m[FIRST].engine, 0).join_s > 0.0);
+  pipeline_rig_end(m, messenger, RANKS);
+  train_rig_end(&alone);
+}
+
 /* Three modules with heads and losses of their own; what stands between is `detach`, or a layer that lets gradients pass. */
 #define MODULES(BETWEEN)                                                                           \
   "seed: 3\n"                                                                                      \
@@ -542,5 +580,6 @@ TAP_MAIN("pipeline", TAP(bubbles_are_those_of_the_papers),
          TAP(stages_that_compute_values_again_have_the_same_bits),
          TAP(ranks_are_dealt_out_by_work_and_then_by_number),
          TAP(ranks_that_share_cores_take_longer), TAP(a_batch_that_is_coupled_is_refused),
-         TAP(a_rank_that_fails_lets_the_others_end), TAP(local_learning_sends_nothing_back),
-         TAP(modules_are_isolated), TAP(local_learning_has_the_bits_of_one_rank))
+         TAP(a_rank_that_fails_lets_the_others_end), TAP(messages_go_before_sums_are_added_up),
+         TAP(local_learning_sends_nothing_back), TAP(modules_are_isolated),
+         TAP(local_learning_has_the_bits_of_one_rank))

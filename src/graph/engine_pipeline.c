@@ -244,11 +244,10 @@ static glia_status run_task(struct worker *w, int segment, int64_t micro)
   memcpy(w->node, p->stack[segment].node, (size_t)w->n_nodes * sizeof *w->node);
   char *own = glia_engine_free_buffer_(w);
   glia_engine_bases_(e, memory_of(e, micro), own, bases);
-  if (!atomic_load(&e->failed)) {
-    compute(w, segment, index, bases);
-    if (sums) sum_up(w, segment, index, own);
-  }
-  GLIA_TRY(send(e, segment, micro, bases));
+  const bool computes = !atomic_load(&e->failed);
+  if (computes) compute(w, segment, index, bases);
+  GLIA_TRY(send(e, segment, micro, bases)); /* the other may wait for it, for sums nobody does */
+  if (computes && sums) sum_up(w, segment, index, own);
   idle(e);
   return GLIA_OK;
 }
