@@ -437,6 +437,39 @@ static void ranks_of_a_node_read_where_it_stands(void)
   if (skipped) TAP_SKIP("messages share no memory");
 }
 
+/* The writer of a small sum has all parts, and writes late: the others wait for it. */
+static void a_small_sum_is_there_when_a_wait_is_over(void)
+{
+  struct glia_comm *c = first_ranks(MAX_RANKS);
+  struct glia_exchange *x = NULL;
+  struct work w;
+  void *total = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, 1, &x), GLIA_OK);
+  const bool skipped = x->share == NULL;
+  work_create(&w, 0, GLIA_F32, 700, 5);
+  if (!skipped) {
+    CU_ASSERT_EQUAL_FATAL(x->share(x->self, bytes_of(&w), &total), GLIA_OK);
+    CU_ASSERT_EQUAL(glia_exchange_mpi_reserve(x, &w.bucket, w.v), GLIA_OK);
+    work_through(&w, x, 1);
+    for (int turn = 0; turn < 2; turn++) {
+      if ((x->node_rank == 0) == (turn == 0)) {
+        CU_ASSERT_EQUAL(x->start(x->self, &w.bucket, w.v, w.n_parts, w.part, total), GLIA_OK);
+      }
+      CU_ASSERT_EQUAL(glia_comm_barrier(c), GLIA_OK);
+    }
+    if (x->node_rank == 0) nap(0.05);
+    CU_ASSERT_EQUAL(x->wait(x->self, &w.bucket), GLIA_OK);
+    CU_ASSERT(memcmp(total, w.want, bytes_of(&w)) == 0);
+    CU_ASSERT_EQUAL(x->meet(x->self), GLIA_OK);
+    x->unshare(x->self, &total, bytes_of(&w));
+  }
+  work_destroy(&w);
+  glia_exchange_mpi_destroy(&x);
+  glia_comm_destroy(&c);
+  if (skipped) TAP_SKIP("messages share no memory");
+}
+
 enum { LARGE_PAGE = 1 << 21 };
 
 /* Whether this system hands out large pages for shared memory, asked in the same way. */
@@ -541,6 +574,7 @@ TAP_MPI_MAIN("exchange", TAP(float32_has_the_bits_of_the_loopback),
              TAP(between_two_ranks_one_way_is_enough), TAP(empty_buckets_and_empty_steps_are_fine),
              TAP(misuse_is_refused), TAP(safe_mode_notices_other_buckets),
              TAP(a_late_rank_is_named), TAP(a_rank_late_at_a_meeting_is_named),
-             TAP(ranks_of_a_node_read_where_it_stands), TAP(shared_memory_is_in_large_pages),
+             TAP(ranks_of_a_node_read_where_it_stands),
+             TAP(a_small_sum_is_there_when_a_wait_is_over), TAP(shared_memory_is_in_large_pages),
              TAP(without_shared_memory_messages_serve), TAP(fewer_bytes_travel),
              TAP(infinity_travels), TAP(a_rank_that_never_comes_is_an_error))
