@@ -173,20 +173,17 @@ static glia_status tell(struct placement *p, const struct session *s)
 
 static const char *const progress_names[] = {"blocking", "polling", "thread"};
 
-/* How sums move while micro-batches run: what GLIA_PROGRESS or the configuration says, else by the cores that are left. A thread
+/* How sums move while micro-batches run: what the configuration says, else by the cores that are left. A thread
  * without a core of its own takes the time of a worker, and costs more than it hides (ENGINE.md, finding 1). */
 static glia_status set_progress(const struct placement *p, struct session *s)
 {
-  const char *wish = getenv("GLIA_PROGRESS"),
-             *why = wish != NULL ? "GLIA_PROGRESS" : "configuration";
+  const char *why = "configuration";
   const struct glia_cpus *c = &p->cpus;
   const int ranks = glia_comm_local_size(s->comm);
   const int cores = c->cores < c->node_cores ? c->cores : c->node_cores / ranks;
   int progress = s->config.progress;
 
   if (s->exchange == NULL) return GLIA_OK;
-  for (int i = 0; wish != NULL && i < (int)GLIA_COUNT(progress_names); i++)
-    if (strcmp(wish, progress_names[i]) == 0) progress = i;
   if (progress == GLIA_TRAIN_PROGRESS_AUTO) {
     progress =
         cores > s->config.threads && cores >= 4 ? GLIA_PROGRESS_THREAD : GLIA_PROGRESS_POLLING;

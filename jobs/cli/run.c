@@ -136,7 +136,6 @@ int cli_main(int argc, char **argv)
 
   /* A limit on the size of files shall be an error of the write, told like a full disk. */
   signal(SIGXFSZ, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write, and not the end */
   argc--;
   argv++;
   if (argc == 0) {
