@@ -162,6 +162,38 @@ glia_status limit_hand_over(size_t bytes, double *write_s, double *read_s)
   return GLIA_OK;
 }
 
+struct beside {
+  struct workload *w;
+  int steps;
+  glia_status st;
+};
+
+static void *run_beside(void *arg)
+{
+  struct beside *b = arg;
+
+  b->st = workload_run(b->w, b->steps, NULL);
+  return NULL;
+}
+
+glia_status limit_beside(struct workload w[2], int steps, double *alone_s, double *both_s)
+{
+  struct beside other = {.w = &w[1], .steps = steps};
+  pthread_t thread;
+
+  const double t0 = glia_time_s();
+  GLIA_TRY(workload_run(&w[0], steps, NULL));
+  const double t1 = glia_time_s();
+  GLIA_CHECK(pthread_create(&thread, NULL, run_beside, &other) == 0, GLIA_E_MEMORY,
+             "a second thread");
+  const glia_status st = workload_run(&w[0], steps, NULL);
+  pthread_join(thread, NULL);
+  *alone_s = t1 - t0;
+  *both_s = glia_time_s() - t1;
+  GLIA_TRY(st);
+  return other.st;
+}
+
 glia_status limit_measure(const struct workload *w, struct limit *out)
 {
   struct glia_unit_info *unit = calloc(MOST_UNITS, sizeof *unit);

@@ -21,4 +21,10 @@ GLIA_NODISCARD glia_status limit_measure(const struct workload *w, struct limit 
  *  other has written. Errors: GLIA_E_MEMORY. */
 GLIA_NODISCARD glia_status limit_hand_over(size_t bytes, double *write_s, double *read_s);
 
+/** What two cores lose to each other that share nothing but the machine (memory, its caches, the host): `steps` steps of w[0] alone, then
+ *  of both at once, each on its own thread; seconds until all are done. w are two workloads of one worker each.  Errors: as
+ *  workload_run; GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status limit_beside(struct workload w[2], int steps, double *alone_s,
+                                        double *both_s);
+
 #endif
