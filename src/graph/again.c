@@ -306,6 +306,7 @@ glia_status glia_again_make_(const struct again *a, struct glia_graph **out, int
   *out = NULL;
   *segment = NULL;
   GLIA_TRY(glia_graph_create(a->g->basis, &m.g));
+  m.g->as_given = true; /* a copy lies open where its original is behind a rule: no new sums */
   m.map = glia_values_(a->g->n);
   m.copy = glia_values_(a->g->n);
   m.inside = calloc((size_t)a->g->n + 1, sizeof *m.inside);

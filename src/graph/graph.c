@@ -246,8 +246,8 @@ glia_value glia_node_add(struct glia_graph *g, const struct glia_op *op, int n_i
                            op->name, glia_type_text(&n.type, text, sizeof text));
   }
   double folded;
-  if (fold(g, &n, &folded)) return glia_full(g, n.type, folded);
-  if (op->simplify != NULL) {
+  if (!g->as_given && fold(g, &n, &folded)) return glia_full(g, n.type, folded);
+  if (!g->as_given && op->simplify != NULL) {
     const glia_value simpler = op->simplify(g, &n);
     if (simpler != GLIA_NONE || g->status != GLIA_OK) return simpler;
   }

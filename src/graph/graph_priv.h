@@ -23,7 +23,8 @@ struct glia_graph {
   int n_entries, entries_capacity;
   struct glia_body **body; /* what control-flow nodes repeat or derive by; shared between graphs */
   int n_bodies, bodies_capacity;
-  bool is_body;       /* has no states, inputs or batch sums of its own */
+  bool is_body;  /* has no states, inputs or batch sums of its own */
+  bool as_given; /* nodes are taken as they come: they were simplified when they were first made */
   glia_value failed;  /* the input behind glia_failed, GLIA_NONE until asked for */
   glia_status status; /* first failure of building */
   char message[512];
