@@ -14,6 +14,8 @@ model:
   - dropout: 0.2
   - batch_norm: {over: batch}
   - layer_norm
+  - linear: 24
+  - gelu
   - linear: 2
 loss: cross_entropy
 optimizer: {adam: {lr: 1e-2}}

@@ -1,7 +1,7 @@
 /* Some chains of elementwise nodes as one loop: operands are read once, and what lies between stays in registers.
  *
- * Each pattern is an expression over operators by name; letters are operands, the same letter the same value; sums and products
- * match either way round. Its kernel does the same arithmetic in the same order as the nodes' references, without contraction:
+ * Each pattern is an expression over operators by name, `compare` with its relation's number behind a colon; letters are operands, the same
+ * letter the same value; sums and products match either way round. Its kernel does the same arithmetic in the same order as the nodes' references, without contraction:
  * so a fused chain has their bits. To add one: a line with its expression, and the same in C. */
 #include "kernels_priv.h"
 
@@ -35,6 +35,14 @@ enum { LETTERS = GLIA_FUSED_IN };
   X(towards, "(add a (mul (sub b a) c))", a + (b - a) * c)                                         \
   X(mean_square, "(add (mul a b) (mul (mul c c) d))", a *b + (c * c) * d)                          \
   X(adam, "(sub a (mul (div b (add (mul (sqrt c) d) e)) f))", a - (b / (sqrt(c) * d + e)) * f)     \
+  X(slope_of_counted, "(mul (sub a (mul b (add c (mul d e)))) f)", (a - b * (c + d * e)) * f)      \
+  X(slope_of_normal, "(mul (sub a (add b (mul c d))) e)", (a - (b + c * d)) * e)                   \
+  X(counted_square, "(mul (mul (sub a b) (sub a b)) c)", ((a - b) * (a - b)) * c)                  \
+  X(square, "(mul (sub a b) (sub a b))", (a - b) * (a - b))                                        \
+  X(normal, "(mul (sub a b) c)", (a - b) * c)                                                      \
+  X(relu_line, "(relu (add a (mul b c)))", a + b * c < 0 ? 0 : a + b * c)                          \
+  X(relu_sum, "(relu (add a b))", a + b < 0 ? 0 : a + b)                                           \
+  X(where_above, "(select (compare:5 a b) c b)", a > b ? c : b)                                    \
   X(two_products, "(add (add a (mul b c)) (mul d e))", (a + b * c) + d * e)                        \
   X(curved, "(add (mul a b) (mul c (mul d e)))", a *b + c * (d * e))                               \
   X(sum_of_products, "(add (mul a b) (mul c d))", a *b + c * d)                                    \
@@ -102,15 +110,17 @@ static bool match(const struct glia_graph *g, glia_value v, const char *p, struc
   }
   const struct glia_node *n = glia_graph_node(g, v);
   const size_t length = strlen(n->op->name);
-  if (strncmp(p + 1, n->op->name, length) != 0 || p[1 + length] != ' ' ||
-      f->n_inside == GLIA_FUSED_INSIDE)
-    return false;
+  if (strncmp(p + 1, n->op->name, length) != 0 || f->n_inside == GLIA_FUSED_INSIDE) return false;
+  p += 1 + length;
+  if (*p == ':' && n->attr.i[0] != p[1] - '0') return false;
+  if (*p == ':') p += 2;
+  if (*p != ' ') return false;
   f->inside[f->n_inside++] = v;
   const bool either =
       n->n_in == 2 && (strcmp(n->op->name, "add") == 0 || strcmp(n->op->name, "mul") == 0);
   struct found other = *f;
-  if (match_operands(g, n, p + 1 + length, false, f)) return true;
-  if (!either || !match_operands(g, n, p + 1 + length, true, &other)) return false;
+  if (match_operands(g, n, p, false, f)) return true;
+  if (!either || !match_operands(g, n, p, true, &other)) return false;
   *f = other;
   return true;
 }

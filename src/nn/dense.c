@@ -60,8 +60,11 @@ glia_value glia_last_norm_(struct glia_model *m, struct nn_layer *l, const char 
 
   const glia_value mean = glia_reduce_mean(g, x, 1, &last, true);
   const glia_value sum = glia_spread_(g, x, mean, GLIA_NONE, 1, &last, l1);
-  const glia_value y = glia_scaled_down_(g, glia_sub(g, x, mean),
-                                         glia_div(g, sum, glia_constant(g, (double)n)), eps, l1);
+  const glia_value spread = glia_div(g, sum, glia_constant(g, (double)n));
+  const glia_value total = glia_full(g, glia_type_make(type->dtype, 0, NULL), (double)n);
+  const struct nn_normal normal = {mean, spread, GLIA_NONE, total, eps, 1, &last};
+  const glia_value y = l1 ? glia_scaled_down_(g, glia_sub(g, x, mean), spread, eps, true)
+                          : glia_normal_(g, x, &normal);
   if (!affine) return y;
   const glia_value w = glia_layer_parameter_(m, l, glia_joined_(name, prefix, "weight"), 1, &n,
                                              (struct nn_init){.offset = 1.0});

@@ -19,6 +19,9 @@ struct statistics {
   glia_value mean, spread; /* spread: variance, or mean deviation */
   glia_value rows;         /* scalar: rows that are no padding */
   int64_t each;            /* elements of a channel in a row */
+  glia_value counts,
+      total; /* which rows, keep-shaped [rows, 1...]; rows times each, at least one row */
+  int n_axes, axes[GLIA_MAX_RANK];
 };
 
 /* A sum over rows of the micro-batch, over all that are normalised together. */
@@ -33,23 +36,24 @@ static struct statistics measure(struct glia_model *m, const struct nn_layer *l,
   struct glia_graph *g = m->g;
   const struct glia_type type = *glia_value_type_(m, x);
   int64_t dim[GLIA_MAX_RANK] = {m->micro_batch};
-  int axes[GLIA_MAX_RANK] = {0}, n = 1;
-  struct statistics s = {.each = 1};
+  struct statistics s = {.each = 1, .n_axes = 1};
 
   for (int k = 1; k < type.rank; k++) dim[k] = 1;
   for (int k = 2; k < type.rank; k++) {
     s.each *= type.dim[k];
-    axes[n++] = k;
+    s.axes[s.n_axes++] = k;
   }
   const glia_value counts =
       glia_cast(g, glia_compare(g, GLIA_GT, m->weight, glia_constant(g, 0.0)), m->dtype);
-  const glia_value mask = glia_reshape(g, counts, type.rank, dim);
+  s.counts = glia_reshape(g, counts, type.rank, dim);
   s.rows = together(m, l, glia_reduce_sum(g, counts, -1, NULL, false));
   const glia_value some = glia_max(g, s.rows, glia_constant(g, 1.0));
-  const glia_value total = glia_mul(g, some, glia_constant(g, (double)s.each));
+  s.total = glia_mul(g, some, glia_constant(g, (double)s.each));
+  const glia_value counted = glia_mul(g, x, s.counts);
   s.mean =
-      glia_div(g, together(m, l, glia_reduce_sum(g, glia_mul(g, x, mask), n, axes, true)), total);
-  s.spread = glia_div(g, together(m, l, glia_spread_(g, x, s.mean, mask, n, axes, l1)), total);
+      glia_div(g, together(m, l, glia_reduce_sum(g, counted, s.n_axes, s.axes, true)), s.total);
+  const glia_value spread = glia_spread_(g, x, s.mean, s.counts, s.n_axes, s.axes, l1);
+  s.spread = glia_div(g, together(m, l, spread), s.total);
   return s;
 }
 
@@ -96,7 +100,13 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
     keep(m, l, mean, s.mean, s.rows);
     keep(m, l, spread, l1 ? s.spread : unbiased, s.rows);
   }
-  *y = glia_scaled_down_(g, glia_sub(g, x[0], s.mean), s.spread, l->v[EPS], l1);
+  if (training && !l1 && l->v[OVER] == 0.0) {
+    const struct nn_normal normal = {s.mean,    s.spread, s.counts, s.total,
+                                     l->v[EPS], s.n_axes, s.axes};
+    *y = glia_normal_(g, x[0], &normal);
+  } else {
+    *y = glia_scaled_down_(g, glia_sub(g, x[0], s.mean), s.spread, l->v[EPS], l1);
+  }
   if (l->v[AFFINE] != 0.0) *y = glia_channels_affine_(m, l, *y);
   return GLIA_OK;
 }

@@ -24,8 +24,18 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
   const glia_value rows = glia_reshape(g, x[0], 3, (int64_t[]){m->micro_batch, groups, n});
   const glia_value mean = glia_reduce_mean(g, rows, 1, &last, true);
   const glia_value sum = glia_spread_(g, rows, mean, GLIA_NONE, 1, &last, l1);
-  const glia_value normal = glia_scaled_down_(
-      g, glia_sub(g, rows, mean), glia_div(g, sum, glia_constant(g, (double)n)), l->v[EPS], l1);
+  const glia_value spread = glia_div(g, sum, glia_constant(g, (double)n));
+  const struct nn_normal of = {.mean = mean,
+                               .variance = spread,
+                               .counts = GLIA_NONE,
+                               .total =
+                                   glia_full(g, glia_type_make(type.dtype, 0, NULL), (double)n),
+                               .eps = l->v[EPS],
+                               .n_axes = 1,
+                               .axes = &last};
+  const glia_value normal =
+      l1 ? glia_scaled_down_(g, glia_sub(g, rows, mean), spread, l->v[EPS], true)
+         : glia_normal_(g, rows, &of);
   *y = glia_reshape(g, normal, type.rank, type.dim);
   if (l->v[AFFINE] != 0.0) *y = glia_channels_affine_(m, l, *y);
   return GLIA_OK;

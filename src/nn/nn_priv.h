@@ -205,6 +205,17 @@ GLIA_NODISCARD glia_status glia_window_of_(const struct glia_model *m, const str
 extern const char *const glia_norms_[];
 glia_value glia_spread_(struct glia_graph *g, glia_value x, glia_value mean, glia_value counts,
                         int n_axes, const int *axes, bool l1);
+/** What x is normalised by: mean and biased variance of x itself over axes, of what counts (GLIA_NONE: all), `total` elements (scalar of x's type)
+ *  in each. */
+struct nn_normal {
+  glia_value mean, variance, counts, total;
+  double eps;
+  int n_axes;
+  const int *axes;
+};
+/** (x - mean) / sqrt(variance + eps), with one rule for the derivative by x, through mean and variance as well: it reads the result
+ *  alone, so x need not be kept. */
+glia_value glia_normal_(struct glia_graph *g, glia_value x, const struct nn_normal *n);
 glia_value glia_scaled_down_(struct glia_graph *g, glia_value d, glia_value spread, double eps,
                              bool l1);
 glia_value glia_channels_affine_(struct glia_model *m, struct nn_layer *l, glia_value x);

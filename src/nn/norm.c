@@ -1,4 +1,5 @@
 /* What normalising layers share. */
+#include "glia_control.h"
 #include "nn_priv.h"
 
 const char *const glia_norms_[] = {"l2", "l1", NULL};
@@ -17,6 +18,32 @@ glia_value glia_scaled_down_(struct glia_graph *g, glia_value d, glia_value spre
   const glia_value least = glia_add(g, spread, glia_constant(g, eps));
 
   return glia_div(g, d, l1 ? least : glia_sqrt(g, least));
+}
+
+/* x: x, 1 / root, total and, where there are any, counts. With means over what counts: dx = (dy - mean dy - y mean(dy y)) / root. */
+static void vjp_normal(struct glia_graph *g, void *self, const glia_value *x, glia_value y,
+                       glia_value dy, glia_value *dx)
+{
+  const struct nn_normal *n = self;
+  const glia_value sum = glia_reduce_sum(g, dy, n->n_axes, n->axes, true);
+  const glia_value slope = glia_reduce_sum(g, glia_mul(g, dy, y), n->n_axes, n->axes, true);
+  glia_value part = glia_add(g, glia_div(g, sum, x[2]), glia_mul(g, y, glia_div(g, slope, x[2])));
+
+  if (n->counts != GLIA_NONE) part = glia_mul(g, x[3], part);
+  dx[0] = glia_mul(g, glia_sub(g, dy, part), x[1]);
+}
+
+glia_value glia_normal_(struct glia_graph *g, glia_value x, const struct nn_normal *n)
+{
+  struct nn_normal own = *n;
+  const struct glia_custom rule = {.self = &own, .vjp = vjp_normal};
+  const glia_value root = glia_sqrt(g, glia_add(g, n->variance, glia_constant(g, n->eps)));
+  const glia_value one_by = glia_div(g, glia_constant(g, 1.0), root);
+  const glia_value y = glia_mul(g, glia_sub(g, x, n->mean), one_by);
+
+  if (y == GLIA_NONE) return GLIA_NONE;
+  return glia_custom(g, y, n->counts != GLIA_NONE ? 4 : 3,
+                     (glia_value[]){x, one_by, n->total, n->counts}, &rule);
 }
 
 glia_value glia_channels_affine_(struct glia_model *m, struct nn_layer *l, glia_value x)

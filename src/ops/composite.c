@@ -77,7 +77,9 @@ glia_value glia_squares_about(struct glia_graph *g, glia_value x, glia_value mea
 {
   bool has_counts = counts != GLIA_NONE;
   const struct glia_custom rule = {.self = &has_counts, .vjp = vjp_squares};
-  const glia_value d = glia_sub(g, x, mean);
+  const glia_value d = glia_sub(
+      g, mean,
+      x); /* not x - mean, which others keep: this has the same square, and stays in a tile */
   const glia_value sum =
       glia_reduce_sum(g, counted(g, glia_mul(g, d, d), counts), n_axes, axes, true);
 
