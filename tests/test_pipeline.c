@@ -262,45 +262,6 @@ static void ranks_are_dealt_out_by_work_and_then_by_number(void)
   CU_ASSERT_EQUAL(n_of[3] + n_of[4], 4);
 }
 
-/* Three ranks on two cores: those with 3 have one each, and the last shares one of them. */
-static void ranks_that_share_cores_take_longer(void)
-{
-  static struct glia_task task = {0, 0};
-  struct glia_schedule_row row[3] = {{1, &task, 1}, {1, &task, 1}, {1, &task, 1}};
-  const double cost[3] = {3.0, 3.0, 2.0};
-  const struct glia_schedule apart = {.name = "apart",
-                                      .ranks = 3,
-                                      .chunks = 1,
-                                      .segments = 1,
-                                      .micro_batches = 1,
-                                      .parts = 1,
-                                      .row = row};
-  struct glia_schedule *s = NULL;
-  struct glia_schedule_play play, plain;
-
-  CU_ASSERT_EQUAL(glia_schedule_share(&apart, cost, NULL, 2, &play), GLIA_OK);
-  CU_ASSERT_DOUBLE_EQUAL(play.span, 5.0, 1e-12);
-  CU_ASSERT_EQUAL(glia_schedule_share(&apart, cost, (double[]){1.0, 1.0, 3.0}, 2, &play), GLIA_OK);
-  CU_ASSERT_DOUBLE_EQUAL(play.span, 6.0, 1e-12); /* who deals takes the last one for the dearest */
-  CU_ASSERT_EQUAL(glia_schedule_share(&apart, cost, NULL, 1, &play), GLIA_OK);
-  CU_ASSERT_DOUBLE_EQUAL(play.span, 8.0, 1e-12);
-  for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++) {
-    const int chunks = glia_schedule_interleaves(kind) ? 2 : 1;
-    CU_ASSERT_EQUAL_FATAL(glia_schedule_make(kind, 4, chunks, 8, &s), GLIA_OK);
-    CU_ASSERT_EQUAL(glia_schedule_check(s, NULL, &plain), GLIA_OK);
-    double work = 0.0;
-    for (int r = 0; r < 4; r++) work += plain.busy[r];
-    for (int cores = 4; cores >= 1; cores--) {
-      CU_ASSERT_EQUAL(glia_schedule_share(s, NULL, NULL, cores, &play), GLIA_OK);
-      CU_ASSERT(play.span > plain.span - 1e-9 && play.span > work / cores - 1e-9 &&
-                play.span < work + 1e-9);
-      if (cores == 4) CU_ASSERT_EQUAL(play.span, plain.span);
-      if (cores == 1) CU_ASSERT_DOUBLE_EQUAL(play.span, work, 1e-9);
-    }
-    glia_schedule_destroy(&s);
-  }
-}
-
 static void a_batch_that_is_coupled_is_refused(void)
 {
   static const char coupled[] = "data: {file: none.h5, batch: 32, micro_batch: 4}\n"
@@ -579,7 +540,6 @@ TAP_MAIN("pipeline", TAP(bubbles_are_those_of_the_papers),
          TAP(a_table_that_could_not_run_is_refused), TAP(every_schedule_has_the_bits_of_one_piece),
          TAP(stages_that_compute_values_again_have_the_same_bits),
          TAP(ranks_are_dealt_out_by_work_and_then_by_number),
-         TAP(ranks_that_share_cores_take_longer), TAP(a_batch_that_is_coupled_is_refused),
-         TAP(a_rank_that_fails_lets_the_others_end), TAP(messages_go_before_sums_are_added_up),
-         TAP(local_learning_sends_nothing_back), TAP(modules_are_isolated),
-         TAP(local_learning_has_the_bits_of_one_rank))
+         TAP(a_batch_that_is_coupled_is_refused), TAP(a_rank_that_fails_lets_the_others_end),
+         TAP(messages_go_before_sums_are_added_up), TAP(local_learning_sends_nothing_back),
+         TAP(modules_are_isolated), TAP(local_learning_has_the_bits_of_one_rank))

@@ -104,13 +104,6 @@ GLIA_API GLIA_NODISCARD glia_status glia_schedule_prove(const struct glia_schedu
  *  core   [ranks] 0 to cores - 1 */
 GLIA_API void glia_schedule_deal(int ranks, const double *work, int cores, int *core);
 
-/** The same as glia_schedule_check where ranks share `cores` cores, at least 1: they are dealt out by their work and stay
- *  there; those that work on one core have equal parts of it.
- *  work  [ranks] by which they are dealt out, as who deals knows it; NULL: by what the table comes to */
-GLIA_API GLIA_NODISCARD glia_status glia_schedule_share(const struct glia_schedule *s,
-                                                        const double *cost, const double *work,
-                                                        int cores, struct glia_schedule_play *out);
-
 /** The same as glia_schedule_check with a time of every single task.
  *  task_s  [ranks][segments][micro_batches] */
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_replay(const struct glia_schedule *s,

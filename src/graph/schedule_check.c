@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum doing { ROOM, COMES, WORKS, GOES, LEAVES, ENDED };
+enum doing { ROOM, COMES, GOES, LEAVES, ENDED };
 
 struct player {
   enum doing doing; /* what it does next, or waits to do */
@@ -21,8 +21,6 @@ struct player {
   int *last;   /* [slots] the one before, whose messages may still wait; -1: none */
   double free_at, begun_at;
   size_t waiting_bytes;
-  int core; /* where cores are shared */
-  double left_s;
 };
 
 struct game {
@@ -31,9 +29,6 @@ struct game {
   const double *cost; /* [ranks][segments], NULL: units */
   const double *each; /* [ranks][segments][micro_batches], NULL: cost */
   int steps, lag;
-  const double *work;      /* [ranks] by which cores are dealt out, NULL: by cost */
-  int cores;               /* 0: each rank has one */
-  double *now;             /* where cores are shared */
   int micros;              /* of all steps */
   double *sent, *expected; /* [messages][micros]; below 0: not yet */
   int *list;               /* messages by rank: [ranks][2][messages], -1 behind the last; out, in */
@@ -145,23 +140,6 @@ static double cost_of(const struct game *g, int rank)
   return is_backward(g, t->segment) && !g->s->split ? 2.0 : 1.0;
 }
 
-static int workers_on(const struct game *g, int core)
-{
-  int n = 0;
-
-  for (int r = 0; r < g->s->ranks; r++)
-    n += g->player[r].doing == WORKS && g->player[r].core == core;
-  return n;
-}
-
-/* From now on it has its part of its core. */
-static void begin_work(const struct game *g, int rank, double cost)
-{
-  g->player[rank].left_s = cost;
-  g->player[rank].doing = WORKS;
-  g->out->busy[rank] += cost;
-}
-
 /* The segment has run. */
 static void end_work(const struct game *g, int rank, double time, double cost)
 {
@@ -179,7 +157,7 @@ static void end_work(const struct game *g, int rank, double time, double cost)
 static bool compute(const struct game *g, int rank)
 {
   struct player *p = &g->player[rank];
-  double time = g->cores > 0 ? *g->now : p->free_at;
+  double time = p->free_at;
 
   for (const int *k = list_of(g, rank, true); *k >= 0; k++)
     if (g->s->message[*k].read == segment_of(g, rank) &&
@@ -187,10 +165,7 @@ static bool compute(const struct game *g, int rank)
       return false;
   const double cost = cost_of(g, rank);
   if (p->begun_at < 0.0) p->begun_at = time;
-  if (g->cores > 0)
-    begin_work(g, rank, cost);
-  else
-    end_work(g, rank, time + cost, cost);
+  end_work(g, rank, time + cost, cost);
   return true;
 }
 
@@ -264,7 +239,7 @@ static bool play(const struct game *g, int rank)
       [ROOM] = find_room, [COMES] = compute, [GOES] = send, [LEAVES] = leave};
   const enum doing doing = g->player[rank].doing;
 
-  return doing != ENDED && doing != WORKS && act[doing](g, rank);
+  return doing != ENDED && act[doing](g, rank);
 }
 
 /* ---- sentences */
@@ -476,66 +451,24 @@ static void play_on(const struct game *g)
   }
 }
 
-/* Cores are shared: those who work on one have equal parts of it, until the first of all has done. Whether somebody works. */
-static bool work_on(const struct game *g)
-{
-  double step_s = -1.0;
-  int first = -1;
-
-  for (int r = 0; r < g->s->ranks; r++) {
-    const struct player *p = &g->player[r];
-    if (p->doing != WORKS) continue;
-    const double takes_s = p->left_s * workers_on(g, p->core);
-    if (first < 0 || takes_s < step_s) step_s = takes_s;
-    if (step_s == takes_s) first = r;
-  }
-  if (first < 0) return false;
-  for (int c = 0; c < g->cores; c++) {
-    const int n = workers_on(g, c);
-    for (int r = 0; r < g->s->ranks; r++)
-      if (g->player[r].doing == WORKS && g->player[r].core == c) g->player[r].left_s -= step_s / n;
-  }
-  *g->now += step_s;
-  end_work(g, first, *g->now, 0.0);
-  return true;
-}
-
-static void deal_out(const struct game *g)
-{
-  double played[GLIA_STAGE_MAX_RANKS] = {0.0};
-  int core[GLIA_STAGE_MAX_RANKS];
-
-  for (int r = 0; r < g->s->ranks; r++) {
-    struct player *p = &g->player[r];
-    for (; p->task < g->s->row[r].n; p->task++) played[r] += cost_of(g, r);
-    p->task = 0;
-  }
-  glia_schedule_deal(g->s->ranks, g->work != NULL ? g->work : played, g->cores, core);
-  for (int r = 0; r < g->s->ranks; r++) g->player[r].core = core[r];
-}
-
 static glia_status play_all(const struct game *g)
 {
   bool ended = true;
 
-  if (g->cores > 0) deal_out(g);
-  do play_on(g);
-  while (work_on(g));
+  play_on(g);
   for (int r = 0; r < g->s->ranks; r++) ended = ended && g->player[r].doing == ENDED;
   return ended ? GLIA_OK : stuck(g);
 }
 
-/* how: costs, steps and cores. */
+/* how: costs and steps. */
 static glia_status play_with(const struct glia_schedule *s, const struct game *how,
                              struct glia_schedule_play *out)
 {
-  double now = 0.0;
   struct game g = *how;
 
   g.s = s;
   g.lag = s->ahead > 0 ? (int)glia_schedule_lag_(s) : 0;
   g.micros = s->micro_batches * g.steps;
-  g.now = &now;
   g.out = out;
 
   *out = (struct glia_schedule_play){0};
@@ -560,15 +493,6 @@ glia_status glia_schedule_check(const struct glia_schedule *s, const double *cos
                                 struct glia_schedule_play *out)
 {
   return play_with(s, &(struct game){.cost = cost, .steps = 1}, out);
-}
-
-glia_status glia_schedule_share(const struct glia_schedule *s, const double *cost,
-                                const double *work, int cores, struct glia_schedule_play *out)
-{
-  const struct game how = {
-      .cost = cost, .work = work, .steps = 1, .cores = cores < s->ranks ? cores : 0};
-
-  return play_with(s, &how, out);
 }
 
 glia_status glia_schedule_replay(const struct glia_schedule *s, const double *task_s,
