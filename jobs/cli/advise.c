@@ -245,7 +245,8 @@ static glia_status time_plan(const struct measured *m, const struct plan *p, str
   }
   c->bubble = local ? 1.0 - busy / (most * c->stages) : play.bubble;
   c->tasks_s = local ? most : play.span;
-  c->step_s = (c->tasks_s + end) * crowd(m, c) + (local ? 0.0 : m->b.latency_s);
+  c->end_s = end * crowd(m, c) + (local ? 0.0 : m->b.latency_s);
+  c->step_s = c->tasks_s * crowd(m, c) + c->end_s;
   return GLIA_OK;
 }
 
@@ -290,6 +291,7 @@ static void predict_data(const struct session *s, const struct measured *m, stru
 
   c->step_s =
       ((double)most * m->b.micro_s + (double)(most - 1) * m->b.join_s + end_s) * crowd(m, c);
+  c->end_s = end_s * crowd(m, c);
   if (c->groups == 1) c->step_s = m->b.single_s;
   c->bubble = 1.0 - (double)m->micro_batches / (double)(most * c->groups);
   c->sum_bytes = c->groups > 1 ? 2.0 * m->gradient_bytes : 0.0;
@@ -377,24 +379,32 @@ const struct advice *advisor_ways(const struct advisor *a, int *n)
 
 const struct advise_basis *advisor_basis(const struct advisor *a) { return &a->m.b; }
 
-/* Run the way; its steps are longer in proportion where it has more micro-batches than are run. Nothing is told of a session that
- * nobody asked for. */
+/* Micro-batches of a group that a step is as long as, its filling and draining included. */
+static double places(const struct advice *c, double micro_batches)
+{
+  return micro_batches + (c->kind >= 0 && !glia_schedule_is_local(c->kind) ? c->stages - 1 : 0);
+}
+
+/* Run the way. Where its steps have more micro-batches than are run, they are longer by what those were predicted to take: the end of a step and
+ * the filling of a pipeline come once. Nothing is told of a session that nobody asked for. */
 static glia_status run_way(const struct advisor *a, struct advice *c)
 {
   const bool quiet = glia_log_enabled(GLIA_LOG_INFO) && !glia_log_enabled(GLIA_LOG_DEBUG);
   const int own = c->stages < RUN_MICRO_BATCHES ? RUN_MICRO_BATCHES - RUN_MICRO_BATCHES % c->stages
                                                 : c->stages; /* as interleaved takes them */
-  const int64_t v = a->m.micro_batches, some = (int64_t)own * c->groups < v ? own * c->groups : v;
+  const int64_t v = a->m.micro_batches, all = (v + c->groups - 1) / c->groups,
+                some = own < all ? own : all;
+  const double ratio = places(c, (double)some) / places(c, (double)all);
   struct advice_run r;
 
   if (quiet) glia_log_set_level(GLIA_LOG_ERROR);
-  const glia_status st = advisor_run(a->s, a->s->comm, c, run_for_s, some, &r);
+  const glia_status st = advisor_run(a->s, a->s->comm, c, run_for_s, some * c->groups, &r);
   if (quiet) glia_log_set_level(GLIA_LOG_INFO);
   GLIA_TRY(st);
-  c->step_s = r.step_s * (double)v / (double)some;
+  c->step_s = r.step_s * c->step_s / (c->end_s + (c->step_s - c->end_s) * ratio);
   if (isnan(r.tasks_s)) return GLIA_OK;
-  c->tasks_s = r.tasks_s * (double)v / (double)some;
-  c->bubble = r.bubble;
+  c->tasks_s = r.tasks_s / ratio;
+  c->bubble = glia_schedule_is_local(c->kind) ? r.bubble : r.bubble * ratio;
   return GLIA_OK;
 }
 

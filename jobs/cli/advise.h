@@ -24,6 +24,7 @@ struct advice {
   char why_not[256];                /* "": it can be */
   advise_from from;
   double step_s;
+  double end_s;        /* of it what is once a step, behind the micro-batches */
   double tasks_s;      /* of it the stages' tasks, where each rank has a core */
   double bubble;       /* part of the tasks' span that ranks wait where each has a core */
   double memory_bytes; /* of the largest rank's engine, messages that wait included */
@@ -68,7 +69,7 @@ struct advice_run {
   double memory_bytes, stage_bytes; /* as of struct advice */
 };
 
-/** Train in a way for about so long, five steps at least, from initial weights.
+/** Train in a way for about so long, five steps at least (of slow ones two), from initial weights, with one worker a rank.
  *  s              as of advisor_open; its rows and configuration are read
  *  comm           as many ranks as the way has
  *  micro_batches  of a step, at most; 0: as many as it has

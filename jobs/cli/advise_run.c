@@ -11,10 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WARM_STEPS = 2, LEAST_STEPS = 5, MOST_STEPS = 200 };
+enum { WARM_STEPS = 2, LEAST_STEPS = 5, LEAST_SLOW_STEPS = 2, MOST_STEPS = 200 };
+static const double slow_s = 0.5; /* steps as long settle within the first */
 
 struct steps {
-  int most, n; /* that count */
+  int warm, most, n; /* that do not count; that count */
   double took_s[MOST_STEPS];
 };
 
@@ -22,7 +23,7 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
 {
   struct steps *t = self;
 
-  if (info->step > WARM_STEPS && t->n < MOST_STEPS) t->took_s[t->n++] = info->wall_s;
+  if (info->step > t->warm && t->n < MOST_STEPS) t->took_s[t->n++] = info->wall_s;
   if (t->n >= t->most) *action = GLIA_STOP;
   return GLIA_OK;
 }
@@ -31,8 +32,8 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
 static glia_status configure(const struct session *s, const struct advice *c, struct session *own)
 {
   char stages[64], schedule[64], chunks[64] = "parallel.chunks=null", cuts[400];
-  const char *const override[] = {chunks, schedule, stages, cuts, "parallel.threads=1"};
-  const int n = c->kind >= 0 ? (int)GLIA_COUNT(override) : 3;
+  const char *const override[] = {"parallel.threads=1", chunks, schedule, stages, cuts};
+  const int n = (int)GLIA_COUNT(override) - (c->kind < 0);
 
   snprintf(stages, sizeof stages, "parallel.stages=%d", c->stages);
   snprintf(schedule, sizeof schedule, "parallel.schedule=%s",
@@ -42,8 +43,8 @@ static glia_status configure(const struct session *s, const struct advice *c, st
   return session_configure_text(own, "a way that is planned", s->config_text, n, override);
 }
 
-/* Of a step as many micro-batches as asked for, if it has more. Initial weights will do. */
-static void shorten(struct session *own, int64_t micro_batches)
+/* Of a step as many micro-batches as asked for, if it has more. Initial weights will do. Rows come in the order of s, which knows how slow they are. */
+static void shorten(const struct session *s, struct session *own, int64_t micro_batches)
 {
   const int64_t v = own->config.batch / own->config.micro_batch;
 
@@ -52,6 +53,7 @@ static void shorten(struct session *own, int64_t micro_batches)
   own->config.epochs = -1;
   own->config.max_steps = WARM_STEPS + MOST_STEPS;
   own->config.init = NULL;
+  own->config.window = s->config.window;
 }
 
 static glia_status run_steps(struct session *own, struct steps *t)
@@ -66,7 +68,10 @@ static glia_status run_steps(struct session *own, struct steps *t)
   struct glia_train_result result;
 
   GLIA_TRY(session_initialize(own));
-  return glia_train(&job, &result);
+  GLIA_TRY(glia_train(&job, &result));
+  GLIA_CHECK(t->n > 0, GLIA_E_DATA, "training ended within %lld steps: is its loss a number?",
+             (long long)result.steps);
+  return GLIA_OK;
 }
 
 /* The slowest rank tells how long a step took, the largest how much it holds. */
@@ -94,12 +99,14 @@ glia_status advisor_run(const struct session *s, struct glia_comm *comm, const s
                         double seconds, int64_t micro_batches, struct advice_run *out)
 {
   struct session own = {.comm = comm, .staged = true, .once_per_node = true, .train = s->train};
-  const double n = fmin(fmax(seconds / c->step_s, LEAST_STEPS), MOST_STEPS);
-  struct steps t = {.most = (int)n};
+  const bool slow = c->step_s > slow_s;
+  const double n =
+      fmin(fmax(seconds / c->step_s, slow ? LEAST_SLOW_STEPS : LEAST_STEPS), MOST_STEPS);
+  struct steps t = {.warm = slow ? 1 : WARM_STEPS, .most = (int)n};
 
   glia_status st = glia_agree(comm, configure(s, c, &own));
   if (st == GLIA_OK) {
-    shorten(&own, micro_batches);
+    shorten(s, &own, micro_batches);
     st = glia_agree(comm, session_build(&own));
   }
   if (st == GLIA_OK) st = glia_agree(comm, run_steps(&own, &t));
