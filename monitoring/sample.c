@@ -23,6 +23,8 @@ static const struct glia_sampler *const all[] = {
 enum { CLOCK_NAME_BYTES = 64 };
 /* Rows come at a steady pace but not to the nanosecond: a period of five rows is over with the fifth. */
 static const double over = 0.95;
+static const int64_t at_hand_ns =
+    2000000; /* of CPU time: a reading that takes longer is for a thread */
 
 struct opened {
   const struct glia_sampler *sampler;
@@ -30,7 +32,7 @@ struct opened {
   bool ready;             /* opened: at once, or with a period at its first reading */
   struct glia_lane *lane; /* NULL: read with the row */
   double *latest;         /* [n] what is at hand: its last values; NULL: not started */
-  int64_t read_ns;        /* when they were read (monotonic); 0: never */
+  int64_t read_ns;        /* when they were read (monotonic) */
   int64_t first;          /* its first column */
   int64_t n;
   int64_t clock; /* column of its reading time; -1: none */
@@ -153,6 +155,33 @@ glia_status glia_sample_set_open_detailed(const char *root, struct glia_sample_s
 
 void glia_sample_set_leave_slow(struct glia_sample_set *set) { set->threads = true; }
 
+static int64_t now_ns(clockid_t clock)
+{
+  struct timespec t;
+
+  clock_gettime(clock, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void read_at_hand(struct opened *o, int64_t now)
+{
+  for (int64_t i = 0; i < o->n; i++) o->latest[i] = (double)GLIA_MISSING;
+  o->sampler->sample(o->state, o->latest);
+  o->read_ns = now;
+}
+
+/* Its last values, read now where its period is over. All are missing where none was there. */
+static void read_along(struct opened *o, int64_t now, double *out, double *read_s)
+{
+  int64_t found = 0;
+
+  if ((double)(now - o->read_ns) >= over * 1e9 * o->sampler->period_s) read_at_hand(o, now);
+  for (int64_t i = 0; i < o->n; i++) found += !isnan(o->latest[i]);
+  memcpy(out, o->latest, (size_t)o->n * sizeof *out);
+  if (found > 0) *read_s = 1e-9 * (double)o->read_ns;
+}
+
+/* Open a source at hand and read it once; where that takes long (/proc/interrupts of hundreds of cores), it is left to a thread. */
 static glia_status start_along(struct opened *o, const char *root)
 {
   if (!o->ready) {
@@ -161,7 +190,12 @@ static glia_status start_along(struct opened *o, const char *root)
   }
   o->latest = calloc((size_t)o->n + 1, sizeof *o->latest);
   GLIA_CHECK(o->latest != NULL, GLIA_E_MEMORY, "no memory to read %s", o->sampler->name);
-  return GLIA_OK;
+  const int64_t begin_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+  read_at_hand(o, now_ns(CLOCK_MONOTONIC));
+  if (now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns <= at_hand_ns) return GLIA_OK;
+  free(o->latest);
+  o->latest = NULL;
+  return glia_lane_start_(o->sampler, root, &o->lane);
 }
 
 glia_status glia_sample_set_start(struct glia_sample_set *set)
@@ -193,14 +227,6 @@ const struct glia_metric *glia_sample_set_metrics(const struct glia_sample_set *
   return set->metric;
 }
 
-static int64_t now_ns(clockid_t clock)
-{
-  struct timespec t;
-
-  clock_gettime(clock, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* A sampler with a period that is read with the row is opened by its first reading. */
 static void read_inline(struct opened *o, const char *root, double *out)
 {
@@ -209,21 +235,6 @@ static void read_inline(struct opened *o, const char *root, double *out)
     if (o->sampler->open(o->state, root) != GLIA_OK) glia_trace_clear(); /* it stays missing */
   }
   o->sampler->sample(o->state, out);
-}
-
-/* Of a source at hand: its last values, read now where its period is over. All are missing where none was there. */
-static void read_along(struct opened *o, int64_t now, double *out, double *read_s)
-{
-  int64_t found = 0;
-
-  if (o->read_ns == 0 || (double)(now - o->read_ns) >= over * 1e9 * o->sampler->period_s) {
-    for (int64_t i = 0; i < o->n; i++) o->latest[i] = (double)GLIA_MISSING;
-    o->sampler->sample(o->state, o->latest);
-    o->read_ns = now;
-  }
-  for (int64_t i = 0; i < o->n; i++) found += !isnan(o->latest[i]);
-  memcpy(out, o->latest, (size_t)o->n * sizeof *out);
-  if (found > 0) *read_s = 1e-9 * (double)o->read_ns;
 }
 
 void glia_sample_take(struct glia_sample_set *set, double *out, struct glia_sample_time *when)

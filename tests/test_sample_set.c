@@ -6,6 +6,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -216,7 +217,7 @@ static void a_sample_neither_allocates_nor_opens(void)
   take(set);
   const long allocations_before = allocations;
   const long opens_before = opens;
-  for (int i = 0; i < 10; i++) take(set);
+  for (int i = 0; i < 130; i++) take(set); /* lists are read again with every sixtieth */
   CU_ASSERT_EQUAL(allocations, allocations_before);
   CU_ASSERT_EQUAL(opens, opens_before);
   glia_sample_set_close(&set);
@@ -338,8 +339,9 @@ static void a_source_that_hangs_holds_up_nothing(void)
   nap(0.2);
 }
 
-static int at_hand_readings;
+static atomic_int at_hand_readings;
 static pthread_t at_hand_thread;
+static double at_hand_costs_s;
 
 static glia_status at_hand_open(void *state, const char *root)
 {
@@ -351,8 +353,15 @@ static void at_hand_sample(void *state, double *out)
 {
   (void)state;
   at_hand_thread = pthread_self();
-  at_hand_readings++;
-  if (at_hand_readings < 3) out[0] = (double)at_hand_readings;
+  struct timespec t;
+  double begin_s = -1.0, now_s;
+  do {
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    now_s = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    if (begin_s < 0.0) begin_s = now_s;
+  } while (now_s - begin_s < at_hand_costs_s);
+  const int n = atomic_fetch_add(&at_hand_readings, 1) + 1;
+  if (n < 3) out[0] = (double)n;
 }
 
 /* What the kernel makes from memory is read by who takes the row, when its period is over. */
@@ -389,6 +398,15 @@ static void a_source_at_hand_is_read_along_with_a_row(void)
   for (int i = 0; i < 1000 && !isnan(row[1]); i++) nap(0.002), take(set);
   CU_ASSERT(isnan(row[0]) && isnan(row[1])); /* gone */
   glia_sample_set_close(&set);
+  /* One that takes 3 ms is read once here, and then by a thread. */
+  at_hand_readings = 0;
+  at_hand_costs_s = 3e-3;
+  CU_ASSERT_EQUAL_FATAL(glia_sample_set_open_with(one, 1, "/", &set), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_sample_set_start(set), GLIA_OK);
+  for (int i = 0; i < 5000 && at_hand_readings < 2; i++) nap(0.002);
+  CU_ASSERT(at_hand_readings >= 2);
+  glia_sample_set_close(&set);
+  CU_ASSERT_FALSE(pthread_equal(at_hand_thread, pthread_self()));
 }
 
 static void make_folder(const char *root, const char *path)

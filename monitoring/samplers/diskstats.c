@@ -126,12 +126,14 @@ static void leave(struct state *s)
   for (; s->n_alone > 0; s->n_alone--) close(s->disk[s->n_alone - 1].fd);
 }
 
-/* A disk of the list, the n-th. */
+/* A disk of the list, the n-th. What stands open is of the disks that were listed before. */
 static void note(struct state *s, struct glia_span name)
 {
   const int i = s->n_disks++;
   const size_t size = (size_t)(name.end - name.at);
 
+  if (i < s->n_alone && glia_span_is_(name, s->disk[i].name)) return;
+  leave(s);
   if (i >= MOST_ALONE) return;
   if (size >= NAME_BYTES) {
     s->n_disks = MOST_ALONE + 1;
@@ -146,7 +148,8 @@ static void go_alone(struct state *s)
 {
   char path[4096];
 
-  if (s->n_disks > MOST_ALONE) return;
+  if (s->n_disks > MOST_ALONE || s->n_disks == s->n_alone) return;
+  leave(s);
   for (int i = 0; i < s->n_disks; i++) {
     snprintf(path, sizeof path, "%s/sys/block/%s/stat", s->root, s->disk[i].name);
     s->disk[i].fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -199,14 +202,13 @@ static void sample(void *state, double *out)
 {
   struct state *s = state;
   struct glia_device_sum sum;
-  bool whole = true;
-
   const bool look = s->samples++ % LIST_EACH == 0;
+  bool whole = true;
 
   glia_device_sum_begin_(&sum, GLIA_COUNT(metrics));
   if (look || s->n_alone == 0 || !read_alone(s, &sum)) {
     glia_device_sum_begin_(&sum, GLIA_COUNT(metrics));
-    leave(s);
+    if (!look) leave(s); /* of a disk that is gone: it may come back as another */
     read_list(s, &sum);
     whole = s->file.whole;
     if (look && whole && !sum.broken) go_alone(s);

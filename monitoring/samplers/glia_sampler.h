@@ -33,8 +33,8 @@ struct glia_sampler {
    *  (sensors behind a slow bus, a file system whose server is gone); between readings its last values stand. */
   double period_s;
 
-  /** With a period: the kernel makes the source from memory, in less than a millisecond, so it is read along with a row when its period is over. A
-   *  thread that wakes for it alone costs as much as the reading. */
+  /** With a period: the kernel makes the source from memory, so it cannot hang, and is read along with a row when its period is over, where
+   *  the first reading takes 2 ms at most. A thread that wakes for it alone costs as much as a short reading. */
   bool at_hand;
 
   /** One series per CPU: for those who scrape, not for recordings, whose columns are the same on every node. */

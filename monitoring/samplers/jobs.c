@@ -49,13 +49,13 @@ static const struct {
               {SCOPES_2, SCOPES_2 "/job_*"},
               {SCOPES_1, SCOPES_1 "/uid_*/job_*"}};
 
-/* Readings between two looks at which of the places there is: that lists all services of the node, and changes when SLURM's daemon starts. */
+/* Readings between two looks at which of the places there are: that lists all services of the node, and changes when SLURM's daemon starts. */
 enum { LOOK_EACH = 12 };
 
 struct state {
   char *root;
-  bool cgroups;        /* there are any: else nothing can be said */
-  size_t place;        /* of places; as many as there are: none */
+  bool cgroups; /* there are any: else nothing can be said */
+  bool there[GLIA_COUNT(places)];
   int readings;        /* so far */
   double job[N_SLOTS]; /* 0: free */
 };
@@ -157,16 +157,13 @@ static void take_folder(struct state *s, const char *path, double *out)
   memcpy(out + 1 + slot * PER_SLOT, value, sizeof value);
 }
 
-static size_t look(const struct state *s)
+static void look(struct state *s)
 {
-  size_t i = 0;
-
-  for (; i < GLIA_COUNT(places); i++) {
+  for (size_t i = 0; i < GLIA_COUNT(places); i++) {
     char **path = glia_paths_find_(s->root, places[i].scope);
+    s->there[i] = path != NULL;
     glia_paths_free_(path);
-    if (path != NULL) break;
   }
-  return i;
 }
 
 static void sample(void *state, double *out)
@@ -175,8 +172,9 @@ static void sample(void *state, double *out)
   char **path = NULL;
 
   if (!s->cgroups) return;
-  if (s->readings++ % LOOK_EACH == 0) s->place = look(s);
-  if (s->place < GLIA_COUNT(places)) path = glia_paths_find_(s->root, places[s->place].job);
+  if (s->readings++ % LOOK_EACH == 0) look(s);
+  for (size_t i = 0; path == NULL && i < GLIA_COUNT(places); i++)
+    if (s->there[i]) path = glia_paths_find_(s->root, places[i].job);
   free_slots_of_gone(s, path);
   out[JOBS] = 0.0;
   for (size_t k = 0; path != NULL && path[k] != NULL; k++) take_folder(s, path[k], out);
