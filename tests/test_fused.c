@@ -7,6 +7,7 @@
 #include "run_graph.h"
 #include "tap.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,14 +159,25 @@ static struct outcome run(glia_dtype dtype, int which, int turn, bool look_insid
   return o;
 }
 
+/* No number in one operand each; all equal; zeros of both signs; and infinity. Elsewhere the first operand has both signs, for relu. */
+static double number(int operand, int i)
+{
+  enum { NO_NUMBER = 5, EQUAL = 20, ZERO = 30, INFINITE = 40 };
+
+  if (i == NO_NUMBER + operand) return (double)NAN;
+  if (i == EQUAL) return 0.5;
+  if (i >= ZERO && i < ZERO + OPERANDS) return i == ZERO + operand ? -0.0 : 0.0;
+  if (i == INFINITE + operand) return (double)INFINITY;
+  return (operand == 0 ? -0.5 : 0.1) + glia_random_uniform(11, (uint64_t)operand, (uint64_t)i);
+}
+
 static void *numbers(glia_dtype dtype, int operand)
 {
   void *to = malloc(N * sizeof(double));
 
   CU_ASSERT_FATAL(to != NULL);
-  for (int i = 0; i < N; i++) { /* the first operand has both signs, for relu */
-    const double u =
-        (operand == 0 ? -0.5 : 0.1) + glia_random_uniform(11, (uint64_t)operand, (uint64_t)i);
+  for (int i = 0; i < N; i++) {
+    const double u = number(operand, i);
     if (dtype == GLIA_F32)
       ((float *)to)[i] = (float)u;
     else
