@@ -228,7 +228,8 @@ static glia_status two_workers(struct bench_report *r, const struct workload_kin
   if (row == NULL) return GLIA_OK;
   row->spread = bench_spread(p.took[1], ROUNDS);
   snprintf(row->note, sizeof row->note,
-           "two engines that share nothing do %.2f times the steps of one here (+-%.0f %%)",
+           "two engines that share nothing, each with an update of its own, do %.2f times the "
+           "steps of one here (+-%.0f %%)",
            2.0 / beside, 100.0 * bench_spread(p.beside, ROUNDS));
   return GLIA_OK;
 }
