@@ -65,6 +65,8 @@ struct glia_op {
   bool
       broadcast; /* the result repeats its one input: attr.i[k] = input axis of result axis k, or -1 where it is new;
                          input axes in rising order. Groups of elementwise nodes read it by index, without a copy */
+  bool
+      chooses; /* elementwise: the second input where the first holds, which are bools; else the third */
   bool linear; /* jvp is the operator itself on the tangents */
   int n_bodies; /* attr.i[0 .. n_bodies - 1] name bodies of the graph: 1 + place in its table, 0 = none */
   const struct glia_many *many; /* NULL: one result */

@@ -159,11 +159,10 @@ static void print_place(FILE *f, struct place p)
     fputs(" -", f);
 }
 
-static void print_group(FILE *f, const struct unit *u, int indent)
+static void print_steps(FILE *f, const struct tile_step *step, int n, int indent)
 {
-  fprintf(f, "%*sgroup of %lld elements, %d registers\n", indent, "", (long long)u->n, u->n_regs);
-  for (int i = 0; i < u->n_steps; i++) {
-    const struct tile_step *s = &u->step[i];
+  for (int i = 0; i < n; i++) {
+    const struct tile_step *s = &step[i];
     fprintf(f, "%*s  %s", indent, "",
             s->kind == TILE_BROADCAST ? "broadcast"
             : s->kind == TILE_STORE   ? "store"
@@ -181,6 +180,17 @@ static void print_group(FILE *f, const struct unit *u, int indent)
       print_place(f, s->out.at);
     fputc('\n', f);
   }
+}
+
+static void print_group(FILE *f, const struct unit *u, int indent)
+{
+  fprintf(f, "%*sgroup of %lld elements, %d registers\n", indent, "", (long long)u->n, u->n_regs);
+  print_steps(f, u->step, u->n_steps, indent);
+  if (u->held == NULL) return;
+  fprintf(f, "%*swhere it holds:", indent, "");
+  print_place(f, u->guard);
+  fputc('\n', f);
+  print_steps(f, u->held, u->n_held, indent);
 }
 
 static void print_list(FILE *f, const char *name, const struct list *list, int indent);

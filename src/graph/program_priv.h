@@ -83,6 +83,10 @@ struct unit {
   int64_t n; /* elements of a group */
   int n_steps, n_regs;
   struct tile_step *step; /* NULL: not a group */
+  /* of a group of the epilogue that writes states only where a flag holds: its steps for when it does, without that choice; see tiles.c */
+  struct place guard; /* the flag, one bool */
+  int n_held;
+  struct tile_step *held; /* NULL: there are none */
   struct loop *loop;      /* NULL: not a loop */
   /* a call-back, and its results: those that nobody reads go to the scratch */
   const struct glia_external *external;

@@ -146,12 +146,15 @@ static void run_tiles(const struct unit *u, char *const *bases, char *scratch, i
 {
   struct prepared *p = (void *)(scratch + (size_t)u->n_regs * REG_BYTES);
   const bool ask = u->n >= ASK_FROM;
+  const bool held = u->held != NULL && *address(bases, u->guard) != 0;
+  const struct tile_step *step = held ? u->held : u->step;
+  const int n_steps = held ? u->n_held : u->n_steps;
   int n = 0;
 
   if (lo == hi) return;
   for (int once = 1; once >= 0; once--) /* loads that are the same in every tile go first */
-    for (int i = 0; i < u->n_steps; i++)
-      if (u->step[i].once == (once != 0)) prepare(&p[n++], &u->step[i], bases, scratch, lo / TILE);
+    for (int i = 0; i < n_steps; i++)
+      if (step[i].once == (once != 0)) prepare(&p[n++], &step[i], bases, scratch, lo / TILE);
   set_length(p, n, u->n < TILE ? u->n : TILE);
   int first = 0;
   while (first < n && p[first].step->once) run_step(&p[first++], 0, ask);

@@ -1,7 +1,11 @@
-/* Groups as tile programs: what each tile loads, which members one kernel computes, where results go. */
+/* Groups as tile programs: what each tile loads, which members one kernel computes, where results go.
+ *
+ * An update of states chooses, as its last word, between their new values and the old by a flag of the whole step. Almost always it holds, so such
+ * a group has a second program for that: new values are made where the states stand, and nothing is chosen or copied. */
 #include "program_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A group's tile program while it is written. */
 struct writer {
@@ -15,6 +19,9 @@ struct writer {
   int member_reg[GROUP_MAX];          /* -1: in memory, or inside a fused kernel */
   struct glia_fused fused[GROUP_MAX]; /* run NULL: the member's own kernel */
   bool inside[GROUP_MAX];             /* of another member's fused kernel */
+  bool held;                          /* the program for when the guard holds is written */
+  bool guarded[GROUP_MAX];            /* a choice that is left out of it */
+  int home[GROUP_MAX]; /* the choice in whose place a member is made there, -1: none */
   bool busy[GROUP_MAX * (TILE_OPERANDS + 1)];
   size_t kept; /* bytes of sums */
 };
@@ -93,8 +100,11 @@ static struct tile_operand operand(struct writer *w, glia_value r)
   const struct glia_node *n = k->g->node[r];
   const bool fused = glia_is_fused_broadcast_(k, r);
 
-  for (int m = 0; m < w->n_members; m++)
-    if (w->member[m] == r && w->member_reg[m] >= 0) return in_reg(w->member_reg[m], &n->type);
+  for (int m = 0; m < w->n_members; m++) {
+    if (w->member[m] != r) continue;
+    if (w->member_reg[m] >= 0) return in_reg(w->member_reg[m], &n->type);
+    if (w->held && w->home[m] >= 0) return in_memory(k->place[w->member[w->home[m]]], &n->type);
+  }
   if (!fused && !(n->op == &glia_op_full_ && k->unit[r] < 0))
     return in_memory(k->place[r], &n->type);
   for (int i = 0; i < w->n_loads; i++)
@@ -217,22 +227,60 @@ static void free_registers(struct writer *w, int m)
     }
 }
 
-/* Whether member m is a state's new value, and one behind it reads the old one. */
-static bool state_read_later(const struct writer *w, int m)
+/* Whether member m is a state's new value, and one behind `from`, but m, reads the old one. */
+static bool state_read_later(const struct writer *w, int m, int from)
 {
   const struct compiler *k = w->k;
   const struct place at = k->place[w->member[m]];
 
   if (at.base != BASE_STATE) return false;
-  for (int j = m + 1; j < w->n_members; j++) {
+  for (int j = from + 1; j < w->n_members; j++) {
     const glia_value *in;
-    const int n = operands_of(w, j, &in);
+    const int n = j == m ? 0 : operands_of(w, j, &in);
     for (int i = 0; i < n; i++) {
-      const struct place from = k->place[k->root[in[i]]];
-      if (from.base == at.base && from.offset == at.offset) return true;
+      const struct place there = k->place[k->root[in[i]]];
+      if (there.base == at.base && there.offset == at.offset) return true;
     }
   }
   return false;
+}
+
+/* The flag by which member m chooses between what a member before it makes, *made, and the state in whose place it is; GLIA_NONE: m does
+ * not, or the new value cannot be made in that place, since it is wanted elsewhere too or the old one is read later. */
+static glia_value guard_of(const struct writer *w, int m, int *made)
+{
+  const struct compiler *k = w->k;
+  const struct glia_node *n = k->g->node[w->member[m]];
+
+  if (!n->op->chooses || w->inside[m] || w->fused[m].run != NULL) return GLIA_NONE;
+  const glia_value flag = k->root[n->in[0]], old = k->root[n->in[2]];
+  const struct place at = k->place[n->id];
+  if (at.base != BASE_STATE || k->place[old].base != BASE_STATE ||
+      k->place[old].offset != at.offset || !glia_is_fused_broadcast_(k, flag))
+    return GLIA_NONE;
+  *made = member_of(w, k->root[n->in[1]]);
+  if (*made < 0 || w->inside[*made] || w->home[*made] >= 0 || k->stored[w->member[*made]] ||
+      !k->g->node[w->member[*made]]->op->elementwise || state_read_later(w, m, *made))
+    return GLIA_NONE;
+  const glia_value source = k->root[k->g->node[flag]->in[0]];
+  return glia_type_count(&k->g->node[source]->type) == 1 ? source : GLIA_NONE;
+}
+
+/* Find what one flag guards: that of the first such choice. Returns whether there is any. */
+static bool find_guard(struct writer *w)
+{
+  glia_value first = GLIA_NONE;
+
+  for (int m = 0; m < w->n_members; m++) w->home[m] = -1;
+  for (int m = 0, made; m < w->n_members; m++) {
+    const glia_value flag = guard_of(w, m, &made);
+    if (flag == GLIA_NONE || (first != GLIA_NONE && flag != first)) continue;
+    first = flag;
+    w->guarded[m] = true;
+    w->home[made] = m;
+  }
+  if (first != GLIA_NONE) w->u->guard = w->k->place[first];
+  return first != GLIA_NONE;
 }
 
 /* Member m as a step. A state written in place is stored at the end of the tile while others in it read the old value. */
@@ -251,7 +299,9 @@ static glia_status write_member(struct writer *w, int m)
              glia_dtype_name(glia_key_dtype_(k->g, n)));
   s.n_in = operands_of(w, m, &in);
   for (int i = 0; i < s.n_in; i++) s.in[i] = operand(w, k->root[in[i]]);
-  if (k->stored[n->id] && !state_read_later(w, m))
+  if (w->held && w->home[m] >= 0)
+    s.out = in_memory(k->place[w->member[w->home[m]]], &n->type);
+  else if (k->stored[n->id] && !state_read_later(w, m, m))
     s.out = in_memory(k->place[n->id], &n->type);
   else {
     w->member_reg[m] = take_reg(w);
@@ -290,6 +340,42 @@ static void store(struct writer *w, int m)
                                                    .out = in_memory(w->k->place[v], t)};
 }
 
+/* The steps of all members, into what u->step has room for. */
+static glia_status write_program(struct writer *w)
+{
+  const struct compiler *k = w->k;
+
+  w->u->n_steps = w->u->n_regs = w->n_loads = 0;
+  memset(w->busy, 0, sizeof w->busy);
+  for (int m = 0; m < w->n_members; m++) w->member_reg[m] = -1;
+  for (int m = 0; m < w->n_members; m++)
+    if (!k->g->node[w->member[m]]->op->elementwise)
+      write_sum(w, m);
+    else if (!w->inside[m] && !(w->held && w->guarded[m]))
+      GLIA_TRY(write_member(w, m));
+  for (int m = 0; m < w->n_members; m++)
+    if (w->member_reg[m] >= 0 && k->stored[w->member[m]]) store(w, m);
+  return GLIA_OK;
+}
+
+/* The second program; u->step becomes the first again. */
+static glia_status write_held(struct writer *w, size_t most)
+{
+  struct unit *u = w->u;
+  struct tile_step *first = u->step;
+  const int n_steps = u->n_steps, n_regs = u->n_regs;
+
+  w->held = true;
+  u->step = u->held = glia_arena_take(&w->k->p->arena, most, sizeof *u->step);
+  GLIA_CHECK(u->held != NULL, GLIA_E_MEMORY, "calls");
+  GLIA_TRY(write_program(w));
+  u->n_held = u->n_steps;
+  u->step = first;
+  u->n_steps = n_steps;
+  if (n_regs > u->n_regs) u->n_regs = n_regs;
+  return GLIA_OK;
+}
+
 glia_status glia_compile_group_(struct compiler *k, const glia_value *member, int n_members,
                                 struct unit *u)
 {
@@ -304,15 +390,9 @@ glia_status glia_compile_group_(struct compiler *k, const glia_value *member, in
   u->step = glia_arena_take(&k->p->arena, most, sizeof *u->step);
   GLIA_CHECK_TO(out, st, u->step != NULL && w != NULL, GLIA_E_MEMORY, "calls");
   *w = (struct writer){.k = k, .u = u, .member = member, .n_members = n_members};
-  for (int m = 0; m < n_members; m++) w->member_reg[m] = -1;
   fuse(w);
-  for (int m = 0; m < n_members; m++)
-    if (!k->g->node[member[m]]->op->elementwise)
-      write_sum(w, m);
-    else if (!w->inside[m])
-      GLIA_TRY_TO(out, st, write_member(w, m));
-  for (int m = 0; m < n_members; m++)
-    if (w->member_reg[m] >= 0 && k->stored[member[m]]) store(w, m);
+  GLIA_TRY_TO(out, st, write_program(w));
+  if (find_guard(w)) GLIA_TRY_TO(out, st, write_held(w, most));
   u->scratch_bytes = glia_round_up_(glia_group_scratch_(u->n_regs, u->n_steps));
   for (int i = 0; i < u->n_steps; i++) u->step[i].kept += u->scratch_bytes;
   u->scratch_bytes += w->kept;

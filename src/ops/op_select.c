@@ -74,6 +74,7 @@ const struct glia_op glia_op_select_ = {
     .name = "select",
     .n_in = 3,
     .elementwise = true,
+    .chooses = true,
     .linear = true,
     .key = 1,
     .infer = infer,

@@ -1,0 +1,166 @@
+/* Updates that hold by a flag: the program for when it holds leaves the bits of the other, and neither touches a state too early. */
+#include "glia_engine.h"
+#include "glia_kernels.h"
+#include "glia_ops.h"
+#include "glia_random.h"
+#include "program_priv.h"
+#include "tap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  N = 20 * TILE + 77,
+  STATES = 4,
+  STEPS = 4
+}; /* enough tiles to be asked for ahead, and a part of one */
+enum { AT, FIRST, SECOND, EXTRA };
+
+/* PLAIN: Adam, all by one flag. LATER: the old first moment is read behind the new one. SHOWN: the new one leaves the step. OTHER: the
+ * second has a flag of its own. */
+typedef enum { PLAIN, LATER, SHOWN, OTHER, VARIANTS } variant;
+
+static const double gain = 0.1, keep = 0.999, rate = 0.05, unbias = 1.7, eps = 1e-8;
+
+struct update {
+  variant variant;
+  double total, flag, other;   /* what a step divides by; whether it holds */
+  float gradient[N], shown[N]; /* in, out */
+};
+
+static void build(struct glia_graph *g, variant which)
+{
+  static const char *const name[STATES] = {"at", "first", "second", "extra"};
+  const struct glia_type t = glia_type_make(GLIA_F32, 1, (int64_t[]){N}),
+                         number = glia_type_make(GLIA_F64, 0, NULL);
+  glia_value s[STATES], next[STATES];
+
+  const glia_value sum = glia_batch_sum(g, glia_input(g, "gradient", GLIA_PER_MICRO_BATCH, t));
+  const glia_value total = glia_batch_sum(g, glia_input(g, "total", GLIA_PER_MICRO_BATCH, number));
+  const glia_value flag = glia_batch_sum(g, glia_input(g, "flag", GLIA_PER_MICRO_BATCH, number));
+  const glia_value other = glia_batch_sum(g, glia_input(g, "other", GLIA_PER_MICRO_BATCH, number));
+  const glia_value holds = glia_compare(g, GLIA_GT, flag, glia_constant(g, 0.0));
+  const glia_value too = glia_compare(g, GLIA_GT, other, glia_constant(g, 0.0));
+  const glia_value d = glia_div(g, sum, glia_cast(g, total, GLIA_F32));
+  for (int i = 0; i < STATES; i++) s[i] = glia_state(g, name[i], t);
+  next[FIRST] =
+      glia_add(g, s[FIRST], glia_mul(g, glia_sub(g, d, s[FIRST]), glia_constant(g, gain)));
+  next[SECOND] = glia_add(g, glia_mul(g, s[SECOND], glia_constant(g, keep)),
+                          glia_mul(g, glia_mul(g, d, d), glia_constant(g, 1.0 - keep)));
+  const glia_value below = glia_add(
+      g, glia_mul(g, glia_sqrt(g, next[SECOND]), glia_constant(g, unbias)), glia_constant(g, eps));
+  next[AT] =
+      glia_sub(g, s[AT], glia_mul(g, glia_div(g, next[FIRST], below), glia_constant(g, rate)));
+  next[EXTRA] = glia_sub(g, which == LATER ? s[FIRST] : s[EXTRA], next[AT]);
+  struct glia_entry *e = glia_graph_entry(g, "step");
+  for (int i = 0; i < STATES; i++)
+    glia_entry_write(g, e, s[i],
+                     glia_select(g, which == OTHER && i == SECOND ? too : holds, next[i], s[i]));
+  glia_entry_output(g, e, "shown", which == SHOWN ? next[FIRST] : d);
+}
+
+/* The same in plain loops: float32 throughout, nothing contracted. */
+static void expect(struct update *u, float s[STATES][N])
+{
+  for (int i = 0; i < N; i++) {
+    const float old = s[FIRST][i], d = u->gradient[i] / (float)u->total;
+    const float first = old + (d - old) * (float)gain;
+    const float second = s[SECOND][i] * (float)keep + d * d * (float)(1.0 - keep);
+    const float at = s[AT][i] - first / (sqrtf(second) * (float)unbias + (float)eps) * (float)rate;
+    u->shown[i] = u->variant == SHOWN ? first : d;
+    const float extra = (u->variant == LATER ? old : s[EXTRA][i]) - at;
+    if (u->variant == OTHER ? u->other > 0.0 : u->flag > 0.0) s[SECOND][i] = second;
+    if (!(u->flag > 0.0)) continue;
+    s[FIRST][i] = first;
+    s[AT][i] = at;
+    s[EXTRA][i] = extra;
+  }
+}
+
+static glia_status fill(void *self, int64_t index, int worker, void *const *data)
+{
+  const struct update *u = self;
+  const void *from[] = {u->gradient, &u->total, &u->flag, &u->other};
+
+  (void)index;
+  (void)worker;
+  for (int i = 0; i < 4; i++)
+    if (data[i] != NULL) memcpy(data[i], from[i], i == 0 ? sizeof u->gradient : sizeof u->total);
+  return GLIA_OK;
+}
+
+/* Programs for when a flag holds. */
+static int count(const struct glia_program *p)
+{
+  int held = 0;
+
+  for (int u = 0; u < p->entry[0].list[REGION_EPILOGUE].n; u++) {
+    const struct unit *unit = &p->entry[0].list[REGION_EPILOGUE].unit[u];
+    if (unit->held == NULL) continue;
+    held++;
+    CU_ASSERT(unit->n_held < unit->n_steps);
+  }
+  return held;
+}
+
+static void run(struct glia_engine *e, struct update *u, float s[STATES][N])
+{
+  /* by a power of two, by another number; a step that does not hold between others */
+  static const double total[STEPS] = {128.0, 96.0, 0.25, 1.0}, flag[STEPS] = {1.0, 1.0, 0.0, 1.0};
+  const struct glia_feed feed = {.self = u, .fill = fill};
+
+  for (int t = 0; t < STEPS; t++) {
+    u->total = total[t];
+    u->flag = flag[t];
+    u->other = t % 2;
+    for (int i = 0; i < N; i++)
+      u->gradient[i] = (float)(glia_random_uniform(3, (uint64_t)t, (uint64_t)i) - 0.5);
+    u->gradient[7] = t == 0 ? 1e-44F : t == 1 ? (float)NAN : 0.0F;
+    CU_ASSERT_FATAL(glia_engine_step(e, "step", 1, &feed) == GLIA_OK);
+    expect(u, s);
+    for (int i = 0; i < STATES; i++)
+      CU_ASSERT(memcmp(glia_engine_state(e, i), s[i], sizeof s[i]) == 0);
+    CU_ASSERT(memcmp(glia_engine_output(e, "step", "shown"), u->shown, sizeof u->shown) == 0);
+  }
+}
+
+static void check(variant which, const struct glia_kernels *kernels, int workers)
+{
+  struct update *u = calloc(1, sizeof *u);
+  float(*s)[N] = calloc(STATES, sizeof *s);
+  struct glia_graph *g = NULL;
+  struct glia_program *p = NULL;
+  struct glia_engine *e = NULL;
+
+  CU_ASSERT_FATAL(u != NULL && s != NULL && glia_graph_new(&g) == GLIA_OK);
+  u->variant = which;
+  build(g, which);
+  CU_ASSERT_FATAL(glia_program_compile(g, kernels, &p) == GLIA_OK);
+  CU_ASSERT(glia_program_verify(p) == GLIA_OK);
+  CU_ASSERT(count(p) == 1);
+  CU_ASSERT_FATAL(glia_engine_create(p, workers, NULL, 1, &e) == GLIA_OK);
+  for (int k = 0; k < STATES; k++)
+    for (int i = 0; i < N; i++) s[k][i] = (float)glia_random_uniform(5, (uint64_t)k, (uint64_t)i);
+  for (int k = 0; k < STATES; k++) memcpy(glia_engine_state(e, k), s[k], sizeof s[k]);
+  run(e, u, s);
+  glia_engine_destroy(&e);
+  glia_program_destroy(&p);
+  glia_graph_destroy(&g);
+  free(s);
+  free(u);
+}
+
+static void updates_equal_plain_loops(void)
+{
+  for (int which = 0; which < VARIANTS; which++)
+    for (int workers = 1; workers <= 3; workers++)
+      check((variant)which, glia_kernels_default(), workers);
+}
+
+static void so_they_do_by_reference_kernels(void)
+{
+  for (int which = 0; which < VARIANTS; which++) check((variant)which, NULL, 1);
+}
+
+TAP_MAIN("guard", TAP(updates_equal_plain_loops), TAP(so_they_do_by_reference_kernels))
