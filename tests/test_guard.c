@@ -90,18 +90,17 @@ static glia_status fill(void *self, int64_t index, int worker, void *const *data
   return GLIA_OK;
 }
 
-/* Programs for when a flag holds. */
-static int count(const struct glia_program *p)
+/* Programs for when a flag holds, and steps in them that one kernel runs. */
+static void count(const struct glia_program *p, int *held, int *joined)
 {
-  int held = 0;
-
+  *held = *joined = 0;
   for (int u = 0; u < p->entry[0].list[REGION_EPILOGUE].n; u++) {
     const struct unit *unit = &p->entry[0].list[REGION_EPILOGUE].unit[u];
     if (unit->held == NULL) continue;
-    held++;
+    ++*held;
+    for (int i = 0; i < unit->n_held; i++) *joined += unit->held[i].n_joined;
     CU_ASSERT(unit->n_held < unit->n_steps);
   }
-  return held;
 }
 
 static void run(struct glia_engine *e, struct update *u, float s[STATES][N])
@@ -132,13 +131,16 @@ static void check(variant which, const struct glia_kernels *kernels, int workers
   struct glia_graph *g = NULL;
   struct glia_program *p = NULL;
   struct glia_engine *e = NULL;
+  int held, joined;
 
   CU_ASSERT_FATAL(u != NULL && s != NULL && glia_graph_new(&g) == GLIA_OK);
   u->variant = which;
   build(g, which);
   CU_ASSERT_FATAL(glia_program_compile(g, kernels, &p) == GLIA_OK);
   CU_ASSERT(glia_program_verify(p) == GLIA_OK);
-  CU_ASSERT(count(p) == 1);
+  count(p, &held, &joined);
+  CU_ASSERT(held == 1);
+  CU_ASSERT(joined == (kernels != NULL ? 3 : 0));
   CU_ASSERT_FATAL(glia_engine_create(p, workers, NULL, 1, &e) == GLIA_OK);
   for (int k = 0; k < STATES; k++)
     for (int i = 0; i < N; i++) s[k][i] = (float)glia_random_uniform(5, (uint64_t)k, (uint64_t)i);

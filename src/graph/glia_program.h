@@ -28,6 +28,16 @@ struct glia_fused {
   glia_value in[GLIA_FUSED_IN];         /* what run reads, in its order */
   glia_value inside[GLIA_FUSED_INSIDE]; /* nodes whose values nobody gets to see */
 };
+/* Kernels that a tile runs one after the other, and several of them as one of several results. */
+struct glia_in_turn {
+  void (*run)(const struct glia_call *c);
+  int n_in;
+  int from[GLIA_FUSED_IN]; /* which of those before it makes the operand; -1: none */
+};
+struct glia_joined {
+  int n; /* so many of them */
+  void (*run)(const struct glia_call *const *c);
+};
 struct glia_kernels {
   const char *level; /* what the choice depends on: CPU kernel level, for the checkpoint */
   /** A faster kernel for this node than its reference; false when there is none. Pure: same node, same choice. */
@@ -38,6 +48,9 @@ struct glia_kernels {
    *  what is inside; else the next is asked for. */
   int (*fuse)(const struct glia_graph *g, const struct glia_node *n, int from,
               struct glia_fused *out);
+  /** A kernel for the first few of n that are run in turn over the same elements, with their bits; false: there is none. NULL: there are
+   *  none at all. Pure, like pick. It reads an element of all operands before it writes that element of any result. */
+  bool (*join)(int n, const struct glia_in_turn *turn, struct glia_joined *out);
 };
 
 struct glia_program;

@@ -178,6 +178,7 @@ static void print_steps(FILE *f, const struct tile_step *step, int n, int indent
       fprintf(f, " r%d%s", s->out.reg, s->once ? " (once)" : "");
     else
       print_place(f, s->out.at);
+    if (s->n_joined > 0) fprintf(f, " (with those behind it, %d in all)", s->n_joined);
     fputc('\n', f);
   }
 }

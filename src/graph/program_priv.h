@@ -5,7 +5,14 @@
 #include "control_priv.h"
 #include "glia_program.h"
 
-enum { TILE = 512, ALIGN_BYTES = 64, GROUP_MAX = 64, TILE_OPERANDS = 3, TILE_MOST = GLIA_FUSED_IN };
+enum {
+  TILE = 512,
+  ALIGN_BYTES = 64,
+  GROUP_MAX = 64,
+  TILE_OPERANDS = 3,
+  TILE_MOST = GLIA_FUSED_IN,
+  MOST_JOINED = 4
+};
 
 /* Where an address counts from. */
 typedef enum {
@@ -61,6 +68,8 @@ struct tile_step {
   const struct glia_streamed *sum; /* TILE_SUM: out is whole, written behind the last tile */
   size_t kept;                     /* where it works, from the start of the scratch */
   bool once;                       /* the same in every tile: done before the first */
+  int n_joined; /* TILE_OP: steps from here on, those done once aside, that one kernel runs; 0: its own */
+  void (*joined)(const struct glia_call *const *c);
   bool steady; /* a broadcast that is one number over whole tiles: filled anew where it changes */
 };
 

@@ -118,8 +118,31 @@ static void load(struct prepared *p, int64_t start)
   glia_tile_load_(s, p->in[0].data, p->call.out.data, start, p->call.out.n);
 }
 
-static void run_step(struct prepared *p, int64_t start, bool ask)
+static void move_on(struct prepared *p)
 {
+  for (int k = 0; k < p->step->n_in; k++) p->in[k].data = (char *)p->in[k].data + p->move_in[k];
+  p->call.out.data = (char *)p->call.out.data + p->move_out;
+}
+
+/* Steps that one kernel runs; returns their number. */
+static int run_joined(struct prepared *p, bool ask)
+{
+  const struct glia_call *call[MOST_JOINED];
+  const int n = p->step->n_joined;
+
+  for (int i = 0; i < n; i++) {
+    if (ask) ask_next(&p[i]);
+    call[i] = &p[i].call;
+  }
+  p->step->joined(call);
+  for (int i = 0; i < n; i++) move_on(&p[i]);
+  return n;
+}
+
+/* Returns how many steps that were. */
+static int run_step(struct prepared *p, int64_t start, bool ask)
+{
+  if (p->step->n_joined > 0) return run_joined(p, ask);
   if (ask) ask_next(p);
   switch (p->step->kind) {
   case TILE_OP:
@@ -136,8 +159,8 @@ static void run_step(struct prepared *p, int64_t start, bool ask)
            (size_t)p->call.out.n * glia_dtype_size(p->call.out.type->dtype));
     break;
   }
-  for (int k = 0; k < p->step->n_in; k++) p->in[k].data = (char *)p->in[k].data + p->move_in[k];
-  p->call.out.data = (char *)p->call.out.data + p->move_out;
+  move_on(p);
+  return 1;
 }
 
 /* Elements [lo, hi) of a group, lo at the start of a tile. */
@@ -157,10 +180,10 @@ static void run_tiles(const struct unit *u, char *const *bases, char *scratch, i
       if (step[i].once == (once != 0)) prepare(&p[n++], &step[i], bases, scratch, lo / TILE);
   set_length(p, n, u->n < TILE ? u->n : TILE);
   int first = 0;
-  while (first < n && p[first].step->once) run_step(&p[first++], 0, ask);
+  while (first < n && p[first].step->once) first += run_step(&p[first], 0, ask);
   for (int64_t start = lo; start < hi; start += TILE) {
     if (hi - start < TILE) set_length(p + first, n - first, hi - start);
-    for (int i = first; i < n; i++) run_step(&p[i], start, ask);
+    for (int i = first; i < n;) i += run_step(&p[i], start, ask);
   }
   for (int i = first; i < n; i++)
     if (p[i].step->kind == TILE_SUM) p[i].step->sum->finish(&p[i].call);

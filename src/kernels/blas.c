@@ -111,7 +111,8 @@ static bool pick(const struct glia_graph *g, const struct glia_node *n,
 
 const struct glia_kernels *glia_kernels_default(void)
 {
-  static struct glia_kernels kernels = {.level = level, .pick = pick, .fuse = glia_fuse_};
+  static struct glia_kernels kernels = {
+      .level = level, .pick = pick, .fuse = glia_fuse_, .join = glia_join_};
 
   pthread_once(&once, set_up);
   return &kernels;

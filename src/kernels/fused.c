@@ -145,3 +145,54 @@ int glia_fuse_(const struct glia_graph *g, const struct glia_node *n, int from,
   }
   return 0;
 }
+
+/* --- several results --- */
+
+/* Adam's moments and step: towards, mean_square and adam of the table, the last by what the first two make. */
+#define ADAM(T, suffix)                                                                            \
+  GLIA_CLONES static void whole_adam_##suffix(const struct glia_call *const *call)                 \
+  {                                                                                                \
+    const struct glia_operand *x = call[0]->in, *y = call[1]->in, *z = call[2]->in;                \
+    const T *first = x[0].data, *d = x[1].data, *gain = x[2].data;                                 \
+    const T *second = y[0].data, *keep = y[1].data, *d2 = y[2].data, *gain2 = y[3].data;           \
+    const T *at = z[0].data, *unbias = z[3].data, *eps = z[4].data, *rate = z[5].data;             \
+    T *to_first = call[0]->out.data, *to_second = call[1]->out.data, *to = call[2]->out.data;      \
+    const int64_t n = call[0]->out.n;                                                              \
+    _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)                                           \
+    {                                                                                              \
+      const T b = first[i] + (d[i] - first[i]) * gain[i];                                          \
+      const T c = second[i] * keep[i] + (d2[i] * d2[i]) * gain2[i];                                \
+      const T next = at[i] - (b / (sqrt(c) * unbias[i] + eps[i])) * rate[i];                       \
+      to_first[i] = b;                                                                             \
+      to_second[i] = c;                                                                            \
+      to[i] = next;                                                                                \
+    }                                                                                              \
+  }
+ADAM(float, f32)
+ADAM(double, f64)
+#undef ADAM
+
+static bool free_standing(const struct glia_in_turn *t)
+{
+  bool none = true;
+
+  for (int k = 0; k < t->n_in; k++) none = none && t->from[k] < 0;
+  return none;
+}
+
+bool glia_join_(int n, const struct glia_in_turn *turn, struct glia_joined *out)
+{
+  static void (*const three[2][3])(const struct glia_call *) = {
+      {towards_f32, mean_square_f32, adam_f32}, {towards_f64, mean_square_f64, adam_f64}};
+  static void (*const whole[2])(const struct glia_call *const *) = {whole_adam_f32, whole_adam_f64};
+
+  for (int t = 0; t < 2 && n >= 3; t++) {
+    bool fits = free_standing(&turn[0]) && free_standing(&turn[1]) && turn[2].n_in == 6;
+    for (int i = 0; i < 3; i++) fits = fits && turn[i].run == three[t][i];
+    for (int k = 0; k < 6 && fits; k++) fits = turn[2].from[k] == (k == 1 ? 0 : k == 2 ? 1 : -1);
+    if (!fits) continue;
+    *out = (struct glia_joined){3, whole[t]};
+    return true;
+  }
+  return false;
+}

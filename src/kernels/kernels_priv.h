@@ -52,6 +52,7 @@ const char *glia_gemm_level_(void);
 /* Chains of elementwise nodes; see struct glia_kernels. */
 int glia_fuse_(const struct glia_graph *g, const struct glia_node *n, int from,
                struct glia_fused *out);
+bool glia_join_(int n, const struct glia_in_turn *turn, struct glia_joined *out);
 
 /* Parts of max pooling. */
 bool glia_pool_pick_(const struct glia_graph *g, const struct glia_node *n,
