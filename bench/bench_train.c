@@ -84,21 +84,28 @@ static glia_status alternate(struct workload *w, struct peer *p, struct times *t
 }
 
 /* Share of the limit that a step reaches: the limit and a block of steps in turns, since the speed of a shared machine wanders by more
- * than the two differ; the median of the pairs. */
-static glia_status fraction_of_limit(struct workload *w, int steps, double *out)
+ * than the two differ; the median of the pairs. *best: that of each block's quickest step, as the limit is of the quickest calls. */
+static glia_status fraction_of_limit(struct workload *w, int steps, double *out, double *best)
 {
   enum { PAIRS = 5 };
   struct limit limit;
-  double pair[PAIRS], took_s;
+  double pair[PAIRS], quick[PAIRS];
 
   for (int i = 0; i < PAIRS; i++) {
+    double took_s, sum_s = 0.0, least_s = INFINITY;
     GLIA_TRY(limit_measure(w, &limit));
     workload_reset(w);
     GLIA_TRY(workload_run(w, 1, NULL));
-    GLIA_TRY(time_ours(w, steps, &took_s));
-    pair[i] = limit.limit_s * steps / took_s;
+    for (int k = 0; k < steps; k++) {
+      GLIA_TRY(time_ours(w, 1, &took_s));
+      sum_s += took_s;
+      least_s = fmin(least_s, took_s);
+    }
+    pair[i] = limit.limit_s * steps / sum_s;
+    quick[i] = limit.limit_s / least_s;
   }
   *out = bench_median(pair, PAIRS);
+  *best = bench_median(quick, PAIRS);
   return GLIA_OK;
 }
 
@@ -118,13 +125,15 @@ static glia_status measure(struct bench_report *r, struct workload *w, struct pe
     their_spread = bench_spread(t.theirs, ROUNDS);
   }
   const double rows = (double)w->kind->batch;
-  double reached = NAN;
+  double reached = NAN, quickest = NAN;
 
-  GLIA_TRY(fraction_of_limit(w, t.n_ours, &reached));
+  GLIA_TRY(fraction_of_limit(w, t.n_ours, &reached, &quickest));
   struct bench_row *row = bench_add(r, "samples/s", rows / ours, NULL, NAN, reached, "%s %s",
                                     w->kind->name, w->kind->what);
   if (row == NULL) return GLIA_OK;
   row->spread = spread;
+  snprintf(row->note, sizeof row->note, "the quickest step of a block reaches %.2f of the limit",
+           quickest);
   if (p->pid == 0) return GLIA_OK;
   snprintf(row->peer_text, sizeof row->peer_text, "PyTorch %.40s %.40s", p->version, p->variant);
   row->peer = row->peer_text;
