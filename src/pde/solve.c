@@ -271,38 +271,61 @@ static glia_status inspect(struct glia_solver *s, int k)
   return st;
 }
 
-/* New inner points: candidates taken in proportion to |residual| / mean + 1.  Source: wu2023. */
-static glia_status redraw(struct glia_solver *s, int64_t step)
+/* Candidates for inner points x [n, coords] and the sizes of their residuals, size [n]; zero but for lo .. hi - 1. */
+static glia_status candidates(struct glia_solver *s, int64_t step, int64_t n, int64_t lo,
+                              int64_t hi, double *x, double *size)
+{
+  const int d = s->problem->n_coords, m = glia_pinn_residuals(s->pinn, 0);
+  const struct glia_pinn_points own = {.n = hi - lo, .x = x + lo * d};
+  double *r;
+
+  GLIA_TRY(
+      glia_problem_interior(s->problem, GLIA_POINTS_SOBOL, s->seed + 1000 * (uint64_t)step, n, x));
+  r = malloc((size_t)((hi - lo) * m + 1) * sizeof *r);
+  GLIA_CHECK(r != NULL, GLIA_E_MEMORY, "%lld candidates", (long long)n);
+  const glia_status st = glia_pinn_rows(s->pinn, 0, &own, r, NULL);
+  for (int64_t i = 0; i < hi - lo && st == GLIA_OK; i++) {
+    double square = 0.0;
+    for (int k = 0; k < m; k++) square += r[i * m + k] * r[i * m + k];
+    size[lo + i] = sqrt(square);
+  }
+  free(r);
+  return st;
+}
+
+/* Points of group 0 from x [n, coords] in proportion to size / mean + 1; sum [n + 1] is room. */
+static void take(struct glia_solver *s, int64_t n, const double *x, const double *size, double *sum)
 {
   struct group *g = &s->group[0];
-  const int d = s->problem->n_coords, m = glia_pinn_residuals(s->pinn, 0);
-  const int64_t n = CANDIDATES * g->n;
-  double *x = malloc((size_t)(n * d) * sizeof *x), *r = malloc((size_t)(n * m) * sizeof *r);
-  double *sum = malloc((size_t)(n + 1) * sizeof *sum), mean = 0.0;
+  const int d = s->problem->n_coords;
+  double mean = 0.0;
+
+  for (int64_t i = 0; i < n; i++) mean += size[i] / (double)n;
+  if (!(mean > 0.0) || !isfinite(mean)) return;
+  sum[0] = 0.0;
+  for (int64_t i = 0; i < n; i++) sum[i + 1] = sum[i] + size[i] / mean + 1.0;
+  for (int64_t i = 0, j = 0; i < g->n; i++) {
+    const double v = ((double)i + 0.5) / (double)g->n * sum[n];
+    while (j < n - 1 && sum[j + 1] <= v) j++;
+    memcpy(g->x + i * d, x + j * d, (size_t)d * sizeof *x);
+  }
+}
+
+/* New inner points: candidates taken in proportion to |residual| / mean + 1. Each rank looks at some of them.  Source: wu2023. */
+static glia_status redraw(struct glia_solver *s, int64_t step)
+{
+  const int64_t n = CANDIDATES * s->group[0].n;
+  const int size = glia_comm_size(s->comm), rank = glia_comm_rank(s->comm);
+  double *x = malloc((size_t)(n * s->problem->n_coords) * sizeof *x);
+  double *r = calloc((size_t)n, sizeof *r), *sum = malloc((size_t)(n + 1) * sizeof *sum);
   glia_status st = GLIA_OK;
 
   if (x == NULL || r == NULL || sum == NULL)
     st = GLIA_FAIL(GLIA_E_MEMORY, "%lld candidates", (long long)n);
-  if (st == GLIA_OK)
-    st =
-        glia_problem_interior(s->problem, GLIA_POINTS_SOBOL, s->seed + 1000 * (uint64_t)step, n, x);
-  const struct glia_pinn_points candidates = {.n = n, .x = x};
-  if (st == GLIA_OK) st = glia_pinn_rows(s->pinn, 0, &candidates, r, NULL);
-  for (int64_t i = 0; i < n && st == GLIA_OK; i++) {
-    double square = 0.0;
-    for (int k = 0; k < m; k++) square += r[i * m + k] * r[i * m + k];
-    r[i] = sqrt(square);
-    mean += r[i] / (double)n;
-  }
-  if (st == GLIA_OK && mean > 0.0 && isfinite(mean)) {
-    sum[0] = 0.0;
-    for (int64_t i = 0; i < n; i++) sum[i + 1] = sum[i] + r[i] / mean + 1.0;
-    for (int64_t i = 0, j = 0; i < g->n; i++) {
-      const double v = ((double)i + 0.5) / (double)g->n * sum[n];
-      while (j < n - 1 && sum[j + 1] <= v) j++;
-      memcpy(g->x + i * d, x + j * d, (size_t)d * sizeof *x);
-    }
-  }
+  if (st == GLIA_OK) st = candidates(s, step, n, n * rank / size, n * (rank + 1) / size, x, r);
+  st = glia_agree(s->comm, st);
+  if (st == GLIA_OK) st = glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, r, (int)n);
+  if (st == GLIA_OK) take(s, n, x, r, sum);
   free(x);
   free(r);
   free(sum);
@@ -366,7 +389,7 @@ static glia_status before(void *self, const struct glia_fit_state *state, const 
     *stop = asked != 0;
   }
   if (s->config.redraw > 0 && state->step > 0 && state->step % s->config.redraw == 0) {
-    GLIA_TRY(glia_agree(s->comm, redraw(s, state->step)));
+    GLIA_TRY(redraw(s, state->step));
     *fresh = true;
   }
   if (s->config.causal > 0.0 && !*stop) {
