@@ -4,7 +4,7 @@
  * at an error of 1e-4. R of [J r] comes from TSQR; each damping asks for the QR of two triangles.
  *
  * Many rows are not factored: random sums of them are, and conjugate gradients over all rows do the rest. Steps are bent along the valley
- * (fit_sketch.c).
+ * and led back to its floor (fit_sketch.c).
  * Source: marquardt1963, webb2026 (the gain).
  */
 #include "fit_priv.h"
@@ -25,9 +25,13 @@ enum { TRIES = 60 };
  * weights of their own, creeps: docs/adr/0032 has the figures. */
 static const double GAIN = 0.075, FACTOR = 3.0, DAMPING_START = 1e-3, DAMPING_LO = 1e-24;
 
+/* Where conjugate gradients do the rest, the factor of one damping serves others this near: what it leaves is two bundles of eigenvalues. */
+static const double NEAR = 10.0;
+
 struct levenberg {
   int64_t n, cols;          /* weights; with the residual beside them */
   double *r, *work, *below; /* [cols, cols] by columns */
+  double damping;           /* below the factor in `work`; 0: none is there */
   struct glia_sketch_ *sketch;
   const struct glia_cloud *cloud;
   double *step, *kept; /* [n]; [cols]: theta of the best damping so far, and room */
@@ -36,6 +40,7 @@ struct levenberg {
 /* R of [J r], or of sums of its rows. */
 static glia_status factor(struct glia_fit_ *f, struct levenberg *s, const double *theta)
 {
+  s->damping = 0.0;
   glia_pinn_set(s->cloud->pinn, theta);
   return glia_sketch_factor_(s->sketch, glia_random_stream((uint64_t)f->now.step, "summed rows"),
                              s->r);
@@ -54,15 +59,27 @@ static double foretold(struct levenberg *s)
   return fall;
 }
 
-/* The step at a damping. */
-static glia_status solve(struct levenberg *s, double damping)
+/* s->work: the factor with the damping below it, or one near enough. */
+static glia_status damp(struct levenberg *s, double damping)
 {
   const int64_t n = s->n, m = s->cols;
+  const double most = glia_sketch_is_exact_(s->sketch) ? 1.0 : NEAR;
 
+  if (s->damping >= damping / most && s->damping <= damping * most) return GLIA_OK;
   memcpy(s->work, s->r, (size_t)(m * m) * sizeof *s->work);
   memset(s->below, 0, (size_t)(m * m) * sizeof *s->below);
   for (int64_t i = 0; i < n; i++) s->below[i * m + i] = sqrt(damping);
   GLIA_TRY(glia_dense_r_join(m, s->work, s->below));
+  s->damping = damping;
+  return GLIA_OK;
+}
+
+/* The step of the factor in s->work. */
+static glia_status solve(struct levenberg *s, double damping)
+{
+  const int64_t n = s->n, m = s->cols;
+
+  GLIA_TRY(damp(s, damping));
   for (int64_t i = 0; i < n; i++) s->step[i] = -s->work[n * m + i];
   for (int64_t j = n - 1; j >= 0; j--) {
     const double *column = s->work + j * m;
@@ -81,6 +98,7 @@ static glia_status look(struct glia_fit_ *f, struct levenberg *s, const double *
   double fall = foretold(s);
   GLIA_TRY(glia_sketch_solve_(s->sketch, s->work, damping, s->step, &fall));
   GLIA_TRY(glia_sketch_bend_(s->sketch, s->work, damping, theta, s->step, f->trial));
+  GLIA_TRY(glia_sketch_return_(s->sketch, s->work, damping, theta, s->step, f->trial));
   /* ranks with other processors must not part */
   GLIA_TRY(glia_comm_bcast(f->comm, s->step, (size_t)f->n * sizeof *s->step, 0));
   GLIA_TRY(glia_fit_look_(f, theta, 1.0, s->step, loss));

@@ -55,12 +55,15 @@ struct glia_sketch_;
 glia_status glia_sketch_create_(const struct glia_cloud *c, struct glia_sketch_ **out);
 void glia_sketch_destroy_(struct glia_sketch_ **s);
 
+/** Is the factor that of the rows themselves, since they are not added up? Collective: no. */
+bool glia_sketch_is_exact_(const struct glia_sketch_ *s);
+
 /** Compute all rows at the weights last set; r [size + 1, size + 1] by columns: R of sums of [J r] with signs drawn by the key.
  *  Collective: yes. Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
 glia_status glia_sketch_factor_(struct glia_sketch_ *s, uint64_t key, double *r);
 
 /** p = argmin |J p + r|^2 + damping |p|^2, near enough; *fall: |r|^2 - |J p + r|^2.
- *  r        R of the sums with the damping below them
+ *  r        R of the sums with the damping, or one near it, below them
  *  p, fall  in: what R itself says, which stays where rows are not added up
  *  Collective: yes; the same bits for any number of ranks. Errors: GLIA_E_MPI. */
 glia_status glia_sketch_solve_(struct glia_sketch_ *s, const double *r, double damping, double *p,
@@ -70,5 +73,10 @@ glia_status glia_sketch_solve_(struct glia_sketch_ *s, const double *r, double d
  *  residuals along p; left as it is where a is long. room [size]. Collective: yes. Source: transtrum2012. */
 glia_status glia_sketch_bend_(struct glia_sketch_ *s, const double *r, double damping,
                               const double *theta, double *p, double *room);
+
+/** Take a bent step back to the valley: p + a with a = argmin |J a + e|^2 + damping |a|^2, e what the residuals at the end of p are more than the
+ *  linear model of the straight step says; left as it is where a is long. room [size]. Collective: yes. Source: nocedal2006 (second-order correction). */
+glia_status glia_sketch_return_(struct glia_sketch_ *s, const double *r, double damping,
+                                const double *theta, double *p, double *room);
 
 #endif

@@ -14,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUMS_A_WEIGHT = 2, WORTH = 3, LEAVES = 2, AT_ONCE = 8192, PASSES = 40 };
+enum { SUMS_A_WEIGHT = 2, WORTH = 3, LEAVES = 2, AT_ONCE = 8192, PASSES = 40, STRIP = 40 };
 
 /* Passes end when the gradient, seen through the factor, has fallen to this part: what is left of the model's fall is its square. */
-static const double ENOUGH = 0.03;
+static const double ENOUGH = 0.05;
+
+/* The least part of the largest square of the factor at which damping makes J^T J safe: one pass over the rows serves J d and J^T J d. */
+static const double SQUARED = 1e-12;
 
 /* Where residuals are looked at for their bend, in parts of the step; the longest bend in lengths of it.  Source: transtrum2012. */
 static const double PART = 0.1, MOST = 0.75;
@@ -31,8 +34,12 @@ struct glia_sketch_ {
   int64_t first, rows;       /* rows of this rank */
   double *row;               /* [rows, cols] */
   double *left, *along;      /* [rows]: J p + r; J d */
-  double *part;              /* [v, cols] */
-  double *vector;            /* [4, cols] */
+  double *line, *there; /* [rows]: what the linear model says of the step; residuals elsewhere */
+  double *part;         /* [v, cols] */
+  double *vector;       /* [4, cols]: of the search */
+  double *steepest;     /* [cols]: J^T r and r^2, the same for all dampings of a step */
+  double *back;         /* [cols]: of a strip of rows */
+  bool known;           /* is steepest that of these rows? */
   uint64_t key;
 };
 
@@ -61,8 +68,8 @@ glia_status glia_sketch_create_(const struct glia_cloud *c, struct glia_sketch_ 
     s->first = first_row(s, s->lo);
     s->rows = first_row(s, s->hi) - s->first;
     s->row = malloc(((size_t)s->rows * (size_t)s->cols + 1) * sizeof *s->row);
-    s->left = malloc((2 * (size_t)s->rows + 1) * sizeof *s->left);
-    s->part = malloc((size_t)((s->v + 4) * s->cols) * sizeof *s->part);
+    s->left = malloc((4 * (size_t)s->rows + 1) * sizeof *s->left);
+    s->part = malloc((size_t)((s->v + 6) * s->cols) * sizeof *s->part);
   }
   const bool ok = s != NULL && s->row != NULL && s->left != NULL && s->part != NULL;
   const glia_status st = glia_agree(
@@ -73,10 +80,16 @@ glia_status glia_sketch_create_(const struct glia_cloud *c, struct glia_sketch_ 
     return st;
   }
   s->along = s->left + s->rows;
+  s->line = s->along + s->rows;
+  s->there = s->line + s->rows;
   s->vector = s->part + s->v * s->cols;
+  s->steepest = s->vector + 4 * s->cols;
+  s->back = s->steepest + s->cols;
   *out = s;
   return GLIA_OK;
 }
+
+bool glia_sketch_is_exact_(const struct glia_sketch_ *s) { return s->of == 1; }
 
 void glia_sketch_destroy_(struct glia_sketch_ **s)
 {
@@ -114,6 +127,7 @@ glia_status glia_sketch_factor_(struct glia_sketch_ *s, uint64_t key, double *r)
   glia_status st = GLIA_OK;
 
   s->key = key;
+  s->known = false;
   for (int64_t i = 0; i < s->rows && st == GLIA_OK; i += AT_ONCE)
     st = glia_cloud_read_((void *)(uintptr_t)s->cloud, s->first + i,
                           s->rows - i < AT_ONCE ? s->rows - i : AT_ONCE, s->row + i * s->cols);
@@ -157,6 +171,29 @@ static glia_status backward(struct glia_sketch_ *s, double t, double *out)
   return add_up(s, s->cols, out);
 }
 
+/* along = J d and its square's sum, and out [cols] = J^T along, in one pass over the rows. */
+static glia_status both(struct glia_sketch_ *s, const double *d, double *square, double *out)
+{
+  double *back = s->back;
+
+  memset(s->part, 0, (size_t)(s->v * s->cols) * sizeof *s->part);
+  for (int64_t b = s->lo; b < s->hi; b++) {
+    const int64_t end = first_row(s, b + 1) - s->first;
+    double *part = s->part + b * s->cols;
+    for (int64_t at = first_row(s, b) - s->first; at < end; at += STRIP) {
+      const int64_t m = end - at < STRIP ? end - at : STRIP;
+      const double *row = s->row + at * s->cols;
+      GLIA_TRY(glia_dense_times(m, s->n, row, s->cols, d, s->along + at, false));
+      GLIA_TRY(glia_dense_times(m, s->n, row, s->cols, s->along + at, back, true));
+      for (int64_t i = 0; i < s->n; i++) part[i] += back[i];
+      for (int64_t i = at; i < at + m; i++) part[s->n] += s->along[i] * s->along[i];
+    }
+  }
+  GLIA_TRY(add_up(s, s->cols, out));
+  *square = out[s->n];
+  return GLIA_OK;
+}
+
 /* z = -R^-T (J^T (J p + r) + damping p), d = R^-1 z + keep d. */
 static glia_status turn(const struct glia_sketch_ *s, const double *r, double damping,
                         const double *p, const double *slope, double *z, double *square)
@@ -168,32 +205,84 @@ static glia_status turn(const struct glia_sketch_ *s, const double *r, double da
   return glia_dense_triangle(s->n, r, s->cols, z, false);
 }
 
-/* p = argmin |J p + left|^2 + damping |p|^2; left becomes J p + left. before, after: |left|^2. */
-static glia_status least_squares(struct glia_sketch_ *s, const double *r, double damping, double *p,
-                                 double *before, double *after)
+/* slope [cols] = J^T r and r^2, with left = r. */
+static glia_status steepest(struct glia_sketch_ *s, double *slope)
 {
-  double *slope = s->vector, *z = slope + s->cols, *d = z + s->cols;
-  double square = 0.0, last = 0.0, start = 0.0, along = 1.0;
+  if (!s->known) GLIA_TRY(backward(s, 0.0, s->steepest));
+  s->known = true;
+  memcpy(slope, s->steepest, (size_t)s->cols * sizeof *slope);
+  return GLIA_OK;
+}
 
+/* What conjugate gradients hold on to: the gradient J^T left, its direction seen through R, the direction and J^T J times it. */
+struct search {
+  double *slope, *z, *d, *turned; /* [cols] */
+  double square, before;          /* of z: now, and of the direction before */
+  bool once;
+};
+
+/* One step along q->d: p, s->left, the gradient; *after: |left|^2. false: d leads nowhere. */
+static glia_status advance(struct glia_sketch_ *s, struct search *q, double damping, double *p,
+                           double *after, bool *any)
+{
+  double image, along, slope = 0.0;
+
+  GLIA_TRY(q->once ? both(s, q->d, &image, q->turned) : forward(s, q->d, &image));
+  along = image;
+  for (int64_t i = 0; i < s->n; i++) along += damping * q->d[i] * q->d[i];
+  *any = along > 0.0;
+  if (!*any) return GLIA_OK;
+  const double t = q->before / along;
+  for (int64_t i = 0; i < s->n; i++) p[i] += t * q->d[i];
+  if (!q->once) {
+    GLIA_TRY(backward(s, t, q->slope));
+    *after = q->slope[s->n];
+    return GLIA_OK;
+  }
+  for (int64_t i = 0; i < s->n; i++) slope += q->slope[i] * q->d[i];
+  *after += t * (2.0 * slope + t * image);
+  for (int64_t i = 0; i < s->n; i++) q->slope[i] += t * q->turned[i];
+  for (int64_t i = 0; i < s->rows; i++) s->left[i] += t * s->along[i];
+  return GLIA_OK;
+}
+
+/* Is the damping large enough for J^T J? */
+static bool large(const struct glia_sketch_ *s, const double *r, double damping)
+{
+  double most = 0.0;
+
+  for (int64_t i = 0; i < s->n; i++) most = fmax(most, fabs(r[i * s->cols + i]));
+  return damping > SQUARED * most * most;
+}
+
+/* p = argmin |J p + left|^2 + damping |p|^2; left becomes J p + left. before, after: |left|^2.
+ *  straight  left is r */
+static glia_status least_squares(struct glia_sketch_ *s, const double *r, double damping,
+                                 bool straight, double *p, double *before, double *after)
+{
+  struct search q = {.slope = s->vector, .once = large(s, r, damping)};
+  double start = 0.0;
+  bool any = true;
+
+  q.z = q.slope + s->cols;
+  q.d = q.z + s->cols;
+  q.turned = q.d + s->cols;
   memset(p, 0, (size_t)s->n * sizeof *p);
   memset(s->along, 0, (size_t)s->rows * sizeof *s->along);
-  for (int k = 0;; k++) {
-    GLIA_TRY(backward(s, last / along, slope));
-    if (k == 0) *before = slope[s->n];
-    GLIA_TRY(glia_agree(s->comm, turn(s, r, damping, p, slope, z, &square)));
-    for (int64_t i = 0; i < s->n; i++) d[i] = z[i] + (k > 0 ? square / last * d[i] : 0.0);
-    d[s->n] = square;
+  GLIA_TRY(straight ? steepest(s, q.slope) : backward(s, 0.0, q.slope));
+  *before = *after = q.slope[s->n];
+  for (int k = 0; any; k++) {
+    GLIA_TRY(glia_agree(s->comm, turn(s, r, damping, p, q.slope, q.z, &q.square)));
+    for (int64_t i = 0; i < s->n; i++)
+      q.d[i] = q.z[i] + (k > 0 ? q.square / q.before * q.d[i] : 0.0);
+    q.d[s->n] = q.square;
     /* ranks with other processors must not part */
-    GLIA_TRY(glia_comm_bcast(s->comm, d, (size_t)s->cols * sizeof *d, 0));
-    last = d[s->n];
-    if (k == 0) start = last;
-    if (!(last > ENOUGH * ENOUGH * start) || k == PASSES) break;
-    GLIA_TRY(forward(s, d, &along));
-    for (int64_t i = 0; i < s->n; i++) along += damping * d[i] * d[i];
-    if (!(along > 0.0)) break;
-    for (int64_t i = 0; i < s->n; i++) p[i] += last / along * d[i];
+    GLIA_TRY(glia_comm_bcast(s->comm, q.d, (size_t)s->cols * sizeof *q.d, 0));
+    q.before = q.d[s->n];
+    if (k == 0) start = q.before;
+    if (!(q.before > ENOUGH * ENOUGH * start) || k == PASSES) break;
+    GLIA_TRY(advance(s, &q, damping, p, after, &any));
   }
-  *after = slope[s->n];
   return GLIA_OK;
 }
 
@@ -206,43 +295,59 @@ glia_status glia_sketch_solve_(struct glia_sketch_ *s, const double *r, double d
   if (s->of == 1) {
     GLIA_TRY(forward(s, p, &after));
     for (int64_t i = 0; i < s->rows; i++) s->left[i] += s->along[i];
-    return GLIA_OK;
+  } else {
+    GLIA_TRY(least_squares(s, r, damping, true, p, &before, &after));
+    *fall = before - after;
   }
-  GLIA_TRY(least_squares(s, r, damping, p, &before, &after));
-  *fall = before - after;
+  memcpy(s->line, s->left, (size_t)s->rows * sizeof *s->line);
   return GLIA_OK;
 }
 
-/* left = the second derivative of the residuals along p, from those a part PART of it away. */
-static glia_status curve(struct glia_sketch_ *s)
+/* Residuals at theta + t p, into s->there; room [n]. */
+static glia_status look(struct glia_sketch_ *s, const double *theta, double t, const double *p,
+                        double *room)
 {
-  double *there = malloc(((size_t)s->rows + 1) * sizeof *there);
-  glia_status st =
-      there != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)s->rows);
+  for (int64_t i = 0; i < s->n; i++) room[i] = theta[i] + t * p[i];
+  glia_pinn_set(s->cloud->pinn, room);
+  return glia_agree(s->comm, glia_cloud_residuals_(s->cloud, s->first, s->rows, s->there));
+}
 
-  if (st == GLIA_OK) st = glia_cloud_residuals_(s->cloud, s->first, s->rows, there);
-  for (int64_t i = 0; i < s->rows && st == GLIA_OK; i++) {
-    const double here = s->row[i * s->cols + s->n];
-    s->left[i] = 2.0 / PART * ((there[i] - here) / PART - (s->left[i] - here));
+/* p += part room, unless that is long. */
+static void add_short(const struct glia_sketch_ *s, double part, const double *room, double *p)
+{
+  double straight = 0.0, bend = 0.0;
+
+  for (int64_t i = 0; i < s->n; i++) {
+    straight += p[i] * p[i];
+    bend += room[i] * room[i];
   }
-  free(there);
-  return glia_agree(s->comm, st);
+  if (!(bend <= MOST * MOST * straight)) return;
+  for (int64_t i = 0; i < s->n; i++) p[i] += part * room[i];
 }
 
 glia_status glia_sketch_bend_(struct glia_sketch_ *s, const double *r, double damping,
                               const double *theta, double *p, double *room)
 {
-  double before, after, straight = 0.0, bend = 0.0;
+  double before, after;
 
-  for (int64_t i = 0; i < s->n; i++) room[i] = theta[i] + PART * p[i];
-  glia_pinn_set(s->cloud->pinn, room);
-  GLIA_TRY(curve(s));
-  GLIA_TRY(least_squares(s, r, damping, room, &before, &after));
-  for (int64_t i = 0; i < s->n; i++) {
-    straight += p[i] * p[i];
-    bend += room[i] * room[i];
+  GLIA_TRY(look(s, theta, PART, p, room));
+  for (int64_t i = 0; i < s->rows; i++) {
+    const double here = s->row[i * s->cols + s->n];
+    s->left[i] = 2.0 / PART * ((s->there[i] - here) / PART - (s->line[i] - here));
   }
-  if (!(bend <= MOST * MOST * straight)) return GLIA_OK;
-  for (int64_t i = 0; i < s->n; i++) p[i] += 0.5 * room[i];
+  GLIA_TRY(least_squares(s, r, damping, false, room, &before, &after));
+  add_short(s, 0.5, room, p);
+  return GLIA_OK;
+}
+
+glia_status glia_sketch_return_(struct glia_sketch_ *s, const double *r, double damping,
+                                const double *theta, double *p, double *room)
+{
+  double before, after;
+
+  GLIA_TRY(look(s, theta, 1.0, p, room));
+  for (int64_t i = 0; i < s->rows; i++) s->left[i] = s->there[i] - s->line[i];
+  GLIA_TRY(least_squares(s, r, damping, false, room, &before, &after));
+  add_short(s, 1.0, room, p);
   return GLIA_OK;
 }
