@@ -79,6 +79,16 @@ static const char transformed[] =
     "optimizer: {rmsprop: {lr: 0.02, momentum: 0.5, centered: true}}\n"
     "clip_norm: 0.05\n";
 
+/* Wide enough for ranks and threads to share the squares of gradients out. */
+static const char wide[] = "model:\n"
+                           "  - {linear: {units: 136, last_axis: true}}\n"
+                           "  - tanh\n"
+                           "  - {linear: {units: 137, last_axis: true}}\n"
+                           "  - {linear: {units: 3, last_axis: true}}\n"
+                           "loss: cross_entropy\n"
+                           "optimizer: {adam: {lr: 0.02}}\n"
+                           "clip_norm: 0.05\n";
+
 static void make_data(void)
 {
   for (int b = 0; b < ROWS; b++)
@@ -150,6 +160,8 @@ static void step_both(const char *yaml, struct glia_comm *c, int threads)
     CU_ASSERT_EQUAL(rig_step(&shared, "train", 0.02, i), GLIA_OK);
     CU_ASSERT(rig_output(&alone, "train", "finite") == 1.0);
     CU_ASSERT_EQUAL(rig_output(&alone, "train", "loss"), rig_output(&shared, "train", "loss"));
+    CU_ASSERT_EQUAL(rig_output(&alone, "train", "grad_norm"),
+                    rig_output(&shared, "train", "grad_norm"));
   }
   compare(&alone, &shared);
   CU_ASSERT(has_moved(&alone, &untouched));
@@ -183,8 +195,9 @@ static void a_gpt_has_the_same_bits(void) { on_any_ranks_and_threads(gpt); }
 static void a_graph_network_has_the_same_bits(void) { on_any_ranks_and_threads(graph); }
 static void a_model_in_bf16_has_the_same_bits(void) { on_any_ranks_and_threads(stored); }
 static void transformed_weights_have_the_same_bits(void) { on_any_ranks_and_threads(transformed); }
+static void a_shared_norm_has_the_same_bits(void) { on_any_ranks_and_threads(wide); }
 static void recurrent_layers_have_the_same_bits(void) { on_any_ranks_and_threads(recurrent); }
 
 TAP_MPI_MAIN("models", TAP(recurrent_layers_have_the_same_bits), TAP(a_gpt_has_the_same_bits),
              TAP(a_graph_network_has_the_same_bits), TAP(a_model_in_bf16_has_the_same_bits),
-             TAP(transformed_weights_have_the_same_bits))
+             TAP(transformed_weights_have_the_same_bits), TAP(a_shared_norm_has_the_same_bits))

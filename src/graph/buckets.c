@@ -134,6 +134,20 @@ static void lay_out(struct compiler *k, const struct sum *sum, int32_t *needed)
   k->c->sums_bytes = offset;
 }
 
+/* Behind the sums: what the epilogue computes by blocks, so that ranks of a node have it in memory of all where they have the sums there. */
+static glia_status lay_out_common(struct compiler *k)
+{
+  k->c->common = glia_arena_take(&k->p->arena, (size_t)k->n + 1, sizeof *k->c->common);
+  GLIA_CHECK(k->c->common != NULL, GLIA_E_MEMORY, "buckets of %d values", k->n);
+  for (int32_t v = 0; v < k->n && k->c->sums_bytes > 0; v++) {
+    if (k->region[v] != REGION_EPILOGUE || !k->g->node[v]->op->by_block) continue;
+    k->place[v] = (struct place){BASE_TOTAL, k->c->sums_bytes};
+    k->c->common[k->c->n_common++] = k->c->sums_bytes;
+    k->c->sums_bytes += glia_round_up_(glia_type_bytes(&k->g->node[v]->type));
+  }
+  return GLIA_OK;
+}
+
 /* Buckets that each unit of the epilogue waits for: those that it or a unit before it reads. */
 static void find_needs(struct compiler *k, const int32_t *needed, int32_t n_alive)
 {
@@ -219,6 +233,7 @@ glia_status glia_compile_buckets_(struct compiler *k)
     k->c->buckets_end[p] = k->c->n_buckets;
   }
   lay_out(k, sum, needed);
+  GLIA_TRY(lay_out_common(k));
   find_needs(k, needed, alive);
   order_epilogue(k, alive, turn);
   return GLIA_OK;

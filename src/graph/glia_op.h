@@ -67,6 +67,9 @@ struct glia_op {
                          input axes in rising order. Groups of elementwise nodes read it by index, without a copy */
   bool
       chooses; /* elementwise: the second input where the first holds, which are bools; else the third */
+  /* result element j is of elements j b .. (j + 1) b - 1 of the inputs alone, b = attr.i[0]: any run of results can be computed alone, from
+   * inputs that begin there */
+  bool by_block;
   bool linear; /* jvp is the operator itself on the tangents */
   int n_bodies; /* attr.i[0 .. n_bodies - 1] name bodies of the graph: 1 + place in its table, 0 = none */
   const struct glia_many *many; /* NULL: one result */

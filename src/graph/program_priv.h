@@ -181,6 +181,9 @@ struct compiled {
   size_t failed_offset; /* of glia_failed's lane in the sums; SIZE_MAX: none */
   size_t constant_bytes, shared_bytes, micro_bytes, sums_bytes, scratch_bytes;
   size_t micro_lower_bound;
+  /* values behind the sums, in the order of their offsets: what ranks that hold the states once compute together */
+  int n_common;
+  size_t *common;     /* [n_common] offsets in BASE_TOTAL */
   bool shares_states; /* its states may be held once per node, see sharing.c */
   int nodes, groups;
   int n_values;
@@ -317,6 +320,12 @@ static inline const struct glia_streamed *glia_streamed_(const struct compiler *
   const struct glia_type *x = &k->g->node[n->in[0]]->type;
   const struct glia_streamed *s = n->op->streamed[x->dtype];
   return s != NULL && s->bytes(x, &n->attr) > 0 ? s : NULL;
+}
+
+/* Whether workers can share a unit out by blocks of what it reads. */
+static inline bool glia_by_block_(const struct unit *u)
+{
+  return u->run != NULL && u->step == NULL && u->node->op->by_block;
 }
 
 /* Representative of a unit. */

@@ -222,12 +222,39 @@ void glia_run_list_(const struct list *list, char *const *bases, void *scratch)
     (detailed ? run_told : run_unit)(&list->unit[i], bases, scratch);
 }
 
-/* Its tiles of a group, every n-th of other units. */
+/* Results [lo, hi) of a kernel whose results are of blocks of the inputs. */
+static void run_blocks(const struct unit *u, char *const *bases, void *scratch, int64_t lo,
+                       int64_t hi)
+{
+  const int64_t from = lo * u->node->attr.i[0];
+  struct glia_operand in[GLIA_MAX_IN];
+
+  if (lo == hi) return;
+  for (int i = 0; i < u->n_in; i++)
+    in[i] = (struct glia_operand){address(bases, u->in[i].at) +
+                                      (size_t)from * glia_dtype_size(u->in[i].type->dtype),
+                                  u->in[i].n - from, u->in[i].type};
+  const struct glia_call c = {
+      .n_in = u->n_in,
+      .in = in,
+      .out = {address(bases, u->out.at) + (size_t)lo * glia_dtype_size(u->out.type->dtype), hi - lo,
+              u->out.type},
+      .attr = &u->node->attr,
+      .scratch = scratch,
+      .plan = u->plan};
+  u->run(&c);
+}
+
+/* Its tiles of a group, its blocks, every n-th of other units. */
 static void run_share(const struct unit *u, int i, char *const *bases, void *scratch, int index,
                       int n)
 {
   int64_t lo, hi;
 
+  if (glia_by_block_(u)) {
+    run_blocks(u, bases, scratch, u->out.n * index / n, u->out.n * (index + 1) / n);
+    return;
+  }
   if (u->step == NULL) {
     if (i % n == index) run_unit(u, bases, scratch);
     return;

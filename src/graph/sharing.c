@@ -3,7 +3,8 @@
  *
  * A unit of the epilogue that writes states is shared out over all workers of the node, tiles of groups and whole units, as among the
  * workers of a rank (together.c); one that writes anything else is run by every rank for itself. Before a unit touches a state that
- * another may still read or write, the ranks meet. That is found at compile time, so all ranks meet equally often; the
+ * another may still read or write, the ranks meet. So it goes for what is computed by blocks, squares of gradients for their norm: it stands
+ * behind the sums. That is found at compile time, so all ranks meet equally often; the
  * number of ranks is no input.
  */
 #include "engine_priv.h"
@@ -15,8 +16,8 @@
 
 /* What units touch. */
 struct use {
-  bool *read, *written; /* [states] */
-  bool states, others;  /* some state is written; something else is */
+  bool *read, *written;        /* [states, and what ranks compute together beside them] */
+  bool states, common, others; /* of which something is written; something else is */
 };
 
 static int state_at(const struct glia_program *p, size_t offset)
@@ -33,54 +34,73 @@ static int state_at(const struct glia_program *p, size_t offset)
   return lo;
 }
 
-static void note(const struct glia_program *p, struct place at, bool write, struct use *u)
+/* Number among what ranks compute together beside states; -1: none of that. */
+static int common_at(const struct compiled *c, struct place at)
 {
-  if (at.base != BASE_STATE) {
-    u->others = u->others || write;
-    return;
-  }
-  (write ? u->written : u->read)[state_at(p, at.offset)] = true;
-  u->states = u->states || write;
+  for (int i = 0; at.base == BASE_TOTAL && i < c->n_common; i++)
+    if (c->common[i] == at.offset) return i;
+  return -1;
 }
 
-static void note_unit(const struct glia_program *p, const struct unit *u, struct use *use)
+static void note(const struct glia_program *p, const struct compiled *c, struct place at,
+                 bool write, struct use *u)
+{
+  const int common = common_at(c, at);
+
+  if (at.base == BASE_STATE) {
+    (write ? u->written : u->read)[state_at(p, at.offset)] = true;
+    u->states = u->states || write;
+  } else if (common >= 0) {
+    (write ? u->written : u->read)[p->g->n_states + common] = true;
+    u->common = u->common || write;
+  } else
+    u->others = u->others || write;
+}
+
+static void note_unit(const struct glia_program *p, const struct compiled *c, const struct unit *u,
+                      struct use *use)
 {
   for (int i = 0; i < u->n_steps; i++) {
     const struct tile_step *s = &u->step[i];
     for (int k = 0; k < s->n_in; k++)
-      if (s->in[k].reg < 0) note(p, s->in[k].at, false, use);
-    if (s->out.reg < 0) note(p, s->out.at, true, use);
+      if (s->in[k].reg < 0) note(p, c, s->in[k].at, false, use);
+    if (s->out.reg < 0) note(p, c, s->out.at, true, use);
   }
   if (u->step != NULL) return;
-  for (int i = 0; i < u->n_in; i++) note(p, u->in[i].at, false, use);
+  for (int i = 0; i < u->n_in; i++) note(p, c, u->in[i].at, false, use);
   if (u->loop == NULL && u->external == NULL)
-    note(p, u->out.at, true, use);
+    note(p, c, u->out.at, true, use);
   else
     use->others =
         true; /* results of loops and call-backs are never computed in place: place_writes */
 }
 
-static void forget(const struct glia_program *p, struct use *u)
+static int count(const struct glia_program *p, const struct compiled *c)
 {
-  const size_t n = (size_t)p->g->n_states;
+  return p->g->n_states + c->n_common;
+}
+
+static void forget(int n_used, struct use *u)
+{
+  const size_t n = (size_t)n_used;
 
   if (n > 0) memset(u->read, 0, n * sizeof *u->read);
   if (n > 0) memset(u->written, 0, n * sizeof *u->written);
-  u->states = u->others = false;
+  u->states = u->common = u->others = false;
 }
 
-static bool conflict(const struct glia_program *p, const struct use *before, const struct use *now)
+static bool conflict(int n, const struct use *before, const struct use *now)
 {
-  for (int s = 0; s < p->g->n_states; s++)
+  for (int s = 0; s < n; s++)
     if ((now->written[s] && (before->read[s] || before->written[s])) ||
         (now->read[s] && before->written[s]))
       return true;
   return false;
 }
 
-static void add(const struct glia_program *p, struct use *to, const struct use *from)
+static void add(int n, struct use *to, const struct use *from)
 {
-  for (int s = 0; s < p->g->n_states; s++) {
+  for (int s = 0; s < n; s++) {
     to->read[s] = to->read[s] || from->read[s];
     to->written[s] = to->written[s] || from->written[s];
   }
@@ -92,22 +112,23 @@ static void note_run(const struct glia_program *p, struct compiled *c, int first
 {
   struct list *list = &c->list[REGION_EPILOGUE];
 
-  forget(p, run);
+  forget(count(p, c), run);
   for (int i = first; i < first + n; i++) {
-    struct use one = {run->read, run->written, false, false};
-    note_unit(p, &list->unit[i], &one);
-    list->unit[i].shared_out = one.states;
+    struct use one = {.read = run->read, .written = run->written};
+    note_unit(p, c, &list->unit[i], &one);
+    list->unit[i].shared_out = one.states || one.common;
     run->states = run->states || one.states;
-    if (one.states && one.others) c->shares_states = false;
+    if ((one.states || one.common) && one.others) c->shares_states = false;
   }
 }
 
 glia_status glia_compile_sharing_(struct glia_program *p, struct compiled *c)
 {
   struct list *list = &c->list[REGION_EPILOGUE];
-  const size_t n = (size_t)p->g->n_states + 1;
-  struct use run = {calloc(n, sizeof(bool)), calloc(n, sizeof(bool)), false, false};
-  struct use before = {calloc(n, sizeof(bool)), calloc(n, sizeof(bool)), false, false};
+  const int n_used = count(p, c);
+  const size_t n = (size_t)n_used + 1;
+  struct use run = {.read = calloc(n, sizeof(bool)), .written = calloc(n, sizeof(bool))};
+  struct use before = {.read = calloc(n, sizeof(bool)), .written = calloc(n, sizeof(bool))};
   bool micro = true; /* others may still be in their micro-batches, which read any state */
   glia_status st = GLIA_OK;
 
@@ -121,12 +142,12 @@ glia_status glia_compile_sharing_(struct glia_program *p, struct compiled *c)
       micro = micro || phase + 1 < c->phases;
     many = list->unit[i].together > 0 ? list->unit[i].together : 1;
     note_run(p, c, i, many, &run);
-    list->unit[i].meet = (micro && run.states) || conflict(p, &before, &run);
+    list->unit[i].meet = (micro && run.states) || conflict(n_used, &before, &run);
     if (list->unit[i].meet) {
-      forget(p, &before);
+      forget(n_used, &before);
       micro = false;
     }
-    add(p, &before, &run);
+    add(n_used, &before, &run);
   }
 out:
   free(run.read);

@@ -106,7 +106,9 @@ void glia_compile_together_(struct compiled *c)
     while (phase < c->phases && c->end[REGION_EPILOGUE][phase] <= i) phase++;
     n = run_of(list, i, phase < c->phases ? c->end[REGION_EPILOGUE][phase] : list->n);
     for (int k = i; k < i + n; k++)
-      if (list->unit[k].step != NULL) worth += list->unit[k].n;
+      worth += list->unit[k].step != NULL       ? list->unit[k].n
+               : glia_by_block_(&list->unit[k]) ? list->unit[k].in[0].n
+                                                : 0;
     list->unit[i].together = worth >= LEAST_WORTH ? n : 0;
     if (list->unit[i].together == 0) n = 1;
   }

@@ -22,9 +22,16 @@ static glia_value failed_flag(struct glia_model *m)
   return glia_select(g, glia_compare(g, GLIA_GT, m->failed, zero), glia_constant(g, 1.0), zero);
 }
 
-/* Gradients of the mean loss, one per parameter that is trained; GLIA_NONE for frozen ones. */
-static glia_status mean_gradients(struct glia_model *m, glia_value loss_sum, glia_value weight_sum,
-                                  glia_value *dp)
+/* The loss does not see this parameter: zeros. */
+static bool is_unseen(const struct glia_graph *g, glia_value d)
+{
+  double constant = 1.0;
+
+  return glia_is_full(g, d, &constant) && constant == 0.0;
+}
+
+/* Gradients of the summed loss, one per parameter that is trained; GLIA_NONE for frozen ones. */
+static glia_status sum_gradients(struct glia_model *m, glia_value loss_sum, glia_value *dp)
 {
   struct glia_graph *g = m->g;
   glia_value *p = glia_arena_take(&m->arena, 2 * (size_t)m->n_parameters + 1, sizeof *p);
@@ -37,29 +44,37 @@ static glia_status mean_gradients(struct glia_model *m, glia_value loss_sum, gli
   if (n > 0) glia_grad(g, loss_sum, n, p, d);
   n = 0;
   for (int i = 0; i < m->n_parameters; i++) {
-    double constant = 1.0;
     dp[i] = GLIA_NONE;
     if (m->parameter[i].frozen) continue;
     dp[i] = m->n_modules > 0 ? m->parameter[i].gradient : d[n++];
-    if (glia_is_full(g, dp[i], &constant) && constant == 0.0)
-      continue; /* the loss does not see it */
-    dp[i] = glia_div(g, glia_batch_sum(g, dp[i]), glia_cast(g, weight_sum, m->dtype));
+    if (!is_unseen(g, dp[i])) dp[i] = glia_batch_sum(g, dp[i]);
   }
   return glia_graph_status(g);
 }
 
-/* Norm of all gradients together; sums of squares are f64 and added in the order of paths. */
-static glia_value global_norm(struct glia_model *m, const glia_value *dp)
+/* Those of the mean loss. */
+static void mean_gradients(struct glia_model *m, glia_value weight_sum, glia_value *dp)
 {
+  struct glia_graph *g = m->g;
+
+  for (int i = 0; i < m->n_parameters; i++)
+    if (dp[i] != GLIA_NONE && !is_unseen(g, dp[i]))
+      dp[i] = glia_div(g, dp[i], glia_cast(g, weight_sum, m->dtype));
+}
+
+/* Norm of all mean gradients together, from their sums. Squares are f64, added by blocks, then in the order of paths. */
+static glia_value global_norm(struct glia_model *m, glia_value weight_sum, const glia_value *sum)
+{
+  enum { BLOCK = 4096 };
   struct glia_graph *g = m->g;
   glia_value total = glia_constant(g, 0.0);
 
   for (int i = 0; i < m->n_parameters; i++) {
-    if (dp[i] == GLIA_NONE) continue;
-    const glia_value d = glia_cast(g, dp[i], GLIA_F64);
-    total = glia_add(g, total, glia_reduce_sum(g, glia_mul(g, d, d), -1, NULL, false));
+    if (sum[i] == GLIA_NONE || is_unseen(g, sum[i])) continue;
+    const glia_value squares = glia_block_dots(g, sum[i], sum[i], BLOCK);
+    total = glia_add(g, total, glia_reduce_sum(g, squares, -1, NULL, false));
   }
-  return glia_sqrt(g, total);
+  return glia_div(g, glia_sqrt(g, total), weight_sum);
 }
 
 /* Clip as PyTorch does: d min(1, clip / (norm + 1e-6)). */
@@ -156,11 +171,12 @@ static glia_status whole_outcome(struct glia_model *m, struct glia_entry *e, gli
   struct glia_graph *g = m->g;
 
   o->loss = glia_div(g, glia_batch_sum(g, sum), weight);
-  GLIA_TRY(mean_gradients(m, sum, weight, dp));
+  GLIA_TRY(sum_gradients(m, sum, dp));
+  const glia_value norm = m->clip_norm > 0.0 ? global_norm(m, weight, dp) : GLIA_NONE;
+  mean_gradients(m, weight, dp);
   o->failed = failed_flag(m);
   o->finite = glia_select(g, is_finite(g, o->loss), glia_sub(g, o->one, o->failed), o->zero);
-  if (m->clip_norm > 0.0) {
-    const glia_value norm = global_norm(m, dp);
+  if (norm != GLIA_NONE) {
     o->finite = glia_select(g, is_finite(g, norm), o->finite, o->zero);
     glia_entry_output(g, e, "grad_norm", norm);
     clip(m, norm, dp);
@@ -190,7 +206,8 @@ static glia_status build_outcome(struct glia_model *m, struct glia_entry *e, gli
   const glia_value weight =
       glia_batch_sum(g, glia_reduce_sum(g, glia_cast(g, m->weight, GLIA_F64), -1, NULL, false));
   if (m->n_modules == 0) return whole_outcome(m, e, sum, weight, dp, o);
-  GLIA_TRY(mean_gradients(m, GLIA_NONE, weight, dp));
+  GLIA_TRY(sum_gradients(m, GLIA_NONE, dp));
+  mean_gradients(m, weight, dp);
   return modules_outcome(m, weight, o);
 }
 

@@ -121,6 +121,10 @@ GLIA_API glia_value glia_reduce_sum(struct glia_graph *g, glia_value x, int n_ax
                                     bool keep);
 GLIA_API glia_value glia_reduce_mean(struct glia_graph *g, glia_value x, int n_axes,
                                      const int *axes, bool keep);
+/** Dot products of a and b, of one float type and shape, by blocks of `block` elements in memory's order: f64 [blocks], the last block may be
+ *  shorter. Block by block, so that workers can share them out; their sum is a dot product with bits that depend on the shape alone. */
+GLIA_API glia_value glia_block_dots(struct glia_graph *g, glia_value a, glia_value b,
+                                    int64_t block);
 /** Sums of counts (x - mean)^2 over axes, which stay with extent 1. mean, of that shape: of x by counts, over these axes or, where the
  *  results are summed up further, over all; counts, GLIA_NONE: 1, broadcasts to x. The derivative by mean is zero whatever x is, and
  *  so are its own: it is left out, which saves a pass over x in reverse mode. */
