@@ -9,7 +9,8 @@
 
 /* ---- the price of the canonical order */
 
-enum { CANONICAL, UNORDERED, FIXED, ORDERS, PRICE_ROUNDS = 41, PRICE_BYTES = 1 << 20 };
+enum { CANONICAL, UNORDERED, FIXED, ORDERS, PRICE_ROUNDS = 999, PRICE_BYTES = 1 << 20 };
+static const double price_s = 3.0; /* of all rounds, where these are fewer then; at least 41 */
 
 /* The same gradient of v micro-batches, ways to sum it over ranks. CANONICAL: each rank sends the nodes of the tree that it holds, one where
  * the ranks are a power of two that divides v. UNORDERED: it has added its own up already; other ranks, other bits. FIXED: neither
@@ -103,19 +104,33 @@ static glia_status price_round(struct price *p, int round, double *s)
   return GLIA_OK;
 }
 
+/* Rounds that settle a median of differences of a few hundredths, given the times of one; the same on all ranks. */
+static glia_status price_rounds(const struct exchange_field *f, const double *one, int *rounds)
+{
+  double round_s = 0.0;
+
+  for (int way = 0; way < ORDERS; way++) round_s += one[way];
+  GLIA_TRY(glia_comm_reduce_f64(f->comm, GLIA_COMM_MAX, &round_s, 1));
+  *rounds = (int)fmin(fmax(price_s / round_s, 41.0), PRICE_ROUNDS);
+  return GLIA_OK;
+}
+
 glia_status exchange_price(struct exchange_field *f, int64_t v, struct bench_report *r)
 {
   struct price p = {.f = f, .v = v};
   double s[ORDERS][PRICE_ROUNDS], median[ORDERS], one[ORDERS], nodes;
+  int rounds = 0;
   glia_status st = open_price(&p);
 
+  if (st == GLIA_OK) st = price_round(&p, 0, one); /* warm */
   if (st == GLIA_OK) st = price_round(&p, 0, one);
-  for (int i = 0; i < PRICE_ROUNDS && st == GLIA_OK; i++) {
+  if (st == GLIA_OK) st = price_rounds(f, one, &rounds);
+  for (int i = 0; i < rounds && st == GLIA_OK; i++) {
     st = price_round(&p, i, one);
     for (int way = 0; way < ORDERS; way++) s[way][i] = one[way];
   }
   if (st == GLIA_OK) {
-    for (int way = 0; way < ORDERS; way++) median[way] = bench_median(s[way], PRICE_ROUNDS);
+    for (int way = 0; way < ORDERS; way++) median[way] = bench_median(s[way], rounds);
     nodes = p.n_parts[CANONICAL];
     st = glia_comm_reduce_f64(f->comm, GLIA_COMM_MAX, median, ORDERS);
   }
