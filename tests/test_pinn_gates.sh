@@ -23,7 +23,8 @@ gate heat 1e-7 10 10
 gate wave 1e-7 10 10
 # measured on five seeds after 120 steps: 6.4e-7 to 6.5e-5
 gate poisson5 1e-4 10 8
-# with walls: 8.3e-6 after 181 steps (one seed, 300 s of a busy machine); as a ring 5.0e-6 and 3.9e-6
+# with walls, seconds to 1e-5 on one core of a busy machine: 147, 128 and 155 on seeds 1, 2, 4; seed 3 was at 1.8e-5 after 250 steps (152 s); as a ring 5.0e-6 and 3.9e-6
+# before steps were led back
 if reference burgers; then
   gate burgers 1e-5 3 6 "reference={file: $dir/burgers.csv}"
   gate burgers 1e-5 3 6 "reference={file: $dir/burgers.csv}" periodic=x 'conditions=[{at: {t: 0}, equation: "u = -sin(pi*x)"}]'
