@@ -1,5 +1,6 @@
 /* Detectors from four and from ten minutes of a node: what is normal raises no alarm, what is not does. A node of 100 metrics at 1 Hz: 40 levels wander (20 s), 60 are
  * mixes of four signals that jump, as jobs begin and end, with noise. */
+#include "detect_mix.h"
 #include "glia_detect.h"
 #include "glia_random.h"
 #include "tap.h"
@@ -101,6 +102,31 @@ static void four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm(void)
   clear_faults_alone_are_alarms(TRAIN);
 }
 
+/* Ten minutes of noise are cut in two ways: the first rows of each block, which have no full window in the one, have it in the other. Only the first ones of the
+ * recording have none. */
+static void each_row_is_judged_by_one_of_two_cuts(void)
+{
+  enum { ROWS = LONGER, COLUMNS = 10 };
+  double *x = calloc((size_t)ROWS * COLUMNS, sizeof *x), floor[2 * COLUMNS] = {0}, score[ROWS];
+  int64_t time_ns[ROWS], judged = 0;
+  uint8_t keep[ROWS], judge[ROWS];
+  const struct glia_mix_rows rows = {ROWS, x, time_ns, keep, judge};
+  struct glia_mix m = {0};
+  int window = 20;
+
+  for (int64_t i = 0; i < ROWS; i++) {
+    time_ns[i] = (i + 1) * 1000000000;
+    keep[i] = judge[i] = 1;
+    for (int j = 0; j < COLUMNS; j++)
+      x[i * COLUMNS + j] = glia_random_normal(7, 0, (uint64_t)(i * COLUMNS + j));
+  }
+  CU_ASSERT_EQUAL_FATAL(glia_mix_fit_(&m, COLUMNS, &rows, floor, 0.0, &window, score), GLIA_OK);
+  for (int64_t i = 0; i < ROWS; i++) judged += !isnan(score[i]);
+  CU_ASSERT_EQUAL(judged, ROWS - window + 1);
+  glia_mix_free_(&m);
+  free(x);
+}
+
 /* Where full windows are too few, all count: they alone would put 53 of these samples above the threshold. */
 static void eight_minutes_are_enough_too(void) { clear_faults_alone_are_alarms(BETWEEN); }
 
@@ -168,6 +194,6 @@ static void one_event_that_was_not_seen_yet_is_no_fault(void)
 }
 
 TAP_MAIN("detect_short", TAP(four_minutes_are_enough_for_a_clear_fault_and_no_false_alarm),
-         TAP(eight_minutes_are_enough_too), TAP(ten_minutes_are_enough_too),
-         TAP(rows_at_the_end_alone_are_trained_on),
+         TAP(each_row_is_judged_by_one_of_two_cuts), TAP(eight_minutes_are_enough_too),
+         TAP(ten_minutes_are_enough_too), TAP(rows_at_the_end_alone_are_trained_on),
          TAP(one_event_that_was_not_seen_yet_is_no_fault))
