@@ -147,6 +147,16 @@ static bool has_moved(struct rig *a, struct rig *b)
   return moved;
 }
 
+/* How often the ranks of the node met. */
+static glia_status (*real_meet)(void *self);
+static int met;
+
+static glia_status counted(void *self)
+{
+  met++;
+  return real_meet(self);
+}
+
 static void step_both(const char *yaml, struct glia_comm *c, int threads)
 {
   struct glia_exchange *exchange[2] = {NULL, NULL};
@@ -155,6 +165,9 @@ static void step_both(const char *yaml, struct glia_comm *c, int threads)
   start(&alone, yaml, NULL, 1, &exchange[0]);
   start(&untouched, yaml, NULL, 1, &exchange[0]);
   start(&shared, yaml, c, threads, &exchange[1]);
+  real_meet = exchange[1]->meet;
+  exchange[1]->meet = counted;
+  met = 0;
   for (int i = 1; i <= STEPS; i++) {
     CU_ASSERT_EQUAL(rig_step(&alone, "train", 0.02, i), GLIA_OK);
     CU_ASSERT_EQUAL(rig_step(&shared, "train", 0.02, i), GLIA_OK);
@@ -163,6 +176,10 @@ static void step_both(const char *yaml, struct glia_comm *c, int threads)
     CU_ASSERT_EQUAL(rig_output(&alone, "train", "grad_norm"),
                     rig_output(&shared, "train", "grad_norm"));
   }
+  /* as it begins, before the norm is summed up, and as it ends, however many parameters there are */
+  const bool sharing =
+      glia_comm_size(c) > 1 && strstr(yaml, "lamb") == NULL; /* it has norms of its own */
+  CU_ASSERT_EQUAL(met, sharing ? 3 * STEPS : 0);
   compare(&alone, &shared);
   CU_ASSERT(has_moved(&alone, &untouched));
   CU_ASSERT_EQUAL(rig_step(&alone, "eval", 0.0, STEPS), GLIA_OK);

@@ -67,13 +67,16 @@ static glia_value global_norm(struct glia_model *m, glia_value weight_sum, const
 {
   enum { BLOCK = 4096 };
   struct glia_graph *g = m->g;
-  glia_value total = glia_constant(g, 0.0);
+  glia_value *squares = glia_arena_take(&m->arena, (size_t)m->n_parameters + 1, sizeof *squares);
+  int n = 0;
 
-  for (int i = 0; i < m->n_parameters; i++) {
-    if (sum[i] == GLIA_NONE || is_unseen(g, sum[i])) continue;
-    const glia_value squares = glia_block_dots(g, sum[i], sum[i], BLOCK);
-    total = glia_add(g, total, glia_reduce_sum(g, squares, -1, NULL, false));
-  }
+  if (squares == NULL) return GLIA_NONE;
+  for (int i = 0; i < m->n_parameters; i++)
+    if (sum[i] != GLIA_NONE && !is_unseen(g, sum[i]))
+      squares[n++] = glia_block_dots(g, sum[i], sum[i], BLOCK);
+  if (n == 0) return glia_constant(g, 0.0);
+  /* one sum behind all blocks: ranks of a node wait for each other's once */
+  const glia_value total = glia_reduce_sum(g, glia_concat(g, n, squares, 0), -1, NULL, false);
   return glia_div(g, glia_sqrt(g, total), weight_sum);
 }
 
@@ -173,6 +176,9 @@ static glia_status whole_outcome(struct glia_model *m, struct glia_entry *e, gli
   o->loss = glia_div(g, glia_batch_sum(g, sum), weight);
   GLIA_TRY(sum_gradients(m, sum, dp));
   const glia_value norm = m->clip_norm > 0.0 ? global_norm(m, weight, dp) : GLIA_NONE;
+  GLIA_TRY(glia_graph_status(g));
+  GLIA_CHECK(norm != GLIA_NONE || !(m->clip_norm > 0.0), GLIA_E_MEMORY, "%d gradients",
+             m->n_parameters);
   mean_gradients(m, weight, dp);
   o->failed = failed_flag(m);
   o->finite = glia_select(g, is_finite(g, o->loss), glia_sub(g, o->one, o->failed), o->zero);
