@@ -98,8 +98,10 @@ static glia_status look(struct glia_fit_ *f, struct levenberg *s, const double *
   double fall = foretold(s);
   GLIA_TRY(glia_sketch_solve_(s->sketch, s->work, damping, s->step, &fall));
   GLIA_TRY(glia_sketch_bend_(s->sketch, s->work, damping, theta, s->step, f->trial));
+  /* ranks with other processors must not part: on where to look, nor on what is good */
+  GLIA_TRY(glia_comm_bcast(f->comm, s->step, (size_t)f->n * sizeof *s->step, 0));
+  GLIA_TRY(glia_comm_bcast(f->comm, &fall, sizeof fall, 0));
   GLIA_TRY(glia_sketch_return_(s->sketch, s->work, damping, theta, s->step, f->trial));
-  /* ranks with other processors must not part */
   GLIA_TRY(glia_comm_bcast(f->comm, s->step, (size_t)f->n * sizeof *s->step, 0));
   GLIA_TRY(glia_fit_look_(f, theta, 1.0, s->step, loss));
   *good = *loss < f->now.loss && f->now.loss - *loss >= GAIN * fall;

@@ -264,6 +264,8 @@ static glia_status least_squares(struct glia_sketch_ *s, const double *r, double
   double start = 0.0;
   bool any = true;
 
+  /* ranks with other processors must not part: passes are collective */
+  GLIA_TRY(glia_comm_bcast(s->comm, &q.once, sizeof q.once, 0));
   q.z = q.slope + s->cols;
   q.d = q.z + s->cols;
   q.turned = q.d + s->cols;
@@ -276,7 +278,6 @@ static glia_status least_squares(struct glia_sketch_ *s, const double *r, double
     for (int64_t i = 0; i < s->n; i++)
       q.d[i] = q.z[i] + (k > 0 ? q.square / q.before * q.d[i] : 0.0);
     q.d[s->n] = q.square;
-    /* ranks with other processors must not part */
     GLIA_TRY(glia_comm_bcast(s->comm, q.d, (size_t)s->cols * sizeof *q.d, 0));
     q.before = q.d[s->n];
     if (k == 0) start = q.before;

@@ -311,6 +311,15 @@ static void take(struct glia_solver *s, int64_t n, const double *x, const double
   }
 }
 
+/* First of n candidates of this rank: micro-batches are whole, so that a candidate stands in the same row for any number of ranks. */
+static int64_t share_of(int64_t n, int rank, int size)
+{
+  const int64_t batches = (n + GLIA_PINN_BATCH_ - 1) / GLIA_PINN_BATCH_;
+  const int64_t first = batches * rank / size * GLIA_PINN_BATCH_;
+
+  return first < n ? first : n;
+}
+
 /* New inner points: candidates taken in proportion to |residual| / mean + 1. Each rank looks at some of them.  Source: wu2023. */
 static glia_status redraw(struct glia_solver *s, int64_t step)
 {
@@ -322,7 +331,8 @@ static glia_status redraw(struct glia_solver *s, int64_t step)
 
   if (x == NULL || r == NULL || sum == NULL)
     st = GLIA_FAIL(GLIA_E_MEMORY, "%lld candidates", (long long)n);
-  if (st == GLIA_OK) st = candidates(s, step, n, n * rank / size, n * (rank + 1) / size, x, r);
+  if (st == GLIA_OK)
+    st = candidates(s, step, n, share_of(n, rank, size), share_of(n, rank + 1, size), x, r);
   st = glia_agree(s->comm, st);
   if (st == GLIA_OK) st = glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, r, (int)n);
   if (st == GLIA_OK) take(s, n, x, r, sum);
