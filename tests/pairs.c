@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_INPUTS = 16, MAX_ROOTS = 32 };
+enum { MAX_INPUTS = 32, MAX_ROOTS = 64 };
 
 struct glia_graph *g;
 static void *data[MAX_INPUTS];
@@ -31,19 +31,35 @@ void end(void)
 
 const struct glia_type *type_of(glia_value v) { return &glia_graph_node(g, v)->type; }
 
-glia_value given(double size, int rank, const int64_t *dim)
+/* Input number n_data, zeroed. */
+static glia_value input(struct glia_type t)
 {
-  const struct glia_type t = glia_type_make(GLIA_F64, rank, dim);
   char name[16];
 
   if (n_data == MAX_INPUTS) abort();
   snprintf(name, sizeof name, "in%d", n_data);
-  data[n_data] = array_of(&t);
-  for (int64_t i = 0; i < glia_type_count(&t); i++)
-    set_element(&t, data[n_data], i,
-                size * (2.0 * glia_random_uniform(9, (uint64_t)n_data, (uint64_t)i) - 1.0));
-  n_data++;
+  data[n_data++] = array_of(&t);
   return glia_input(g, name, GLIA_PER_STEP, t);
+}
+
+glia_value given(double size, int rank, const int64_t *dim)
+{
+  const struct glia_type t = glia_type_make(GLIA_F64, rank, dim);
+  const glia_value v = input(t);
+  const int k = n_data - 1;
+
+  for (int64_t i = 0; i < glia_type_count(&t); i++)
+    set_element(&t, data[k], i,
+                size * (2.0 * glia_random_uniform(9, (uint64_t)k, (uint64_t)i) - 1.0));
+  return v;
+}
+
+glia_value given_count(int64_t count)
+{
+  const glia_value v = input(glia_type_make(GLIA_I64, 0, NULL));
+
+  *(int64_t *)data[n_data - 1] = count;
+  return v;
 }
 
 void *const *given_data(void) { return data; }

@@ -12,6 +12,8 @@ void end(void);
 const struct glia_type *type_of(glia_value v);
 /* A float64 input with values in (-size, size). */
 glia_value given(double size, int rank, const int64_t *dim);
+/* An int64 scalar. */
+glia_value given_count(int64_t count);
 /* The elements of all of them, in the order in which they were asked for. */
 void *const *given_data(void);
 /* The sum of all elements. */

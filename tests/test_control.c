@@ -2,103 +2,18 @@
 #include "glia_control.h"
 #include "glia_ops.h"
 #include "glia_program.h"
-#include "glia_random.h"
-#include "ref/interpret.h"
-#include "run_graph.h"
+#include "pairs.h"
 #include "tap.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { MAX_INPUTS = 32, MAX_ROOTS = 64, MAX_STEPS = 12, N = 3, BATCH = 4 };
+enum { MAX_STEPS = 12, N = 3, BATCH = 4 };
 
 /* Both sides do the same sums of numbers around 1, in float64, in another order at most: some hundreds of roundings of 1e-16. */
 static const double tolerance = 1e-12;
 
-static struct glia_graph *g;
-static void *data[MAX_INPUTS];
-static int n_data;
-static glia_value root[2][MAX_ROOTS]; /* pairs that must be equal */
-static int n_roots;
-
-static void begin(void)
-{
-  n_roots = 0;
-  if (glia_graph_new(&g) != GLIA_OK) abort();
-}
-
-static void end(void)
-{
-  while (n_data > 0) free(data[--n_data]);
-  glia_graph_destroy(&g);
-}
-
-static const struct glia_type *type_of(glia_value v) { return &glia_graph_node(g, v)->type; }
-
-/* An input with values in (-1, 1), or (count > 0) an i64 scalar. */
-static glia_value given(glia_dtype dtype, int rank, const int64_t *dim, int64_t count)
-{
-  const struct glia_type t = glia_type_make(dtype, rank, dim);
-  char name[16];
-
-  if (n_data == MAX_INPUTS) abort();
-  snprintf(name, sizeof name, "in%d", n_data);
-  data[n_data] = array_of(&t);
-  for (int64_t i = 0; i < glia_type_count(&t); i++)
-    set_element(&t, data[n_data], i,
-                dtype == GLIA_I64
-                    ? (double)count
-                    : 2.0 * glia_random_uniform(5, (uint64_t)n_data, (uint64_t)i) - 1.0);
-  n_data++;
-  return glia_input(g, name, GLIA_PER_STEP, t);
-}
 #define GIVEN(...)                                                                                 \
-  given(GLIA_F64, (int)GLIA_COUNT(((int64_t[]){__VA_ARGS__})), (const int64_t[]){__VA_ARGS__}, 0)
+  given(1.0, (int)GLIA_COUNT(((int64_t[]){__VA_ARGS__})), (const int64_t[]){__VA_ARGS__})
 
-static glia_value given_scalar(void) { return given(GLIA_F64, 0, NULL, 0); }
-
-static glia_value total(glia_value x) { return glia_reduce_sum(g, x, -1, NULL, false); }
-
-/* No value is zero; of a failed graph there is nothing to compare. */
-static void same(glia_value a, glia_value b)
-{
-  if (glia_graph_status(g) != GLIA_OK || (a == GLIA_NONE && b == GLIA_NONE)) return;
-  if (a == GLIA_NONE) a = glia_full(g, *type_of(b), 0.0);
-  if (b == GLIA_NONE) b = glia_full(g, *type_of(a), 0.0);
-  if (n_roots == MAX_ROOTS) abort();
-  root[0][n_roots] = a;
-  root[1][n_roots++] = b;
-}
-
-/* Largest difference of the pairs, relative to the largest number of its pair (at least 1); infinite when they cannot be had. */
-static double distance(void)
-{
-  glia_value all[2 * MAX_ROOTS];
-  void *out[2 * MAX_ROOTS];
-  double worst = 0.0;
-
-  for (int i = 0; i < 2 * n_roots; i++) all[i] = root[i / n_roots][i % n_roots];
-  if (glia_graph_status(g) != GLIA_OK || n_roots == 0) {
-    tap_note("%s", glia_trace());
-    return HUGE_VAL;
-  }
-  if (!run_graph(g, NULL, data, 2 * n_roots, all, out)) return HUGE_VAL;
-  for (int i = 0; i < n_roots; i++) {
-    const struct glia_type *ta = type_of(root[0][i]), *tb = type_of(root[1][i]);
-    double scale = 1.0, far = glia_type_equal(ta, tb) ? 0.0 : HUGE_VAL;
-    for (int64_t e = 0; far < HUGE_VAL && e < glia_type_count(ta); e++) {
-      const double x = element(ta, out[i], e), y = element(tb, out[n_roots + i], e);
-      scale = fmax(scale, fabs(y));
-      far = fmax(far, isnan(x) || isnan(y) ? HUGE_VAL : fabs(x - y));
-    }
-    if (!(far / scale <= tolerance)) tap_note("pair %d: off by %g", i, far / scale);
-    worst = fmax(worst, far / scale);
-  }
-  for (int i = 0; i < 2 * n_roots; i++) free(out[i]);
-  return worst;
-}
+static glia_value given_scalar(void) { return given(1.0, 0, NULL); }
 
 /* A recurrent step that uses every way in and out of a body:
  * h' = tanh(x + h W + q), q' = q cos(h'), s = h' q, y = exp(-h'^2), m += sin(x) h' */
@@ -127,7 +42,7 @@ static struct net net_given(int64_t steps, int64_t count)
 {
   struct net n = {.h0 = GIVEN(2, N), .q0 = GIVEN(2, N), .xs = GIVEN(steps, 2, N), .w = GIVEN(N, N)};
 
-  n.count = count < 0 ? GLIA_NONE : given(GLIA_I64, 0, NULL, count);
+  n.count = count < 0 ? GLIA_NONE : given_count(count);
   return n;
 }
 
@@ -385,7 +300,7 @@ static void a_stop_test_ends_the_loop_and_its_derivative(void)
 {
   begin();
   const glia_value scale = given_scalar(), bound = f64(1.0);
-  *(double *)data[0] = 1.0;
+  *(double *)given_data()[0] = 1.0;
   const glia_value x0 = glia_mul(g, scale, f64(20.0)); /* 10 5 2.5 1.25 0.625: five steps */
   glia_value last, rows, dx, d2x;
   const glia_value ran = halvings(x0, bound, &last, &rows);
@@ -405,8 +320,8 @@ static void samples_of_a_batch_stop_one_by_one(void)
 {
   begin();
   const glia_value x0 = given_scalar(), bound = given_scalar();
-  ((double *)data[0])[0] = 5.0;
-  ((double *)data[1])[0] = 0.4;
+  ((double *)given_data()[0])[0] = 5.0;
+  ((double *)given_data()[1])[0] = 0.4;
   glia_value last, rows, dx;
   const glia_value ran = halvings(x0, bound, &last, &rows);
   glia_grad(g, total(rows), 1, &x0, &dx);
