@@ -157,6 +157,11 @@ exits 0 env -u OMPI_MCA_mpi_yield_when_idle OMPI_COMM_WORLD_LOCAL_SIZE=9999 "$pr
 point "more ranks than cores let each other run"
 exits 0 env OMPI_MCA_mpi_yield_when_idle=0 OMPI_COMM_WORLD_LOCAL_SIZE=9999 "$probe" ranks none && printed 'yield 0'
 point "unless the user said otherwise"
+on_node() { # NODE: under a srun that gave the last of four nodes more tasks than it has cores
+  exits 0 env -u OMPI_MCA_mpi_yield_when_idle -u OMPI_COMM_WORLD_LOCAL_SIZE OMPI_COMM_WORLD_SIZE=1 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=10002 \
+    "SLURM_STEP_TASKS_PER_NODE=1(x3),9999" SLURM_NODEID="$1" "$probe" ranks none
+}
+on_node 3 && printed 'yield 1' && on_node 2 && printed 'yield unset'; point "each node by its own tasks, where srun gave them unequally"
 
 launcher=$(printf '%s' "${MPIRUN:-mpirun -n NP}" | sed "s/NP/${NP:-3}/")
 if command -v "${launcher%% *}" >/dev/null 2>&1; then

@@ -19,7 +19,7 @@ static const double meet_s = 5.0, stalled_meet_s = 1.0;
 static MPI_Comm ending =
     MPI_COMM_NULL; /* for the last meeting alone: no message of the run can meet its own */
 
-/* A whole number in the environment; `otherwise` when there is none. "2(x3),1" reads 2. */
+/* A whole number in the environment; `otherwise` when there is none. */
 static int64_t env_int(const char *name, int64_t otherwise)
 {
   const char *text = getenv(name);
@@ -119,11 +119,27 @@ static double shared_cores(void)
   return cores < quota ? cores : quota;
 }
 
-/* More ranks than cores: a rank that spins while it waits takes the core from the one it waits for. */
+/* Tasks of this step on this node: of "2(x3),1", which stands in the environment of all, the fourth node has 1. */
+static int64_t step_tasks(void)
+{
+  const char *text = getenv("SLURM_STEP_TASKS_PER_NODE");
+  int64_t node = env_int("SLURM_NODEID", 0);
+  long long tasks = 1, nodes;
+
+  while (text != NULL && sscanf(text, "%lld", &tasks) == 1) {
+    if (sscanf(text, "%*d(x%lld)", &nodes) != 1) nodes = 1;
+    if (node < nodes) break;
+    node -= nodes;
+    text = strchr(text, ',');
+    if (text != NULL) text++;
+  }
+  return tasks;
+}
+
+/* More ranks than cores: a rank that spins while it waits takes the core from the one it waits for. Nodes need not be alike. */
 static void yield_when_crowded(void)
 {
-  const int64_t local = env_int("OMPI_COMM_WORLD_LOCAL_SIZE",
-                                in_srun_step() ? env_int("SLURM_STEP_TASKS_PER_NODE", 1) : 1);
+  const int64_t local = env_int("OMPI_COMM_WORLD_LOCAL_SIZE", in_srun_step() ? step_tasks() : 1);
 
   if ((double)local > shared_cores()) setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
 }
