@@ -150,6 +150,15 @@ if [ "$(getconf _NPROCESSORS_ONLN)" -lt 3 ]; then
   tr -d ' \n' <"$out" | grep -q '"local_learning":\[{"name":"stages:3,local".*"depth":0}'; point "which has modules for all ranks, with auxiliary networks less deep"
   unset GLIA_LOG
 else skip "where ranks share cores every way is run" "three ranks have a core each"; skip "which has modules for all ranks" "the same"; fi
+cat >node <<'END'
+# rank 1 finds a node with a single core, the others one with cores for all
+cores=9; [ "${OMPI_COMM_WORLD_RANK:-${PMIX_RANK-}}" != 1 ] || cores=1
+HWLOC_SYNTHETIC="core:$cores pu:1" exec "$@"
+END
+# shellcheck disable=SC2046
+exits 0 $(on 2) sh node "$glia" train run.yaml --plan --json data.batch=16 'model=[{linear: 8}, tanh, {linear: 2}]' loss=cross_entropy &&
+  tr -d ' \n' <"$out" | grep -q '"measured":"run"' && ! tr -d ' \n' <"$out" | grep -q '"measured":"stages"'
+point "nor need rank 0 be the one whose node has fewer cores than ranks"
 exits 64 mpirun -n 2 "$glia" bench plan mlp zero_buble && said "'zero_buble' is no model"; point "bench plan refuses words that it does not know"
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"

@@ -29,7 +29,7 @@ static double sums_s(const struct measured *m, int ranks, double part)
  * to run. */
 static double crowd(const struct measured *m, const struct advice *c)
 {
-  return c->groups * c->stages == m->ranks && m->cores < m->local ? m->local / m->cores : 1.0;
+  return c->groups * c->stages == m->ranks ? m->crowd : 1.0;
 }
 
 /* Time of a task of a stage: what its layers take, and adding up their gradients, which are as large as what is updated. */
@@ -285,7 +285,7 @@ static void predict_data(const struct session *s, const struct measured *m, stru
 {
   const int64_t most = (m->micro_batches + c->groups - 1) / c->groups;
   const int sharing =
-      s->once_per_node && c->groups > 1 ? m->local < c->groups ? m->local : c->groups : 1;
+      s->once_per_node && c->groups > 1 ? m->sharing < c->groups ? m->sharing : c->groups : 1;
   const double end_s =
       m->b.end_s / (sharing > 0 ? sharing : 1) + m->b.rest_s + sums_s(m, c->groups, 1.0);
 

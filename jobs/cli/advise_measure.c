@@ -80,11 +80,24 @@ static glia_status measure_single(const struct session *s, struct measured *m)
   return glia_agree(s->comm, st);
 }
 
+/* Each rank knows its own node, and none is quicker than the worst: the most crowded one, and, where ranks of a node share updates out, the
+ * one with the fewest. */
+static glia_status look_at_nodes(const struct session *s, double cores, struct measured *m)
+{
+  const double local = (double)glia_comm_local_size(s->comm);
+  double worst[2] = {local / cores, -local};
+
+  GLIA_TRY(glia_comm_reduce_f64(s->comm, GLIA_COMM_MAX, worst, 2));
+  m->crowd = worst[0];
+  m->sharing = (int)-worst[1];
+  return GLIA_OK;
+}
+
 /* Who measures, and which one of them this rank is. */
-static glia_status number_workers(const struct session *s, struct measured *m)
+static glia_status number_workers(const struct session *s, double cores, struct measured *m)
 {
   const int size = glia_comm_size(s->comm), rank = glia_comm_rank(s->comm);
-  const bool works = glia_comm_local_rank(s->comm) < (int)m->cores;
+  const bool works = glia_comm_local_rank(s->comm) < (int)cores;
   double *flag = calloc((size_t)size, sizeof *flag);
 
   GLIA_TRY(glia_agree(s->comm, flag != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "ranks")));
@@ -121,15 +134,14 @@ glia_status advise_measure_(const struct session *s, struct measured *m)
   double cores = (double)glia_comm_local_size(s->comm);
 
   if (glia_cpus_look(NULL, &cpus) == GLIA_OK)
-    cores = (double)cpus.node_cores;
+    cores = fmin(cores, (double)cpus.node_cores);
   else
     glia_trace_clear();
   m->ranks = glia_comm_size(s->comm);
-  m->local = glia_comm_local_size(s->comm);
-  m->cores = cores < m->local ? cores : m->local;
   m->micro_batches = s->config.batch / s->config.micro_batch;
   m->gradient_bytes = glia_program_info(s->program, "train", &info) ? (double)info.sums_bytes : 0.0;
-  GLIA_TRY(number_workers(s, m));
+  GLIA_TRY(look_at_nodes(s, cores, m));
+  GLIA_TRY(number_workers(s, cores, m));
   GLIA_TRY(measure_layers(s, m));
   GLIA_TRY(measure_single(s, m));
   GLIA_TRY(measure_pair(s, m));
@@ -138,8 +150,6 @@ glia_status advise_measure_(const struct session *s, struct measured *m)
   m->b.end_s = m->t.end_s;
   m->b.rest_s = m->t.rest_s;
   GLIA_TRY(glia_comm_bcast(s->comm, &m->b, sizeof m->b, 0));
-  GLIA_TRY(glia_comm_bcast(s->comm, &m->cores, sizeof m->cores, 0));
-  GLIA_TRY(glia_comm_bcast(s->comm, &m->local, sizeof m->local, 0)); /* who tries stages alone */
   return glia_comm_bcast(s->comm, m->t.forward,
                          3 * ((size_t)m->t.layers + 1) * sizeof *m->t.forward, 0);
 }

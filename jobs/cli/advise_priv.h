@@ -11,8 +11,8 @@ struct measured {
   struct advise_basis b;
   double gradient_bytes; /* sums of a micro-batch: what data groups exchange */
   int64_t micro_batches;
-  double cores; /* of all nodes, for the ranks of this run */
-  int ranks, local;
+  double crowd; /* ranks of a node by its cores, of the node where that is most; 1: each has one */
+  int ranks, sharing; /* sharing: ranks of the node that has fewest */
   int workers,
       worker; /* ranks that measure, as many of a node as it has cores; which one this is, -1: none */
 };
