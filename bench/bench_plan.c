@@ -1,6 +1,7 @@
 /* bench plan: what `glia train --plan` predicts beside what a run then takes: of the models of bench train one rank, data groups, stages by
  * every schedule and grids, on the ranks of this run, and of the same models the stages of modules that learn alone. Run it under mpirun.
- * Its parts are models, schedules, and grids as GROUPSxSTAGES: `glia bench plan mlp 1f1b 2x2`.
+ * Its parts are models, schedules, grids as GROUPSxSTAGES, and micro-batches of a step: `glia bench plan mlp 1f1b 2x2 24`. A step has 8; of
+ * the first model also 24, more than a way is tried with, so that the rest of them is told from those.
  *
  * Where a node has more ranks than cores, prediction and run share them, and a way is predicted by a shorter run. Tasks and bubble are those of cores of one's own
  * (jobs/cli/idle.h), which hold on a busy machine too; a whole step by the clock needs a quiet one.
@@ -29,10 +30,9 @@
 #include <unistd.h>
 
 enum {
-  MICRO_BATCHES = 8,
   ROUNDS = 3,
   AGAIN = 2, /* of a way */
-  MOST_MODELS = 12
+  MOST_MODELS = 24
 };
 static const double long_enough_s = 0.5;
 static const double little =
@@ -51,6 +51,8 @@ struct bed {
   struct glia_comm *all, *alone; /* alone: rank 0, else NULL */
   bool own_cores;                /* each rank has one */
   const struct workload_kind *kind;
+  int micro_batches; /* of a step */
+  char name[64];
   int depth; /* of auxiliary networks; -1: none. Of modules that learn alone the stages are looked at, as the rest is predicted as ever */
   char config[2048];
   int64_t rows;
@@ -93,7 +95,10 @@ static glia_status make_bed(struct bed *b, const struct workload_kind *kind, int
 
   b->kind = kind;
   b->depth = depth;
-  b->rows = MICRO_BATCHES * micro;
+  b->rows = b->micro_batches * micro;
+  snprintf(b->name, sizeof b->name, "%s", kind->name);
+  if (b->micro_batches != PLAN_MICRO_BATCHES)
+    snprintf(b->name, sizeof b->name, "%s, %d micro-batches,", kind->name, b->micro_batches);
   b->field[0] = (struct glia_field){"x", kind->x, 1.0, 0.0};
   b->field[1] = (struct glia_field){"y", kind->y, 1.0, 0.0};
   if (kind->y.dtype == GLIA_BOOL) b->field[1].row.dtype = GLIA_U8; /* nobody reads it */
@@ -120,7 +125,7 @@ static glia_status open_session(const struct bed *b, struct session *s)
   const void *const data[2] = {b->x, b->y};
 
   GLIA_TRY(glia_source_from_memory("made-up", b->rows, 2, b->field, data, &s->train));
-  GLIA_TRY(session_configure_text(s, b->kind->name, b->config, 0, NULL));
+  GLIA_TRY(session_configure_text(s, b->name, b->config, 0, NULL));
   s->config.binding = GLIA_BINDING_NONE;
   return session_build(s);
 }
@@ -151,7 +156,7 @@ static void put(struct bed *b, struct tally *t, const char *way, const char *wha
   const double median = bench_median(ratio, ROUNDS), off = fabs(median - 1.0);
   while (p->predicted[at] / p->measured[at] != median) at++;
   struct bench_row *row = bench_add(b->r, unit, p->predicted[at], "measured", p->measured[at],
-                                    (double)NAN, "%s %s%s", b->kind->name, way, what);
+                                    (double)NAN, "%s %s%s", b->name, way, what);
   if (row != NULL) {
     (void)bench_median(predicted, ROUNDS);
     (void)bench_median(measured, ROUNDS);
@@ -174,7 +179,7 @@ static void put_bubble(struct bed *b, const struct round *r)
     if (isnan(measured[k])) return;
   }
   bench_add(b->r, "% waits", bench_median(predicted, ROUNDS), "measured",
-            bench_median(measured, ROUNDS), (double)NAN, "%s %s", b->kind->name, r[0].a.name);
+            bench_median(measured, ROUNDS), (double)NAN, "%s %s", b->name, r[0].a.name);
 }
 
 /* Clocks from which others' part of the time is told. */
@@ -266,11 +271,10 @@ static glia_status all_rounds(struct bed *b, int way, struct round *r)
   return GLIA_OK;
 }
 
-static void cannot_be(struct bench_report *r, const struct workload_kind *kind, const char *way,
-                      const char *why)
+static void cannot_be(const struct bed *b, const char *way, const char *why)
 {
   struct bench_row *row =
-      bench_add(r, "ms", (double)NAN, NULL, (double)NAN, (double)NAN, "%s %s", kind->name, way);
+      bench_add(b->r, "ms", (double)NAN, NULL, (double)NAN, (double)NAN, "%s %s", b->name, way);
 
   if (row != NULL) snprintf(row->note, sizeof row->note, "%s", why);
 }
@@ -325,7 +329,7 @@ static glia_status one_way(struct bed *b, int way, struct tallies *t, struct gli
   if (is_run(b, a))
     put_way(b, r, t);
   else
-    cannot_be(b->r, b->kind, a->name, a->why_not);
+    cannot_be(b, a->name, a->why_not);
   b->r->show(b->r->self);
   return GLIA_OK;
 }
@@ -339,7 +343,7 @@ static glia_status all_ways(struct bed *b, struct tallies *t, struct glia_progre
   for (int i = 0; i < n; i++) {
     if (!plan_wants_kind(b->r, a[i].kind) || !plan_wants_grid(b->r, a[i].groups, a[i].stages))
       continue;
-    snprintf(text, sizeof text, "%s %s", b->kind->name, a[i].name);
+    snprintf(text, sizeof text, "%s %s", b->name, a[i].name);
     glia_progress_update(p, at + (double)i / n, text);
     GLIA_TRY(one_way(b, i, t, p));
   }
@@ -401,24 +405,40 @@ static glia_status make_model(struct bed *b, const struct workload_kind *kind, b
     clear_bed(b);
     *b = fresh;
   }
-  if (glia_comm_rank(b->all) == 0) cannot_be(b->r, kind, "local", glia_trace_message());
+  if (glia_comm_rank(b->all) == 0) cannot_be(b, "local", glia_trace_message());
   glia_trace_clear();
   clear_bed(b);
+  return GLIA_OK;
+}
+
+/* A model by itself, and as modules that learn alone. */
+static glia_status make_both(struct bench_report *r, const struct bed *plain,
+                             const struct workload_kind *kind, struct bed *bed, int *n)
+{
+  for (int local = 0; local < 2; local++) {
+    bool made = false;
+    if (*n == MOST_MODELS || (local == 1 && !plan_wants_local(r))) continue;
+    bed[*n] = *plain;
+    const glia_status st = make_model(&bed[*n], kind, local == 1, &made);
+    *n += made || st != GLIA_OK; /* what it holds is freed with the others */
+    GLIA_TRY(st);
+  }
   return GLIA_OK;
 }
 
 static glia_status make_models(struct bench_report *r, const struct bed *plain, struct bed *bed,
                                int *n)
 {
-  for (const struct workload_kind *k = workload_table(); k->name != NULL; k++)
-    for (int local = 0; local < 2; local++) {
-      bool made = false;
-      if (k->yaml == NULL || !plan_wants_model(r, k->name) || *n == MOST_MODELS) continue;
-      if (local == 1 && !plan_wants_local(r)) continue;
-      bed[*n] = *plain;
-      const glia_status st = make_model(&bed[*n], k, local == 1, &made);
-      *n += made || st != GLIA_OK; /* what it holds is freed with the others */
-      GLIA_TRY(st);
+  const struct workload_kind *first = workload_table();
+
+  for (const struct workload_kind *k = first; k->name != NULL; k++)
+    for (int more = 0; more < 2; more++) {
+      struct bed own = *plain;
+      own.micro_batches = more ? PLAN_MORE_MICRO_BATCHES : PLAN_MICRO_BATCHES;
+      if (k->yaml == NULL || !plan_wants_model(r, k->name) ||
+          !plan_wants_micro_batches(r, own.micro_batches, k == first || !more))
+        continue;
+      GLIA_TRY(make_both(r, &own, k, bed, n));
     }
   return GLIA_OK;
 }

@@ -31,17 +31,29 @@ static bool grid_of(const char *word, int *groups, int *stages)
   return sscanf(word, "%dx%d%c", groups, stages, &more) == 2;
 }
 
+/* -1: it is none that is looked at. */
+static int micro_batches_of(const char *word)
+{
+  char more;
+  int n;
+
+  return sscanf(word, "%d%c", &n, &more) == 1 &&
+                 (n == PLAN_MICRO_BATCHES || n == PLAN_MORE_MICRO_BATCHES)
+             ? n
+             : -1;
+}
+
 glia_status plan_check_words(const struct bench_report *r)
 {
   int groups, stages;
 
   for (int i = 0; i < r->n_words; i++)
     GLIA_CHECK(is_model(r->word[i]) || schedule_of(r->word[i]) >= 0 ||
-                   grid_of(r->word[i], &groups, &stages),
+                   grid_of(r->word[i], &groups, &stages) || micro_batches_of(r->word[i]) > 0,
                GLIA_E_USAGE,
-               "'%s' is no model of glia bench train, no schedule, and no grid as 2x2 (groups x "
-               "stages)",
-               r->word[i]);
+               "'%s' is no model of glia bench train, no schedule, no grid as 2x2 (groups x "
+               "stages), and no number of micro-batches (%d, %d)",
+               r->word[i], PLAN_MICRO_BATCHES, PLAN_MORE_MICRO_BATCHES);
   return GLIA_OK;
 }
 
@@ -78,6 +90,17 @@ bool plan_wants_grid(const struct bench_report *r, int groups, int stages)
     found = found || (g == groups && s == stages);
   }
   return found || !any;
+}
+
+bool plan_wants_micro_batches(const struct bench_report *r, int n, bool usual)
+{
+  bool any = false, found = false;
+
+  for (int i = 0; i < r->n_words; i++) {
+    any = any || micro_batches_of(r->word[i]) > 0;
+    found = found || micro_batches_of(r->word[i]) == n;
+  }
+  return found || (!any && usual);
 }
 
 bool plan_wants_local(const struct bench_report *r)
