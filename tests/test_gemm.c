@@ -138,6 +138,7 @@ static void products_are_their_definition(void)
     for (int i = 0; i < CASES; i++) check(random_shape(i), i % 2 == 0 ? GLIA_F32 : GLIA_F64);
     check((struct shape){0, 500, 33, 3, false, true}, GLIA_F32);   /* more rows than caches hold */
     check((struct shape){0, 205, 61, 260, true, false}, GLIA_F32); /* of a turned one */
+    check((struct shape){0, 193, 61, 256, true, false}, GLIA_F32); /* strips of the most terms */
     check((struct shape){0, 125, 20, 20, false, false}, GLIA_F64); /* a matrix read in place */
   }
   unsetenv("GLIA_CPU");

@@ -20,6 +20,9 @@ enum {
   ROWS = 480,
   STRIP = 12, /* rows of a turned matrix side by side: whole tiles of 6 and of 4 */
   STRIP_ROWS = 16 * STRIP,
+  STRIP_GAP = 16, /* elements between strips */
+  LINE_BYTES = 64,
+  AHEAD_TERMS = 32, /* a tile of fewer is over before a line comes */
   AROUND_MOST =
       48, /* rows, at most, by a transposed matrix that is not laid out; AROUND_ROWS of that at a time */
   AROUND_ROWS = 48,
@@ -46,6 +49,26 @@ static struct product product_of(const struct glia_call *c)
   p.k = a->dim[p.ta ? r - 2 : r - 1];
   for (int i = 0; i < r - 2; i++) p.batches *= y->dim[i];
   return p;
+}
+
+/* Rows of memory that are read soon: so many of them come into the cache while a tile is computed. It does not change what is computed, and
+ * pays when a step's values do not fit into the caches: a product's own arithmetic hides the wait for its next operands. */
+struct ahead {
+  const char *at;
+  int64_t rows, step, bytes; /* left; bytes from one to the next; bytes of one */
+  int64_t share;             /* rows a tile */
+};
+
+static inline struct ahead ahead_of(const void *at, int64_t rows, int64_t step, int64_t bytes,
+                                    int64_t tiles)
+{
+  return (struct ahead){at, rows, step, bytes, (rows + tiles - 1) / tiles};
+}
+
+static inline void fetch(struct ahead *f)
+{
+  for (int64_t i = f->share; i > 0 && f->rows > 0; i--, f->rows--, f->at += f->step)
+    for (int64_t k = 0; k < f->bytes; k += LINE_BYTES) __builtin_prefetch(f->at + k);
 }
 
 /* --- AVX-512: 24 of the 32 registers hold a tile --- */
@@ -196,8 +219,10 @@ static const struct {
   void (*run)(const struct glia_call *call);
   size_t scratch; /* elements */
 } kernels[][2] = {
-    [GLIA_CPU_AVX2] = {{run_f32x8, DEPTH *(WIDTH_f32x8 + STRIP_ROWS)},
-                       {run_f64x4, DEPTH *(WIDTH_f64x4 + STRIP_ROWS)}},
+    [GLIA_CPU_AVX2] = {{run_f32x8,
+                        DEPTH *(WIDTH_f32x8 + STRIP_ROWS) + STRIP_ROWS / STRIP *STRIP_GAP},
+                       {run_f64x4,
+                        DEPTH *(WIDTH_f64x4 + STRIP_ROWS) + STRIP_ROWS / STRIP *STRIP_GAP}},
     [GLIA_CPU_AVX512] = {{run_f32x16, DEPTH *WIDTH_f32x16}, {run_f64x8, DEPTH *WIDTH_f64x8}}};
 
 const char *glia_gemm_level_(void)
