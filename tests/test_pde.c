@@ -531,7 +531,52 @@ static void causal_weights_fall_with_what_is_wrong_before(void)
   forget();
 }
 
-TAP_MAIN("pde", TAP(random_directions_are_inputs),
+/* Closer where rows are long, and weighed down by as much: means over the domain stay what they are. */
+static void gathered_points_keep_means_over_the_domain(void)
+{
+  enum { N = 600 };
+  static const char text[] =
+      "unknowns: [u]\ndomain: {t: [0, 1], x: [-1, 1]}\nequations: [\"u_t + u*u_x = 0.02*u_xx\"]\n"
+      "conditions: [{at: {t: 0}, equation: \"u = -sin(pi*x)\"}, {at: {x: [-1, 1]}, equation: \"u = "
+      "0\"}]\n"
+      "network: {depth: 1, width: 4}\npoints: {interior: 600, gather: 1}\nsteps: 1\n";
+  struct glia_solve_config config;
+  struct glia_solve_result result;
+  struct glia_solver *s;
+  double all = 0.0, t = 0.0, square = 0.0, mean = 0.0, least = 1.0, most = 0.0, length[N], r;
+
+  must_read(text);
+  CU_ASSERT_EQUAL_FATAL(glia_solve_config_read(glia_yaml_root(doc), &q, &config), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_solver_create(&q, &config, NULL, &s), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_solver_run(s, 1, NULL, NULL, &result), GLIA_OK);
+  const struct glia_pinn_points *p = &glia_solver_cloud(s)->points[0];
+  for (int i = 0; i < N; i++) {
+    const struct glia_pinn_points one = {.n = 1, .x = p->x + 2 * i};
+    const double w = p->weight[i] * p->weight[i];
+    double j[64];
+    CU_ASSERT_EQUAL_FATAL(glia_pinn_rows(glia_solver_pinn(s), 0, &one, &r, j), GLIA_OK);
+    length[i] = 0.0;
+    for (int64_t k = 0; k < glia_pinn_size(glia_solver_pinn(s)); k++) length[i] += j[k] * j[k];
+    length[i] = sqrt(length[i]);
+    all += w;
+    t += w * p->x[2 * i];
+    square += w * p->x[2 * i + 1] * p->x[2 * i + 1];
+    mean += w * length[i];
+    least = fmin(least, w);
+    most = fmax(most, w);
+  }
+  CU_ASSERT(most > 2.0 * least);
+  CU_ASSERT(fabs(all - 1.0) < 1e-12);
+  CU_ASSERT(fabs(t - 0.5) < 0.01);
+  CU_ASSERT(fabs(square - 1.0 / 3.0) < 0.01);
+  for (int i = 1; i < N; i++)
+    CU_ASSERT(fabs((length[i] + mean) / (length[0] + mean) * pow(p->weight[i] / p->weight[0], 2.0) -
+                   1.0) < 0.02);
+  glia_solver_destroy(&s);
+  forget();
+}
+
+TAP_MAIN("pde", TAP(random_directions_are_inputs), TAP(gathered_points_keep_means_over_the_domain),
          TAP(causal_weights_fall_with_what_is_wrong_before), TAP(reentrant_corners_are_unfolded),
          TAP(conditions_on_outlines_hold_whatever_the_weights),
          TAP(what_starts_from_zero_has_the_scale_of_what_drives_it),

@@ -56,6 +56,11 @@ point "rows added up with random signs make the loss smaller, with the same bits
 exits 0 "$glia" pinn few.yaml points.redraw=4 steps=9 --json && grep -o '"loss": *[0-9.e-]*' "$out" >drawn && exits 0 $(on 3) "$glia" pinn few.yaml points.redraw=4 steps=9 --json &&
   grep -o '"loss": *[0-9.e-]*' "$out" >three && cmp three drawn && exits 0 "$glia" pinn few.yaml steps=9 --json && grep -o '"loss": *[0-9.e-]*' "$out" >kept && ! cmp -s kept drawn
 point "three ranks draw the same points anew"
+# shellcheck disable=SC2046
+exits 0 "$glia" pinn few.yaml points.gather=4 steps=9 --json && grep -o '"loss": *[0-9.e-]*' "$out" >drawn && exits 0 $(on 3) "$glia" pinn few.yaml points.gather=4 steps=6 -o gathered.h5 &&
+  exits 0 $(on 3) "$glia" pinn few.yaml points.gather=4 steps=9 --resume gathered.h5 --json && grep -o '"loss": *[0-9.e-]*' "$out" >three && cmp three drawn && ! cmp -s kept drawn &&
+  exits 78 "$glia" pinn few.yaml points.gather=4 points.redraw=2 && said 'other ways' && exits 78 "$glia" pinn few.yaml points.gather=4 optimizer=lmvm && said 'points.gather'
+point "points are gathered once, on three ranks that go on with a fit as well; nothing else moves them then"
 
 exits 0 "$glia" pinn poisson.yaml optimizer=ssbroyden steps=5 classical=false --json && [ "$(key steps)" = 5 ] &&
   exits 0 "$glia" pinn poisson.yaml optimizer=adam steps=5 classical=false --json && [ "$(key steps)" = 5 ] &&

@@ -115,7 +115,8 @@ static glia_status one_seed(struct job *j, int64_t k)
   struct glia_solve_result r;
   double half[GLIA_PDE_PARAMETERS];
   const uint64_t seed = (uint64_t)(j->config.seed + k);
-  const struct glia_solve_start start = {j->state.step, j->state.damping, j->state.theta};
+  const struct glia_solve_start start = {j->state.step, j->state.damping, j->state.theta,
+                                         j->state.gathered};
 
   j->history.n = 0;
   glia_progress_begin(&j->progress, "pinn", "steps", (double)j->config.steps);
@@ -230,14 +231,19 @@ static glia_status resume(struct job *j)
 
   if (path == NULL) return GLIA_OK;
   j->state.theta = calloc((size_t)n, sizeof *j->state.theta);
-  glia_status st = j->state.theta != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights");
+  j->state.gathered = calloc((size_t)n, sizeof *j->state.gathered);
+  const bool ok = j->state.theta != NULL && j->state.gathered != NULL;
+  glia_status st = ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights");
   if (st == GLIA_OK) st = pinn_read(j->solver, path, &j->state);
   if (st == GLIA_OK && j->config.seeds != 1)
     st = GLIA_FAIL(GLIA_E_CONFIG,
                    "%s is the fit of seed %lld: --resume goes on with that one, and seeds is %lld",
                    path, (long long)j->state.seed, (long long)j->config.seeds);
   GLIA_TRY(glia_agree(j->comm, st));
-  GLIA_TRY(glia_agree_data(j->comm, path, j->state.theta, (size_t)n * sizeof *j->state.theta));
+  const size_t bytes = (size_t)n * sizeof *j->state.theta;
+  GLIA_TRY(glia_agree_data(j->comm, path, j->state.theta, bytes));
+  GLIA_TRY(
+      glia_agree_data(j->comm, path, j->state.gathered, j->state.gathered != NULL ? bytes : 0));
   j->config.seed = j->state.seed;
   j->resumed = true;
   glia_cli_print(j->args, "  goes on after step %lld of seed %lld\n", (long long)j->state.step,
@@ -284,6 +290,7 @@ static glia_status run(struct glia_args *args)
   glia_yaml_destroy(&j.doc);
   free(j.config_text);
   free(j.state.theta);
+  free(j.state.gathered);
   free(j.error);
   free(j.wall);
   free(j.parameter);

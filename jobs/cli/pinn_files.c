@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GATHERED "fit/gathered"
+
 enum { MOST_ARRAYS = 2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS };
 
 void pinn_history_add(struct pinn_history *h, double step, double loss, double error)
@@ -115,6 +117,34 @@ static glia_status put_state(struct glia_archive_writer *w, const struct pinn_st
   return GLIA_OK;
 }
 
+/* By which weights points were gathered: only fits that did so have them. */
+static glia_status put_gathered(struct glia_archive_writer *w, struct glia_solver *s)
+{
+  const int64_t n = glia_pinn_size(glia_solver_pinn(s));
+  const struct glia_array a = {GATHERED, glia_type_make(GLIA_F64, 1, &n),
+                               (void *)(uintptr_t)glia_solver_gathered(s)};
+
+  return a.data != NULL ? glia_archive_put(w, &a) : GLIA_OK;
+}
+
+static glia_status get_gathered(struct glia_archive *a, int64_t n, double **out)
+{
+  const struct glia_array array = {GATHERED, glia_type_make(GLIA_F64, 1, &n), *out};
+  struct glia_type type;
+  const glia_status st = glia_archive_type(a, GATHERED, &type);
+
+  if (st == GLIA_E_MISSING) {
+    free(*out);
+    *out = NULL;
+    return GLIA_OK;
+  }
+  GLIA_TRY(st);
+  GLIA_TRY(glia_archive_get(a, &array));
+  for (int64_t i = 0; i < n; i++)
+    GLIA_CHECK(isfinite((*out)[i]), GLIA_E_DATA, "a weight is %g", (*out)[i]);
+  return GLIA_OK;
+}
+
 static glia_status get_state(struct glia_archive *a, struct glia_solver *s, struct pinn_state *out)
 {
   struct glia_array array[MOST_ARRAYS];
@@ -134,7 +164,7 @@ static glia_status get_state(struct glia_archive *a, struct glia_solver *s, stru
              (long long)out->seed, out->damping);
   for (const double *v = out->theta; v < to; v++)
     GLIA_CHECK(isfinite(*v), GLIA_E_DATA, "a weight is %g", *v);
-  return GLIA_OK;
+  return get_gathered(a, to - out->theta, &out->gathered);
 }
 
 glia_status pinn_read(struct glia_solver *s, const char *path, struct pinn_state *out)
@@ -157,6 +187,7 @@ static glia_status put_all(struct glia_archive_writer *w, const struct glia_prob
   GLIA_TRY(put_fields(w, p, g));
   for (int i = 0; i < n; i++) GLIA_TRY(glia_archive_put(w, &array[i]));
   GLIA_TRY(put_state(w, state));
+  GLIA_TRY(put_gathered(w, s));
   return glia_archive_put_texts(w, "config", -1, &config);
 }
 

@@ -12,6 +12,8 @@ struct glia_solve_config {
   int64_t per_weight;          /* equations a weight where the number is chosen; 0: 4 */
   int method;                  /* of glia_fit_method_names */
   int64_t redraw; /* steps between draws of the inner points by the residual; 0: never */
+  int64_t
+      gather; /* step before which inner points are drawn closer where rows are long, once; 0: never */
   /* > 0: points at time t weigh exp(-causal x sum of the mean squares of residuals before t), by twentieths of the interval, so
    * that what comes first is solved first.  Source: wang2022. */
   double causal;
@@ -40,7 +42,8 @@ struct glia_solve_result {
 struct glia_solve_start {
   int64_t step;
   double damping;
-  const double *theta; /* [glia_pinn_size] */
+  const double *theta;    /* [glia_pinn_size] */
+  const double *gathered; /* [glia_pinn_size]: glia_solver_gathered of that fit */
 };
 
 struct glia_solver;
@@ -61,7 +64,7 @@ struct glia_solve_watch {
   void (*step)(void *self, const struct glia_fit_state *state, double relative_l2, bool *stop);
 };
 
-/** Solve with one seed. start: NULL, or where a fit with this seed stood: with unmoved points Levenberg-Marquardt steps go on with the
+/** Solve with one seed. start: NULL, or where a fit with this seed stood: but for `redraw` Levenberg-Marquardt steps go on with the
  *  bits of a fit that was not interrupted. Collective: yes, same seed; the same bits for any number of ranks unless a time limit ends it.
  *  Errors: GLIA_E_CONFIG (an equation that is not finite, with the point); GLIA_E_MEMORY; GLIA_E_MPI. */
 GLIA_API GLIA_NODISCARD glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
@@ -77,6 +80,8 @@ GLIA_API GLIA_NODISCARD glia_status glia_solver_intervals(struct glia_solver *s,
 GLIA_API struct glia_pinn *glia_solver_pinn(struct glia_solver *s);
 /** Weights and parameters of the last run [glia_pinn_size]. Ownership: borrowed. */
 GLIA_API double *glia_solver_theta(struct glia_solver *s);
+/** The weights by which the last run's inner points were gathered [glia_pinn_size]; NULL: they were not. Ownership: borrowed. */
+GLIA_API const double *glia_solver_gathered(const struct glia_solver *s);
 /** Points of each group of the last run. Ownership: borrowed. */
 GLIA_API const struct glia_cloud *glia_solver_cloud(const struct glia_solver *s);
 

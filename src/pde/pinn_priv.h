@@ -34,6 +34,16 @@ struct glia_pinn {
 glia_status glia_pinn_joined_(struct glia_pinn *p, int group, const struct glia_pinn_points *points,
                               int64_t skip, int64_t n_rows, double *out);
 
+/** Inner points x [n, coords] taken from eight times as many in proportion to |residual| / mean + 1, at the weights last set. They stay where
+ *  residuals are not numbers. Collective: yes; the same on all ranks and for any number of them. Errors: GLIA_E_MEMORY.  Source: wu2023. */
+glia_status glia_points_redraw_(struct glia_pinn *p, uint64_t seed, int64_t n, double *x);
+
+/** Inner points x [n, coords] from the first 8 n of the seed's sequence, denser in proportion to |d residual / d weights| / mean + 1, and
+ *  the roots of what each weighs, weight [n], so that the sum of squares is the mean over the domain that it is with even points. Otherwise
+ *  as glia_points_redraw_. */
+glia_status glia_points_gather_(struct glia_pinn *p, uint64_t seed, int64_t n, double *x,
+                                double *weight);
+
 glia_status glia_pinn_features_(struct glia_pinn *p);
 glia_status glia_pinn_group_(struct glia_pinn *p, int number, int n, const int *e, bool data);
 glia_status glia_pinn_fields_graph_(struct glia_pinn *p);

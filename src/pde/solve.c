@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TEST_POINTS = 4096, CANDIDATES = 8, LOOK = 10, SLABS = 20 };
+enum { TEST_POINTS = 4096, LOOK = 10, SLABS = 20 };
 
 struct group {
   int64_t n;
@@ -29,6 +29,7 @@ struct glia_solver {
   struct glia_cloud cloud;
   struct group group[GLIA_PINN_GROUPS];
   double *theta;
+  double *gathered; /* weights by which the inner points were gathered; NULL: they were not */
   int64_t n_test;
   double *test_x, *test_u; /* [n_test, coords], [n_test, unknowns]; NULL: no reference */
   double *rows;            /* of the data file: [n_rows, coords + unknowns] */
@@ -271,75 +272,17 @@ static glia_status inspect(struct glia_solver *s, int k)
   return st;
 }
 
-/* Candidates for inner points x [n, coords] and the sizes of their residuals, size [n]; zero but for lo .. hi - 1. */
-static glia_status candidates(struct glia_solver *s, int64_t step, int64_t n, int64_t lo,
-                              int64_t hi, double *x, double *size)
+/* Once, so that what the loss is stays what it is: only its sum gets finer where it is hard to see. */
+static glia_status gather(struct glia_solver *s, const double *theta)
 {
-  const int d = s->problem->n_coords, m = glia_pinn_residuals(s->pinn, 0);
-  const struct glia_pinn_points own = {.n = hi - lo, .x = x + lo * d};
-  double *r;
+  const size_t bytes = (size_t)glia_pinn_size(s->pinn) * sizeof *s->gathered;
 
+  s->gathered = malloc(bytes);
   GLIA_TRY(
-      glia_problem_interior(s->problem, GLIA_POINTS_SOBOL, s->seed + 1000 * (uint64_t)step, n, x));
-  r = malloc((size_t)((hi - lo) * m + 1) * sizeof *r);
-  GLIA_CHECK(r != NULL, GLIA_E_MEMORY, "%lld candidates", (long long)n);
-  const glia_status st = glia_pinn_rows(s->pinn, 0, &own, r, NULL);
-  for (int64_t i = 0; i < hi - lo && st == GLIA_OK; i++) {
-    double square = 0.0;
-    for (int k = 0; k < m; k++) square += r[i * m + k] * r[i * m + k];
-    size[lo + i] = sqrt(square);
-  }
-  free(r);
-  return st;
-}
-
-/* Points of group 0 from x [n, coords] in proportion to size / mean + 1; sum [n + 1] is room. */
-static void take(struct glia_solver *s, int64_t n, const double *x, const double *size, double *sum)
-{
-  struct group *g = &s->group[0];
-  const int d = s->problem->n_coords;
-  double mean = 0.0;
-
-  for (int64_t i = 0; i < n; i++) mean += size[i] / (double)n;
-  if (!(mean > 0.0) || !isfinite(mean)) return;
-  sum[0] = 0.0;
-  for (int64_t i = 0; i < n; i++) sum[i + 1] = sum[i] + size[i] / mean + 1.0;
-  for (int64_t i = 0, j = 0; i < g->n; i++) {
-    const double v = ((double)i + 0.5) / (double)g->n * sum[n];
-    while (j < n - 1 && sum[j + 1] <= v) j++;
-    memcpy(g->x + i * d, x + j * d, (size_t)d * sizeof *x);
-  }
-}
-
-/* First of n candidates of this rank: micro-batches are whole, so that a candidate stands in the same row for any number of ranks. */
-static int64_t share_of(int64_t n, int rank, int size)
-{
-  const int64_t batches = (n + GLIA_PINN_BATCH_ - 1) / GLIA_PINN_BATCH_;
-  const int64_t first = batches * rank / size * GLIA_PINN_BATCH_;
-
-  return first < n ? first : n;
-}
-
-/* New inner points: candidates taken in proportion to |residual| / mean + 1. Each rank looks at some of them.  Source: wu2023. */
-static glia_status redraw(struct glia_solver *s, int64_t step)
-{
-  const int64_t n = CANDIDATES * s->group[0].n;
-  const int size = glia_comm_size(s->comm), rank = glia_comm_rank(s->comm);
-  double *x = malloc((size_t)(n * s->problem->n_coords) * sizeof *x);
-  double *r = calloc((size_t)n, sizeof *r), *sum = malloc((size_t)(n + 1) * sizeof *sum);
-  glia_status st = GLIA_OK;
-
-  if (x == NULL || r == NULL || sum == NULL)
-    st = GLIA_FAIL(GLIA_E_MEMORY, "%lld candidates", (long long)n);
-  if (st == GLIA_OK)
-    st = candidates(s, step, n, share_of(n, rank, size), share_of(n, rank + 1, size), x, r);
-  st = glia_agree(s->comm, st);
-  if (st == GLIA_OK) st = glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, r, (int)n);
-  if (st == GLIA_OK) take(s, n, x, r, sum);
-  free(x);
-  free(r);
-  free(sum);
-  return st;
+      glia_agree(s->comm, s->gathered != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights")));
+  memcpy(s->gathered, theta, bytes);
+  glia_pinn_set(s->pinn, theta);
+  return glia_points_gather_(s->pinn, s->seed, s->group[0].n, s->group[0].x, s->group[0].weight);
 }
 
 /* Weights of the equations by what is wrong before each twentieth of time: into weight [n], with room r [n, residuals]. */
@@ -399,7 +342,12 @@ static glia_status before(void *self, const struct glia_fit_state *state, const 
     *stop = asked != 0;
   }
   if (s->config.redraw > 0 && state->step > 0 && state->step % s->config.redraw == 0) {
-    GLIA_TRY(redraw(s, state->step));
+    GLIA_TRY(glia_points_redraw_(s->pinn, s->seed + 1000 * (uint64_t)state->step, s->group[0].n,
+                                 s->group[0].x));
+    *fresh = true;
+  }
+  if (s->config.gather > 0 && state->step == s->config.gather && s->gathered == NULL) {
+    GLIA_TRY(gather(s, theta));
     *fresh = true;
   }
   if (s->config.causal > 0.0 && !*stop) {
@@ -512,6 +460,7 @@ void glia_solver_destroy(struct glia_solver **solver)
     free(s->group[k].target);
   }
   free(s->theta);
+  free(s->gathered);
   free(s->test_x);
   free(s->test_u);
   free(s->rows);
@@ -536,6 +485,8 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
   *out = (struct glia_solve_result){.relative_l2 = (double)NAN};
   s->seed = seed;
   s->watch = watch;
+  free(s->gathered);
+  s->gathered = NULL;
   for (int k = 0; k < GLIA_PINN_GROUPS; k++) s->group[k].idle = false;
   glia_pinn_initialize(s->pinn, seed, s->theta);
   if (start != NULL)
@@ -544,6 +495,10 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
   st = draw(s);
   for (int k = 0; k < glia_pinn_groups(s->pinn) && st == GLIA_OK; k++) st = inspect(s, k);
   GLIA_TRY(glia_agree(s->comm, st));
+  if (start != NULL && start->gathered != NULL) {
+    GLIA_TRY(gather(s, start->gathered));
+    glia_pinn_set(s->pinn, s->theta);
+  }
   GLIA_TRY(glia_fit(&s->cloud, s->config.method, &o, s->theta, &out->fit));
   GLIA_TRY(glia_agree(s->comm, measure(s, &out->relative_l2)));
   out->wall_s = now_s() - start_s;
@@ -562,4 +517,5 @@ glia_status glia_solver_intervals(struct glia_solver *s, double *half)
 
 struct glia_pinn *glia_solver_pinn(struct glia_solver *s) { return s->pinn; }
 double *glia_solver_theta(struct glia_solver *s) { return s->theta; }
+const double *glia_solver_gathered(const struct glia_solver *s) { return s->gathered; }
 const struct glia_cloud *glia_solver_cloud(const struct glia_solver *s) { return &s->cloud; }

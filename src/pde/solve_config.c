@@ -39,13 +39,16 @@ static glia_status read_network(const struct glia_yaml *root, struct glia_pinn_n
   return GLIA_OK;
 }
 
+/* *asked: the user wants points gathered. */
 static glia_status read_points(const struct glia_yaml *root, const struct glia_problem *p,
-                               struct glia_solve_config *c)
+                               struct glia_solve_config *c, bool *asked)
 {
-  static const char *const keys[] = {"interior", "condition", "kind", "redraw", "causal", NULL};
+  static const char *const keys[] = {"interior", "condition", "kind", "redraw",
+                                     "causal",   "gather",    NULL};
   static const char *const kinds[] = {"sobol", "grid", "random", NULL};
   const struct glia_yaml *node = glia_yaml_get(root, "points");
   int kind = (int)c->kind;
+  int64_t gather = -1;
 
   if (node == NULL) return GLIA_OK;
   GLIA_TRY(glia_yaml_check_keys(node, keys));
@@ -58,6 +61,13 @@ static glia_status read_points(const struct glia_yaml *root, const struct glia_p
     return glia_yaml_error(glia_yaml_get(node, "causal"),
                            "the domain has no t: nothing comes before anything");
   c->kind = (glia_points_kind)kind;
+  GLIA_TRY(glia_yaml_get_int(node, "gather", 0, 1000000, &gather));
+  if (gather > 0 && (c->redraw > 0 || c->causal > 0.0))
+    return glia_yaml_error(glia_yaml_get(node, "gather"),
+                           "redraw and causal place and weigh points in other ways");
+  if (gather >= 0 || c->redraw > 0 || c->causal > 0.0 || c->kind == GLIA_POINTS_GRID)
+    c->gather = gather > 0 ? gather : 0;
+  *asked = gather > 0;
   return GLIA_OK;
 }
 
@@ -84,10 +94,12 @@ glia_status glia_solve_config_read(const struct glia_yaml *root, const struct gl
   /* Two layers of 16 serve smooth solutions: Poisson's, the wave and the heat equation are solved to 1e-10 and better.
    * What is not linear and moves in time may steepen, and gets four layers of 16, which after 80 steps are at a tenth of the loss that
    * three of 20 are at, and four times as many points: with four a weight
-   * Burgers' equation ends at a loss of 2e-6 and an error of 0.2, since the front hides between them.
+   * Burgers' equation ends at a loss of 2e-6 and an error of 0.2, since the front hides between them. After 40 steps it stands where it will
+   * stay, and points are drawn closer there.
    * Where a re-entrant corner is unfolded, the solution is smooth in more coordinates: two layers of 16 end at 1e-4 on the L-shape, three
    * of 20 at 4e-6. */
   struct glia_corner_ corner;
+  bool asked = false;
   const bool steep = p->time >= 0 && !linear(p), bent = glia_problem_corners_(p, 1, &corner) > 0;
 
   *c = (struct glia_solve_config){.network = {.depth = steep  ? 4
@@ -100,18 +112,22 @@ glia_status glia_solve_config_read(const struct glia_yaml *root, const struct gl
                                               .fourier_scale = 2.0},
                                   .kind = GLIA_POINTS_SOBOL,
                                   .per_weight = steep ? 16 : 4,
+                                  .gather = steep ? 40 : 0,
                                   .steps = 500,
                                   .target = 1e-3,
                                   .seed = 1,
                                   .seeds = 1};
   GLIA_TRY(read_network(root, &c->network));
-  GLIA_TRY(read_points(root, p, c));
+  GLIA_TRY(read_points(root, p, c, &asked));
   GLIA_TRY(glia_yaml_get_choice(root, "optimizer", glia_fit_method_names(), &c->method));
-  if (!glia_fit_draws_anew(c->method) && (c->redraw > 0 || c->causal > 0.0))
-    return glia_yaml_error(glia_yaml_get(root, "optimizer"),
-                           "%s keeps what it has learnt of the points: points.redraw and "
-                           "points.causal want another optimizer",
-                           glia_fit_method_names()[c->method]);
+  if (!glia_fit_draws_anew(c->method) && (c->redraw > 0 || c->causal > 0.0 || asked))
+    return glia_yaml_error(
+        glia_yaml_get(root, "optimizer"),
+        "%s keeps what it has learnt of the points: points.redraw, points.causal "
+        "and points.gather want another optimizer",
+        glia_fit_method_names()[c->method]);
+  /* the steps of others are many, and the front is not there so early */
+  if (c->method != 0 && !asked) c->gather = 0;
   GLIA_TRY(glia_yaml_get_int(root, "steps", 0, 10000000, &c->steps));
   GLIA_TRY(glia_yaml_get_duration(root, "time", &c->time_s));
   GLIA_TRY(glia_yaml_get_real(root, "tolerance", 0.0, 1e300, &c->tolerance));
