@@ -49,6 +49,22 @@ trains 1 data.micro_batch=64 max_steps=20 && few=$(hashes) && trains 4 data.micr
   said 'micro_batches=1 workers=2 idle_ranks=0-1 '
 point "ranks of a data group without a micro-batch are named, and the bits are those of one rank"
 
+# the norm of gradients by blocks: several of a layer, on different stages
+mv run.yaml other.yaml
+cat >run.yaml <<'END'
+seed: 3
+data: {file: moons.h5, batch: 32, micro_batch: 8}
+model: [{linear: 16}, tanh, {linear: 512}, tanh, {linear: 20}, tanh, {linear: 2}]
+loss: cross_entropy
+optimizer: {adam: {lr: 1e-2}}
+clip_norm: 0.1
+max_steps: 10
+END
+trains 1 && blocks=$(hashes) && trains 1 clip_norm=null && [ "$blocks" != "$(hashes)" ] && trains 2 parallel.stages=2 && same "$blocks" &&
+  trains 4 parallel.stages=2 parallel.schedule=zero_bubble && same "$blocks"
+point "layers wide enough to have their norms by blocks are clipped alike, on 2 x 2 too"
+mv other.yaml run.yaml
+
 # 30 steps in one piece, 10 more on two stages, the rest on three with other cuts
 trains 1 max_steps=30 checkpoint.dir=kept && trains 2 max_steps=40 checkpoint.dir=kept --resume parallel.stages=2 &&
   trains 3 checkpoint.dir=kept --resume parallel.stages=3 'parallel.cuts=[2, middle]' && same "$reference"

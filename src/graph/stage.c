@@ -110,7 +110,7 @@ glia_status glia_stage_outcome_(struct glia_stage *s)
   return GLIA_OK;
 }
 
-/* Numbers side by side, each as f64 [1]; a node takes so many and no more. */
+/* Numbers side by side, each list as f64 [its own]; a node takes so many and no more. */
 static glia_value side_by_side(struct glia_graph *g, int n, glia_value *x)
 {
   while (n > 1) {
@@ -134,6 +134,12 @@ struct maker {
   glia_value *list; /* [nodes] scratch */
 };
 
+/* Of a shared value. */
+static int numbers_of(const struct maker *k, glia_value v)
+{
+  return (int)glia_type_count(&k->p->g->node[v]->type);
+}
+
 static glia_status new_sharing(struct maker *k, int level, struct sharing **out)
 {
   struct glia_stage *s = k->s;
@@ -142,7 +148,8 @@ static glia_status new_sharing(struct maker *k, int level, struct sharing **out)
 
   GLIA_CHECK(h != NULL, GLIA_E_MEMORY, "what is shared");
   for (int i = 0; i < k->p->n_shared; i++)
-    n += k->p->shared[i].entry == k->entry && k->p->shared[i].level == level;
+    if (k->p->shared[i].entry == k->entry && k->p->shared[i].level == level)
+      n += numbers_of(k, k->p->shared[i].v);
   *h = (struct sharing){.ranks = s->cut.ranks,
                         .rank = s->rank,
                         .n = n,
@@ -165,37 +172,41 @@ static glia_status make_level(struct maker *k, int level, glia_value *previous)
 {
   struct glia_graph *g = k->s->g;
   struct sharing *h = NULL;
-  int n = 0;
+  int n = 0, lists = 0;
 
   GLIA_TRY(new_sharing(k, level, &h));
   for (int i = 0; i < k->p->n_shared; i++) {
     const struct shared *v = &k->p->shared[i];
     if (v->entry != k->entry || v->level != level) continue;
     const bool mine = v->owner < 0 || v->owner == k->s->rank;
-    h->owner[n] = v->owner;
-    h->own[n] = mine ? h->n_own : -1;
+    const int more = numbers_of(k, v->v);
+    for (int j = 0; j < more; j++) {
+      h->owner[n + j] = v->owner;
+      h->own[n + j] = mine ? h->n_own++ : -1;
+    }
     if (mine) {
       glia_replay_(g, k->p->g, 1, &v->v, k->map);
-      k->list[h->n_own++] =
-          g->basis->reshape(g, g->basis->cast(g, k->map[v->v], GLIA_F64), 1, (int64_t[]){1});
+      k->list[lists++] =
+          g->basis->reshape(g, g->basis->cast(g, k->map[v->v], GLIA_F64), 1, (int64_t[]){more});
     }
-    n++;
+    n += more;
   }
-  if (h->n_own == 0) /* a message of its own all the same */
-    k->list[h->n_own++] = g->basis->reshape(g, *previous != GLIA_NONE ? *previous : glia_failed(g),
-                                            1, (int64_t[]){1});
-  glia_value in[2] = {side_by_side(g, h->n_own, k->list), *previous}, out = GLIA_NONE;
+  if (lists == 0) /* a message of its own all the same */
+    k->list[lists++] = g->basis->reshape(g, *previous != GLIA_NONE ? *previous : glia_failed(g), 1,
+                                         (int64_t[]){1});
+  glia_value in[2] = {side_by_side(g, lists, k->list), *previous}, out = GLIA_NONE;
   glia_external(g, &h->face, *previous != GLIA_NONE ? 2 : 1, in, NULL, &out);
   n = 0;
   for (int i = 0; i < k->p->n_shared && glia_graph_status(g) == GLIA_OK; i++) {
     const struct shared *v = &k->p->shared[i];
     if (v->entry != k->entry || v->level != level) continue;
     const struct glia_type *type = &k->p->g->node[v->v]->type;
-    const glia_value one =
-        g->basis->slice(g, out, (int64_t[]){n}, (int64_t[]){n + 1}, (int64_t[]){1});
-    if (n == 0) *previous = one;
-    k->map[v->v] = g->basis->cast(g, g->basis->reshape(g, one, type->rank, type->dim), type->dtype);
-    n++;
+    const int more = numbers_of(k, v->v);
+    const glia_value own =
+        g->basis->slice(g, out, (int64_t[]){n}, (int64_t[]){n + more}, (int64_t[]){1});
+    if (n == 0) *previous = g->basis->slice(g, out, (int64_t[]){0}, (int64_t[]){1}, (int64_t[]){1});
+    k->map[v->v] = g->basis->cast(g, g->basis->reshape(g, own, type->rank, type->dim), type->dtype);
+    n += more;
   }
   return glia_graph_status(g);
 }

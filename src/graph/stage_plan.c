@@ -179,9 +179,13 @@ static glia_status add_crossing(struct plan *p, glia_value v, int to)
 
 static glia_status add_shared(struct plan *p, int entry, glia_value v, int owner)
 {
-  GLIA_CHECK(is_scalar(p, v) && glia_dtype_is_float(p->g->node[v]->type.dtype), GLIA_E_UNSUPPORTED,
+  const struct glia_node *n = p->g->node[v];
+
+  /* one number of each block: a thousandth of what it is of */
+  GLIA_CHECK((is_scalar(p, v) || n->op->by_block) && glia_dtype_is_float(n->type.dtype),
+             GLIA_E_UNSUPPORTED,
              "%s of stage %d is needed by another stage behind the micro-batches: only numbers "
-             "are shared there",
+             "and those of blocks are shared there",
              name_of(p, v), p->home[v]);
   GLIA_CHECK(glia_grow_((void **)&p->shared, p->n_shared, &p->shared_capacity, sizeof *p->shared),
              GLIA_E_MEMORY, "what is shared");
