@@ -404,7 +404,10 @@ static glia_status run_way(const struct advisor *a, struct advice *c)
   c->step_s = r.step_s * c->step_s / (c->end_s + (c->step_s - c->end_s) * ratio);
   if (isnan(r.tasks_s)) return GLIA_OK;
   c->tasks_s = r.tasks_s / ratio;
-  c->bubble = glia_schedule_is_local(c->kind) ? r.bubble : r.bubble * ratio;
+  /* stages of unlike length wait for each other all the while: it is the tasks that grow with the micro-batches, not the waiting that shrinks */
+  c->bubble = glia_schedule_is_local(c->kind)
+                  ? r.bubble
+                  : fmax(0.0, 1.0 - (1.0 - r.bubble) * ratio * (double)all / (double)some);
   return GLIA_OK;
 }
 
