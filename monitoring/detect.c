@@ -297,7 +297,7 @@ glia_status glia_detector_take_(struct glia_detector *d, struct glia_net *net)
     GLIA_CHECK(a->path != NULL && a->data != NULL, GLIA_E_MEMORY, "%s", state[i].path);
     memcpy(a->data, glia_engine_state(net->engine, i), bytes);
   }
-  return glia_parameters_sha256(d->n_parameters, d->parameter, d->sha256);
+  return GLIA_OK;
 }
 
 glia_status glia_detector_ready_(struct glia_detector *d)
@@ -501,6 +501,10 @@ void glia_detector_info(const struct glia_detector *d, struct glia_detector_info
                                      .max_error_p95 = d->max_error_p95,
                                      .train_begin_ns = d->train_begin_ns,
                                      .train_end_ns = d->train_end_ns,
-                                     .config = d->config,
-                                     .parameters_sha256 = d->sha256};
+                                     .config = d->config};
+}
+
+glia_status glia_detector_sha256(const struct glia_detector *d, char out[65])
+{
+  return glia_parameters_sha256(d->n_parameters, d->parameter, out);
 }

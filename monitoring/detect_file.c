@@ -67,11 +67,14 @@ static glia_status put_scaler(struct glia_archive_writer *w, const struct glia_d
 
 static glia_status put_facts(struct glia_archive_writer *w, const struct glia_detector *d)
 {
+  char sha256[65];
+
+  GLIA_TRY(glia_detector_sha256(d, sha256));
   const struct glia_attribute fact[] = {
       glia_attribute_text("kind", glia_detect_kind_name(d->options.kind)),
       glia_attribute_text("config", d->config),
       glia_attribute_text("glia_version", PACKAGE_VERSION),
-      glia_attribute_text("parameters_sha256", d->sha256),
+      glia_attribute_text("parameters_sha256", sha256),
       glia_attribute_int("seed", (int64_t)d->options.seed),
       glia_attribute_int("epochs", d->options.epochs),
       glia_attribute_int("window", d->options.window),

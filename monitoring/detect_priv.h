@@ -105,7 +105,6 @@ struct glia_detector {
   int64_t rows_train, rows_valid;
   int64_t train_begin_ns, train_end_ns;
   struct glia_tail tail; /* combined: of log scores on training rows */
-  char sha256[65];
   int n_parameters;
   struct glia_array *parameter; /* paths "params/...", own memory */
   struct glia_net net;          /* for scoring; has the parameters */

@@ -120,7 +120,6 @@ static void move_detector(struct wire *w, struct glia_detector *d)
   move(w, &d->train_end_ns, sizeof d->train_end_ns);
   move(w, &d->lags, sizeof d->lags);
   move(w, &d->tail, sizeof d->tail);
-  move(w, d->sha256, sizeof d->sha256);
   move_parameters(w, d);
 }
 

@@ -122,9 +122,12 @@ struct glia_detector_info {
       max_error_p95; /* 95th percentile of max_error on validation rows: the threshold of borghesi2018 */
   int64_t train_begin_ns, train_end_ns; /* times of the first and last row of the training */
   const char *config;                   /* YAML of the network */
-  const char *parameters_sha256;
 };
 GLIA_API void glia_detector_info(const struct glia_detector *d, struct glia_detector_info *out);
+
+/** SHA-256 of its parameters, as `parameters_sha256` of its file tells it: milliseconds for each megabyte of them. GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_detector_sha256(const struct glia_detector *d,
+                                                         char out[65]);
 
 /** The smallest budget of false alarms a week that the training rows can tell a threshold for: one in a hundred times their time. Smaller ones
  *  get that threshold. NaN where the kind has no budget. */

@@ -15,6 +15,20 @@ const char *glia_watch_kind_name(glia_watch_kind kind)
   return name[kind];
 }
 
+static const char *node_of(const struct glia_detector *d)
+{
+  struct glia_detector_info info;
+
+  glia_detector_info(d, &info);
+  return info.node;
+}
+
+static int by_node(const void *a, const void *b)
+{
+  return strcmp(node_of(*(struct glia_detector *const *)a),
+                node_of(*(struct glia_detector *const *)b));
+}
+
 glia_status glia_watch_open(const char *models, struct glia_watch **out)
 {
   struct glia_watch *w = calloc(1, sizeof *w);
@@ -27,6 +41,7 @@ glia_status glia_watch_open(const char *models, struct glia_watch **out)
       free(w);
       return st;
     }
+    qsort(w->model, (size_t)w->n_models, sizeof(struct glia_detector *), by_node);
   }
   *out = w;
   return GLIA_OK;
@@ -69,11 +84,16 @@ void glia_watch_tell(struct glia_watch *w,
 
 static struct glia_detector *model_of(const struct glia_watch *w, const char *name)
 {
-  struct glia_detector_info info;
+  int lo = 0, hi = w->n_models;
 
-  for (int i = 0; i < w->n_models; i++) {
-    glia_detector_info(w->model[i], &info);
-    if (strcmp(info.node, name) == 0) return w->model[i];
+  while (lo < hi) {
+    const int middle = lo + (hi - lo) / 2;
+    const int order = strcmp(name, node_of(w->model[middle]));
+    if (order == 0) return w->model[middle];
+    if (order < 0)
+      hi = middle;
+    else
+      lo = middle + 1;
   }
   return NULL;
 }

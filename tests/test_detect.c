@@ -248,12 +248,9 @@ static void a_level_that_wanders_is_no_alarm_but_a_jump_is(void)
   glia_telemetry_node_free(&node);
 }
 
-static void hash_of(struct glia_detector *d, char out[65])
+static void hash_of(const struct glia_detector *d, char out[65])
 {
-  struct glia_detector_info info;
-
-  glia_detector_info(d, &info);
-  memcpy(out, info.parameters_sha256, 65);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_sha256(d, out), GLIA_OK);
 }
 
 /* What is not trained on must not reach the model, by way of the scaler for one. */
@@ -384,7 +381,10 @@ static void a_file_keeps_everything(void)
     struct glia_detector_info was, is;
     glia_detector_info(d[k], &was);
     glia_detector_info(back[k], &is);
-    CU_ASSERT_STRING_EQUAL(is.parameters_sha256, was.parameters_sha256);
+    char written[65], read[65];
+    hash_of(d[k], written);
+    hash_of(back[k], read);
+    CU_ASSERT_STRING_EQUAL(read, written);
     CU_ASSERT_STRING_EQUAL(is.node, was.node);
     CU_ASSERT_EQUAL(is.kind, was.kind);
     CU_ASSERT_EQUAL(is.n_all, was.n_all);
