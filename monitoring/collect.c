@@ -1,5 +1,5 @@
-/* The collector's loop; see glia_collect.h. One thread speaks to all nodes at once (libcurl's multi interface), each with a time limit of
- * its own: who does not answer is waited for by nobody. */
+/* The collector's loop; see glia_collect.h. One thread speaks to all nodes at once (collect_wire.c), each with a time limit of its own:
+ * who does not answer is waited for by nobody. */
 #include "collect_priv.h"
 
 #include "glia_log.h"
@@ -14,10 +14,17 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { BODY_MAX = 16 << 20, URL_BYTES = 1024, LINE_BYTES = 2048, AT_ONCE = 4096 };
+enum {
+  BODY_MAX = 16 << 20,
+  URL_BYTES = 1024,
+  LINE_BYTES = 2048,
+  CONNECTIONS_MOST = 4096,
+  AT_ONCE = 1024
+};
 static const double tick_s = 0.1;
 static const double connect_limit_s = 3.0;
 static const double longest_pause_s = 10.0; /* between attempts at a node that does not answer */
+static const double idle_s = 8.0; /* a connection is used again: agents close theirs after 10 s */
 
 static int64_t now_ns(void)
 {
@@ -72,6 +79,7 @@ static glia_status add_node(struct glia_collect *c, const char *name, const char
   t->number = mark.number;
   /* Nodes are spread over the period in a fixed way. */
   t->due_s = glia_time_s() + c->options.period_s * fmod((double)c->n * 0.6180339887, 1.0);
+  c->due_s = fmin(c->due_s, t->due_s);
   return GLIA_OK;
 }
 
@@ -163,11 +171,15 @@ static glia_status ask(struct glia_collect *c, struct glia_target *t)
   curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(1e3 * fmin(limit_s, connect_limit_s)));
   curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
   curl_easy_setopt(e, CURLOPT_PROXY, "");
+  /* libcurl looks at all connections that it keeps whenever an answer is done with: it keeps those alone that will serve. */
+  curl_easy_setopt(e, CURLOPT_FORBID_REUSE, c->options.period_s > idle_s ? 1L : 0L);
+  curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)idle_s);
   if (c->options.ca_file != NULL) curl_easy_setopt(e, CURLOPT_CAINFO, c->options.ca_file);
-  GLIA_CHECK(curl_multi_add_handle(c->multi, e) == CURLM_OK, GLIA_E_MEMORY, "cannot ask %s", url);
+  GLIA_CHECK(glia_wire_ask_(c->wire, e), GLIA_E_MEMORY, "cannot ask %s", url);
   const double now_s = glia_time_s();
   if (t->began_s > 0.0 && t->began_s <= c->behind_s) t->excused_s += now_s - t->began_s;
   t->busy = true;
+  c->asked++;
   t->began_s = now_s;
   return GLIA_OK;
 }
@@ -181,13 +193,26 @@ static bool behind(struct glia_collect *c)
   return yes;
 }
 
+/* More than so many answers at once come no sooner: a machine without time for them would give all of them up as late. */
+static bool may_ask(struct glia_collect *c) { return c->asked < AT_ONCE && !behind(c); }
+
 /* Who is due and not busy is asked; who is still busy when due again is late. */
 static glia_status ask_due(struct glia_collect *c, double now_s)
 {
-  if (behind(c)) return GLIA_OK;
-  for (int64_t i = 0; i < c->n; i++) {
-    struct glia_target *t = c->target[i];
-    if (now_s < t->due_s || t->busy) continue;
+  if (now_s < c->due_s || !may_ask(c)) return GLIA_OK;
+  c->due_s = (double)INFINITY;
+  for (int64_t k = 0, first = c->first; k < c->n; k++) {
+    struct glia_target *t = c->target[(first + k) % c->n];
+    if (t->busy) continue;
+    if (c->asked == AT_ONCE) { /* on here when one of them has answered */
+      c->first = (first + k) % c->n;
+      c->due_s = 0.0;
+      break;
+    }
+    if (now_s < t->due_s) {
+      c->due_s = fmin(c->due_s, t->due_s);
+      continue;
+    }
     GLIA_TRY(ask(c, t));
     const double period_s = c->options.period_s;
     double next_s = t->due_s > 0.0 ? t->due_s + period_s : now_s + period_s;
@@ -202,14 +227,15 @@ static glia_status ask_due(struct glia_collect *c, double now_s)
   return GLIA_OK;
 }
 
-static glia_status finish(struct glia_collect *c, struct glia_target *t, CURLcode code)
+static glia_status answered(struct glia_collect *c, struct glia_target *t, CURLcode code)
 {
   const int64_t received_ns = now_ns();
   long status = 0;
   char why[160];
 
-  curl_multi_remove_handle(c->multi, t->easy);
+  glia_wire_drop_(c->wire, t->easy);
   t->busy = false;
+  c->asked--;
   t->scrapes++;
   c->result.scrapes++;
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -232,23 +258,28 @@ static glia_status finish(struct glia_collect *c, struct glia_target *t, CURLcod
   return glia_target_take_(c, t, asked_ns, received_ns);
 }
 
+static glia_status finish(struct glia_collect *c, CURL *easy, CURLcode code)
+{
+  struct glia_target *t = NULL;
+
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
+  const glia_status st = answered(c, t, code);
+  c->due_s = fmin(c->due_s, t->due_s);
+  return st;
+}
+
 /* ---- the loop */
 
 static glia_status step(struct glia_collect *c)
 {
-  int running = 0, left = 0;
-  CURLMsg *message;
+  CURLcode code;
+  CURL *easy;
 
   GLIA_TRY(ask_due(c, glia_time_s()));
-  curl_multi_perform(c->multi, &running);
+  glia_wire_turn_(c->wire);
   /* Who answered after a long time has as many rows: the next answer waits until there is room. */
-  while (!behind(c) && (message = curl_multi_info_read(c->multi, &left)) != NULL) {
-    struct glia_target *t = NULL;
-    if (message->msg != CURLMSG_DONE) continue;
-    const CURLcode code = message->data.result;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-    GLIA_TRY(finish(c, t, code));
-  }
+  while (!behind(c) && (easy = glia_wire_done_(c->wire, &code)) != NULL)
+    GLIA_TRY(finish(c, easy, code));
   glia_collect_watch_tick_(c);
   return glia_store_tick(c->store);
 }
@@ -256,12 +287,10 @@ static glia_status step(struct glia_collect *c)
 /* Until the next node is due, a tick at most; a tick while nobody is asked. */
 static int pause_ms(struct glia_collect *c)
 {
-  const bool waiting = behind(c);
+  const bool waiting = !may_ask(c);
   const double now_s = glia_time_s();
-  double until_s = now_s + tick_s;
+  const double until_s = waiting ? now_s + tick_s : fmin(now_s + tick_s, c->due_s);
 
-  for (int64_t i = 0; i < c->n && !waiting; i++)
-    if (!c->target[i]->busy) until_s = fmin(until_s, c->target[i]->due_s);
   return until_s <= now_s ? 0 : (int)ceil(1e3 * (until_s - now_s));
 }
 
@@ -286,7 +315,7 @@ glia_status glia_collect_run(struct glia_collect *c, double duration_s,
     st = step(c);
     const int ms = pause_ms(c);
     pthread_mutex_unlock(&c->mutex);
-    if (st == GLIA_OK) curl_multi_poll(c->multi, NULL, 0, ms, NULL);
+    if (st == GLIA_OK) glia_wire_wait_(c->wire, ms);
   }
   pthread_mutex_lock(&c->mutex);
   if (st == GLIA_OK) st = glia_store_finish(c->store);
@@ -318,14 +347,15 @@ static glia_status add_headers(struct glia_collect *c)
   return GLIA_OK;
 }
 
-/* A thousand nodes are a thousand descriptors. */
-static void allow_descriptors(void)
+/* A thousand nodes are a thousand descriptors: as many as may be, half of which are for connections that are kept. */
+static long allow_descriptors(void)
 {
   struct rlimit r;
 
-  if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max) return;
+  if (getrlimit(RLIMIT_NOFILE, &r) != 0) return 64;
   r.rlim_cur = r.rlim_max;
   setrlimit(RLIMIT_NOFILE, &r);
+  return r.rlim_cur / 2 < CONNECTIONS_MOST ? (long)(r.rlim_cur / 2) : (long)CONNECTIONS_MOST;
 }
 
 glia_status glia_collect_open(const struct glia_collect_options *options, struct glia_collect **out)
@@ -338,12 +368,10 @@ glia_status glia_collect_open(const struct glia_collect_options *options, struct
   pthread_mutex_init(&c->mutex, NULL);
   c->options = *options;
   c->started_s = glia_time_s();
-  allow_descriptors();
+  const long connections = allow_descriptors();
   GLIA_CHECK_TO(fail, st, curl_global_init(CURL_GLOBAL_DEFAULT) == 0, GLIA_E_UNSUPPORTED,
                 "libcurl does not start");
-  c->multi = curl_multi_init();
-  GLIA_CHECK_TO(fail, st, c->multi != NULL, GLIA_E_MEMORY, "no memory for a collector");
-  curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)AT_ONCE);
+  GLIA_TRY_TO(fail, st, glia_wire_open_(connections, &c->wire));
   GLIA_TRY_TO(fail, st, add_headers(c));
   GLIA_TRY_TO(fail, st, glia_store_open(&options->store, &c->store));
   GLIA_TRY_TO(fail, st, glia_collect_watch_open_(c));
@@ -369,10 +397,10 @@ glia_status glia_collect_close(struct glia_collect **collect)
   if (c == NULL) return GLIA_OK;
   glia_server_stop(&c->server);
   for (int64_t i = 0; i < c->n; i++) {
-    if (c->target[i]->busy) curl_multi_remove_handle(c->multi, c->target[i]->easy);
+    if (c->target[i]->busy) glia_wire_drop_(c->wire, c->target[i]->easy);
     glia_target_free_(c->target[i]);
   }
-  if (c->multi != NULL) curl_multi_cleanup(c->multi);
+  glia_wire_close_(&c->wire);
   curl_slist_free_all(c->headers);
   const glia_status st = glia_store_close(&c->store);
   glia_collect_watch_close_(c);

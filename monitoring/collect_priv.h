@@ -56,7 +56,10 @@ struct glia_collect {
   double behind_s;  /* when nobody was asked last, because the disk or the scores were behind */
   int64_t unscored; /* rows for which there was no memory or no time */
   int64_t ours;     /* rows that showed our own traffic: not scored either */
-  CURLM *multi;
+  struct glia_wire *wire;
+  double due_s;  /* nobody is due before: nodes are looked at then, */
+  int64_t first; /* from this one on */
+  int64_t asked; /* under way */
   struct curl_slist *headers;
   int64_t n, n_room;
   struct glia_target **target;
@@ -74,6 +77,17 @@ void glia_target_fail_(struct glia_collect *c, struct glia_target *t, const char
 void glia_target_free_(struct glia_target *t);
 /* "up", "late", "lost", "never" */
 const char *glia_target_state_(const struct glia_collect *c, const struct glia_target *t);
+
+/* Requests under way (collect_wire.c), so many connections kept for the next ones. */
+struct glia_wire;
+glia_status glia_wire_open_(long connections, struct glia_wire **out);
+void glia_wire_close_(struct glia_wire **w);
+bool glia_wire_ask_(struct glia_wire *w, CURL *easy); /* false: no memory */
+void glia_wire_drop_(struct glia_wire *w, CURL *easy);
+/* Until something happens, ms at most; then a turn goes on with it. */
+void glia_wire_wait_(struct glia_wire *w, int ms);
+void glia_wire_turn_(struct glia_wire *w);
+CURL *glia_wire_done_(struct glia_wire *w, CURLcode *code); /* one that is; NULL: no more */
 
 /* Alarms (collect_watch.c). Nothing without a watch. */
 glia_status glia_collect_watch_open_(struct glia_collect *c);
