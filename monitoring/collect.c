@@ -151,6 +151,13 @@ static void make_url(const struct glia_target *t, char *out, size_t size)
              t->schema, t->number);
 }
 
+/* More than AT_ONCE answers at once come no sooner: a machine without time for them would give all of them up as late. Who failed last time, and may
+ * hang again, has as many places of his own: those who answer do not wait behind a thousand who do not. */
+static int64_t *places_of(struct glia_collect *c, const struct glia_target *t)
+{
+  return &c->asked[t->in_a_row > 0];
+}
+
 static glia_status ask(struct glia_collect *c, struct glia_target *t)
 {
   const double limit_s = c->options.timeout_s > 0.0 ? c->options.timeout_s : 10.0;
@@ -179,7 +186,7 @@ static glia_status ask(struct glia_collect *c, struct glia_target *t)
   const double now_s = glia_time_s();
   if (t->began_s > 0.0 && t->began_s <= c->behind_s) t->excused_s += now_s - t->began_s;
   t->busy = true;
-  c->asked++;
+  ++*places_of(c, t);
   t->began_s = now_s;
   return GLIA_OK;
 }
@@ -193,24 +200,22 @@ static bool behind(struct glia_collect *c)
   return yes;
 }
 
-/* More than so many answers at once come no sooner: a machine without time for them would give all of them up as late. */
-static bool may_ask(struct glia_collect *c) { return c->asked < AT_ONCE && !behind(c); }
-
 /* Who is due and not busy is asked; who is still busy when due again is late. */
 static glia_status ask_due(struct glia_collect *c, double now_s)
 {
-  if (now_s < c->due_s || !may_ask(c)) return GLIA_OK;
+  if (now_s < c->due_s || behind(c)) return GLIA_OK;
   c->due_s = (double)INFINITY;
+  c->crowded = false;
   for (int64_t k = 0, first = c->first; k < c->n; k++) {
     struct glia_target *t = c->target[(first + k) % c->n];
     if (t->busy) continue;
-    if (c->asked == AT_ONCE) { /* on here when one of them has answered */
-      c->first = (first + k) % c->n;
-      c->due_s = 0.0;
-      break;
-    }
     if (now_s < t->due_s) {
       c->due_s = fmin(c->due_s, t->due_s);
+      continue;
+    }
+    if (*places_of(c, t) == AT_ONCE) {
+      if (!c->crowded) c->first = (first + k) % c->n; /* the first in the next turn */
+      c->crowded = true;
       continue;
     }
     GLIA_TRY(ask(c, t));
@@ -235,7 +240,7 @@ static glia_status answered(struct glia_collect *c, struct glia_target *t, CURLc
 
   glia_wire_drop_(c->wire, t->easy);
   t->busy = false;
-  c->asked--;
+  --*places_of(c, t);
   t->scrapes++;
   c->result.scrapes++;
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -264,7 +269,7 @@ static glia_status finish(struct glia_collect *c, CURL *easy, CURLcode code)
 
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
   const glia_status st = answered(c, t, code);
-  c->due_s = fmin(c->due_s, t->due_s);
+  c->due_s = c->crowded ? 0.0 : fmin(c->due_s, t->due_s);
   return st;
 }
 
@@ -287,7 +292,7 @@ static glia_status step(struct glia_collect *c)
 /* Until the next node is due, a tick at most; a tick while nobody is asked. */
 static int pause_ms(struct glia_collect *c)
 {
-  const bool waiting = !may_ask(c);
+  const bool waiting = behind(c);
   const double now_s = glia_time_s();
   const double until_s = waiting ? now_s + tick_s : fmin(now_s + tick_s, c->due_s);
 

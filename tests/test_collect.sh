@@ -122,4 +122,19 @@ else
   skip "no row is lost across the kill" "no h5py"
 fi
 exits 0 "$glia" data info "$(ls "$dir"/store/full/*.h5 | head -1)"; point "glia data info reads a segment"
+
+# 3,000 nodes that hang, more than are asked at once, before one that answers: after their first time limits it is asked as if they were not there (2
+# answers where all have the same places, 10 to 12 where not).
+serve hangs python3 -c 'import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(4096)
+print("listening port=%d" % s.getsockname()[1], flush=True); time.sleep(60)'
+hangs=$(port_of hangs)
+{
+  i=0
+  while [ $i -lt 3000 ]; do echo "hangs$i http://127.0.0.1:$hangs/metrics"; i=$((i + 1)); done
+  echo "sim http://127.0.0.1:$sim/0"
+} >"$dir/many.txt"
+exits 0 "$glia" collect --store "$dir/many" --nodes "$dir/many.txt" --period 0.5 --timeout 1 --for 7 --json
+answered=$(($(key scrapes) - $(key failures)))
+about "$answered" 6 20 && about "$(key failures)" 3000 50000; point "thousands of nodes that hang keep nobody waiting ($answered answers in 7 s)"
 finish
