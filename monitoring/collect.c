@@ -38,9 +38,8 @@ static int64_t now_ns(void)
 
 static glia_status check_new(struct glia_collect *c, const char *name, const char *url)
 {
-  for (int64_t i = 0; i < c->n; i++)
-    GLIA_CHECK(strcmp(c->target[i]->name, name) != 0, GLIA_E_EXISTS, "node %s is listed twice",
-               name);
+  GLIA_CHECK(glia_names_find_(&c->by_name, name) < 0, GLIA_E_EXISTS, "node %s is listed twice",
+             name);
   GLIA_CHECK(strlen(url) < URL_BYTES - 200, GLIA_E_ARGUMENT, "%s: too long an address", url);
   GLIA_CHECK(strstr(url, "://") == NULL || strncmp(url, "http://", 7) == 0 ||
                  strncmp(url, "https://", 8) == 0,
@@ -71,6 +70,7 @@ static glia_status add_node(struct glia_collect *c, const char *name, const char
   t->url = strdup(full);
   t->easy = curl_easy_init();
   GLIA_CHECK(t->name != NULL && t->url != NULL && t->easy != NULL, GLIA_E_MEMORY, "node %s", name);
+  GLIA_TRY(glia_names_add_(&c->by_name, t->name, c->n - 1));
   GLIA_TRY(glia_intake_create(&t->intake));
   GLIA_TRY(glia_store_node(c->store, name, &t->node));
   GLIA_TRY(glia_collect_watch_node_(c, t));
@@ -401,6 +401,7 @@ glia_status glia_collect_close(struct glia_collect **collect)
 
   if (c == NULL) return GLIA_OK;
   glia_server_stop(&c->server);
+  glia_names_forget_(&c->by_name);
   for (int64_t i = 0; i < c->n; i++) {
     if (c->target[i]->busy) glia_wire_drop_(c->wire, c->target[i]->easy);
     glia_target_free_(c->target[i]);

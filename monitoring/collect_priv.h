@@ -6,6 +6,7 @@
 #include "glia_collect.h"
 #include "glia_exposition.h"
 #include "glia_intake.h"
+#include "names_priv.h"
 #include "worst_priv.h"
 
 #include <curl/curl.h>
@@ -64,6 +65,7 @@ struct glia_collect {
   struct curl_slist *headers;
   int64_t n, n_room;
   struct glia_target **target;
+  struct glia_names by_name;
   struct glia_collect_result result;
   double started_s;
   struct glia_buffer answer;

@@ -1,8 +1,9 @@
 /* Raw series into rows of fixed columns; see glia_intake.h. */
 #include "glia_intake.h"
 
+#include "names_priv.h"
+
 #include <math.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,50 +45,8 @@ struct glia_intake {
   struct glia_rates *rates;
   float *rate;         /* [n] */
   int64_t rates_width; /* what rates was made for */
-  void *by_name;       /* tree of struct named */
-  void *columns_by_name;
+  struct glia_names by_name, columns_by_name;
 };
-
-struct named {
-  char *name;
-  int64_t number;
-};
-
-static int by_name(const void *a, const void *b)
-{
-  return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
-}
-
-/* Number of `name` in a tree; -1: none. */
-static int64_t look_up(void *const *tree, char *name)
-{
-  const struct named key = {name, 0};
-  void *found = tfind(&key, tree, by_name);
-
-  return found != NULL ? (*(struct named *const *)found)->number : -1;
-}
-
-static glia_status remember(void **tree, char *name, int64_t number)
-{
-  struct named *e = malloc(sizeof *e);
-
-  GLIA_CHECK(e != NULL, GLIA_E_MEMORY, "series %s", name);
-  *e = (struct named){name, number};
-  if (tsearch(e, tree, by_name) == NULL) {
-    free(e);
-    return GLIA_FAIL(GLIA_E_MEMORY, "series %s", name);
-  }
-  return GLIA_OK;
-}
-
-static void forget(void **tree)
-{
-  while (*tree != NULL) {
-    struct named *e = *(struct named **)*tree;
-    tdelete(e, tree, by_name);
-    free(e);
-  }
-}
 
 glia_status glia_intake_create(struct glia_intake **out)
 {
@@ -103,8 +62,8 @@ void glia_intake_destroy(struct glia_intake **intake)
   struct glia_intake *t = *intake;
 
   if (t == NULL) return;
-  forget(&t->by_name);
-  forget(&t->columns_by_name);
+  glia_names_forget_(&t->by_name);
+  glia_names_forget_(&t->columns_by_name);
   for (int64_t i = 0; i < t->n; i++) free(t->series[i].name);
   for (int64_t i = 0; i < t->n_columns; i++) free(t->column[i].name);
   glia_rates_destroy(&t->rates);
@@ -149,13 +108,13 @@ static glia_status add_column(struct glia_intake *t, const char *name, const cha
   GLIA_CHECK(c->name != NULL, GLIA_E_MEMORY, "column %s", name);
   snprintf(c->unit, sizeof c->unit, "%s", unit);
   *out = t->n_columns++;
-  return remember(&t->columns_by_name, c->name, *out);
+  return glia_names_add_(&t->columns_by_name, c->name, *out);
 }
 
 /* The column of that name, made if need be; the names of a fold's parts stand behind each other. */
 static glia_status column_of(struct glia_intake *t, char *name, const char *unit, int64_t *out)
 {
-  *out = look_up(&t->columns_by_name, name);
+  *out = glia_names_find_(&t->columns_by_name, name);
   return *out >= 0 ? GLIA_OK : add_column(t, name, unit, out);
 }
 
@@ -216,7 +175,7 @@ static glia_status place_series(struct glia_intake *t, struct series *s, const c
   if (!without_cpu(s->name, plain, sizeof plain, &cpu))
     return column_of(t, s->name, unit, &s->column);
   const struct place *p = &t->place[cpu];
-  if (s->kind == GLIA_METRIC_COUNTER && look_up(&t->by_name, plain) < 0)
+  if (s->kind == GLIA_METRIC_COUNTER && glia_names_find_(&t->by_name, plain) < 0)
     GLIA_TRY(column_of(t, plain, unit, &s->fold[0]));
   GLIA_TRY(add_parts(t, plain, "package", p->package, unit, &s->fold[1]));
   if (t->numa_differs) GLIA_TRY(add_parts(t, plain, "numa", p->numa, unit, &s->fold[2]));
@@ -232,7 +191,7 @@ glia_status glia_intake_series(struct glia_intake *t, const char *name, size_t n
              n);
   memcpy(copy, name, n);
   copy[n] = '\0';
-  *out = look_up(&t->by_name, copy);
+  *out = glia_names_find_(&t->by_name, copy);
   if (*out >= 0) return GLIA_OK;
   GLIA_CHECK(t->n < SERIES_MAX, GLIA_E_DATA, "more than %d series", SERIES_MAX);
   if (t->n == t->n_room) {
@@ -250,7 +209,7 @@ glia_status glia_intake_series(struct glia_intake *t, const char *name, size_t n
   *out = t->n++;
   snprintf(rate_unit, sizeof rate_unit, "%.12s%s", unit, kind == GLIA_METRIC_COUNTER ? "/s" : "");
   GLIA_TRY(place_series(t, s, rate_unit));
-  return remember(&t->by_name, s->name, *out);
+  return glia_names_add_(&t->by_name, s->name, *out);
 }
 
 void glia_intake_clock(struct glia_intake *t, int64_t series, int64_t clock)

@@ -37,15 +37,15 @@ glia_status glia_store_node(struct glia_store *s, const char *name, int *out)
 {
   GLIA_CHECK(name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL && strlen(name) < 200,
              GLIA_E_ARGUMENT, "'%s' cannot name a node", name);
-  for (*out = 0; *out < s->n_nodes; ++*out)
-    if (strcmp(s->node[*out].names.name, name) == 0) return GLIA_OK;
+  *out = (int)glia_names_find_(&s->by_name, name);
+  if (*out >= 0) return GLIA_OK;
   struct glia_store_node_ *more = realloc(s->node, (size_t)(s->n_nodes + 1) * sizeof *more);
   GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "node %s", name);
   s->node = more;
   s->node[s->n_nodes] = (struct glia_store_node_){.names.name = strdup(name)};
   GLIA_CHECK(s->node[s->n_nodes].names.name != NULL, GLIA_E_MEMORY, "node %s", name);
-  s->n_nodes++;
-  return GLIA_OK;
+  *out = s->n_nodes++;
+  return glia_names_add_(&s->by_name, s->node[*out].names.name, *out);
 }
 
 struct glia_store_mark glia_store_mark(const struct glia_store *s, int node)

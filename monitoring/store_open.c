@@ -155,6 +155,7 @@ static void destroy(struct glia_store **store)
   if (s->journal >= 0) close(s->journal);
   if (s->lock >= 0) close(s->lock);
   glia_segment_free_(&s->current);
+  glia_names_forget_(&s->by_name);
   for (int i = 0; i < s->n_nodes; i++) {
     for (int64_t c = 0; c < s->node[i].names.n; c++) {
       free(s->node[i].names.column[c].name);

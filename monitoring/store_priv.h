@@ -4,6 +4,7 @@
 
 #include "glia_exposition.h"
 #include "glia_store.h"
+#include "names_priv.h"
 #include "worst_priv.h"
 
 #include <pthread.h>
@@ -86,6 +87,7 @@ struct glia_store {
   int lock;
   int n_nodes;
   struct glia_store_node_ *node;
+  struct glia_names by_name; /* of nodes */
   struct glia_segment current;
   int64_t segment_index; /* of the clock, of the current one */
   double flushed_s;
