@@ -1,5 +1,5 @@
 /* The collector's loop; see glia_collect.h. One thread speaks to all nodes at once (collect_wire.c), each with a time limit of its own:
- * who does not answer is waited for by nobody. */
+ * who does not answer has one of a thousand places until then. */
 #include "collect_priv.h"
 
 #include "glia_log.h"
@@ -19,9 +19,9 @@ enum {
   URL_BYTES = 1024,
   LINE_BYTES = 2048,
   CONNECTIONS_MOST = 4096,
-  AT_ONCE = 1024
+  PLACES_MOST = 1024
 };
-static const double tick_s = 0.1;
+static const double tick_s = 0.1, look_s = 0.01;
 static const double connect_limit_s = 3.0;
 static const double longest_pause_s = 10.0; /* between attempts at a node that does not answer */
 static const double idle_s = 8.0; /* a connection is used again: agents close theirs after 10 s */
@@ -151,12 +151,9 @@ static void make_url(const struct glia_target *t, char *out, size_t size)
              t->schema, t->number);
 }
 
-/* More than AT_ONCE answers at once come no sooner: a machine without time for them would give all of them up as late. Who failed last time, and may
- * hang again, has as many places of his own: those who answer do not wait behind a thousand who do not. */
-static int64_t *places_of(struct glia_collect *c, const struct glia_target *t)
-{
-  return &c->asked[t->in_a_row > 0];
-}
+/* More answers at once than there are places come no sooner: a machine without time for them would give all of them up as late. Who failed last
+ * time, and may hang again, has places of his own: those who answer do not wait behind thousands who do not, but for the first time limit. */
+static int class_of(const struct glia_target *t) { return t->in_a_row > 0; }
 
 static glia_status ask(struct glia_collect *c, struct glia_target *t)
 {
@@ -186,7 +183,8 @@ static glia_status ask(struct glia_collect *c, struct glia_target *t)
   const double now_s = glia_time_s();
   if (t->began_s > 0.0 && t->began_s <= c->behind_s) t->excused_s += now_s - t->began_s;
   t->busy = true;
-  ++*places_of(c, t);
+  const int64_t asked = ++c->asked[class_of(t)];
+  if (asked > c->result.asked_most) c->result.asked_most = asked;
   t->began_s = now_s;
   return GLIA_OK;
 }
@@ -200,36 +198,53 @@ static bool behind(struct glia_collect *c)
   return yes;
 }
 
-/* Who is due and not busy is asked; who is still busy when due again is late. */
-static glia_status ask_due(struct glia_collect *c, double now_s)
+/* Ask one that is due, and say when next. */
+static glia_status ask_now(struct glia_collect *c, struct glia_target *t, double now_s)
 {
-  if (now_s < c->due_s || behind(c)) return GLIA_OK;
-  c->due_s = (double)INFINITY;
-  c->crowded = false;
-  for (int64_t k = 0, first = c->first; k < c->n; k++) {
+  const double period_s = c->options.period_s;
+
+  GLIA_TRY(ask(c, t));
+  double next_s = t->due_s > 0.0 ? t->due_s + period_s : now_s + period_s;
+  if (next_s <= now_s) {
+    next_s = now_s + period_s;
+    t->late++;
+    c->result.late++;
+  }
+  if (t->in_a_row > 2) next_s = now_s + fmin(longest_pause_s, period_s * (double)t->in_a_row);
+  t->due_s = next_s;
+  return GLIA_OK;
+}
+
+/* One class, from where there was no place last time. */
+static glia_status ask_class(struct glia_collect *c, int class, double now_s)
+{
+  const int64_t first = c->first[class];
+
+  for (int64_t k = 0; k < c->n; k++) {
     struct glia_target *t = c->target[(first + k) % c->n];
-    if (t->busy) continue;
+    if (t->busy || class_of(t) != class) continue;
     if (now_s < t->due_s) {
       c->due_s = fmin(c->due_s, t->due_s);
-      continue;
-    }
-    if (*places_of(c, t) == AT_ONCE) {
-      if (!c->crowded) c->first = (first + k) % c->n; /* the first in the next turn */
+    } else if (c->asked[class] < c->places) {
+      GLIA_TRY(ask_now(c, t, now_s));
+    } else { /* an answer makes places */
+      c->first[class] = (first + k) % c->n;
       c->crowded = true;
-      continue;
+      break;
     }
-    GLIA_TRY(ask(c, t));
-    const double period_s = c->options.period_s;
-    double next_s = t->due_s > 0.0 ? t->due_s + period_s : now_s + period_s;
-    if (next_s <= now_s) {
-      next_s = now_s + period_s;
-      t->late++;
-      c->result.late++;
-    }
-    if (t->in_a_row > 2) next_s = now_s + fmin(longest_pause_s, period_s * (double)t->in_a_row);
-    t->due_s = next_s;
   }
   return GLIA_OK;
+}
+
+/* Who is due and not busy is asked; who is still busy when due again is late. Each look goes over all nodes, so there are a hundred a second at most. */
+static glia_status ask_due(struct glia_collect *c, double now_s)
+{
+  if (now_s < fmax(c->due_s, c->looked_s + look_s) || behind(c)) return GLIA_OK;
+  c->due_s = (double)INFINITY;
+  c->looked_s = now_s;
+  c->crowded = false;
+  GLIA_TRY(ask_class(c, 0, now_s));
+  return ask_class(c, 1, now_s);
 }
 
 static glia_status answered(struct glia_collect *c, struct glia_target *t, CURLcode code)
@@ -240,7 +255,7 @@ static glia_status answered(struct glia_collect *c, struct glia_target *t, CURLc
 
   glia_wire_drop_(c->wire, t->easy);
   t->busy = false;
-  --*places_of(c, t);
+  c->asked[class_of(t)]--;
   t->scrapes++;
   c->result.scrapes++;
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -294,7 +309,8 @@ static int pause_ms(struct glia_collect *c)
 {
   const bool waiting = behind(c);
   const double now_s = glia_time_s();
-  const double until_s = waiting ? now_s + tick_s : fmin(now_s + tick_s, c->due_s);
+  const double until_s =
+      waiting ? now_s + tick_s : fmin(now_s + tick_s, fmax(c->due_s, c->looked_s + look_s));
 
   return until_s <= now_s ? 0 : (int)ceil(1e3 * (until_s - now_s));
 }
@@ -352,15 +368,15 @@ static glia_status add_headers(struct glia_collect *c)
   return GLIA_OK;
 }
 
-/* A thousand nodes are a thousand descriptors: as many as may be, half of which are for connections that are kept. */
-static long allow_descriptors(void)
+/* A thousand nodes are a thousand descriptors: as many as may be. A quarter is for connections that are kept, an eighth for each class of requests. */
+static int64_t allow_descriptors(void)
 {
   struct rlimit r;
 
   if (getrlimit(RLIMIT_NOFILE, &r) != 0) return 64;
   r.rlim_cur = r.rlim_max;
   setrlimit(RLIMIT_NOFILE, &r);
-  return r.rlim_cur / 2 < CONNECTIONS_MOST ? (long)(r.rlim_cur / 2) : (long)CONNECTIONS_MOST;
+  return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < 1 << 30 ? (int64_t)r.rlim_cur : 1 << 30;
 }
 
 glia_status glia_collect_open(const struct glia_collect_options *options, struct glia_collect **out)
@@ -373,7 +389,10 @@ glia_status glia_collect_open(const struct glia_collect_options *options, struct
   pthread_mutex_init(&c->mutex, NULL);
   c->options = *options;
   c->started_s = glia_time_s();
-  const long connections = allow_descriptors();
+  const int64_t descriptors = allow_descriptors();
+  const long connections =
+      descriptors / 4 < CONNECTIONS_MOST ? (long)(descriptors / 4) : CONNECTIONS_MOST;
+  c->places = descriptors / 8 < PLACES_MOST ? descriptors / 8 + 1 : PLACES_MOST;
   GLIA_CHECK_TO(fail, st, curl_global_init(CURL_GLOBAL_DEFAULT) == 0, GLIA_E_UNSUPPORTED,
                 "libcurl does not start");
   GLIA_TRY_TO(fail, st, glia_wire_open_(connections, &c->wire));

@@ -58,10 +58,11 @@ struct glia_collect {
   int64_t unscored; /* rows for which there was no memory or no time */
   int64_t ours;     /* rows that showed our own traffic: not scored either */
   struct glia_wire *wire;
-  double due_s;     /* nobody is due before: nodes are looked at then, */
-  int64_t first;    /* from this one on */
-  int64_t asked[2]; /* under way: of nodes that answered last time, and of others */
-  bool crowded;     /* somebody due was not asked: all places were taken */
+  double due_s, looked_s; /* nobody is due before; when that was looked at */
+  int64_t places;         /* of requests under way, for each class: */
+  int64_t asked[2];       /* nodes that answered last time, and others */
+  int64_t first[2];       /* the next look begins at */
+  bool crowded;           /* somebody due was not asked: all places were taken */
   struct curl_slist *headers;
   int64_t n, n_room;
   struct glia_target **target;

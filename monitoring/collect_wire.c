@@ -1,5 +1,5 @@
 /* Requests under way: libcurl tells which sockets it waits for, epoll which of them something happened to. A turn costs what happened, not how many
- * nodes are asked: with ten thousand, looking at each of them each time took all of a core. See collect_priv.h. */
+ * requests are under way: with thousands, looking at each of them each time took all of a core. See collect_priv.h. */
 #include "collect_priv.h"
 
 #include "glia_log.h"
@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -36,7 +35,8 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *self, voi
   if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) e.events |= EPOLLIN;
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) e.events |= EPOLLOUT;
   if (epoll_ctl(w->epoll, EPOLL_CTL_MOD, socket, &e) == 0) return 0;
-  return errno == ENOENT && epoll_ctl(w->epoll, EPOLL_CTL_ADD, socket, &e) == 0 ? 0 : -1;
+  if (errno == ENOENT) epoll_ctl(w->epoll, EPOLL_CTL_ADD, socket, &e);
+  return 0; /* where there is no room for it, it runs into its time limit: -1 would end all others, too */
 }
 
 static int on_timer(CURLM *multi, long ms, void *self)
@@ -57,10 +57,9 @@ glia_status glia_wire_open_(long connections, struct glia_wire **out)
   w->due_s = (double)INFINITY;
   w->multi = curl_multi_init();
   w->epoll = epoll_create1(EPOLL_CLOEXEC);
-  const int why = errno;
   if (w->multi == NULL || w->epoll < 0) {
     glia_wire_close_(&w);
-    return GLIA_FAIL(GLIA_E_MEMORY, "cannot ask nodes: %s", strerror(why));
+    return GLIA_FAIL(GLIA_E_MEMORY, "no memory, or no descriptor, to ask nodes");
   }
   curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, connections);
   curl_multi_setopt(w->multi, CURLMOPT_SOCKETFUNCTION, on_socket);

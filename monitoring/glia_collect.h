@@ -27,6 +27,8 @@ struct glia_collect_result {
   int64_t scrapes, failures, rows, values, gap_rows;
   int64_t lost_rows; /* that an agent no longer had when it was asked */
   int64_t restarts, late;
+  int64_t
+      asked_most; /* requests under way at once: of nodes that answered last time, or of others */
   int64_t watched, alarms; /* nodes with a model that fits at the end; alarms raised */
   int64_t scored;          /* rows, each as it came, before it was stored */
   struct glia_store_facts store;

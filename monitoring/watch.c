@@ -15,18 +15,16 @@ const char *glia_watch_kind_name(glia_watch_kind kind)
   return name[kind];
 }
 
-static const char *node_of(const struct glia_detector *d)
+/* Names of models, each with its number. */
+static glia_status name_models(struct glia_watch *w)
 {
   struct glia_detector_info info;
 
-  glia_detector_info(d, &info);
-  return info.node;
-}
-
-static int by_node(const void *a, const void *b)
-{
-  return strcmp(node_of(*(struct glia_detector *const *)a),
-                node_of(*(struct glia_detector *const *)b));
+  for (int i = 0; i < w->n_models; i++) {
+    glia_detector_info(w->model[i], &info);
+    GLIA_TRY(glia_names_add_(&w->by_node, info.node, i));
+  }
+  return GLIA_OK;
 }
 
 glia_status glia_watch_open(const char *models, struct glia_watch **out)
@@ -35,16 +33,12 @@ glia_status glia_watch_open(const char *models, struct glia_watch **out)
 
   *out = NULL;
   GLIA_CHECK(w != NULL, GLIA_E_MEMORY, "no memory to watch nodes");
-  if (models != NULL) {
-    const glia_status st = glia_detectors_read(models, &w->n_models, &w->model);
-    if (st != GLIA_OK) {
-      free(w);
-      return st;
-    }
-    qsort(w->model, (size_t)w->n_models, sizeof(struct glia_detector *), by_node);
-  }
+  glia_status st = GLIA_OK;
+  if (models != NULL) st = glia_detectors_read(models, &w->n_models, &w->model);
+  if (st == GLIA_OK) st = name_models(w);
+  if (st != GLIA_OK) glia_watch_close(&w);
   *out = w;
-  return GLIA_OK;
+  return st;
 }
 
 static void forget_names(struct watch_names *k)
@@ -66,6 +60,7 @@ void glia_watch_close(struct glia_watch **watch)
     free(t->name);
     free(t);
   }
+  glia_names_forget_(&w->by_node); /* whose names are the models' */
   glia_detectors_free(w->n_models, &w->model);
   for (int i = 0; i < w->n_names; i++) forget_names(w->names[i]);
   free(w->names);
@@ -84,18 +79,9 @@ void glia_watch_tell(struct glia_watch *w,
 
 static struct glia_detector *model_of(const struct glia_watch *w, const char *name)
 {
-  int lo = 0, hi = w->n_models;
+  const int64_t i = glia_names_find_(&w->by_node, name);
 
-  while (lo < hi) {
-    const int middle = lo + (hi - lo) / 2;
-    const int order = strcmp(name, node_of(w->model[middle]));
-    if (order == 0) return w->model[middle];
-    if (order < 0)
-      hi = middle;
-    else
-      lo = middle + 1;
-  }
-  return NULL;
+  return i >= 0 ? w->model[i] : NULL;
 }
 
 glia_status glia_watch_node(struct glia_watch *w, const char *name, int *out)

@@ -3,6 +3,7 @@
 #define GLIA_WATCH_PRIV_H
 
 #include "glia_watch.h"
+#include "names_priv.h"
 
 enum { WATCH_JOBS = 8, WATCH_REASON_BYTES = 640 };
 /* A node stands out with this many spreads in two columns ... */
@@ -40,6 +41,7 @@ struct watched {
 struct glia_watch {
   int n_models;
   struct glia_detector **model;
+  struct glia_names by_node; /* of models */
   int n;
   struct watched **node;
   int n_names;

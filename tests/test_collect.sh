@@ -136,5 +136,5 @@ hangs=$(port_of hangs)
 } >"$dir/many.txt"
 exits 0 "$glia" collect --store "$dir/many" --nodes "$dir/many.txt" --period 0.5 --timeout 1 --for 7 --json
 answered=$(($(key scrapes) - $(key failures)))
-about "$answered" 6 20 && about "$(key failures)" 3000 50000; point "thousands of nodes that hang keep nobody waiting ($answered answers in 7 s)"
+about "$answered" 6 20 && about "$(key failures)" 3000 50000 && about "$(key asked_most)" 1000 1024; point "thousands of nodes that hang, $(key asked_most) of them asked at once, keep nobody waiting ($answered answers in 7 s)"
 finish

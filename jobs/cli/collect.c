@@ -226,15 +226,16 @@ static glia_status report(struct glia_args *args, const struct glia_collect_resu
   return glia_cli_json(
       args,
       json_pack(
-          "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, "
+          "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
+          "s:f, "
           "s:f}",
           "watched", (json_int_t)r->watched, "alarms", (json_int_t)r->alarms, "scored",
           (json_int_t)r->scored, "nodes", (json_int_t)r->nodes, "rows", (json_int_t)r->rows,
           "values", (json_int_t)r->values, "replayed", (json_int_t)r->store.replayed, "lost_rows",
           (json_int_t)r->lost_rows, "gap_rows", (json_int_t)r->gap_rows, "scrapes",
           (json_int_t)r->scrapes, "failures", (json_int_t)r->failures, "late", (json_int_t)r->late,
-          "restarts", (json_int_t)r->restarts, "files", (json_int_t)r->store.sealed,
-          "latency_max_s", r->store.latency_max_s, "latency_mean_s",
+          "restarts", (json_int_t)r->restarts, "files", (json_int_t)r->store.sealed, "asked_most",
+          (json_int_t)r->asked_most, "latency_max_s", r->store.latency_max_s, "latency_mean_s",
           r->store.rows_synced > 0 ? r->store.latency_sum_s / (double)r->store.rows_synced : 0.0,
           "wall_s", r->wall_s, "cpu_s", r->cpu_s));
 }

@@ -270,20 +270,21 @@ static glia_status train_nodes(struct training *t)
 static json_t *training_json(const struct glia_detector *d)
 {
   struct glia_detector_info info;
-  char sha256[65] = "";
+  char sha256[65];
   json_t *dropped = json_array();
 
-  if (glia_detector_sha256(d, sha256) != GLIA_OK) glia_trace_clear(); /* no memory for it */
+  const bool summed = glia_detector_sha256(d, sha256) == GLIA_OK;
+  if (!summed) glia_trace_clear(); /* no memory for it */
   glia_detector_info(d, &info);
   for (int j = info.n_columns; j < info.n_all; j++)
     json_array_append_new(dropped, json_pack("{s:s, s:s}", "metric", info.column[j].name, "reason",
                                              info.column[j].dropped));
-  return json_pack("{s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:s}", "name", info.node, "kind",
-                   glia_detect_kind_name(info.kind), "metrics", info.n_columns, "dropped", dropped,
-                   "rows_train", (json_int_t)info.rows_train, "rows_valid",
-                   (json_int_t)info.rows_valid, "train_loss", glia_json_real(info.train_loss),
-                   "threshold", glia_json_real(info.threshold), "budget_least",
-                   glia_json_real(glia_detector_budget_least(d)), "parameters_sha256", sha256);
+  return json_pack(
+      "{s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:s?}", "name", info.node, "kind",
+      glia_detect_kind_name(info.kind), "metrics", info.n_columns, "dropped", dropped, "rows_train",
+      (json_int_t)info.rows_train, "rows_valid", (json_int_t)info.rows_valid, "train_loss",
+      glia_json_real(info.train_loss), "threshold", glia_json_real(info.threshold), "budget_least",
+      glia_json_real(glia_detector_budget_least(d)), "parameters_sha256", summed ? sha256 : NULL);
 }
 
 static glia_status report_training(struct training *t, const char *path, double wall_s)
