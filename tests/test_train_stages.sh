@@ -63,6 +63,11 @@ END
 trains 1 && blocks=$(hashes) && trains 1 clip_norm=null && [ "$blocks" != "$(hashes)" ] && trains 2 parallel.stages=2 && same "$blocks" &&
   trains 4 parallel.stages=2 parallel.schedule=zero_bubble && same "$blocks"
 point "layers wide enough to have their norms by blocks are clipped alike, on 2 x 2 too"
+# more parameters than a node takes values: their blocks are listed in groups
+awk '/^model:/ { printf "model: [{linear: 600}, tanh, "; for (i = 0; i < 130; i++) printf "{linear: 8}, tanh, "; print "{linear: 600}, tanh, {linear: 2}]"; next } /^max_steps/ { $2 = 3 } { print }' run.yaml >deep.yaml
+mv deep.yaml run.yaml
+trains 1 && deep=$(hashes) && trains 1 clip_norm=null && [ "$deep" != "$(hashes)" ] && trains 2 parallel.stages=2 && same "$deep"
+point "and so are models of more than 256 parameters"
 mv other.yaml run.yaml
 
 # 30 steps in one piece, 10 more on two stages, the rest on three with other cuts

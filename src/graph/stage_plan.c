@@ -26,6 +26,17 @@ static bool is_scalar(const struct plan *p, glia_value v)
   return glia_type_count(&p->g->node[v]->type) == 1;
 }
 
+/* What every rank may have behind the micro-batches: a number, the numbers of blocks (a thousandth of what they are of), lists of these. */
+static bool is_numbers(const struct plan *p, glia_value v)
+{
+  const struct glia_node *n = p->g->node[v];
+
+  if (is_scalar(p, v) || n->op->by_block) return true;
+  bool all = strcmp(n->op->name, "concat") == 0;
+  for (int i = 0; i < n->n_in && all; i++) all = is_numbers(p, n->in[i]);
+  return all;
+}
+
 static int rank_of(const struct plan *p, glia_value v) { return p->home[v] % p->cut.ranks; }
 
 static const char *name_of(const struct plan *p, glia_value v)
@@ -88,7 +99,7 @@ static int find_home(const struct plan *p, const struct glia_node *n)
   if ((p->micro[n->id] || of_part) && own >= 0) return own;
   if (n->op == &glia_op_batch_sum_) return p->state[n->in[0]] ? p->home[n->in[0]] : -1;
   for (int i = 0; i < n->n_in; i++)
-    if ((p->micro[n->id] || !is_scalar(p, n->in[i])) && p->home[n->in[i]] > home)
+    if ((p->micro[n->id] || !is_numbers(p, n->in[i])) && p->home[n->in[i]] > home)
       home = p->home[n->in[i]];
   return home;
 }
@@ -181,9 +192,7 @@ static glia_status add_shared(struct plan *p, int entry, glia_value v, int owner
 {
   const struct glia_node *n = p->g->node[v];
 
-  /* one number of each block: a thousandth of what it is of */
-  GLIA_CHECK((is_scalar(p, v) || n->op->by_block) && glia_dtype_is_float(n->type.dtype),
-             GLIA_E_UNSUPPORTED,
+  GLIA_CHECK(is_numbers(p, v) && glia_dtype_is_float(n->type.dtype), GLIA_E_UNSUPPORTED,
              "%s of stage %d is needed by another stage behind the micro-batches: only numbers "
              "and those of blocks are shared there",
              name_of(p, v), p->home[v]);
