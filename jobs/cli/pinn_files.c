@@ -134,6 +134,7 @@ static glia_status get_gathered(struct glia_archive *a, int64_t n, double **out)
   const glia_status st = glia_archive_type(a, GATHERED, &type);
 
   if (st == GLIA_E_MISSING) {
+    glia_trace_clear();
     free(*out);
     *out = NULL;
     return GLIA_OK;

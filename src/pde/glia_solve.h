@@ -42,8 +42,9 @@ struct glia_solve_result {
 struct glia_solve_start {
   int64_t step;
   double damping;
-  const double *theta;    /* [glia_pinn_size] */
-  const double *gathered; /* [glia_pinn_size]: glia_solver_gathered of that fit */
+  const double *theta; /* [glia_pinn_size] */
+  const double *
+      gathered; /* [glia_pinn_size]: a copy of what glia_solver_gathered said of that fit; NULL: nothing */
 };
 
 struct glia_solver;

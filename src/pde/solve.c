@@ -495,7 +495,9 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
   st = draw(s);
   for (int k = 0; k < glia_pinn_groups(s->pinn) && st == GLIA_OK; k++) st = inspect(s, k);
   GLIA_TRY(glia_agree(s->comm, st));
-  if (start != NULL && start->gathered != NULL) {
+  /* points that are redrawn, or weighed by time, begin as they do without a file */
+  const bool other = s->config.redraw > 0 || s->config.causal > 0.0;
+  if (start != NULL && start->gathered != NULL && !other) {
     GLIA_TRY(gather(s, start->gathered));
     glia_pinn_set(s->pinn, s->theta);
   }

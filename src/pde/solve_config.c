@@ -65,7 +65,7 @@ static glia_status read_points(const struct glia_yaml *root, const struct glia_p
   if (gather > 0 && (c->redraw > 0 || c->causal > 0.0))
     return glia_yaml_error(glia_yaml_get(node, "gather"),
                            "redraw and causal place and weigh points in other ways");
-  if (gather >= 0 || c->redraw > 0 || c->causal > 0.0 || c->kind == GLIA_POINTS_GRID)
+  if (gather >= 0 || c->redraw > 0 || c->causal > 0.0 || c->kind != GLIA_POINTS_SOBOL)
     c->gather = gather > 0 ? gather : 0;
   *asked = gather > 0;
   return GLIA_OK;
