@@ -12,6 +12,7 @@ struct glia_inject_options {
   int64_t
       size_bytes; /* memory to work on, 0: what suits the kind; more than 1/8 of what is free is refused */
   int (*stop)(void); /* asked now and then: anything but 0 ends the fault; NULL: never */
+  const char *root;  /* governor: change the sys below it, not that of /; NULL: / */
 };
 
 /** What was done; valid also when it failed. */
@@ -21,6 +22,7 @@ struct glia_inject_result {
   int threads;
   int64_t size_bytes; /* memory worked on; 0 where the kind uses none */
   double bytes_per_s; /* read and written; 0 likewise */
+  int policies;       /* governor: how many were changed; 0 otherwise */
   bool stopped;       /* stop said so */
 };
 
@@ -34,12 +36,15 @@ GLIA_API GLIA_NODISCARD glia_status glia_injector_find(const char *name,
 GLIA_API const char *glia_injector_name(const struct glia_injector *injector);
 GLIA_API const char *glia_injector_help(const struct glia_injector *injector);
 
-/** Cause the fault in threads of this process and return when it is over. Every thread watches the clock by itself; no process,
- *  file or setting is left behind, however this one ends. stop is asked at least every 50 ms.
+/** Cause the fault and return when it is over. stop is asked at least every 50 ms. Most kinds are threads of this process, each of
+ *  which watches the clock by itself; no process, file or setting is left behind, however this one ends. governor changes a setting,
+ *  that of the policies all of whose cores this process may use, and starts a process that puts it back when this one ends, is
+ *  killed, or lets the time pass. Killing both at the same instant, as the end of a job's cgroup does, leaves the setting.
  *
  *  result  may be NULL
  *
- *  Errors: GLIA_E_ARGUMENT (duration, threads, size), GLIA_E_MEMORY.
+ *  Errors: GLIA_E_ARGUMENT (duration, threads, size, root), GLIA_E_MEMORY, GLIA_E_UNSUPPORTED (no governor to set),
+ *  GLIA_E_IO (not allowed; or it could not be put back, which the message says).
  */
 GLIA_API GLIA_NODISCARD glia_status glia_inject_run(const struct glia_injector *injector,
                                                     const struct glia_inject_options *options,

@@ -1,4 +1,4 @@
-/* Faults in threads of this process; see glia_inject.h. */
+/* Faults, most of them in threads of this process; see glia_inject.h. */
 #include "inject_priv.h"
 
 #include "glia_text.h"
@@ -154,15 +154,14 @@ static glia_status start(struct crew *crew, int i)
   return GLIA_OK;
 }
 
-/* Wait for the deadline or for stop; true when stopped. */
-static bool wait_for_end(int64_t deadline_ns, int (*stop)(void))
+int64_t glia_inject_now_ns_(void) { return clock_ns(CLOCK_MONOTONIC); }
+
+bool glia_inject_nap_(int (*stop)(void))
 {
   const struct timespec nap = {.tv_nsec = nap_ns};
 
-  while (clock_ns(CLOCK_MONOTONIC) < deadline_ns) {
-    if (stop != NULL && stop() != 0) return true;
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
-  }
+  if (stop != NULL && stop() != 0) return true;
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
   return false;
 }
 
@@ -188,7 +187,8 @@ static glia_status run_crew(struct crew *crew, const struct glia_injector *injec
     st = start(crew, i);
     if (st == GLIA_OK) started++;
   }
-  if (st == GLIA_OK) result->stopped = wait_for_end(deadline_ns, options->stop);
+  while (st == GLIA_OK && !result->stopped && clock_ns(CLOCK_MONOTONIC) < deadline_ns)
+    result->stopped = glia_inject_nap_(options->stop);
   atomic_store(&crew->over, true);
   for (int i = 0; i < started; i++) {
     pthread_join(crew->thread[i], NULL);
@@ -213,6 +213,13 @@ glia_status glia_inject_run(const struct glia_injector *injector,
   GLIA_CHECK(options->duration_s > 0.0 && options->duration_s <= longest_s, GLIA_E_ARGUMENT,
              "a fault of %g s: more than nothing and at most a day is possible",
              options->duration_s);
+  GLIA_CHECK(options->root == NULL || injector->run != NULL, GLIA_E_ARGUMENT,
+             "%s changes no setting: it has no root", injector->name);
+  if (injector->run != NULL) {
+    GLIA_CHECK(options->size_bytes == 0, GLIA_E_ARGUMENT, "%s works on no memory: it has no size",
+               injector->name);
+    return injector->run(options, result);
+  }
   GLIA_TRY(choose_threads(&crew, options->threads));
   GLIA_TRY(choose_size(&crew, injector, options->size_bytes));
   crew.thread = calloc((size_t)crew.n, sizeof *crew.thread);

@@ -23,8 +23,15 @@ struct glia_injector {
   int64_t (*default_size_bytes)(void);
   /* Work until glia_inject_over_ says so; ask it every millisecond or so. Cannot fail. */
   void (*work)(struct glia_inject_worker *worker);
+  /* Kinds that are no work but a setting, in place of work: change it, wait, put it back. */
+  glia_status (*run)(const struct glia_inject_options *options, struct glia_inject_result *result);
 };
 
 bool glia_inject_over_(const struct glia_inject_worker *worker);
+
+int64_t glia_inject_now_ns_(void); /* monotonic */
+
+/* Wait for a moment; true when stop says so. stop may be NULL. */
+bool glia_inject_nap_(int (*stop)(void));
 
 #endif

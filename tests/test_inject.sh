@@ -53,6 +53,52 @@ done
 exits 0 env TMPDIR="$dir/tmp" "$glia" inject io --for 0.5 --size 8MiB --json && about "$(key bytes_per_s)" 1e4 1e12; point "io writes"
 exits 0 "$glia" inject leak --for 1 --threads 1 --size 32MiB --json && about "$(key bytes_per_s)" 1.5e7 3.5e7; point "leak takes all of its size, once"
 
+# governor, on a tree of files as the kernel shows it: two policies of ours, one with a core that we may not use, one that has no other governor.
+first=$(awk '/^Cpus_allowed_list/ { split($2, a, /[-,]/); print a[1] }' /proc/self/status)
+policies=$dir/root/sys/devices/system/cpu/cpufreq
+policy() { # NUMBER GOVERNOR CPUS AVAILABLE
+  mkdir -p "$policies/policy$1"
+  echo "$2" >"$policies/policy$1/scaling_governor"; echo "$3" >"$policies/policy$1/affected_cpus"
+  echo "$4" >"$policies/policy$1/scaling_available_governors"
+}
+fresh() {
+  policy 0 ondemand "$first" 'conservative ondemand userspace powersave performance'
+  policy 1 powersave "$first" 'performance powersave'
+  policy 2 ondemand "$first 1023" 'ondemand powersave'
+  policy 3 schedutil "$first" schedutil
+}
+governors() { cat "$policies"/policy*/scaling_governor | tr '\n' ' '; }
+changed() { [ "$(governors)" = "powersave performance ondemand schedutil " ]; }
+as_before() { [ "$(governors)" = "ondemand powersave ondemand schedutil " ]; }
+helper_of() { ps -o pid= --ppid "$child" | tr -d ' '; }
+fresh
+"$glia" inject governor --for 1 --root "$dir/root" --json >"$out" 2>"$err" & child=$!
+wait_for 10 changed; seen=$?
+wait "$child"; status=$?; child=
+[ "$seen" = 0 ] && [ "$status" = 0 ] && as_before && [ "$(key policies)" = 2 ] && [ "$(key kind)" = governor ] && about "$(key seconds)" 1 5
+point "governor changes the policies of its own cores, and puts them back"
+for signal in INT TERM KILL; do
+  fresh
+  env --default-signal=INT "$glia" inject governor --for 50 --root "$dir/root" --json >"$out" 2>"$err" & child=$!
+  wait_for 10 changed; seen=$?
+  helper=$(helper_of)
+  kill -$signal "$child"; wait "$child" 2>/dev/null
+  [ "$seen" = 0 ] && [ -n "$helper" ] && wait_for 5 as_before && wait_for 5 gone "$helper"; point "SIG$signal puts governors back"
+  child=
+done
+fresh
+"$glia" inject governor --for 50 --root "$dir/root" >"$out" 2>"$err" & child=$!
+wait_for 10 changed; seen=$?
+echo performance >"$policies/policy0/scaling_governor" # by somebody else
+kill -9 "$(helper_of)"; wait "$child"; status=$?; child=
+[ "$seen" = 0 ] && [ "$status" = 74 ] && grep -q 'was killed: they are back' "$err" && [ "$(governors)" = "performance powersave ondemand schedutil " ]
+point "the helper killed, it puts back itself what is still its own"
+rm -r "$dir/root"; mkdir "$dir/root"
+exits 69 "$glia" inject governor --for 1 --root "$dir/root" && said 'has no policy'; point "a system without governors is refused"
+policy 0 ondemand "$first 1023" 'ondemand powersave'
+exits 69 "$glia" inject governor --for 1 --root "$dir/root" && said 'may not use'; point "policies of others are left alone"
+exits 64 "$glia" inject cpu --for 1 --root "$dir/root" && said 'changes no setting'; point "a root is for governor alone"
+
 exits 64 "$glia" inject membww --for 1 && said 'did you mean membw'; point "an unknown fault names the nearest"
 exits 64 "$glia" inject cpu && said '--for'; point "a fault without an end is refused"
 exits 64 "$glia" inject cpu --for 2d && said 'at most a day'; point "a fault of more than a day is refused"

@@ -125,6 +125,13 @@ tried() {
 fault leak 'memory|pgfault|pgfree|numa|thp|pgalloc'
 fault io 'disk|io_|iowait|pgpg|Dirty|Writeback|blocked'
 fault network 'netstat|network|NET_|softirq|Udp'
+# Where the system lets governors be set (virtual machines rarely do), a wrong one is a fault like the others.
+if "$glia" inject governor --for 0.1 >inject.out 2>&1; then
+  sleep 40
+  fault governor 'cpufreq|perf_|rapl|hwmon|thermal|cpu_seconds'
+else
+  echo "# governor: not on this system: $(head -1 inject.out)"
+fi
 # Who waits for a core: pressure, run queues, what the scheduler counts.
 crowd='pressure_cpu|procs_running|schedstat|load1|context_switches'
 beside_job cpu "$crowd"

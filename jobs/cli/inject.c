@@ -23,6 +23,10 @@ static const struct glia_option options[] = {
      .argument = "BYTES",
      .help = "memory to work on, or of the file of io; at most 1/8 of what is free (default: what "
              "suits the kind)"},
+    {.name = "root",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "DIR",
+     .help = "governor: change DIR/sys instead of /sys"},
     {0},
 };
 
@@ -52,6 +56,7 @@ static glia_status run(struct glia_args *args)
       .threads = (int)glia_args_int(args, "threads", 0),
       .size_bytes = glia_args_size(args, "size", 0),
       .stop = glia_stop_requested,
+      .root = glia_args_text(args, "root", NULL),
   };
   GLIA_CHECK(how.duration_s > 0.0 && how.duration_s <= 86400.0, GLIA_E_USAGE,
              "--for %g s: more than 0 and at most a day", how.duration_s);
@@ -59,35 +64,41 @@ static glia_status run(struct glia_args *args)
   promise_to_go_away(how.duration_s);
   GLIA_TRY(glia_inject_run(injector, &how, &result));
   alarm(0);
-  glia_cli_print(args, "%s for %.1f s on %d core%s%s", glia_injector_name(injector), result.wall_s,
-                 result.threads, result.threads == 1 ? "" : "s",
+  const int n = result.policies > 0 ? result.policies : result.threads;
+  glia_cli_print(args, "%s for %.1f s on %d %s%s%s", glia_injector_name(injector), result.wall_s, n,
+                 result.policies > 0 ? "frequency polic" : "core",
+                 result.policies > 0 ? (n == 1 ? "y" : "ies") : (n == 1 ? "" : "s"),
                  result.stopped ? ", stopped early" : "");
   if (result.size_bytes > 0)
     glia_cli_print(args, ", %.2f GB/s in %.0f MB", 1e-9 * result.bytes_per_s,
                    1e-6 * (double)result.size_bytes);
   glia_cli_print(args, "\n");
-  return glia_cli_json(
-      args, json_pack("{s:s, s:f, s:b, s:i, s:f, s:I, s:f}", "kind", glia_injector_name(injector),
-                      "seconds", result.wall_s, "stopped", result.stopped, "threads",
-                      result.threads, "cpu_s", result.cpu_s, "size_bytes",
-                      (json_int_t)result.size_bytes, "bytes_per_s", result.bytes_per_s));
+  return glia_cli_json(args,
+                       json_pack("{s:s, s:f, s:b, s:i, s:f, s:I, s:f, s:i}", "kind",
+                                 glia_injector_name(injector), "seconds", result.wall_s, "stopped",
+                                 result.stopped, "threads", result.threads, "cpu_s", result.cpu_s,
+                                 "size_bytes", (json_int_t)result.size_bytes, "bytes_per_s",
+                                 result.bytes_per_s, "policies", result.policies));
 }
 
 const struct glia_command glia_command_inject_ = {
     .name = "inject",
     .summary = "cause a bounded fault on this node, to prove that detection works",
-    .usage = "cpu|membw|leak|cache|io|network --for T",
+    .usage = "cpu|membw|leak|cache|io|network|governor --for T",
     .options = options,
     .details =
         "cpu keeps cores busy, as a program that runs away. membw streams through memory, "
         "as a neighbour that takes "
         "the bandwidth. leak takes more and more memory until the end, up to 1/8 of what is free. "
         "cache changes lines all over the last cache. io writes to $TMPDIR or /var/tmp and "
-        "waits for the disk. network floods the loopback interface.\n\n"
+        "waits for the disk. network floods the loopback interface. governor sets the frequency "
+        "governor to powersave, or performance where it is that already (as root, where the "
+        "system has governors).\n\n"
         "The fault lives in threads of this one process: it ends by itself after T, at once "
         "on Ctrl-C or SIGTERM, and "
-        "with the process however that ends. It uses no core that the process may not use, "
-        "and changes no setting.",
+        "with the process however that ends. It uses no core that the process may not use. "
+        "governor alone changes a setting: a second process puts it back when the first one ends "
+        "or is killed, unless both are killed at once.",
     .example = "glia inject membw --for 20s",
     .run = run,
     .min_words = 1,
