@@ -61,6 +61,13 @@ exits 0 "$glia" pinn few.yaml points.gather=4 steps=9 --json && grep -o '"loss":
   exits 0 $(on 3) "$glia" pinn few.yaml points.gather=4 steps=9 --resume gathered.h5 --json && grep -o '"loss": *[0-9.e-]*' "$out" >three && cmp three drawn && ! cmp -s kept drawn &&
   exits 78 "$glia" pinn few.yaml points.gather=4 points.redraw=2 && said 'other ways' && exits 78 "$glia" pinn few.yaml points.gather=4 optimizer=lmvm && said 'points.gather'
 point "points are gathered once, on three ranks that go on with a fit as well; nothing else moves them then"
+# before step 4 points are gathered, or not yet: the weights are the same
+on_with() { exits 0 "$glia" pinn few.yaml --resume "$1.h5" steps=8 --json "$2" && grep -o '"loss": *[0-9.e-]*' "$out" >"$3"; }
+exits 0 "$glia" pinn few.yaml points.gather=4 steps=4 -o gathered4.h5 && exits 0 "$glia" pinn few.yaml points.gather=5 steps=4 -o even4.h5 && on_with gathered4 points.redraw=3 g && on_with even4 points.redraw=3 e &&
+  cmp g e && on_with gathered4 points.causal=1 g && on_with even4 points.causal=1 e && cmp g e && on_with gathered4 points.gather=0 g && on_with even4 points.gather=0 e && ! cmp -s g e
+point "a fit that was gathered goes on with points that are redrawn or causal as if it had not been"
+exits 0 "$glia" pinn few.yaml points.gather=5 steps=8 --json && grep -o '"loss": *[0-9.e-]*' "$out" >g && on_with even4 points.gather=5 f && cmp g f && ! cmp -s g e
+point "a fit that goes on from before points are gathered gathers them in time"
 
 exits 0 "$glia" pinn poisson.yaml optimizer=ssbroyden steps=5 classical=false --json && [ "$(key steps)" = 5 ] &&
   exits 0 "$glia" pinn poisson.yaml optimizer=adam steps=5 classical=false --json && [ "$(key steps)" = 5 ] &&
