@@ -170,8 +170,8 @@ exits 65 "$glia" pinn inverse.yaml data.file=poisson.yaml && exits 66 "$glia" pi
 point "data that are none are refused"
 "$glia" pinn poisson.yaml steps=100000 -o stopped.h5 --json >"$out" 2>"$err" &
 child=$!
-# the shell starts it with INT ignored: wait until it catches that (bit 1 of the mask)
-catches() { case $(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$child/status") in *[2367abef]) true ;; *) false ;; esac; }
+# the shell starts it with INT ignored: wait until it catches that (bit 1 of the mask), and not the shell's own copy, as which it begins
+catches() { grep -q glia "/proc/$child/comm" && case $(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$child/status") in *[2367abef]) true ;; *) false ;; esac; }
 wait_for 30 catches; kill -INT "$child"; wait "$child"; status=$?; child=
 [ "$status" = 75 ] && grep -q '"reason": *"stopped"' "$out" && [ -s stopped.h5 ]
 point "Ctrl-C ends in order, with what was found"
