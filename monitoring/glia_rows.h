@@ -14,6 +14,8 @@ struct glia_ring;
 /** columns: of a row; rows: as many as fit, at most n_rows and limit_bytes. Errors: GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_ring_create(int64_t columns, int64_t n_rows,
                                                      int64_t limit_bytes, struct glia_ring **out);
+/** How many rows it holds at most. */
+GLIA_API int64_t glia_ring_capacity(const struct glia_ring *ring);
 GLIA_API void glia_ring_destroy(struct glia_ring **ring);
 
 /** Append a row [columns]. */

@@ -165,6 +165,14 @@ bool glia_inject_nap_(int (*stop)(void))
   return false;
 }
 
+/* errno of a worker that could not do anything at all, or 0. */
+static int first_error(const struct crew *crew, int started)
+{
+  for (int i = 0; i < started; i++)
+    if (atomic_load(&crew->worker[i].error) != 0) return atomic_load(&crew->worker[i].error);
+  return 0;
+}
+
 static glia_status run_crew(struct crew *crew, const struct glia_injector *injector,
                             const struct glia_inject_options *options,
                             struct glia_inject_result *result)
@@ -187,7 +195,8 @@ static glia_status run_crew(struct crew *crew, const struct glia_injector *injec
     st = start(crew, i);
     if (st == GLIA_OK) started++;
   }
-  while (st == GLIA_OK && !result->stopped && clock_ns(CLOCK_MONOTONIC) < deadline_ns)
+  while (st == GLIA_OK && !result->stopped && first_error(crew, started) == 0 &&
+         clock_ns(CLOCK_MONOTONIC) < deadline_ns)
     result->stopped = glia_inject_nap_(options->stop);
   atomic_store(&crew->over, true);
   for (int i = 0; i < started; i++) {
@@ -197,7 +206,11 @@ static glia_status run_crew(struct crew *crew, const struct glia_injector *injec
   result->wall_s = 1e-9 * (double)(clock_ns(CLOCK_MONOTONIC) - start_ns);
   result->cpu_s = 1e-9 * (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns);
   result->bytes_per_s = result->wall_s > 0.0 ? bytes / result->wall_s : 0.0;
-  return st;
+  const int error = first_error(crew, started);
+  if (st != GLIA_OK) return st;
+  GLIA_CHECK(error == 0, GLIA_E_IO, "%s cannot work: %s; %s", injector->name, strerror(error),
+             injector->hint);
+  return GLIA_OK;
 }
 
 glia_status glia_inject_run(const struct glia_injector *injector,

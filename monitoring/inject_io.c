@@ -1,6 +1,7 @@
 /* io: a program that writes to the disk and waits for it, over and over. */
 #include "inject_priv.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,12 +33,18 @@ static void work(struct glia_inject_worker *worker)
   const int fd = open_nameless();
   size_t at = 0;
 
-  if (fd < 0) return; /* result->bytes_per_s says 0 */
+  if (fd < 0) {
+    atomic_store(&worker->error, errno);
+    return;
+  }
   memset(worker->memory, 1, worker->size_bytes < CHUNK ? worker->size_bytes : CHUNK);
   while (!glia_inject_over_(worker)) {
     const size_t n = worker->size_bytes - at < CHUNK ? worker->size_bytes - at : CHUNK;
     const ssize_t written = pwrite(fd, worker->memory, n, (off_t)at);
-    if (written <= 0) break; /* disk full: enough of a fault */
+    if (written <= 0) { /* disk full: enough of a fault, if it took something */
+      if (worker->bytes <= 0.0) atomic_store(&worker->error, written < 0 ? errno : ENOSPC);
+      break;
+    }
     worker->bytes += (double)written;
     at = at + (size_t)written < worker->size_bytes ? at + (size_t)written : 0;
     if (fdatasync(fd) != 0) break;
@@ -48,6 +55,7 @@ static void work(struct glia_inject_worker *worker)
 const struct glia_injector glia_injector_io_ = {
     .name = "io",
     .help = "write to the disk and wait for it, in $TMPDIR or /var/tmp, in a file without a name",
+    .hint = "TMPDIR names the folder to write to",
     .default_size_bytes = default_size_bytes,
     .work = work,
 };

@@ -32,7 +32,10 @@ static void work(struct glia_inject_worker *worker)
   const int fd = open_to_itself();
   const size_t size = worker->size_bytes < PACKET ? worker->size_bytes : PACKET;
 
-  if (fd < 0) return; /* result->bytes_per_s says 0 */
+  if (fd < 0) {
+    atomic_store(&worker->error, errno);
+    return;
+  }
   while (!glia_inject_over_(worker)) {
     ssize_t n = send(fd, worker->memory, size, 0);
     if (n > 0) worker->bytes += (double)n;
@@ -46,6 +49,7 @@ static void work(struct glia_inject_worker *worker)
 const struct glia_injector glia_injector_network_ = {
     .name = "network",
     .help = "flood the loopback interface with packets; no other machine is touched",
+    .hint = "the loopback interface must be up: ip link set lo up",
     .default_size_bytes = default_size_bytes,
     .work = work,
 };

@@ -13,12 +13,14 @@ struct glia_inject_worker {
   int64_t deadline_ns; /* monotonic */
   char *memory;        /* [size_bytes], not yet touched; NULL for kinds without */
   size_t size_bytes;
-  double bytes; /* out: read and written */
+  double bytes;     /* out: read and written */
+  atomic_int error; /* out: errno of what kept it from working at all */
 };
 
 struct glia_injector {
   const char *name;
   const char *help;
+  const char *hint; /* what it needs, for when it cannot work; NULL: nothing */
   /* Memory that suits this kind on this machine; NULL: it needs none. */
   int64_t (*default_size_bytes)(void);
   /* Work until glia_inject_over_ says so; ask it every millisecond or so. Cannot fail. */

@@ -55,6 +55,8 @@ void glia_ring_add(struct glia_ring *r, const struct glia_sample_time *when, con
   if (r->columns > 0) memcpy(r->value + at * r->columns, row, (size_t)r->columns * sizeof *row);
 }
 
+int64_t glia_ring_capacity(const struct glia_ring *ring) { return ring->capacity; }
+
 int64_t glia_ring_next(const struct glia_ring *ring) { return ring->next; }
 
 int64_t glia_ring_first(const struct glia_ring *ring)

@@ -1,6 +1,8 @@
 /* A small HTTP server; see glia_server.h. */
 #include "glia_server.h"
 
+#include "glia_log.h"
+
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,18 +14,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
   PEERS = 64,
+  SPARE_PEERS = 16, /* places of those that are being shown out */
   HEADER_BYTES = 16 << 10,
   SILENCE_S = 10,
   FILE_BYTES = 1 << 20,
   HOST_BYTES = 256
 };
 
+struct peer {
+  struct MHD_Connection *connection;
+  int fd;
+  int64_t used_ns; /* when it came, or its last request was answered */
+  bool leaving;
+};
+
 struct glia_server {
   struct MHD_Daemon *daemon;
+  struct peer *peer; /* [n_peers] of the daemon's thread */
+  int n_peers, n_leaving, most_peers;
   glia_server_handler *handler;
   void *self;
   char *token, *certificate, *key, *client_ca; /* texts of the files, or NULL */
@@ -34,6 +48,20 @@ struct glia_server {
 const char *glia_request_argument(const struct glia_request *request, const char *name)
 {
   return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* A token that others can read, or hear on its way, is said so, once. */
+static void warn_of_token(const struct glia_server_options *o, bool loopback)
+{
+  struct stat file;
+
+  if (o->token_file == NULL) return;
+  if (stat(o->token_file, &file) == 0 && (file.st_mode & (S_IRGRP | S_IROTH)) != 0)
+    glia_log(GLIA_LOG_WARN, "server", "token-readable",
+             "file=%s reason=\"others may read it: chmod 600\"", o->token_file);
+  if (!loopback && o->key_file == NULL)
+    glia_log(GLIA_LOG_WARN, "server", "token-in-clear",
+             "listen=%s reason=\"without TLS the token crosses the network as it is\"", o->listen);
 }
 
 /* Compare in a time that does not depend on where they differ. */
@@ -132,6 +160,67 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *connection,
   return reply(connection, &answer);
 }
 
+/* ---- peers: whoever comes is let in. When there are too many, the one that was answered longest ago goes: a client that says a byte now and
+ * then, for ever, keeps a place only for as long as nobody else wants it. */
+
+static int64_t now_ns(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static struct peer *find_peer(struct glia_server *s, const struct MHD_Connection *connection)
+{
+  for (int i = 0; i < s->n_peers; i++)
+    if (s->peer[i].connection == connection) return &s->peer[i];
+  return NULL;
+}
+
+static void show_one_out(struct glia_server *s)
+{
+  struct peer *oldest = NULL;
+
+  for (int i = 0; i < s->n_peers; i++)
+    if (!s->peer[i].leaving && (oldest == NULL || s->peer[i].used_ns < oldest->used_ns))
+      oldest = &s->peer[i];
+  if (oldest == NULL) return;
+  oldest->leaving = true;
+  s->n_leaving++;
+  shutdown(oldest->fd, SHUT_RDWR); /* the daemon sees it and closes */
+}
+
+static void on_peer(void *self, struct MHD_Connection *connection, void **unused,
+                    enum MHD_ConnectionNotificationCode what)
+{
+  struct glia_server *s = self;
+  const union MHD_ConnectionInfo *fd =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+  (void)unused;
+  if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+    if (fd == NULL || s->n_peers == s->most_peers + SPARE_PEERS) return;
+    if (s->n_peers - s->n_leaving >= s->most_peers) show_one_out(s);
+    s->peer[s->n_peers++] = (struct peer){connection, fd->connect_fd, now_ns(), false};
+    return;
+  }
+  struct peer *gone = find_peer(s, connection);
+  if (gone == NULL) return;
+  s->n_leaving -= gone->leaving;
+  *gone = s->peer[--s->n_peers];
+}
+
+static void on_answered(void *self, struct MHD_Connection *connection, void **seen,
+                        enum MHD_RequestTerminationCode how)
+{
+  struct peer *peer = find_peer(self, connection);
+
+  (void)seen;
+  (void)how;
+  if (peer != NULL) peer->used_ns = now_ns();
+}
+
 /* What a handler prints to standard error is nobody's business here: fuzzers would fill the log. */
 static void no_log(void *self, const char *format, va_list args)
 {
@@ -204,6 +293,11 @@ static glia_status resolve(const char *text, struct addrinfo **out)
 
   GLIA_CHECK(colon != NULL && (size_t)(colon - text) < sizeof host, GLIA_E_CONFIG,
              "listen on '%s': expected ADDRESS:PORT, such as 127.0.0.1:9777", text);
+  char *end = NULL;
+  errno = 0;
+  const long port = strtol(colon + 1, &end, 10);
+  GLIA_CHECK(colon[1] >= '0' && colon[1] <= '9' && *end == '\0' && errno == 0 && port <= 65535,
+             GLIA_E_CONFIG, "listen on '%s': a port is a number up to 65535", text);
   const bool bracket = text[0] == '[' && colon > text + 1 && colon[-1] == ']';
   snprintf(host, sizeof host, "%.*s", (int)(colon - text) - (bracket ? 2 : 0),
            text + (bracket ? 1 : 0));
@@ -228,11 +322,15 @@ static glia_status start_daemon(struct glia_server *s, const struct glia_server_
   if (s->client_ca != NULL)
     more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, s->client_ca};
   more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+  s->most_peers = o->peers > 0 ? o->peers : PEERS;
+  s->peer = calloc((size_t)(s->most_peers + SPARE_PEERS), sizeof *s->peer);
+  GLIA_CHECK(s->peer != NULL, GLIA_E_MEMORY, "no memory for %d peers", s->most_peers);
   errno = 0;
   s->daemon = MHD_start_daemon(
       flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
       MHD_OPTION_SOCK_ADDR, address->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
-      (unsigned int)(o->peers > 0 ? o->peers : PEERS), MHD_OPTION_CONNECTION_TIMEOUT,
+      (unsigned int)(s->most_peers + SPARE_PEERS), MHD_OPTION_NOTIFY_CONNECTION, on_peer, s,
+      MHD_OPTION_NOTIFY_COMPLETED, on_answered, s, MHD_OPTION_CONNECTION_TIMEOUT,
       (unsigned int)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
       MHD_OPTION_ARRAY, more, MHD_OPTION_END);
   GLIA_CHECK(s->daemon != NULL || errno != EADDRINUSE, GLIA_E_BUSY,
@@ -262,6 +360,7 @@ glia_status glia_server_start(const struct glia_server_options *options,
                 "%s is not the loopback: whoever listens there needs a key, --token-file or "
                 "--client-ca",
                 options->listen);
+  warn_of_token(options, is_loopback(address->ai_addr));
   GLIA_TRY_TO(fail, st, start_daemon(s, options, address));
   freeaddrinfo(address);
   *out = s;
@@ -292,6 +391,7 @@ void glia_server_stop(struct glia_server **server)
   free(s->certificate);
   free(s->key);
   free(s->client_ca);
+  free(s->peer);
   free(s);
   *server = NULL;
 }

@@ -12,6 +12,7 @@ readelf -d "$agent" 2>/dev/null | sed -n 's/.*NEEDED.*\[\(.*\)\.so.*/\1/p' | gre
 exits 64 "$agent" --nonsense; point "an unknown option is refused"
 exits 78 "$agent" --listen 0.0.0.0:0 && said 'needs a key'; point "nobody listens beyond the loopback without a key"
 exits 78 "$agent" --listen nonsense && said nonsense; point "an address that is none is named"
+exits 78 "$agent" --listen 127.0.0.1:99999 && said 'up to 65535'; point "so is a port that is none"
 
 serve agent "$agent" --listen 127.0.0.1:0 --period 0.1
 agent_pid=$pid
@@ -40,6 +41,7 @@ get -H 'Accept: application/openmetrics-text; version=1.0.0' -D "$dir/headers" "
 [ "$(tail -1 "$out")" = '# EOF' ] && grep -qi '^content-type: application/openmetrics-text' "$dir/headers" &&
   grep -q '^# TYPE node_forks counter$' "$out" && grep -q '^node_forks_total ' "$out"
 point "serves OpenMetrics to whoever asks for it"
+exits 0 "$agent" --listen 127.0.0.1:0 --period 0.1 --history 20h --for 0.2 && said 'short-history'; point "a history that memory does not hold is said to be shorter"
 get "$url/rows" && [ "$(head -c 8 "$out")" = GLIAROW1 ]; point "serves rows to collectors"
 
 [ "$(code -X POST -d x "$url/metrics")" = 413 ]; point "bodies are refused"
@@ -57,14 +59,32 @@ get "$url/metrics" && grep -q '^node_load1 ' "$out"; point "and others are serve
 if [ "$sanitized" = 0 ]; then
   [ "$(rss)" -le 10240 ]; point "at most 10 MiB are resident ($(rss) KiB)"
 fi
+# As many peers as there are places, each of which says a byte of its request a second, for ever: nobody is kept out.
+cat >"$dir/drip.py" <<'END'
+import socket, sys, time
+peers = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(80)]
+for p in peers: p.send(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+open(sys.argv[2], "w").close()
+while True:
+    time.sleep(1)
+    for p in peers:
+        try: p.send(b"a")
+        except OSError: pass
+END
+python3 "$dir/drip.py" "$port" "$dir/dripping" 2>/dev/null & child=$!
+wait_for 20 test -e "$dir/dripping"; sleep 1
+get "$url/metrics" && grep -q '^node_load1 ' "$out"; point "80 peers that never end their requests keep nobody out"
+kill "$child"; wait "$child" 2>/dev/null; child=
 kill -TERM "$agent_pid"; wait "$agent_pid" 2>/dev/null; [ $? = 0 ]; point "SIGTERM ends it in order"
 
 # keys
 token=0123456789abcdef-secret
 echo "$token" >"$dir/token"; echo short >"$dir/short"
 exits 78 "$agent" --listen 127.0.0.1:0 --token-file "$dir/short" && said short; point "a short token is refused"
+chmod 644 "$dir/token"
 serve keyed "$agent" --listen 0.0.0.0:0 --token-file "$dir/token"
 port=$(port_of keyed)
+grep -q token-in-clear "$dir/keyed.log" && grep -q token-readable "$dir/keyed.log" && ! grep -q token- "$dir/agent.log"; point "a token that others may read, or hear, makes a warning"
 [ "$(code "http://127.0.0.1:$port/metrics")" = 401 ] && [ "$(code -H 'Authorization: Bearer wrong' "http://127.0.0.1:$port/metrics")" = 401 ] &&
   [ "$(code -H "Authorization: Bearer $token" "http://127.0.0.1:$port/metrics")" = 200 ]
 point "without its token nobody is served"

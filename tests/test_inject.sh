@@ -53,6 +53,8 @@ done
 exits 0 env TMPDIR="$dir/tmp" "$glia" inject io --for 0.5 --size 8MiB --json && about "$(key bytes_per_s)" 1e4 1e12; point "io writes"
 exits 0 "$glia" inject leak --for 1 --threads 1 --size 32MiB --json && about "$(key bytes_per_s)" 1.5e7 3.5e7; point "leak takes all of its size, once"
 
+exits 74 env TMPDIR=/nonexistent "$glia" inject io --for 30 && said 'cannot work: No such file' && said TMPDIR; point "io without a folder to write to is no fault, and said so at once"
+
 # governor, on a tree of files as the kernel shows it: two policies of ours, one with a core that we may not use, one that has no other governor.
 first=$(awk '/^Cpus_allowed_list/ { split($2, a, /[-,]/); print a[1] }' /proc/self/status)
 policies=$dir/root/sys/devices/system/cpu/cpufreq
