@@ -77,6 +77,36 @@ get "$url/metrics" && grep -q '^node_load1 ' "$out"; point "80 peers that never 
 kill "$child"; wait "$child" 2>/dev/null; child=
 kill -TERM "$agent_pid"; wait "$agent_pid" 2>/dev/null; [ $? = 0 ]; point "SIGTERM ends it in order"
 
+# GPUs, by a library of NVML's calls that has two: the second one counts no memory errors and is slowed down by heat.
+GLIA_NVML=$builddir/.libs/nvml_two.so
+if [ -e "$GLIA_NVML" ]; then
+  export GLIA_NVML
+  gpus() { get "http://127.0.0.1:$port/metrics" && grep -q '^glia_gpus ' "$out"; }
+  serve gpus "$agent" --listen 127.0.0.1:0
+  port=$(port_of gpus)
+  wait_for 15 gpus; grep '^glia_gpu' "$out" | LC_ALL=C sort >"$dir/gpus"
+  cat >"$dir/expected" <<'END'
+glia_gpu_busy_mean_ratio 0.55
+glia_gpu_busy_min_ratio 0.1
+glia_gpu_ecc_uncorrected_total 7
+glia_gpu_memory_bytes 171798691840
+glia_gpu_memory_used_bytes 86973087744
+glia_gpu_pcie_replays_total 5
+glia_gpu_power_watts 461.5
+glia_gpu_temperature_max_celsius 88
+glia_gpus 2
+glia_gpus_throttled 1
+END
+  diff "$dir/expected" "$dir/gpus" >"$out"; point "GPUs are folded to their node"
+  GLIA_NVML_BROKEN=1; export GLIA_NVML_BROKEN
+  serve broken "$agent" --listen 127.0.0.1:0
+  port=$(port_of broken)
+  sleep 2; get "http://127.0.0.1:$port/metrics"; ! grep -q '^glia_gpu' "$out" && grep -q '^node_load1 ' "$out"; point "a driver that does not start leaves them out"
+  unset GLIA_NVML GLIA_NVML_BROKEN
+else
+  skip "GPUs are folded to their node" "built without shared libraries"
+fi
+
 # keys
 token=0123456789abcdef-secret
 echo "$token" >"$dir/token"; echo short >"$dir/short"
