@@ -210,6 +210,23 @@ static void bubbles_are_those_of_the_papers(void)
     }
 }
 
+/* Two stages, two micro-batches, 1f1b: forward takes 1 and 3, backward 2 and 4. */
+static void a_table_that_is_played_tells_who_waits_where(void)
+{
+  const double task_s[2][2][2] = {{{1, 1}, {2, 2}}, {{3, 3}, {4, 4}}},
+               waits[2][2][2] = {{{0, 0}, {6, 5}}, {{1, 0}, {0, 0}}};
+  double wait_s[2][2][2];
+  struct glia_schedule *s = NULL;
+  struct glia_schedule_play play;
+
+  CU_ASSERT_EQUAL_FATAL(glia_schedule_make(0, 2, 1, 2, &s), GLIA_OK);
+  memset(wait_s, -1, sizeof wait_s);
+  CU_ASSERT_EQUAL(glia_schedule_replay(s, &task_s[0][0][0], &wait_s[0][0][0], &play), GLIA_OK);
+  CU_ASSERT(memcmp(wait_s, waits, sizeof waits) == 0);
+  CU_ASSERT_EQUAL(play.span, 17.0);
+  glia_schedule_destroy(&s);
+}
+
 static void the_check_refuses(struct glia_schedule *s, const char *what)
 {
   struct glia_schedule_play play;
@@ -537,6 +554,7 @@ static void local_learning_has_the_bits_of_one_rank(void)
 }
 
 TAP_MAIN("pipeline", TAP(bubbles_are_those_of_the_papers),
+         TAP(a_table_that_is_played_tells_who_waits_where),
          TAP(a_table_that_could_not_run_is_refused), TAP(every_schedule_has_the_bits_of_one_piece),
          TAP(stages_that_compute_values_again_have_the_same_bits),
          TAP(ranks_are_dealt_out_by_work_and_then_by_number),

@@ -18,6 +18,10 @@ enum { TRIED_STAGES = 4 };
 /* In a longer step tasks that wander even out; of a way that is run a step has no more than so many for each of its data groups. */
 enum { FEW_MICRO_BATCHES = 256, RUN_MICRO_BATCHES = 8 };
 static const double run_for_s = 0.15;
+/* A stage alone is run so long to learn what ranks wait, twice, and then with those waits. Caches of some MiB are filled again in less than a
+ * millisecond: longer tasks are not run again. */
+enum { TRIES = 3 };
+static const double try_for_s[TRIES] = {0.05, 0.05, 0.1}, long_task_s = 5e-3;
 
 /* Sums over so many ranks of so much of the gradients, with nothing hidden: what was measured between two, and as many more bytes. */
 static double sums_s(const struct measured *m, int ranks, double part)
@@ -173,9 +177,25 @@ static void keep_tasks(struct plan *p, const double *x)
   }
 }
 
-/* Each stage by itself, as many at once as there are ranks that measure: no one rests while others run, so some run twice. */
-static glia_status try_stages(const struct session *s, const struct measured *m,
-                              const struct advice *c, struct plan *p)
+/* Messages take a rank's time, as much in each of its tasks. */
+static void add_messages(struct plan *p)
+{
+  const int n = p->schedule->segments, ranks = p->schedule->ranks;
+  const size_t tasks = tasks_of(p->schedule);
+
+  for (int r = 0; r < ranks; r++) {
+    const double more_s = p->moved_s[r] / n;
+    for (int k = 0; k < n; k++) p->cost[r * n + k] += more_s;
+    for (size_t i = 0; p->each != NULL && i < (size_t)p->plays * tasks; i++)
+      p->each[(i / tasks * (size_t)ranks + (size_t)r) * tasks + i % tasks] += more_s;
+  }
+}
+
+/* Each stage by itself, as many at once as there are ranks that measure: no one rests while others run, so some run twice.
+ * wait_s: [ranks][tasks, tail]; NULL: none waits */
+static glia_status try_once(const struct session *s, const struct measured *m,
+                            const struct advice *c, struct plan *p, double seconds,
+                            const double *wait_s)
 {
   const int ranks = p->schedule->ranks, v = p->schedule->micro_batches;
   const size_t row = (size_t)p->plays * tasks_of(p->schedule) + 1;
@@ -186,13 +206,77 @@ static glia_status try_stages(const struct session *s, const struct measured *m,
               glia_agree(s->comm, x != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a prediction")));
   for (int first = 0; first < ranks; first += m->workers) {
     const int turn = first + m->worker, r = m->worker >= 0 ? turn % ranks : -1;
+    const size_t tasks = tasks_of(p->schedule);
+    const double *wait = wait_s != NULL && r >= 0 ? wait_s + (size_t)r * (tasks + 1) : NULL;
+    const struct advise_trial t = {.cut = &p->cut,
+                                   .kind = c->kind,
+                                   .micro_batches = v,
+                                   .rank = r,
+                                   .plays = p->plays,
+                                   .seconds = seconds,
+                                   .wait_s = wait,
+                                   .tail_s = wait != NULL ? wait[tasks] : 0.0};
     double *own = x + (size_t)(m->worker >= 0 ? turn : 0) * row;
-    GLIA_TRY_TO(out, st, advise_trial_(s, &p->cut, c->kind, v, r, p->plays, own, &own[row - 1]));
+    GLIA_TRY_TO(out, st, advise_trial_(s, &t, own, &own[row - 1]));
   }
   GLIA_TRY_TO(out, st, glia_comm_reduce_f64(s->comm, GLIA_COMM_SUM, x, (int)row * ranks));
   keep_tasks(p, x);
+  add_messages(p);
 out:
   free(x);
+  return st;
+}
+
+/* What ranks wait, of the mean of all plays, halfway from what they waited before: [ranks][tasks, tail]. */
+static glia_status find_waits(const struct plan *p, bool first, double *wait_s)
+{
+  const int ranks = p->schedule->ranks;
+  const size_t tasks = tasks_of(p->schedule);
+  const double part = (first ? 1.0 : 0.5) / p->plays;
+  double *one = calloc((size_t)ranks * tasks + 1, sizeof *one);
+  glia_status st = one != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a prediction");
+
+  for (size_t i = 0; i < (size_t)ranks * (tasks + 1); i++) wait_s[i] *= first ? 0.0 : 0.5;
+  for (int k = 0; k < p->plays && st == GLIA_OK; k++) {
+    struct glia_schedule_play play;
+    st = glia_schedule_replay(p->schedule, p->each + (size_t)(k * ranks) * tasks, one, &play);
+    for (int r = 0; r < ranks && st == GLIA_OK; r++) {
+      double *to = wait_s + (size_t)r * (tasks + 1), all = play.busy[r];
+      for (size_t i = 0; i < tasks; i++) {
+        to[i] += part * one[(size_t)r * tasks + i];
+        all += one[(size_t)r * tasks + i];
+      }
+      to[tasks] += part * fmax(0.0, play.span - all);
+    }
+  }
+  free(one);
+  return st;
+}
+
+static double longest_task(const struct plan *p)
+{
+  double most = 0.0;
+
+  for (int i = 0; i < p->schedule->ranks * p->schedule->segments; i++)
+    most = fmax(most, p->cost[i]);
+  return most;
+}
+
+/* Who waits finds colder caches behind it, so waits change the tasks that they are told from: first none waits, then as it was played,
+ * then halfway to what comes of that. */
+static glia_status try_stages(const struct session *s, const struct measured *m,
+                              const struct advice *c, struct plan *p)
+{
+  double *wait_s = calloc((size_t)p->schedule->ranks * (tasks_of(p->schedule) + 1), sizeof *wait_s);
+  glia_status st =
+      glia_agree(s->comm, wait_s != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "a prediction"));
+
+  for (int k = 0; k < TRIES && st == GLIA_OK; k++) {
+    st = try_once(s, m, c, p, try_for_s[k], k > 0 ? wait_s : NULL);
+    if (longest_task(p) > long_task_s) break; /* the same on all ranks */
+    if (st == GLIA_OK && k < TRIES - 1) st = glia_agree(s->comm, find_waits(p, k == 0, wait_s));
+  }
+  free(wait_s);
   return st;
 }
 
@@ -221,7 +305,7 @@ static glia_status play_each(const struct plan *p, struct played *out)
   for (int k = 0; k < p->plays; k++) {
     const double *each = p->each + (size_t)(k * ranks) * tasks_of(p->schedule);
     struct glia_schedule_play play;
-    GLIA_TRY(glia_schedule_replay(p->schedule, each, &play));
+    GLIA_TRY(glia_schedule_replay(p->schedule, each, NULL, &play));
     span[k] = play.span;
     out->bubble += glia_schedule_bubble(p->schedule, &play) / p->plays;
     for (int r = 0; r < ranks; r++) out->busy[r] += play.busy[r] / p->plays;
@@ -264,18 +348,11 @@ static glia_status look_at_stages(const struct session *s, const struct measured
 static glia_status predict_stages(const struct session *s, const struct measured *m,
                                   struct advice *c, struct plan *p)
 {
-  const int n = p->schedule->segments;
-  const size_t tasks = tasks_of(p->schedule);
-
-  if (c->from == ADVISE_STAGES)
+  if (c->from == ADVISE_STAGES) {
     GLIA_TRY(try_stages(s, m, c, p));
-  else
+  } else {
     sum_layers(m, p);
-  for (int r = 0; r < c->stages; r++) {
-    const double more_s = p->moved_s[r] / n;
-    for (int k = 0; k < n; k++) p->cost[r * n + k] += more_s;
-    for (size_t i = 0; p->each != NULL && i < (size_t)p->plays * tasks; i++)
-      p->each[(i / tasks * (size_t)c->stages + (size_t)r) * tasks + i % tasks] += more_s;
+    add_messages(p);
   }
   return time_plan(m, p, c);
 }

@@ -57,7 +57,7 @@ void advisor_close(struct advisor **advisor);
 const struct advice *advisor_ways(const struct advisor *a, int *n);
 const struct advise_basis *advisor_basis(const struct advisor *a);
 
-/** Predict the time of a way, cut as it was: its stages, or all of it, run for about a tenth of a second.
+/** Predict the time of a way, cut as it was: its stages, or all of it, run for about a fifth of a second.
  *  again  measure layers and sums once more, where the time rests on them
  *  A way that cannot be has its reason in why_not then.  Collective: yes. Errors: those of a step of the whole model; on all ranks alike. */
 GLIA_NODISCARD glia_status advisor_time(struct advisor *a, int way, bool again);

@@ -44,15 +44,24 @@ struct advisor {
  *  rank 0's are everybody's. May be called again: what stands there is replaced. Collective: yes. Ownership: layer_times_free(&m->t), also after an error. */
 GLIA_NODISCARD glia_status advise_measure_(const struct session *s, struct measured *m);
 
-/** Run a stage alone for about a tenth of a second: nothing is sent, and messages that it reads are zeros.
- *  kind           of glia_schedule_names, not of local learning
- *  rank           of the pipeline, whose stages this rank of the session runs, at the same time as others run theirs; -1: none
- *  micro_batches  of a step; above 8 as many as 8 and ranks allow
- *  task_s         [plays][segments][micro_batches] processor time of a task, with what is done between tasks
- *  end_s          what a step takes beside them
+/* A stage that is run alone. */
+struct advise_trial {
+  const struct glia_cut *cut;
+  int kind;          /* of glia_schedule_names, not of local learning */
+  int micro_batches; /* of a step; above 8 it has as many as 8 and ranks allow */
+  int rank; /* of the pipeline, whose stages this rank of the session runs, at the same time as others run theirs; -1: none */
+  int plays;
+  double seconds; /* about so long, and three steps at least */
+  const double *
+      wait_s; /* [segments][micro_batches] it stands still in front of tasks that read messages; NULL: it does not */
+  double tail_s; /* and behind them, as long as others are at work */
+};
+
+/** Run a stage alone: nothing is sent, and messages that it reads are zeros.
+ *  task_s  [plays][segments][micro_batches] processor time of a task, with what is done between tasks
+ *  end_s   what a step takes beside them
  *  Collective: yes, over s->comm. Errors: those of the cut, of compiling, and of a step; GLIA_E_MEMORY; on all ranks alike. */
-GLIA_NODISCARD glia_status advise_trial_(const struct session *s, const struct glia_cut *cut,
-                                         int kind, int micro_batches, int rank, int plays,
+GLIA_NODISCARD glia_status advise_trial_(const struct session *s, const struct advise_trial *t,
                                          double *task_s, double *end_s);
 
 #endif

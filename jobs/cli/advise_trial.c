@@ -2,7 +2,10 @@
  *
  * Layers' times do not add up to a stage's tasks: kernels that make gradients of inputs and of weights together part where a schedule
  * splits backward, a stage's weights and sums may fit into a cache that the whole model's do not, and what rows, sums and messages take
- * is in no kernel. So a stage's own program runs its own row of the table, and nothing is sent: a message that it reads is zeros. */
+ * is in no kernel. So a stage's own program runs its own row of the table, and nothing is sent: a message that it reads is zeros.
+ *
+ * While a rank waits, its weights and sums leave caches that it shares with other cores (and a virtual machine with other machines): the
+ * next task is slower. So a stage alone stands still where the table says that it would wait. */
 #include "advise_priv.h"
 
 #include "glia_agree.h"
@@ -15,21 +18,42 @@
 #include <string.h>
 
 enum { WARM_STEPS = 2, LEAST_STEPS = 3, MOST_STEPS = 40, MICRO_BATCHES = 8 };
-static const double long_enough_s = 0.1;
 
 /* ---- nobody on the other side */
 
 struct nobody {
-  int rank, size;
+  const struct advise_trial *how;
+  const struct glia_schedule *schedule; /* whose messages are those of the cut */
+  int *came;                            /* [messages] of this step */
+  int *read_by;   /* [handles] place of the task that reads it in how->wait_s; -1: none */
+  int waits;      /* place of the task that was waited for last; -1: none of this step */
+  bool ended;     /* others' work was waited for in this step */
   double zeros_s; /* processor time of making messages up */
 };
 
-static void begin(void *self) { (void)self; }
+static void begin(void *self)
+{
+  struct nobody *n = self;
+
+  memset(n->came, 0, (size_t)n->schedule->n_messages * sizeof *n->came);
+  n->waits = -1;
+  n->ended = false;
+}
+
 static void poll(void *self) { (void)self; }
+
+/* As one looks round who waits for a message. */
+static void stand_still(double seconds, void (*idle)(void *arg), void *arg)
+{
+  const double until_s = glia_time_s() + seconds;
+
+  while (glia_time_s() < until_s) idle(arg);
+}
 
 static glia_status send(void *self, int handle, int channel, int to, size_t bytes, const void *data)
 {
-  (void)self, (void)handle, (void)channel, (void)to, (void)bytes, (void)data;
+  (void)channel, (void)to, (void)bytes, (void)data;
+  ((struct nobody *)self)->read_by[handle] = -1;
   return GLIA_OK;
 }
 
@@ -39,7 +63,12 @@ static glia_status receive(void *self, int handle, int channel, int from, size_t
   struct nobody *n = self;
   const double t0 = glia_cpu_s();
 
-  (void)handle, (void)channel, (void)from;
+  n->read_by[handle] = -1;
+  for (int k = 0; k < n->schedule->n_messages; k++) {
+    const struct glia_message *m = &n->schedule->message[k];
+    if (m->channel == channel && m->from == from && m->to == n->how->rank) /* in rising order */
+      n->read_by[handle] = m->read * n->how->micro_batches + n->came[k]++;
+  }
   memset(data, 0, bytes);
   n->zeros_s += glia_cpu_s() - t0;
   return GLIA_OK;
@@ -48,23 +77,36 @@ static glia_status receive(void *self, int handle, int channel, int from, size_t
 static glia_status wait_for(void *self, int handle, const char *what, void (*idle)(void *arg),
                             void *arg)
 {
-  (void)self, (void)handle, (void)what, (void)idle, (void)arg;
+  struct nobody *n = self;
+  const int task = n->read_by[handle];
+
+  (void)what;
+  if (n->how->wait_s == NULL || task < 0 || task == n->waits) return GLIA_OK;
+  n->waits = task;
+  stand_still(n->how->wait_s[task], idle, arg);
   return GLIA_OK;
 }
 
 static glia_status share(void *self, int n, double *x, void (*idle)(void *arg), void *arg)
 {
-  const struct nobody *own = self;
+  struct nobody *own = self;
 
-  (void)idle, (void)arg;
-  for (int r = 0; r < own->size; r++)
-    for (int k = 0; k < n && r != own->rank; k++) x[(size_t)r * (size_t)n + (size_t)k] = 0.0;
+  if (!own->ended) stand_still(own->how->tail_s, idle, arg);
+  own->ended = true;
+  for (int r = 0; r < own->schedule->ranks; r++)
+    for (int k = 0; k < n && r != own->how->rank; k++) x[(size_t)r * (size_t)n + (size_t)k] = 0.0;
   return GLIA_OK;
 }
 
 static glia_status open_nothing(void *self, int n, int shared)
 {
-  (void)self, (void)n, (void)shared;
+  struct nobody *own = self;
+
+  (void)shared;
+  own->came = calloc((size_t)own->schedule->n_messages + 1, sizeof *own->came);
+  own->read_by = calloc((size_t)n, sizeof *own->read_by);
+  GLIA_CHECK(own->came != NULL && own->read_by != NULL, GLIA_E_MEMORY, "%d messages", n);
+  for (int i = 0; i < n; i++) own->read_by[i] = -1;
   return GLIA_OK;
 }
 
@@ -90,27 +132,27 @@ static glia_status after_step(void *self, const struct glia_step_info *info, gli
 
   if (info->step == WARM_STEPS) a->from_cpu_s = glia_cpu_s();
   if (info->step > WARM_STEPS && a->n < MOST_STEPS) {
-    a->outside_s[a->n] = info->wall_s - (span_s - a->span_s);
+    a->outside_s[a->n] = fmax(0.0, info->wall_s - (span_s - a->span_s) - a->nobody.how->tail_s);
     a->zeros_of_s[a->n++] = a->nobody.zeros_s - a->zeros_s;
     a->all_s += info->wall_s;
     a->cpu_s = glia_cpu_s() - a->from_cpu_s;
   }
   a->span_s = span_s;
   a->zeros_s = a->nobody.zeros_s;
-  if (a->n >= LEAST_STEPS && a->all_s > long_enough_s) *action = GLIA_STOP;
+  if (a->n >= LEAST_STEPS && a->all_s > a->nobody.how->seconds) *action = GLIA_STOP;
   return GLIA_OK;
 }
 
-static glia_status build(const struct session *s, const struct glia_cut *cut, int kind, int v,
-                         int rank, struct alone *a)
+static glia_status build(const struct session *s, const struct advise_trial *t, int v,
+                         struct alone *a)
 {
+  const struct glia_cut *cut = t->cut;
   const struct glia_graph *whole = glia_model_graph(s->model);
   const struct glia_state *state;
   const int n = glia_graph_states(whole, &state);
 
-  a->nobody = (struct nobody){.rank = rank, .size = cut->ranks};
   a->messenger = (struct glia_messenger){.self = &a->nobody,
-                                         .rank = rank,
+                                         .rank = t->rank,
                                          .size = cut->ranks,
                                          .begin = begin,
                                          .send = send,
@@ -119,9 +161,10 @@ static glia_status build(const struct session *s, const struct glia_cut *cut, in
                                          .wait = wait_for,
                                          .share = share,
                                          .open = open_nothing};
-  GLIA_TRY(glia_schedule_make(kind, cut->ranks, cut->chunks, v, &a->schedule));
-  GLIA_TRY(glia_stage_cut(whole, cut, rank, &a->stage));
+  GLIA_TRY(glia_schedule_make(t->kind, cut->ranks, cut->chunks, v, &a->schedule));
+  GLIA_TRY(glia_stage_cut(whole, cut, t->rank, &a->stage));
   GLIA_TRY(glia_schedule_bind(a->schedule, a->stage));
+  a->nobody = (struct nobody){.how = t, .schedule = a->schedule};
   GLIA_TRY(glia_stage_compile(a->stage, glia_kernels_default(), (size_t)s->config.bucket_bytes,
                               &a->program));
   const struct glia_pipeline pipeline = {a->stage, &a->messenger, a->schedule};
@@ -139,6 +182,8 @@ static void clear(struct alone *a)
   glia_program_destroy(&a->program);
   glia_stage_destroy(&a->stage);
   glia_schedule_destroy(&a->schedule);
+  free(a->nobody.came);
+  free(a->nobody.read_by);
 }
 
 static glia_status run_steps(const struct session *s, struct alone *a)
@@ -165,7 +210,7 @@ static glia_status run_steps(const struct session *s, struct alone *a)
  * idle.c. Receives are begun with a micro-batch's first task: zeros that they make are taken off there. */
 static glia_status list_tasks(const struct alone *a, int64_t kept, double *x)
 {
-  const int v = a->schedule->micro_batches, per_step = a->schedule->row[a->nobody.rank].n;
+  const int v = a->schedule->micro_batches, per_step = a->schedule->row[a->nobody.how->rank].n;
   const int segments = a->schedule->segments;
   struct glia_pipeline_task *task = calloc((size_t)(kept * per_step) + 1, sizeof *task);
 
@@ -182,9 +227,10 @@ static glia_status list_tasks(const struct alone *a, int64_t kept, double *x)
 }
 
 /* Steps as they were, one after another and from the first again; what a step has more of micro-batches comes from the next ones. */
-static glia_status look(const struct alone *a, int micro_batches, int plays, double *task_s)
+static glia_status look(const struct alone *a, double *task_s)
 {
-  const int v = a->schedule->micro_batches, per_step = a->schedule->row[a->nobody.rank].n;
+  const struct advise_trial *t = a->nobody.how;
+  const int v = a->schedule->micro_batches, per_step = a->schedule->row[t->rank].n;
   const int segments = a->schedule->segments;
   const int64_t n = glia_engine_pipeline_tasks(a->engine, 0, NULL) / per_step;
   const int64_t kept = n < a->n ? n : a->n;
@@ -192,31 +238,32 @@ static glia_status look(const struct alone *a, int micro_batches, int plays, dou
   glia_status st = x != NULL && kept > 0 ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "times of tasks");
 
   if (st == GLIA_OK) st = list_tasks(a, kept, x);
-  for (int p = 0; p < plays && st == GLIA_OK; p++)
+  for (int p = 0; p < t->plays && st == GLIA_OK; p++)
     for (int s = 0; s < segments; s++)
-      for (int m = 0; m < micro_batches; m++) {
+      for (int m = 0; m < t->micro_batches; m++) {
         const int64_t step = (p + m / v) % kept;
-        task_s[((int64_t)p * segments + s) * micro_batches + m] =
+        task_s[((int64_t)p * segments + s) * t->micro_batches + m] =
             x[(step * segments + s) * v + m % v];
       }
   free(x);
   return st;
 }
 
-glia_status advise_trial_(const struct session *s, const struct glia_cut *cut, int kind,
-                          int micro_batches, int rank, int plays, double *task_s, double *end_s)
+glia_status advise_trial_(const struct session *s, const struct advise_trial *t, double *task_s,
+                          double *end_s)
 {
   /* interleaved takes whole groups of as many as there are ranks */
-  const int most =
-      cut->ranks < MICRO_BATCHES ? MICRO_BATCHES - MICRO_BATCHES % cut->ranks : cut->ranks;
+  const int ranks = t->cut->ranks,
+            most = ranks < MICRO_BATCHES ? MICRO_BATCHES - MICRO_BATCHES % ranks : ranks,
+            v = t->micro_batches < most ? t->micro_batches : most;
   struct alone a = {.n = 0};
   glia_status st = GLIA_OK;
 
-  if (rank >= 0) st = build(s, cut, kind, micro_batches < most ? micro_batches : most, rank, &a);
+  if (t->rank >= 0) st = build(s, t, v, &a);
   st = glia_agree(s->comm, st); /* all begin at once */
-  if (st == GLIA_OK && rank >= 0) {
+  if (st == GLIA_OK && t->rank >= 0) {
     st = run_steps(s, &a);
-    if (st == GLIA_OK) st = look(&a, micro_batches, plays, task_s);
+    if (st == GLIA_OK) st = look(&a, task_s);
     if (st == GLIA_OK)
       *end_s = (a.all_s > a.cpu_s ? a.cpu_s / a.all_s : 1.0) * layer_times_median(a.outside_s, a.n);
   }

@@ -126,7 +126,7 @@ static glia_status play(const struct look *l, const struct glia_schedule *table,
       each[(r * table->segments + t->segment) * table->micro_batches + t->micro] =
           x[TASK_CPU] + x[OWN_CPU];
     }
-  GLIA_TRY(glia_schedule_replay(table, each, &p));
+  GLIA_TRY(glia_schedule_replay(table, each, NULL, &p));
   for (int r = 0; r < l->ranks; r++) {
     const double span = table->ahead > 0 ? p.own[r] : p.span;
     sum[r].span += span;

@@ -105,9 +105,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_schedule_prove(const struct glia_schedu
 GLIA_API void glia_schedule_deal(int ranks, const double *work, int cores, int *core);
 
 /** The same as glia_schedule_check with a time of every single task.
- *  task_s  [ranks][segments][micro_batches] */
+ *  task_s  [ranks][segments][micro_batches]
+ *  wait_s  [ranks][segments][micro_batches] how long the rank waited in front of each: from the end of the one before, or the beginning of
+ *          the step; NULL: nobody asks. Of local learning that in front of all parts */
 GLIA_API GLIA_NODISCARD glia_status glia_schedule_replay(const struct glia_schedule *s,
-                                                         const double *task_s,
+                                                         const double *task_s, double *wait_s,
                                                          struct glia_schedule_play *out);
 
 #endif

@@ -19,7 +19,7 @@ struct player {
   int slot;    /* where it looks for room */
   int *holder; /* [slots] micro-batch; -1: none */
   int *last;   /* [slots] the one before, whose messages may still wait; -1: none */
-  double free_at, begun_at;
+  double free_at, begun_at, ended_at; /* ended: of the task before */
   size_t waiting_bytes;
 };
 
@@ -28,6 +28,7 @@ struct game {
   struct glia_cut shape;
   const double *cost; /* [ranks][segments], NULL: units */
   const double *each; /* [ranks][segments][micro_batches], NULL: cost */
+  double *waits;      /* the same, in front of tasks; NULL: nobody asks */
   int steps, lag;
   int micros;              /* of all steps */
   double *sent, *expected; /* [messages][micros]; below 0: not yet */
@@ -129,14 +130,23 @@ static bool is_backward(const struct game *g, int segment)
          !(g->s->split && (segment - g->s->chunks) % 2 == 1);
 }
 
+/* Of a task among those of all ranks: [ranks][segments][micro_batches]. */
+static size_t index_of(const struct game *g, int rank)
+{
+  const struct glia_task *t = task_of(g, rank);
+
+  return ((size_t)rank * (size_t)g->s->segments + (size_t)t->segment) *
+             (size_t)g->s->micro_batches +
+         (size_t)t->micro;
+}
+
 static double cost_of(const struct game *g, int rank)
 {
   const struct glia_task *t = task_of(g, rank);
-  const size_t row = (size_t)rank * (size_t)g->s->segments + (size_t)t->segment;
 
   if (g->s->ahead > 0 && g->player[rank].part > 0) return 0.0; /* all of it in the first part */
-  if (g->each != NULL) return g->each[row * (size_t)g->s->micro_batches + (size_t)t->micro];
-  if (g->cost != NULL) return g->cost[row];
+  if (g->each != NULL) return g->each[index_of(g, rank)];
+  if (g->cost != NULL) return g->cost[(size_t)rank * (size_t)g->s->segments + (size_t)t->segment];
   return is_backward(g, t->segment) && !g->s->split ? 2.0 : 1.0;
 }
 
@@ -145,7 +155,7 @@ static void end_work(const struct game *g, int rank, double time, double cost)
 {
   struct player *p = &g->player[rank];
 
-  p->free_at = time;
+  p->free_at = p->ended_at = time;
   g->out->busy[rank] += cost;
   g->out->own[rank] = time - p->begun_at;
   if (time > g->out->span) g->out->span = time;
@@ -165,6 +175,7 @@ static bool compute(const struct game *g, int rank)
       return false;
   const double cost = cost_of(g, rank);
   if (p->begun_at < 0.0) p->begun_at = time;
+  if (g->waits != NULL && p->part == 0) g->waits[index_of(g, rank)] = time - p->ended_at;
   end_work(g, rank, time + cost, cost);
   return true;
 }
@@ -496,9 +507,9 @@ glia_status glia_schedule_check(const struct glia_schedule *s, const double *cos
 }
 
 glia_status glia_schedule_replay(const struct glia_schedule *s, const double *task_s,
-                                 struct glia_schedule_play *out)
+                                 double *wait_s, struct glia_schedule_play *out)
 {
-  return play_with(s, &(struct game){.each = task_s, .steps = 1}, out);
+  return play_with(s, &(struct game){.each = task_s, .waits = wait_s, .steps = 1}, out);
 }
 
 double glia_schedule_bubble(const struct glia_schedule *s, const struct glia_schedule_play *play)
