@@ -38,6 +38,7 @@ stages 2 2 1f1b parallel.memory=1GiB && kept=$(key kept_bytes) && ends 78 2 para
   stages 2 2 1f1b parallel.memory=$((kept - 1)) && [ "$(key bytes)" -lt "$kept" ] && about "$(key extra_work)" 1e-9 0.5
 point "and stages within less memory, that of the stage that needs most"
 stages 4 2 1f1b && [ "$(key groups)" = 2 ]; point "two data groups of two stages too"
+stages 2 2 1f1b 'parallel.cuts=[middle]' && said 'first_layers="00-linear | middle"'; point "and where a layer skips over the cut"
 if [ -n "${GLIA_TEST_LONG-}" ]; then
   for s in 1f1b gpipe zero_bubble interleaved; do
     { [ $s = interleaved ] || stages 3 3 $s; } && stages 4 4 $s && stages 4 2 $s; point "$s: 3 stages, 4 stages, 2 x 2"
@@ -186,6 +187,9 @@ point "nor need rank 0 be the one whose node has fewer cores than ranks"
 exits 64 mpirun -n 2 "$glia" bench plan mlp zero_buble && said "'zero_buble' is no model"; point "bench plan refuses words that it does not know"
 ends 78 3 parallel.stages=2 && said '3 ranks for 2 stages' && said 'start 2 or 4 ranks'; point "ranks that do not fit are told which do"
 ends 78 2 parallel.stages=2 'parallel.cuts=[9]' && said "no layer is '9'"; point "a cut behind the last layer is refused"
+ends 78 2 parallel.stages=2 'parallel.cuts=[0]' && said 'stage 0 would begin with layer 0 and stage 1 with layer 0: each needs a layer'; point "so is a stage without a layer"
+ends 78 4 parallel.stages=4 'model=[{linear: 8}, tanh, {linear: 2}]' loss=cross_entropy && said '4 stages for a model of 3 layers' && said 'at most 3'; point "and more stages than layers"
+ends 78 2 parallel.stages=2 clip_norm=null 'local={depth: 0}' && said 'skip reads 02-tanh of another module' && said 'put what skips into residual'; point "and local learning where a layer skips over a module"
 ends 78 2 parallel.stages=2 'parallel.cuts=[2, 3]' && said '2 stages need a list of 1 layers'; point "so is one cut too many"
 ends 78 2 parallel.stages=2 parallel.cuts=measure && said "found 'measure', expected measured or a list"; point "and what is no list of layers"
 ends 78 2 parallel.stages=2 'checkpoint={dir: other, local: here}' && said 'checkpoint.local does not go with stages'; point "so is a local folder for checkpoints"
