@@ -205,6 +205,7 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
       (rows.head.schema != t->schema || rows.n_columns != t->n_series))
     st = GLIA_FAIL(GLIA_E_DATA, "rows whose columns it did not name");
   if (st == GLIA_OK && rows.column != NULL) st = new_columns(t, &rows);
+  if (st == GLIA_OK) st = make_room(c, t);
   if (st != GLIA_OK) {
     glia_rows_free(&rows);
     if (st == GLIA_E_MEMORY) return st;
@@ -214,8 +215,7 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
     return GLIA_OK;
   }
   judge_clock(t, rows.head.now_ns, asked_ns, received_ns);
-  st = make_room(c, t);
-  if (st == GLIA_OK) st = take_rows(c, t, &rows, &span_s);
+  st = take_rows(c, t, &rows, &span_s);
   if (st == GLIA_OK) mark_ours(c, t, span_s, asked_ns, received_ns);
   if (rows.n_rows > 0) saw(t);
   if (rows.first + rows.n_rows <= rows.last)

@@ -27,6 +27,7 @@ own=$(port_of agent)
   echo "skewed http://127.0.0.1:$skewed/0"
   echo "own 127.0.0.1:$own"
   for what in silent slow endless garbage truncated nan duplicate vanishing redirect error; do echo "$what http://127.0.0.1:$hostile/$what/metrics"; done
+  echo "names http://127.0.0.1:$hostile/names"
   echo "nobody http://127.0.0.1:1/metrics"
   if command -v prometheus-node-exporter >/dev/null 2>&1; then
     exporter=$(free_port)
@@ -45,7 +46,7 @@ point "rows reach the disk"
 sleep 4; look
 [ "$(field sim0 state)" = up ] && [ "$(field sim19 state)" = up ] && [ "$(field own state)" = up ]; point "agents are up beside those that hang"
 about "$(field sim7 lost_rows)" 0 0; point "none of their rows is lost"
-for what in silent slow endless garbage truncated redirect error nobody; do
+for what in silent slow endless garbage truncated redirect error names nobody; do
   [ "$(field $what state)" = never ] && about "$(field $what failures)" 1 100; point "$what is said to fail ($(field $what problem))"
 done
 for what in nan duplicate vanishing; do

@@ -1,7 +1,15 @@
 """Scrape targets that misbehave, one per path. Says "listening port=P"."""
-import http.server, socketserver, sys, time
+import http.server, socketserver, struct, sys, time
 
 count = 0
+
+
+def agent(names):
+    """What an agent with counters of these names says, docs/formats/agent.md."""
+    text = "".join("%s\ts\tc\t-1\n" % n for n in names).encode()
+    now = time.time_ns()
+    head = struct.pack("<8s9q", b"GLIAROW1", 7, 8, 9, now, 1, 1, 1, len(names), len(text))
+    return head + text + struct.pack("<2q%dd" % len(names), now, now, *[1.0] * len(names))
 
 
 class Target(http.server.BaseHTTPRequestHandler):
@@ -44,6 +52,11 @@ class Target(http.server.BaseHTTPRequestHandler):
                 self.send(good + b"b 1\nb 2\nb 3\na_total 7\n")
             elif what == "vanishing":
                 self.send(good + b"v%d 1\n" % (count % 7))
+            elif what == "names":
+                # each of them is folded to four columns: more than a node may have
+                self.send(agent(['c%d{cpu="%d"}' % (i, i % 8) for i in range(17000)]))
+            elif what == "newnames":
+                self.send(good + b"".join(b"n%d_%d 1\n" % (count, i) for i in range(5000)))
             elif what == "redirect":
                 self.send_response(302)
                 self.send_header("Location", "file:///etc/passwd")
