@@ -11,6 +11,8 @@
 
 struct glia_store;
 
+enum { GLIA_STORE_COLUMNS_MAX = 1 << 16 }; /* of a node */
+
 struct glia_store_options {
   const char *path; /* a folder, made if need be */
   double segment_s; /* divides an hour or a day; 0: 10 minutes */
@@ -37,7 +39,7 @@ GLIA_API GLIA_NODISCARD glia_status glia_store_node(struct glia_store *s, const 
                                                     int *out);
 GLIA_API struct glia_store_mark glia_store_mark(const struct glia_store *s, int node);
 
-/** Number of a node's column, made if it is new. Errors: GLIA_E_MEMORY. */
+/** Number of a node's column, made if it is new. Errors: GLIA_E_MEMORY, GLIA_E_DATA (it has too many). */
 GLIA_API GLIA_NODISCARD glia_status glia_store_column(struct glia_store *s, int node,
                                                       const char *name, const char *unit,
                                                       int64_t *out);

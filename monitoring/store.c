@@ -93,7 +93,12 @@ glia_status glia_store_add_column_(struct glia_store *s, int node, const char *n
   }
   struct glia_segment_column *c = &d->names.column[d->names.n];
   *c = (struct glia_segment_column){strdup(name), strdup(unit)};
-  GLIA_CHECK(c->name != NULL && c->unit != NULL, GLIA_E_MEMORY, "column %s", name);
+  if (c->name == NULL || c->unit == NULL ||
+      glia_names_add_(&d->by_name, c->name, d->names.n) != GLIA_OK) {
+    free(c->name);
+    free(c->unit);
+    return GLIA_FAIL(GLIA_E_MEMORY, "column %s", name);
+  }
   d->names.n++;
   return GLIA_OK;
 }
@@ -103,10 +108,12 @@ glia_status glia_store_column(struct glia_store *s, int node, const char *name, 
 {
   struct glia_store_node_ *d = &s->node[node];
 
-  for (*out = 0; *out < d->names.n; ++*out)
-    if (strcmp(d->names.column[*out].name, name) == 0) return GLIA_OK;
-  GLIA_CHECK(d->names.n < 1 << 16, GLIA_E_DATA, "%s has more than 65536 columns", d->names.name);
+  *out = glia_names_find_(&d->by_name, name);
+  if (*out >= 0) return GLIA_OK;
+  GLIA_CHECK(d->names.n < GLIA_STORE_COLUMNS_MAX, GLIA_E_DATA, "%s has more than %d columns",
+             d->names.name, GLIA_STORE_COLUMNS_MAX);
   GLIA_TRY(glia_store_add_column_(s, node, name, unit));
+  *out = d->names.n - 1;
   note_column(&s->filling, d->names.name, &d->names.column[*out]);
   return GLIA_OK;
 }
@@ -450,13 +457,12 @@ glia_status glia_store_series(struct glia_store *s, int node, const char *column
                               int64_t *n, int64_t **time, float **value)
 {
   const struct glia_store_node_ *d = &s->node[node];
-  int64_t c = 0;
+  const int64_t c = glia_names_find_(&d->by_name, column);
 
   *n = 0;
   *time = NULL;
   *value = NULL;
-  while (c < d->names.n && strcmp(d->names.column[c].name, column) != 0) c++;
-  GLIA_CHECK(c < d->names.n, GLIA_E_MISSING, "%s has no %s", d->names.name, column);
+  GLIA_CHECK(c >= 0, GLIA_E_MISSING, "%s has no %s", d->names.name, column);
   if (node >= s->current.n_nodes) return GLIA_OK;
   const struct glia_segment_node *rows = &s->current.node[node];
   *time = malloc((size_t)(rows->n_rows + 1) * sizeof **time);

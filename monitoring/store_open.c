@@ -37,12 +37,10 @@ static glia_status replay_record(struct glia_store *s, const unsigned char *p, s
   const unsigned char *at = p + 2 + p[1];
   const size_t left = n - 2 - p[1];
   if (p[0] == GLIA_JOURNAL_COLUMN) {
-    int64_t column;
     const char *text = (const char *)at;
     const size_t first = strnlen(text, left);
     GLIA_CHECK(first + 1 < left && text[left - 1] == '\0', GLIA_E_DATA, "a column of %s", name);
-    for (column = 0; column < d->names.n; column++)
-      if (strcmp(d->names.column[column].name, text) == 0) return GLIA_OK;
+    if (glia_names_find_(&d->by_name, text) >= 0) return GLIA_OK;
     return glia_store_add_column_(s, node, text, text + first + 1);
   }
   GLIA_CHECK(left >= sizeof d->mark, GLIA_E_DATA, "a row of %s", name);
@@ -157,6 +155,7 @@ static void destroy(struct glia_store **store)
   glia_segment_free_(&s->current);
   glia_names_forget_(&s->by_name);
   for (int i = 0; i < s->n_nodes; i++) {
+    glia_names_forget_(&s->node[i].by_name);
     for (int64_t c = 0; c < s->node[i].names.n; c++) {
       free(s->node[i].names.column[c].name);
       free(s->node[i].names.column[c].unit);

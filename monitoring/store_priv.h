@@ -70,6 +70,7 @@ enum { GLIA_STORE_TIERS = 3, GLIA_STORE_PATH_BYTES = 4096 };
 
 struct glia_store_node_ {
   struct glia_segment_names names;
+  struct glia_names by_name; /* of its columns */
   int64_t column_room;
   struct glia_store_mark mark;
 };

@@ -27,6 +27,7 @@ own=$(port_of agent)
   echo "skewed http://127.0.0.1:$skewed/0"
   echo "own 127.0.0.1:$own"
   for what in silent slow endless garbage truncated nan duplicate vanishing redirect error; do echo "$what http://127.0.0.1:$hostile/$what/metrics"; done
+  echo "newnames http://127.0.0.1:$hostile/newnames/metrics"
   echo "names http://127.0.0.1:$hostile/names"
   echo "nobody http://127.0.0.1:1/metrics"
   if command -v prometheus-node-exporter >/dev/null 2>&1; then
@@ -52,6 +53,8 @@ done
 for what in nan duplicate vanishing; do
   [ "$(field $what state)" = up ]; point "$what is taken as far as it makes sense"
 done
+wait_for 30 sh -c "curl -s -m 5 $api/api/v1/nodes | grep -q '65536 \(columns\|series\)'"; look
+case $(field newnames problem) in *65536*) about "$(field sim7 lost_rows)" 0 0 && [ "$(field sim7 state)" = up ] ;; *) false ;; esac; point "one that names ever more is failed for itself ($(field newnames problem))"
 about "$(field skewed skew_s)" 98 102 && [ "$(field skewed state)" = up ]; point "a clock 100 s ahead is noticed"
 get "$api/api/v1/series?node=skewed&metric=sim_0"
 python3 -c 'import json, sys, time

@@ -56,7 +56,7 @@ class Target(http.server.BaseHTTPRequestHandler):
                 # each of them is folded to four columns: more than a node may have
                 self.send(agent(['c%d{cpu="%d"}' % (i, i % 8) for i in range(17000)]))
             elif what == "newnames":
-                self.send(good + b"".join(b"n%d_%d 1\n" % (count, i) for i in range(5000)))
+                self.send(good + b"".join(b"n%d_%d 1\n" % (count, i) for i in range(10000)))
             elif what == "redirect":
                 self.send_response(302)
                 self.send_header("Location", "file:///etc/passwd")
