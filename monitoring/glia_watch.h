@@ -7,7 +7,7 @@
  *     glia_watch_compare(w, now_ns);                        // once a second: peers
  *
  * A node is unwatched, with the reason, where it has no model or lacks a metric that its model knows: it is never scored by what is
- * left. Its peers judge it meanwhile. Alarms that begin or end are told to a callback. Not thread-safe.
+ * left. So it is when a metric has been missing for three minutes and ten rows, until all have been there for ten rows; what is missing for less is imputed. Its peers judge it meanwhile. Alarms that begin or end are told to a callback. Not thread-safe.
  */
 #ifndef GLIA_WATCH_H
 #define GLIA_WATCH_H

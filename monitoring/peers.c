@@ -98,7 +98,7 @@ static bool worth_it(int n, struct watched *const *node)
 {
   bool unwatched = false;
 
-  for (int i = 0; i < n; i++) unwatched = unwatched || node[i]->stream == NULL;
+  for (int i = 0; i < n; i++) unwatched = unwatched || !glia_watch_scored_(node[i]);
   return n >= GLIA_WATCH_PEERS_LEAST && (node[0]->job > 0 || unwatched);
 }
 
@@ -113,7 +113,7 @@ static void compare_group(struct glia_watch *w, int n, struct watched *const *no
     struct watched *t = node[i];
     t->peer_score = w->score[i];
     t->peers = n;
-    const bool judged = t->job > 0 || t->stream == NULL;
+    const bool judged = t->job > 0 || !glia_watch_scored_(t);
     const bool odd =
         judged && t->peer_score > WATCH_PEERS_ODD && t->peer_score > WATCH_PEERS_TIMES * middle;
     t->above = odd ? t->above + 1 : 0;

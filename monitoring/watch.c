@@ -56,6 +56,7 @@ void glia_watch_close(struct glia_watch **watch)
   for (int i = 0; i < w->n; i++) {
     struct watched *t = w->node[i];
     glia_detect_stream_close(&t->stream);
+    free(t->metric);
     free(t->last);
     free(t->name);
     free(t);
@@ -132,30 +133,65 @@ static uint64_t hash_of(int n, const char *const *name)
   return hash;
 }
 
-/* The copy of these names, made if there is none. */
-static glia_status keep_names(struct glia_watch *w, int n, const char *const *name,
-                              const struct watch_names **out)
+static glia_status copy_names(int n, const char *const *name, struct watch_names **out)
+{
+  struct watch_names *k = calloc(1, sizeof *k);
+
+  *out = k;
+  GLIA_CHECK(k != NULL, GLIA_E_MEMORY, "%d names", n);
+  *k = (struct watch_names){.n = n, .name = calloc((size_t)n + 1, sizeof *k->name)};
+  bool whole = k->name != NULL;
+  for (int i = 0; whole && i < n; i++) whole = (k->name[i] = strdup(name[i])) != NULL;
+  if (whole) return GLIA_OK;
+  forget_names(k);
+  return GLIA_FAIL(GLIA_E_MEMORY, "%d names", n);
+}
+
+/* The node has other names: nobody may have had the old ones but this node. */
+static void use_names(struct glia_watch *w, struct watched *t, struct watch_names *names)
+{
+  struct watch_names *old = t->names;
+
+  names->users++;
+  t->names = names;
+  if (old == NULL || --old->users > 0) return;
+  for (int i = 0; i < w->n_names; i++)
+    if (w->names[i] == old) w->names[i] = w->names[--w->n_names];
+  forget_names(old);
+}
+
+/* The node gets the copy of these names, made if there is none. */
+static glia_status keep_names(struct glia_watch *w, struct watched *t, int n,
+                              const char *const *name)
 {
   const uint64_t hash = hash_of(n, name);
+  struct watch_names *k = NULL;
 
-  for (int i = 0; i < w->n_names; i++) {
-    *out = w->names[i];
-    if (w->names[i]->hash == hash && w->names[i]->n == n) return GLIA_OK;
-  }
+  for (int i = 0; i < w->n_names; i++)
+    if (w->names[i]->hash == hash && w->names[i]->n == n) {
+      use_names(w, t, w->names[i]);
+      return GLIA_OK;
+    }
   struct watch_names **more = realloc(w->names, (size_t)(w->n_names + 1) * sizeof(*more));
   GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "%d names", n);
   w->names = more;
-  struct watch_names *k = calloc(1, sizeof *k);
-  GLIA_CHECK(k != NULL, GLIA_E_MEMORY, "%d names", n);
-  *k = (struct watch_names){hash, n, calloc((size_t)n + 1, sizeof *k->name)};
-  bool whole = k->name != NULL;
-  for (int i = 0; whole && i < n; i++) whole = (k->name[i] = strdup(name[i])) != NULL;
-  if (!whole) {
-    forget_names(k);
-    return GLIA_FAIL(GLIA_E_MEMORY, "%d names", n);
-  }
+  GLIA_TRY(copy_names(n, name, &k));
+  k->hash = hash;
   w->names[w->n_names++] = k;
-  *out = k;
+  use_names(w, t, k);
+  return GLIA_OK;
+}
+
+/* Where the metrics are that the model looks at; the stream was opened with these names. */
+static glia_status find_metrics(struct watched *t, const struct glia_detector_info *info, int n,
+                                const char *const *name)
+{
+  t->metric = calloc((size_t)info->n_columns + 1, sizeof *t->metric);
+  GLIA_CHECK(t->metric != NULL, GLIA_E_MEMORY, "metrics of %s", t->name);
+  t->n_metrics = info->n_columns;
+  for (int j = 0; j < info->n_columns; j++)
+    for (int i = 0; i < n; i++)
+      if (strcmp(info->column[j].name, name[i]) == 0) t->metric[j].column = i;
   return GLIA_OK;
 }
 
@@ -169,7 +205,7 @@ glia_status glia_watch_columns(struct glia_watch *w, int node, int n, const char
   t->last = last;
   t->last_ns = 0;
   t->n_columns = n;
-  GLIA_TRY(keep_names(w, n, name, &t->names));
+  GLIA_TRY(keep_names(w, t, n, name));
   find_jobs(t, n, name);
   if (t->model == NULL || t->stream != NULL) return GLIA_OK; /* columns keep their places */
   const glia_status st = glia_detect_stream_open(t->model, n, name, &t->stream);
@@ -181,6 +217,7 @@ glia_status glia_watch_columns(struct glia_watch *w, int node, int n, const char
     return GLIA_OK;
   }
   glia_detector_info(t->model, &info);
+  GLIA_TRY(find_metrics(t, &info, n, name));
   t->unknown_metrics = n - info.n_columns;
   for (int j = info.n_columns; j < info.n_all; j++) /* those it knows and leaves out */
     for (int i = 0; i < n; i++) t->unknown_metrics -= strcmp(info.column[j].name, name[i]) == 0;
@@ -235,18 +272,41 @@ void glia_watch_set_(struct glia_watch *w, struct watched *t, glia_watch_kind ki
   if (w->tell != NULL) w->tell(w->self, &alarm);
 }
 
-bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, int64_t n, const float *row)
+/* Metrics that its model looks at go and come back: all must be there for the node to be watched. */
+static void look_for_metrics(struct glia_watch *w, struct watched *t, int64_t time_ns)
 {
-  struct watched *t = w->node[node];
-  const float *values = t->last;
+  bool changed = false;
+  const struct watch_metric *first = NULL;
 
-  for (int64_t i = 0; i < t->n_columns; i++) t->last[i] = i < n ? row[i] : (float)NAN;
-  t->last_ns = time_ns;
-  t->job = 0;
-  for (int i = 0; i < t->n_job_columns; i++)
-    if (values[t->job_column[i]] > 0.0F) t->job = (int64_t)values[t->job_column[i]];
-  if (t->stream == NULL || n < t->n_least) return false; /* it lacks what the model looks at */
-  const bool on = glia_detect_stream_push(t->stream, time_ns, values);
+  for (struct watch_metric *m = t->metric; m < t->metric + t->n_metrics; m++) {
+    const bool there = isfinite(t->last[m->column]);
+    if (there != m->gone)
+      m->rows = 0;
+    else if (m->rows++ == 0)
+      m->since_ns = time_ns;
+    if (m->rows >= WATCH_GONE_ROWS &&
+        (there || 1e-9 * (double)(time_ns - m->since_ns) >= WATCH_GONE_S)) {
+      m->gone = !there;
+      m->rows = 0;
+      t->n_gone += m->gone ? 1 : -1;
+      changed = true;
+    }
+    if (m->gone && first == NULL) first = m;
+  }
+  if (!changed) return;
+  t->reason[0] = '\0';
+  if (t->n_gone == 0) return;
+  t->score = (double)NAN;
+  glia_watch_set_(w, t, GLIA_WATCH_MODEL, false, 0, time_ns); /* nobody can tell any longer */
+  snprintf(t->reason, sizeof t->reason, "%d of the %d metrics of its model are gone: %s%s",
+           t->n_gone, t->n_metrics, t->names->name[first->column], t->n_gone > 1 ? ", ..." : "");
+}
+
+/* By the model, from its last row: was it? */
+static bool score_row(struct glia_watch *w, struct watched *t, int64_t time_ns)
+{
+  const bool on = glia_detect_stream_push(t->stream, time_ns, t->last);
+
   t->score = glia_detect_stream_score(t->stream);
   const bool scored = !isnan(t->score);
   t->scored += scored;
@@ -258,6 +318,23 @@ bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, int64_t n, 
     glia_watch_set_(w, t, GLIA_WATCH_MODEL, true, a->start_ns, time_ns);
   } else {
     glia_watch_set_(w, t, GLIA_WATCH_MODEL, false, 0, time_ns);
+  }
+  return scored;
+}
+
+bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, int64_t n, const float *row)
+{
+  struct watched *t = w->node[node];
+  bool scored = false;
+
+  for (int64_t i = 0; i < t->n_columns; i++) t->last[i] = i < n ? row[i] : (float)NAN;
+  t->last_ns = time_ns;
+  t->job = 0;
+  for (int i = 0; i < t->n_job_columns; i++)
+    if (t->last[t->job_column[i]] > 0.0F) t->job = (int64_t)t->last[t->job_column[i]];
+  if (t->stream != NULL && n >= t->n_least) { /* else it lacks what the model looks at */
+    look_for_metrics(w, t, time_ns);
+    if (t->n_gone == 0) scored = score_row(w, t, time_ns);
   }
   return scored;
 }
@@ -275,7 +352,7 @@ void glia_watch_state(const struct glia_watch *w, int node, struct glia_watch_st
   const struct watched *t = w->node[node];
 
   *out = (struct glia_watch_state){
-      .watched = t->stream != NULL,
+      .watched = glia_watch_scored_(t),
       .reason = t->reason,
       .score = t->score,
       .threshold = t->model != NULL ? t->threshold : (double)NAN,

@@ -16,7 +16,19 @@ enum { WATCH_JOBS = 8, WATCH_REASON_BYTES = 640 };
 struct watch_names {
   uint64_t hash;
   int n;
+  int users;   /* nodes; nobody's are forgotten */
   char **name; /* [n] */
+};
+
+/* A metric that a model looks at: it is gone after so long, and so many rows, without it, and back after as many rows with it. Slow sources are read
+ * each minute at most, rows repeat what was read, and a counter has a rate from its second reading on: none of that is missing for so long. */
+#define WATCH_GONE_S    180.0
+#define WATCH_GONE_ROWS 10
+struct watch_metric {
+  int column;
+  bool gone;
+  int rows; /* in a row that were otherwise: without it, or with it where it is gone */
+  int64_t since_ns;
 };
 
 struct watched {
@@ -27,7 +39,9 @@ struct watched {
   double score, threshold, peak, peer_score;
   int64_t trained_until_ns, unknown_metrics, scored;
   int n_columns, n_least; /* n_least: as many as there were when the stream began */
-  const struct watch_names *names;
+  int n_metrics, n_gone;
+  struct watch_metric *metric; /* [n_metrics] */
+  struct watch_names *names;
   float *last;     /* [n_columns] */
   int64_t last_ns; /* 0: no row yet */
   int n_job_columns, job_column[WATCH_JOBS];
@@ -55,6 +69,12 @@ struct glia_watch {
   double *work, *score;
   int *worst;
 };
+
+/* Is it scored by a model? */
+static inline bool glia_watch_scored_(const struct watched *t)
+{
+  return t->stream != NULL && t->n_gone == 0;
+}
 
 /* An alarm begins or ends; tells it when that is new. */
 void glia_watch_set_(struct glia_watch *w, struct watched *t, glia_watch_kind kind, bool active,
