@@ -186,6 +186,7 @@ static glia_status ask(struct glia_collect *c, struct glia_target *t)
   const int64_t asked = ++c->asked[class_of(t)];
   if (asked > c->result.asked_most) c->result.asked_most = asked;
   t->began_s = now_s;
+  if (t->first_s <= 0.0) t->first_s = now_s;
   return GLIA_OK;
 }
 

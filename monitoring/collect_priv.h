@@ -37,6 +37,7 @@ struct glia_target {
   bool busy;
   struct glia_buffer body;
   double due_s, began_s, seen_s; /* monotonic; seen: last row */
+  double first_s;                /* when it was asked first */
   double excused_s;              /* since then, time in which we were behind and did not ask */
   int64_t last_ns;
   int64_t ours_from_ns, ours_until_ns; /* rows of this time show the traffic of our catching up */
@@ -81,6 +82,8 @@ void glia_target_fail_(struct glia_collect *c, struct glia_target *t, const char
 void glia_target_free_(struct glia_target *t);
 /* "up", "late", "lost", "never" */
 const char *glia_target_state_(const struct glia_collect *c, const struct glia_target *t);
+/* Lost, or never heard of for as long as that takes. */
+bool glia_target_silent_(const struct glia_collect *c, const struct glia_target *t);
 
 /* Requests under way (collect_wire.c), so many connections kept for the next ones. */
 struct glia_wire;

@@ -106,10 +106,9 @@ void glia_collect_watch_tick_(struct glia_collect *c)
   if (now_s - c->compared_s < compare_s || !glia_collect_watch_hold_(c)) return;
   c->compared_s = now_s;
   glia_watch_compare(c->watch, now_ns());
-  for (int64_t i = 0; i < c->n; i++) {
-    const char *state = glia_target_state_(c, c->target[i]);
-    glia_watch_silent(c->watch, c->target[i]->watched, strcmp(state, "lost") == 0, now_ns());
-  }
+  for (int64_t i = 0; i < c->n; i++)
+    glia_watch_silent(c->watch, c->target[i]->watched, glia_target_silent_(c, c->target[i]),
+                      now_ns());
   glia_collect_watch_release_(c);
 }
 

@@ -45,16 +45,32 @@ static void saw(struct glia_target *t)
   t->excused_s = 0.0;
 }
 
+/* While nobody is asked, for we are behind, a node is what it was when it was asked last. */
+static double quiet_since(const struct glia_collect *c, const struct glia_target *t, double since_s)
+{
+  const double asked_s = t->began_s > c->behind_s ? glia_time_s() : t->began_s;
+
+  return asked_s - since_s - t->excused_s;
+}
+
+static double lost_after_s(const struct glia_collect *c)
+{
+  return 10.0 * c->options.period_s + 20.0;
+}
+
 const char *glia_target_state_(const struct glia_collect *c, const struct glia_target *t)
 {
-  /* While nobody is asked, for we are behind, a node is what it was when it was asked last. */
-  const double asked_s = t->began_s > c->behind_s ? glia_time_s() : t->began_s;
-  const double age_s = asked_s - t->seen_s - t->excused_s;
-  const double period_s = c->options.period_s;
+  const double age_s = quiet_since(c, t, t->seen_s);
 
   if (t->seen_s <= 0.0) return "never";
-  if (age_s <= 3.0 * period_s + 1.0) return "up";
-  return age_s <= 10.0 * period_s + 20.0 ? "late" : "lost";
+  if (age_s <= 3.0 * c->options.period_s + 1.0) return "up";
+  return age_s <= lost_after_s(c) ? "late" : "lost";
+}
+
+bool glia_target_silent_(const struct glia_collect *c, const struct glia_target *t)
+{
+  if (t->first_s <= 0.0) return false;
+  return quiet_since(c, t, t->seen_s > 0.0 ? t->seen_s : t->first_s) > lost_after_s(c);
 }
 
 /* Room for as many series and columns as the intake has, and the columns' numbers in the store. */
