@@ -173,7 +173,7 @@ static glia_status ask(struct glia_collect *c, struct glia_target *t)
   curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(1e3 * limit_s));
   curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(1e3 * fmin(limit_s, connect_limit_s)));
-  curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
+  curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers[t->kind]);
   curl_easy_setopt(e, CURLOPT_PROXY, "");
   /* libcurl looks at all connections that it keeps whenever an answer is done with: it keeps those alone that will serve. */
   curl_easy_setopt(e, CURLOPT_FORBID_REUSE, c->options.period_s > idle_s ? 1L : 0L);
@@ -353,20 +353,25 @@ glia_status glia_collect_run(struct glia_collect *c, double duration_s,
 
 /* ---- open and close */
 
+static glia_status add_header(struct curl_slist **list, const char *line)
+{
+  struct curl_slist *more = curl_slist_append(*list, line);
+
+  GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "no memory");
+  *list = more;
+  return GLIA_OK;
+}
+
 static glia_status add_headers(struct glia_collect *c)
 {
   char line[GLIA_TOKEN_BYTES + 32];
 
-  c->headers =
-      curl_slist_append(NULL, "Accept: text/plain;version=0.0.4, application/vnd.glia.rows");
-  if (c->headers != NULL && c->options.token != NULL) {
-    snprintf(line, sizeof line, "Authorization: Bearer %s", c->options.token);
-    struct curl_slist *more = curl_slist_append(c->headers, line);
-    if (more == NULL) return GLIA_FAIL(GLIA_E_MEMORY, "no memory");
-    c->headers = more;
-  }
-  GLIA_CHECK(c->headers != NULL, GLIA_E_MEMORY, "no memory");
-  return GLIA_OK;
+  for (size_t kind = 0; kind < GLIA_COUNT(c->headers); kind++)
+    GLIA_TRY(add_header(&c->headers[kind],
+                        "Accept: text/plain;version=0.0.4, application/vnd.glia.rows"));
+  if (c->options.token == NULL) return GLIA_OK;
+  snprintf(line, sizeof line, "Authorization: Bearer %s", c->options.token);
+  return add_header(&c->headers[GLIA_TARGET_AGENT], line);
 }
 
 /* A thousand nodes are a thousand descriptors: as many as may be. A quarter is for connections that are kept, an eighth for each class of requests. */
@@ -427,7 +432,8 @@ glia_status glia_collect_close(struct glia_collect **collect)
     glia_target_free_(c->target[i]);
   }
   glia_wire_close_(&c->wire);
-  curl_slist_free_all(c->headers);
+  for (size_t kind = 0; kind < GLIA_COUNT(c->headers); kind++)
+    curl_slist_free_all(c->headers[kind]);
   const glia_status st = glia_store_close(&c->store);
   glia_collect_watch_close_(c);
   glia_buffer_free(&c->answer);

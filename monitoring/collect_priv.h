@@ -59,12 +59,12 @@ struct glia_collect {
   int64_t unscored; /* rows for which there was no memory or no time */
   int64_t ours;     /* rows that showed our own traffic: not scored either */
   struct glia_wire *wire;
-  double due_s, looked_s; /* nobody is due before; when that was looked at */
-  int64_t places;         /* of requests under way, for each class: */
-  int64_t asked[2];       /* nodes that answered last time, and others */
-  int64_t first[2];       /* the next look begins at */
-  bool crowded;           /* somebody due was not asked: all places were taken */
-  struct curl_slist *headers;
+  double due_s, looked_s;        /* nobody is due before; when that was looked at */
+  int64_t places;                /* of requests under way, for each class: */
+  int64_t asked[2];              /* nodes that answered last time, and others */
+  int64_t first[2];              /* the next look begins at */
+  bool crowded;                  /* somebody due was not asked: all places were taken */
+  struct curl_slist *headers[2]; /* by the kind of target: agents get the token */
   int64_t n, n_room;
   struct glia_target **target;
   struct glia_names by_name;

@@ -11,7 +11,7 @@ struct glia_collect;
 struct glia_collect_options {
   double period_s;     /* between scrapes of a node */
   double timeout_s;    /* of one scrape; 0: 10 s, at most */
-  const char *token;   /* sent to agents; NULL: none */
+  const char *token;   /* sent to agents, and to nobody else; NULL: none */
   const char *ca_file; /* who signs the agents' certificates; NULL: the system's */
   struct glia_store_options store;
   struct glia_server_options http;   /* listen NULL: no server */
