@@ -53,26 +53,29 @@ static glia_status check_new(struct glia_collect *c, const char *name, const cha
   return GLIA_OK;
 }
 
-static glia_status add_node(struct glia_collect *c, const char *name, const char *url)
+static glia_status add_node(struct glia_collect *c, const char *name, const char *url,
+                            bool exporter)
 {
   char full[URL_BYTES];
+  int node; /* who cannot be one leaves nothing behind */
 
   GLIA_TRY(check_new(c, name, url));
+  GLIA_TRY(glia_store_node(c->store, name, &node));
   snprintf(full, sizeof full, "%s%s", strstr(url, "://") == NULL ? "http://" : "", url);
-  for (size_t n = strlen(full); n > 0 && full[n - 1] == '/'; n--) full[n - 1] = '\0';
+  for (size_t n = strlen(full); !exporter && n > 0 && full[n - 1] == '/'; n--) full[n - 1] = '\0';
   struct glia_target *t = calloc(1, sizeof *t);
   GLIA_CHECK(t != NULL, GLIA_E_MEMORY, "node %s", name);
   c->target[c->n++] = t; /* closing frees it */
   const size_t n = strlen(full);
-  t->kind =
-      n > 8 && strcmp(full + n - 8, "/metrics") == 0 ? GLIA_TARGET_EXPORTER : GLIA_TARGET_AGENT;
+  t->kind = exporter || (n > 8 && strcmp(full + n - 8, "/metrics") == 0) ? GLIA_TARGET_EXPORTER
+                                                                         : GLIA_TARGET_AGENT;
+  t->node = node;
   t->name = strdup(name);
   t->url = strdup(full);
   t->easy = curl_easy_init();
   GLIA_CHECK(t->name != NULL && t->url != NULL && t->easy != NULL, GLIA_E_MEMORY, "node %s", name);
   GLIA_TRY(glia_names_add_(&c->by_name, t->name, c->n - 1));
   GLIA_TRY(glia_intake_create(&t->intake));
-  GLIA_TRY(glia_store_node(c->store, name, &t->node));
   GLIA_TRY(glia_collect_watch_node_(c, t));
   const struct glia_store_mark mark = glia_store_mark(c->store, t->node);
   t->run = mark.run;
@@ -83,12 +86,24 @@ static glia_status add_node(struct glia_collect *c, const char *name, const char
   return GLIA_OK;
 }
 
-glia_status glia_collect_node(struct glia_collect *c, const char *name, const char *url)
+/* It may be asked about its nodes already. */
+static glia_status add_locked(struct glia_collect *c, const char *name, const char *url,
+                              bool exporter)
 {
-  pthread_mutex_lock(&c->mutex); /* it may be asked about its nodes already */
-  const glia_status st = add_node(c, name, url);
+  pthread_mutex_lock(&c->mutex);
+  const glia_status st = add_node(c, name, url, exporter);
   pthread_mutex_unlock(&c->mutex);
   return st;
+}
+
+glia_status glia_collect_node(struct glia_collect *c, const char *name, const char *url)
+{
+  return add_locked(c, name, url, false);
+}
+
+glia_status glia_collect_exporter(struct glia_collect *c, const char *name, const char *url)
+{
+  return add_locked(c, name, url, true);
 }
 
 /* "http://host:9777/x" to "host", "host:9100" for another port. */

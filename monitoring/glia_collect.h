@@ -43,6 +43,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_collect_open(const struct glia_collect_
 GLIA_API GLIA_NODISCARD glia_status glia_collect_node(struct glia_collect *c, const char *name,
                                                       const char *url);
 
+/** Add an exporter, whatever its address ends in. Else as glia_collect_node. */
+GLIA_API GLIA_NODISCARD glia_status glia_collect_exporter(struct glia_collect *c, const char *name,
+                                                          const char *url);
+
 /** Nodes of a file: lines "URL" or "NAME URL"; # begins a comment. A name left out is the host (with its port where it is not the
  *  agent's own). Errors: GLIA_E_MISSING, GLIA_E_DATA with the line's number. */
 GLIA_API GLIA_NODISCARD glia_status glia_collect_nodes_of_file(struct glia_collect *c,

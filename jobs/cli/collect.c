@@ -142,8 +142,45 @@ static glia_status print_plan(struct glia_args *args, struct plan *p)
 
 /* ---- nodes */
 
-/* Lines of nodes that sinfo names, as a file that glia_collect_nodes_of_file reads. sinfo has 20 s: its controller may hang. */
-static glia_status nodes_of_slurm(struct glia_collect *c)
+/* Somewhere for nodes that are found to go: the collector, or a list of names where they are but counted. */
+struct found {
+  struct glia_collect *collect; /* NULL: counted */
+  char **name;                  /* [n] */
+  int64_t n;
+};
+
+static glia_status count_node(struct found *f, const char *name)
+{
+  char **more = realloc((void *)f->name, (size_t)(f->n + 1) * sizeof *more);
+
+  GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "node %s", name);
+  f->name = more;
+  f->name[f->n] = strdup(name);
+  GLIA_CHECK(f->name[f->n++] != NULL, GLIA_E_MEMORY, "node %s", name);
+  return GLIA_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* How many different names; they are forgotten. */
+static int64_t count_names(struct found *f)
+{
+  int64_t different = 0;
+
+  if (f->n > 0) qsort((void *)f->name, (size_t)f->n, sizeof *f->name, by_name);
+  for (int64_t i = 0; i < f->n; i++)
+    different += f->name[i] != NULL && (i == 0 || strcmp(f->name[i], f->name[i - 1]) != 0);
+  for (int64_t i = 0; i < f->n; i++) free(f->name[i]);
+  free((void *)f->name);
+  *f = (struct found){0};
+  return different;
+}
+
+/* Nodes that sinfo names. It has 20 s: its controller may hang. */
+static glia_status nodes_of_slurm(struct found *found)
 {
   char name[256], url[300];
   glia_status st = GLIA_OK;
@@ -155,7 +192,8 @@ static glia_status nodes_of_slurm(struct glia_collect *c)
     name[strcspn(name, " \r\n")] = '\0';
     if (name[0] == '\0') continue;
     snprintf(url, sizeof url, "http://%s:9777", name);
-    st = glia_collect_node(c, name, url);
+    st = found->collect != NULL ? glia_collect_node(found->collect, name, url)
+                                : count_node(found, name);
     n++;
   }
   pclose(f);
@@ -164,31 +202,46 @@ static glia_status nodes_of_slurm(struct glia_collect *c)
   return GLIA_OK;
 }
 
-/* An exporter that several jobs scrape is one node. */
+/* An exporter that several jobs scrape is one node. What a probe looks at ("https://example.com/x") cannot name one. */
 static glia_status add_target(void *self, const char *name, const char *url)
 {
-  const glia_status st = glia_collect_node(self, name, url);
+  struct found *found = self;
+  glia_status st = GLIA_OK;
 
-  if (st != GLIA_E_EXISTS) return st;
-  glia_log(GLIA_LOG_WARN, "collect", "target-twice", "node=%s url=%s", name, url);
+  if (found->collect == NULL) return strchr(name, '/') == NULL ? count_node(found, name) : GLIA_OK;
+  st = glia_collect_exporter(found->collect, name, url);
+  found->n += st == GLIA_OK;
+  if (st != GLIA_E_EXISTS && st != GLIA_E_ARGUMENT) return st;
+  glia_log(GLIA_LOG_WARN, "collect", st == GLIA_E_EXISTS ? "target-twice" : "target-passed-over",
+           "node=%s url=%s reason=\"%s\"", name, url, glia_trace_message());
   glia_trace_clear();
   return GLIA_OK;
 }
 
-static glia_status add_nodes(const struct glia_args *args, struct glia_collect *c)
+/* What SLURM and Prometheus name. */
+static glia_status find_nodes(const struct glia_args *args, struct found *found)
 {
   char token[GLIA_TOKEN_BYTES];
   struct glia_prometheus_query site = {.url = glia_args_text(args, "prometheus", NULL)};
-  const char *file = glia_args_text(args, "nodes", NULL);
 
   GLIA_TRY(glia_args_token(args, "prometheus-token-file", sizeof token, token));
   site.token = token[0] != '\0' ? token : NULL;
   GLIA_CHECK(site.token == NULL || site.url != NULL, GLIA_E_USAGE,
              "--prometheus-token-file without --prometheus URL");
+  if (glia_args_has(args, "slurm")) GLIA_TRY(nodes_of_slurm(found));
+  if (site.url == NULL) return GLIA_OK;
+  const int64_t before = found->n;
+  GLIA_TRY(glia_prometheus_targets(&site, glia_args_text(args, "job", NULL), add_target, found));
+  GLIA_CHECK(found->n > before, GLIA_E_DATA, "%s: none of its targets can be a node", site.url);
+  return GLIA_OK;
+}
+
+static glia_status add_nodes(const struct glia_args *args, struct glia_collect *c)
+{
+  const char *file = glia_args_text(args, "nodes", NULL);
+
   if (file != NULL) GLIA_TRY(glia_collect_nodes_of_file(c, file));
-  if (glia_args_has(args, "slurm")) GLIA_TRY(nodes_of_slurm(c));
-  if (site.url != NULL)
-    GLIA_TRY(glia_prometheus_targets(&site, glia_args_text(args, "job", NULL), add_target, c));
+  GLIA_TRY(find_nodes(args, &(struct found){.collect = c}));
   for (int i = 0; i < args->n_words; i++) {
     char name[256];
     const char *at = strstr(args->word[i], "://");
@@ -199,17 +252,30 @@ static glia_status add_nodes(const struct glia_args *args, struct glia_collect *
   return GLIA_OK;
 }
 
-static double count_nodes(const struct glia_args *args)
+/* Those that are listed. */
+static glia_status count_listed(const struct glia_args *args, double *n)
 {
   const char *file = glia_args_text(args, "nodes", NULL);
-  double n = (double)args->n_words;
   char line[2048], word[2048];
-  FILE *f = file != NULL ? fopen(file, "r") : NULL;
 
-  while (f != NULL && fgets(line, sizeof line, f) != NULL)
-    n += sscanf(line, " %2047[^# \t\r\n]", word) == 1;
-  if (f != NULL) fclose(f);
-  return n;
+  *n = (double)args->n_words;
+  if (file == NULL) return GLIA_OK;
+  FILE *f = fopen(file, "r");
+  GLIA_CHECK(f != NULL, GLIA_E_MISSING, "%s: %s", file, strerror(errno));
+  const double before = *n;
+  while (fgets(line, sizeof line, f) != NULL) *n += sscanf(line, " %2047[^# \t\r\n]", word) == 1;
+  fclose(f);
+  GLIA_CHECK(*n > before, GLIA_E_DATA, "%s: no node in it: expected lines 'NAME URL'", file);
+  return GLIA_OK;
+}
+
+static glia_status count_found(const struct glia_args *args, double *n)
+{
+  struct found found = {0};
+  const glia_status st = find_nodes(args, &found);
+
+  *n += (double)count_names(&found);
+  return st;
 }
 
 /* ---- the run */
@@ -271,8 +337,7 @@ static glia_status read_keep(const struct glia_args *args, double keep_s[3])
 
 static glia_status run(struct glia_args *args)
 {
-  struct plan plan = {.nodes = count_nodes(args),
-                      .metrics = (double)glia_args_int(args, "metrics", 300),
+  struct plan plan = {.metrics = (double)glia_args_int(args, "metrics", 300),
                       .period_s = glia_args_duration(args, "period", 1.0),
                       .segment_s = glia_args_duration(args, "segment", 600.0),
                       .keep_s = {2 * 86400.0, 30 * 86400.0, 730 * 86400.0}};
@@ -281,11 +346,15 @@ static glia_status run(struct glia_args *args)
 
   GLIA_CHECK(plan.period_s >= 0.1, GLIA_E_USAGE, "--period %g s: 0.1 s or more", plan.period_s);
   GLIA_CHECK(plan.segment_s >= 1.0, GLIA_E_USAGE, "--segment %g s: 1 s or more", plan.segment_s);
+  GLIA_TRY(count_listed(args, &plan.nodes));
   GLIA_CHECK(plan.nodes > 0.0 || glia_args_has(args, "slurm") || glia_args_has(args, "prometheus"),
              GLIA_E_USAGE, "no nodes: give --nodes FILE, --slurm, --prometheus URL or addresses");
   GLIA_TRY(read_keep(args, plan.keep_s));
-  make_plan(&plan);
-  if (glia_args_has(args, "plan")) return print_plan(args, &plan);
+  if (glia_args_has(args, "plan")) {
+    GLIA_TRY(count_found(args, &plan.nodes));
+    make_plan(&plan);
+    return print_plan(args, &plan);
+  }
   GLIA_CHECK(glia_args_has(args, "store"), GLIA_E_USAGE, "--store DIR is missing");
   GLIA_TRY(glia_args_token(args, "token-file", sizeof token, token));
   struct glia_collect_options o = {
