@@ -129,6 +129,17 @@ void glia_metric_head_(struct glia_buffer *b, const char *name, const char *type
   glia_buffer_print(b, "# HELP %s %s.\n# TYPE %s %s\n", name, help, name, type);
 }
 
+void glia_metric_node_(struct glia_buffer *b, const char *name, const char *node)
+{
+  glia_buffer_print(b, "%s{node=\"", name);
+  for (const char *p = node; *p != '\0'; p++)
+    if (*p == '\n')
+      glia_buffer_add(b, "\\n", 2);
+    else
+      glia_buffer_print(b, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+  glia_buffer_add(b, "\"", 1);
+}
+
 static void one(struct glia_buffer *b, const char *name, const char *type, const char *help,
                 double v)
 {
@@ -149,12 +160,14 @@ static void answer_states(struct glia_collect *c)
     const struct glia_target *t = c->target[i];
     const char *now = glia_target_state_(c, t);
     for (size_t k = 0; k < GLIA_COUNT(state); k++) count[k] += strcmp(now, state[k]) == 0;
-    glia_buffer_print(b, "glia_collect_node_up{node=\"%s\"} %d\n", t->name, strcmp(now, "up") == 0);
+    glia_metric_node_(b, "glia_collect_node_up", t->name);
+    glia_buffer_print(b, "} %d\n", strcmp(now, "up") == 0);
   }
   glia_metric_head_(b, "glia_collect_node_clock_skew_seconds", "gauge",
                     "Clock of the node less ours");
   for (int64_t i = 0; i < c->n; i++) {
-    glia_buffer_print(b, "glia_collect_node_clock_skew_seconds{node=\"%s\"} ", c->target[i]->name);
+    glia_metric_node_(b, "glia_collect_node_clock_skew_seconds", c->target[i]->name);
+    glia_buffer_print(b, "} ");
     glia_buffer_number(b, c->target[i]->skew_s);
     glia_buffer_add(b, "\n", 1);
   }

@@ -134,6 +134,8 @@ double glia_scoring_late_s_(struct glia_scoring *s);
 /* Words of the API. */
 void glia_json_add_text_(struct glia_buffer *b, const char *text);
 void glia_json_add_number_(struct glia_buffer *b, double v); /* NaN: null */
+/* NAME{node="NODE", to be closed. */
+void glia_metric_node_(struct glia_buffer *b, const char *name, const char *node);
 void glia_metric_head_(struct glia_buffer *b, const char *name, const char *type, const char *help);
 
 void glia_collect_answer_(void *self, const struct glia_request *request, struct glia_answer *out);

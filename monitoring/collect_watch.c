@@ -205,7 +205,8 @@ static void add_gauge(struct glia_collect *c, struct glia_buffer *b, const char 
     glia_watch_state(c->watch, c->target[i]->watched, &s);
     const double v = value(&s);
     if (isnan(v)) continue;
-    glia_buffer_print(b, "%s{node=\"%s\"} ", name, c->target[i]->name);
+    glia_metric_node_(b, name, c->target[i]->name);
+    glia_buffer_print(b, "} ");
     glia_buffer_number(b, v);
     glia_buffer_add(b, "\n", 1);
   }
@@ -235,9 +236,11 @@ void glia_collect_add_watch_metrics_(struct glia_collect *c, struct glia_buffer 
   glia_metric_head_(b, "glia_detect_alarm_active", "gauge", "1 while an alarm is on");
   for (int64_t i = 0; i < c->n; i++) {
     glia_watch_state(c->watch, c->target[i]->watched, &s);
-    for (int k = 0; k < GLIA_WATCH_KINDS; k++)
-      glia_buffer_print(b, "glia_detect_alarm_active{node=\"%s\",kind=\"%s\"} %d\n",
-                        c->target[i]->name, glia_watch_kind_name((glia_watch_kind)k), s.active[k]);
+    for (int k = 0; k < GLIA_WATCH_KINDS; k++) {
+      glia_metric_node_(b, "glia_detect_alarm_active", c->target[i]->name);
+      glia_buffer_print(b, ",kind=\"%s\"} %d\n", glia_watch_kind_name((glia_watch_kind)k),
+                        s.active[k]);
+    }
   }
   int64_t scored = 0, stolen = 0;
   for (int64_t i = 0; i < c->n; i++) {
