@@ -358,6 +358,9 @@ glia_status glia_notify_start(const struct glia_notify_options *o, struct glia_n
                 GLIA_E_ARGUMENT, "%s: expected http://HOST:PORT of an Alertmanager",
                 o->alertmanager);
   n->alertmanager = o->alertmanager != NULL ? strdup(o->alertmanager) : NULL;
+  for (size_t k = n->alertmanager != NULL ? strlen(n->alertmanager) : 0;
+       k > 0 && n->alertmanager[k - 1] == '/'; k--)
+    n->alertmanager[k - 1] = '\0'; /* of //api it says 301 */
   n->command = o->command != NULL ? strdup(o->command) : NULL;
   n->waiting = calloc(WAITING_MAX, sizeof *n->waiting);
   GLIA_CHECK_TO(fail, st,

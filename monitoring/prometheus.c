@@ -380,7 +380,10 @@ glia_status glia_prometheus_targets(const struct glia_prometheus_query *query, c
   char url[2048];
   glia_status st;
 
-  const int n = snprintf(url, sizeof url, "%s/api/v1/targets?state=active", query->url);
+  size_t end = strlen(query->url);
+  while (end > 0 && query->url[end - 1] == '/') end--; /* of //api it says 301 */
+  GLIA_CHECK(end < sizeof url, GLIA_E_ARGUMENT, "a URL of %zu bytes", end);
+  const int n = snprintf(url, sizeof url, "%.*s/api/v1/targets?state=active", (int)end, query->url);
   GLIA_CHECK(n > 0 && (size_t)n < sizeof url, GLIA_E_ARGUMENT, "a URL of %d bytes", n);
   GLIA_CHECK_TO(done, st,
                 curl_global_init(CURL_GLOBAL_DEFAULT) == 0 && (m.easy = curl_easy_init()) != NULL,
