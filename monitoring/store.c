@@ -200,6 +200,15 @@ void glia_store_journal_name_(const struct glia_store *s, int64_t number, char *
   snprintf(out, PATH_BYTES, "%s/journal-%lld", s->path, (long long)number);
 }
 
+/* TIME-N.h5, as segments are called. */
+static bool is_ours(const char *name)
+{
+  int used = 0;
+
+  return sscanf(name, "%*8[0-9]T%*6[0-9]Z-%*[0-9].h5%n", &used) == 0 && used > 0 &&
+         name[used] == '\0';
+}
+
 /* Remove files of a tier whose last change is older than it keeps. */
 static void forget_old(const struct glia_store *s, int tier)
 {
@@ -210,8 +219,7 @@ static void forget_old(const struct glia_store *s, int tier)
   snprintf(name, sizeof name, "%s/%s", s->path, tiers[tier]);
   DIR *d = opendir(name);
   while (d != NULL && (entry = readdir(d)) != NULL) {
-    const size_t n = strlen(entry->d_name);
-    if (n < 4 || strcmp(entry->d_name + n - 3, ".h5") != 0) continue;
+    if (!is_ours(entry->d_name)) continue;
     snprintf(name, sizeof name, "%s/%s/%s", s->path, tiers[tier], entry->d_name);
     if (stat(name, &info) == 0 && difftime(time(NULL), info.st_mtime) > s->keep_s[tier])
       unlink(name);
@@ -328,10 +336,15 @@ void glia_store_hand_over_(struct glia_store *s)
 glia_status glia_store_open_journal_(struct glia_store *s, int64_t number)
 {
   char name[PATH_BYTES];
+  struct stat info;
 
   glia_store_journal_name_(s, number, name);
   s->journal = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  GLIA_CHECK(s->journal >= 0, GLIA_E_IO, "%s: %s", name, strerror(errno));
+  GLIA_CHECK(s->journal >= 0 && fstat(s->journal, &info) == 0, GLIA_E_IO, "%s: %s", name,
+             strerror(errno));
+  GLIA_CHECK(info.st_size > 0 ||
+                 write_all(s->journal, GLIA_JOURNAL_MAGIC, GLIA_JOURNAL_MAGIC_BYTES),
+             GLIA_E_IO, "%s: %s", name, strerror(errno));
   s->current.number = number;
   return GLIA_OK;
 }

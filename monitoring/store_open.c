@@ -62,6 +62,24 @@ static glia_status replay_record(struct glia_store *s, const unsigned char *p, s
   return GLIA_OK;
 }
 
+/* Where its first record is. A file that begins with neither the magic, nor, as older ones did, with a whole record is not ours to cut. */
+static glia_status begin_of(const unsigned char *data, size_t size, const char *name, size_t *at)
+{
+  size_t n, first = 0;
+
+  *at = 0;
+  if (size >= GLIA_JOURNAL_MAGIC_BYTES &&
+      memcmp(data, GLIA_JOURNAL_MAGIC, GLIA_JOURNAL_MAGIC_BYTES) == 0) {
+    *at = GLIA_JOURNAL_MAGIC_BYTES;
+    return GLIA_OK;
+  }
+  if (size < GLIA_JOURNAL_MAGIC_BYTES && memcmp(data, GLIA_JOURNAL_MAGIC, size) == 0)
+    return GLIA_OK; /* torn there */
+  GLIA_CHECK(glia_journal_next_(data, size, &first, &n) != NULL, GLIA_E_DATA,
+             "%s is no journal of a collector: move it away", name);
+  return GLIA_OK;
+}
+
 /* Read journal `number`; what was torn at its end is cut off. */
 static glia_status replay(struct glia_store *s, int64_t number)
 {
@@ -76,6 +94,7 @@ static glia_status replay(struct glia_store *s, int64_t number)
   const size_t size = (size_t)info.st_size;
   unsigned char *data = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
   GLIA_CHECK_TO(done, st, data != MAP_FAILED, GLIA_E_IO, "%s: %s", name, strerror(errno));
+  if (size > 0) GLIA_TRY_TO(done, st, begin_of(data, size, name, &at));
   for (const unsigned char *p;
        st == GLIA_OK && (p = glia_journal_next_(data, size, &at, &n)) != NULL;)
     st = replay_record(s, p, n);
@@ -109,9 +128,10 @@ static glia_status replay_all(struct glia_store *s)
   DIR *d = opendir(s->path);
   while (d != NULL && n < JOURNALS_MAX && (entry = readdir(d)) != NULL) {
     long long which;
-    char end;
-    if (sscanf(entry->d_name, "journal-%lld%c", &which, &end) == 1 && which > 0)
-      number[n++] = which;
+    char name[64];
+    if (sscanf(entry->d_name, "journal-%lld", &which) != 1 || which <= 0) continue;
+    snprintf(name, sizeof name, "journal-%lld", which);
+    if (strcmp(entry->d_name, name) == 0) number[n++] = which;
   }
   if (d != NULL) closedir(d);
   qsort(number, (size_t)n, sizeof *number, rising);

@@ -11,6 +11,10 @@
 
 /* ---- journal */
 
+/* A journal begins with it; older ones begin with a record. */
+#define GLIA_JOURNAL_MAGIC "GLIAJRN1"
+enum { GLIA_JOURNAL_MAGIC_BYTES = 8 };
+
 enum { GLIA_JOURNAL_COLUMN = 1, GLIA_JOURNAL_ROW = 2, GLIA_JOURNAL_MARK = 3 };
 
 /* Append a record to a buffer: length, checksum, kind, node, then the parts. */
