@@ -2,6 +2,7 @@
 #include "collect_priv.h"
 
 #include "glia_log.h"
+#include "glia_scrape.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -91,35 +92,58 @@ static void answer_columns(struct glia_collect *c, const struct glia_target *t)
   glia_buffer_print(b, "]}\n");
 }
 
+/* Numbers of jobs are in two columns: *rest [n] is the other one's, NULL where the metric has none. */
+static void find_rest(struct glia_collect *c, const struct glia_target *t, const char *metric,
+                      int64_t since_ns, float **rest)
+{
+  char name[GLIA_SCRAPE_NAME_BYTES];
+  int64_t n, *time = NULL;
+
+  *rest = NULL;
+  if (strncmp(metric, GLIA_INTAKE_JOB, strlen(GLIA_INTAKE_JOB)) != 0) return;
+  snprintf(name, sizeof name, "%.*s," GLIA_INTAKE_REST "}", (int)strlen(metric) - 1, metric);
+  if (glia_store_series(c->store, t->node, name, since_ns, &n, &time, rest) != GLIA_OK)
+    glia_trace_clear();
+  free(time);
+}
+
+static void add_series(struct glia_buffer *b, int64_t n, const int64_t *time, const float *value,
+                       const float *rest)
+{
+  glia_buffer_print(b, "{\"time_ns\":[");
+  for (int64_t i = 0; i < n; i++)
+    glia_buffer_print(b, "%s%lld", i > 0 ? "," : "", (long long)time[i]);
+  glia_buffer_print(b, "],\"value\":[");
+  for (int64_t i = 0; i < n; i++) {
+    if (i > 0) glia_buffer_add(b, ",", 1);
+    glia_json_add_number_(b, (double)value[i] +
+                                 (rest != NULL && !isnan(rest[i]) ? (double)rest[i] : 0.0));
+  }
+  glia_buffer_print(b, "]}\n");
+}
+
 /* /api/v1/series?node=NAME&metric=NAME[&since=NS]: what the current segment has. */
 static void answer_series(struct glia_collect *c, const struct glia_target *t,
                           const struct glia_request *request, struct glia_answer *out)
 {
-  struct glia_buffer *b = &c->answer;
   const char *metric = glia_request_argument(request, "metric");
   const char *since = glia_request_argument(request, "since");
+  const int64_t since_ns = since != NULL ? strtoll(since, NULL, 10) : 0;
   int64_t n = 0, *time = NULL;
-  float *value = NULL;
+  float *value = NULL, *rest = NULL;
 
   if (metric == NULL ||
-      glia_store_series(c->store, t->node, metric, since != NULL ? strtoll(since, NULL, 10) : 0, &n,
-                        &time, &value) != GLIA_OK) {
+      glia_store_series(c->store, t->node, metric, since_ns, &n, &time, &value) != GLIA_OK) {
     glia_trace_clear();
     out->status = 404;
-    glia_buffer_print(b, "{\"error\":\"no such metric\"}\n");
+    glia_buffer_print(&c->answer, "{\"error\":\"no such metric\"}\n");
   } else {
-    glia_buffer_print(b, "{\"time_ns\":[");
-    for (int64_t i = 0; i < n; i++)
-      glia_buffer_print(b, "%s%lld", i > 0 ? "," : "", (long long)time[i]);
-    glia_buffer_print(b, "],\"value\":[");
-    for (int64_t i = 0; i < n; i++) {
-      if (i > 0) glia_buffer_add(b, ",", 1);
-      glia_json_add_number_(b, (double)value[i]);
-    }
-    glia_buffer_print(b, "]}\n");
+    find_rest(c, t, metric, since_ns, &rest);
+    add_series(&c->answer, n, time, value, rest);
   }
   free(time);
   free(value);
+  free(rest);
 }
 
 /* ---- /metrics */

@@ -12,6 +12,10 @@
 
 struct glia_intake;
 
+/* Series that begin so are numbers, not measurements. A column with that label beside theirs holds what float32 does not: their sum in float64 is exact. */
+#define GLIA_INTAKE_JOB  "glia_job_id{"
+#define GLIA_INTAKE_REST "of=\"rest\""
+
 GLIA_API GLIA_NODISCARD glia_status glia_intake_create(struct glia_intake **out);
 GLIA_API void glia_intake_destroy(struct glia_intake **intake);
 

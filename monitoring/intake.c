@@ -20,6 +20,7 @@ struct series {
   glia_metric_kind kind;
   int64_t clock;  /* series that tells when it was read, or -1 */
   int64_t column; /* its own, or -1 when it is folded */
+  int64_t rest;   /* for what a float32 does not hold of it, or -1 */
   int64_t
       fold[3]; /* sum over all, over its package, over its NUMA node: first of the columns, or -1 */
 };
@@ -165,15 +166,27 @@ static glia_status add_parts(struct glia_intake *t, const char *plain, const cha
   return GLIA_OK;
 }
 
+/* Numbers of jobs pass 2^24, where float32 ends to hold them: their column and one of the rest make them whole. */
+static glia_status add_rest(struct glia_intake *t, struct series *s)
+{
+  char name[NAME_BYTES];
+
+  if (strncmp(s->name, GLIA_INTAKE_JOB, strlen(GLIA_INTAKE_JOB)) != 0) return GLIA_OK;
+  with_label(s->name, GLIA_INTAKE_REST, name, sizeof name);
+  return column_of(t, name, "1", &s->rest);
+}
+
 static glia_status place_series(struct glia_intake *t, struct series *s, const char *unit)
 {
   char plain[NAME_BYTES];
   int cpu = 0;
 
   s->fold[0] = s->fold[1] = s->fold[2] = -1;
-  s->column = -1;
-  if (!without_cpu(s->name, plain, sizeof plain, &cpu))
-    return column_of(t, s->name, unit, &s->column);
+  s->column = s->rest = -1;
+  if (!without_cpu(s->name, plain, sizeof plain, &cpu)) {
+    GLIA_TRY(column_of(t, s->name, unit, &s->column));
+    return add_rest(t, s);
+  }
   const struct place *p = &t->place[cpu];
   if (s->kind == GLIA_METRIC_COUNTER && glia_names_find_(&t->by_name, plain) < 0)
     GLIA_TRY(column_of(t, plain, unit, &s->fold[0]));
@@ -266,6 +279,7 @@ glia_status glia_intake_row(struct glia_intake *t, int64_t monotonic_ns, int64_t
   for (int64_t i = 0; i < t->n; i++) {
     const struct series *s = &t->series[i];
     if (s->column >= 0) out[s->column] = t->rate[i];
+    if (s->rest >= 0) out[s->rest] = (float)(raw[i] - (double)t->rate[i]);
     for (int k = 0; k < 3; k++)
       if (s->fold[k] >= 0) add(&t->tally[s->fold[k]], (double)t->rate[i]);
   }

@@ -1,6 +1,7 @@
 /* Nodes under their models, live; see glia_watch.h. */
 #include "watch_priv.h"
 
+#include "glia_intake.h"
 #include "glia_text.h"
 
 #include <math.h>
@@ -116,9 +117,42 @@ glia_status glia_watch_node(struct glia_watch *w, const char *name, int *out)
 /* Where the node says which jobs it runs. */
 static void find_jobs(struct watched *t, int n, const char *const *name)
 {
-  t->n_job_columns = 0;
-  for (int i = 0; i < n && t->n_job_columns < WATCH_JOBS; i++)
-    if (strncmp(name[i], "glia_job_id{", 12) == 0) t->job_column[t->n_job_columns++] = i;
+  t->n_jobs = 0;
+  for (int i = 0; i < n && t->n_jobs < WATCH_JOBS; i++) {
+    const size_t stem = strlen(name[i]) - 1; /* without its brace */
+    if (strncmp(name[i], GLIA_INTAKE_JOB, strlen(GLIA_INTAKE_JOB)) != 0 ||
+        strstr(name[i], GLIA_INTAKE_REST) != NULL)
+      continue;
+    t->job_column[t->n_jobs] = i;
+    t->job_rest[t->n_jobs] = -1;
+    for (int k = 0; k < n; k++)
+      if (strncmp(name[k], name[i], stem) == 0 &&
+          strcmp(name[k] + stem, "," GLIA_INTAKE_REST "}") == 0)
+        t->job_rest[t->n_jobs] = k;
+    t->n_jobs++;
+  }
+}
+
+/* The last of them that runs; 0: none. */
+static int64_t find_job(const struct watched *t)
+{
+  int64_t job = 0;
+
+  for (int i = 0; i < t->n_jobs; i++) {
+    const float number = t->last[t->job_column[i]];
+    const float rest = t->job_rest[i] >= 0 ? t->last[t->job_rest[i]] : (float)NAN;
+    if (number > 0.0F) job = (int64_t)((double)number + (isnan(rest) ? 0.0 : (double)rest));
+  }
+  return job;
+}
+
+/* Numbers are no measurements: nobody compares them. */
+static void forget_numbers(struct watched *t)
+{
+  for (int i = 0; i < t->n_jobs; i++) {
+    t->last[t->job_column[i]] = (float)NAN;
+    if (t->job_rest[i] >= 0) t->last[t->job_rest[i]] = (float)NAN;
+  }
 }
 
 static uint64_t hash_of(int n, const char *const *name)
@@ -329,13 +363,12 @@ bool glia_watch_row(struct glia_watch *w, int node, int64_t time_ns, int64_t n, 
 
   for (int64_t i = 0; i < t->n_columns; i++) t->last[i] = i < n ? row[i] : (float)NAN;
   t->last_ns = time_ns;
-  t->job = 0;
-  for (int i = 0; i < t->n_job_columns; i++)
-    if (t->last[t->job_column[i]] > 0.0F) t->job = (int64_t)t->last[t->job_column[i]];
+  t->job = find_job(t);
   if (t->stream != NULL && n >= t->n_least) { /* else it lacks what the model looks at */
     look_for_metrics(w, t, time_ns);
     if (t->n_gone == 0) scored = score_row(w, t, time_ns);
   }
+  forget_numbers(t);
   return scored;
 }
 

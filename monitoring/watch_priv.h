@@ -42,9 +42,9 @@ struct watched {
   int n_metrics, n_gone;
   struct watch_metric *metric; /* [n_metrics] */
   struct watch_names *names;
-  float *last;     /* [n_columns] */
-  int64_t last_ns; /* 0: no row yet */
-  int n_job_columns, job_column[WATCH_JOBS];
+  float *last;                                              /* [n_columns] */
+  int64_t last_ns;                                          /* 0: no row yet */
+  int n_jobs, job_column[WATCH_JOBS], job_rest[WATCH_JOBS]; /* rest -1: none */
   int64_t job, peers;
   int above; /* comparisons in a row in which it stood out */
   bool active[GLIA_WATCH_KINDS];

@@ -189,6 +189,27 @@ static void a_clock_of_its_own_makes_its_rate(void)
   glia_intake_destroy(&r.intake);
 }
 
+/* Float32 holds whole numbers up to 2^24. */
+static void numbers_of_jobs_are_whole(void)
+{
+  static const double number[] = {8123.0, 16777217.0, 20000001.0, 4294967295.0, 281474976710655.0};
+  struct rig r;
+
+  begin(&r, NULL);
+  const int64_t id = series(&r, "glia_job_id{slot=\"3\"}", "1", GLIA_METRIC_GAUGE);
+  for (int i = 0; i < (int)GLIA_COUNT(number); i++) {
+    r.raw[id] = number[i];
+    row(&r, (1 + i) * second, 0);
+    CU_ASSERT_EQUAL((double)value(&r, "glia_job_id{slot=\"3\"}") +
+                        (double)value(&r, "glia_job_id{slot=\"3\",of=\"rest\"}"),
+                    number[i]);
+  }
+  r.raw[id] = NAN;
+  row(&r, 100 * second, 0);
+  CU_ASSERT(isnan(value(&r, "glia_job_id{slot=\"3\",of=\"rest\"}")));
+  glia_intake_destroy(&r.intake);
+}
+
 static void names_that_are_too_long_are_refused(void)
 {
   struct rig r;
@@ -212,4 +233,4 @@ static void names_that_are_too_long_are_refused(void)
 TAP_MAIN("intake", TAP(counters_become_rates_with_their_unit), TAP(cores_are_folded_by_package),
          TAP(numa_nodes_are_folded_where_they_differ), TAP(a_sum_that_is_there_is_not_made_again),
          TAP(a_series_that_comes_later_disturbs_nobody), TAP(a_clock_of_its_own_makes_its_rate),
-         TAP(names_that_are_too_long_are_refused))
+         TAP(numbers_of_jobs_are_whole), TAP(names_that_are_too_long_are_refused))
