@@ -1,4 +1,4 @@
-"""Solutions to measure glia pinn against, as CSV. usage: pinn_reference.py lshape | burgers | bound"""
+"""Solutions to measure glia pinn against, as CSV. usage: pinn_reference.py lshape | burgers | bound | ring"""
 import sys
 import numpy as np
 
@@ -90,4 +90,32 @@ def bound():
             print("%d,%d,%.3g,%.3g" % (seed, n == 2, sd[0], sd[1]))
 
 
-{"lshape": lshape, "burgers": burgers, "bound": bound}[sys.argv[1]]()
+def ring():
+    """What Schroedinger's equation on a ring of 10 asks for: how much of its solution from 2/cosh(x), whose slope jumps where the ring closes, is not
+    that on the line (which has no jump), and of this what has more than so many periods around the ring, or in time. Split steps of fourth order."""
+    n, steps, looks, span = 512, 16000, 400, np.pi / 2
+    x = -5 + 10 * np.arange(n) / n
+    k = 2 * np.pi * np.fft.fftfreq(n, 10 / n)
+    w = 1 / (2 - 2 ** (1 / 3))
+    h, dt, rows = 2 / np.cosh(x) + 0j, span / steps, []
+    for i in range(steps + 1):
+        if i % (steps // looks) == 0:
+            rows.append(h)
+        for part in (w, 1 - 2 * w, w):
+            h = h * np.exp(0.5j * part * dt * abs(h) ** 2)
+            h = np.fft.ifft(np.exp(-0.5j * k**2 * part * dt) * np.fft.fft(h))
+            h = h * np.exp(0.5j * part * dt * abs(h) ** 2)
+    h, t, x = np.array(rows), np.linspace(0, span, looks + 1)[:, None], x[None, :]
+    below = np.cosh(4 * x) + 4 * np.cosh(2 * x) + 3 * np.cos(4 * t)
+    line = 4 * np.exp(0.5j * t) * (np.cosh(3 * x) + 3 * np.exp(4j * t) * np.cosh(x)) / below
+    size, other = np.linalg.norm(h), h - line
+    around, inside = np.fft.fft(other, axis=1) / np.sqrt(n), np.hanning(looks + 1)[:, None] * other
+    of_time = np.linalg.norm(np.fft.fft(inside, axis=0), axis=1)
+    turns = abs(np.fft.fftfreq(looks + 1, 1 / (looks + 1)))
+    print("periods,around,in_time")
+    for most in (-1, 1, 2, 4, 8, 16, 32, 64):
+        quick = np.linalg.norm(of_time[turns > most]) / np.linalg.norm(of_time) * np.linalg.norm(other) / size
+        print("%d,%.2e,%.2e" % (most, np.linalg.norm(around[:, abs(k) * 10 / 2 / np.pi > most + 0.5]) / size, quick))
+
+
+{"lshape": lshape, "burgers": burgers, "bound": bound, "ring": ring}[sys.argv[1]]()
