@@ -139,7 +139,9 @@ static void products_are_their_definition(void)
     check((struct shape){0, 500, 33, 3, false, true}, GLIA_F32);   /* more rows than caches hold */
     check((struct shape){0, 205, 61, 260, true, false}, GLIA_F32); /* of a turned one */
     check((struct shape){0, 193, 61, 256, true, false}, GLIA_F32); /* strips of the most terms */
+    check((struct shape){0, 193, 61, 256, true, false}, GLIA_F64);
     check((struct shape){0, 125, 20, 20, false, false}, GLIA_F64); /* a matrix read in place */
+    check((struct shape){3, 60, 7, 40, false, false}, GLIA_F32);   /* batches of one narrow panel */
   }
   unsetenv("GLIA_CPU");
 }
