@@ -29,14 +29,23 @@ static double once(struct seen *s, struct place at, const struct glia_type *type
   return (double)glia_type_bytes(type);
 }
 
+/* The steps of a group that run nearly always: where there is a flag, those for when it holds. */
+static const struct tile_step *steps_of(const struct unit *u, int *n)
+{
+  *n = u->held != NULL ? u->n_held : u->n_steps;
+  return u->held != NULL ? u->held : u->step;
+}
+
 /* What a group reads back of what its tile has just written is in the first cache. */
 static double bytes_of(const struct unit *u)
 {
   struct seen in = {0}, out = {0};
   double bytes = 0.0;
+  int n_steps;
+  const struct tile_step *step = steps_of(u, &n_steps);
 
-  for (int i = 0; i < u->n_steps; i++) {
-    const struct tile_step *s = &u->step[i];
+  for (int i = 0; i < n_steps; i++) {
+    const struct tile_step *s = &step[i];
     for (int k = 0; k < s->n_in; k++)
       if (s->in[k].reg < 0 && !is_seen(&out, s->in[k].at))
         bytes += once(&in, s->in[k].at, s->in[k].type);
@@ -60,9 +69,11 @@ static struct glia_unit_info info_of(const struct glia_program *p, const struct 
                                 .bytes = bytes_of(u)};
 
   if (u->step == NULL) return info;
+  int n_steps;
+  const struct tile_step *step = steps_of(u, &n_steps);
   info.members = 0;
-  for (int i = 0; i < u->n_steps; i++)
-    info.members += u->step[i].kind == TILE_OP || u->step[i].kind == TILE_SUM;
+  for (int i = 0; i < n_steps; i++)
+    info.members += step[i].kind == TILE_OP || step[i].kind == TILE_SUM;
   return info;
 }
 
@@ -98,9 +109,11 @@ int glia_program_unit_operators(const struct glia_program *p, const char *entry,
     if (strcmp(p->entry[i].entry->name, entry) == 0) u = unit_of(&p->entry[i], unit);
   if (u == NULL || u->step == NULL) return 0;
   *elements = u->n;
-  for (int i = 0; i < u->n_steps; i++) {
-    if (u->step[i].op == NULL) continue;
-    if (n < most) out[n] = u->step[i].op;
+  int n_steps;
+  const struct tile_step *step = steps_of(u, &n_steps);
+  for (int i = 0; i < n_steps; i++) {
+    if (step[i].op == NULL) continue;
+    if (n < most) out[n] = step[i].op;
     n++;
   }
   return n;
