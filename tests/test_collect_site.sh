@@ -6,8 +6,32 @@ for tool in curl python3; do
   command -v $tool >/dev/null 2>&1 || { echo "1..0 # SKIP no $tool"; exit 0; }
 done
 
+# A Prometheus that scrapes an exporter and what a probe looks at; /api alone is there, //api says 301. The exporter notes who asks with what.
+cat >"$dir/site.py" <<'PY'
+import http.server, json, sys
+class Site(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        here = "127.0.0.1:%d" % server.server_port
+        print("path=%s token=%s" % (self.path, self.headers.get("Authorization")), flush=True)
+        if self.path.startswith("//"):
+            self.send_response(301); self.end_headers(); return
+        body = b"# TYPE a counter\na 1\n"
+        if self.path.startswith("/api/v1/targets"):
+            names = [("n1", "/odd?of=n1"), ("n1", "/odd?of=n1"), ("https://example.com/x", "/probe?target=x")]
+            body = json.dumps({"data": {"activeTargets": [
+                {"labels": {"instance": n, "job": "j"}, "scrapeUrl": "http://" + here + u} for n, u in names]}}).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    do_POST = do_GET
+    def log_message(self, *a): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+print("listening port=%d" % server.server_port, flush=True)
+server.serve_forever()
+PY
+serve site python3 "$dir/site.py"
+site=http://127.0.0.1:$(port_of site)
+
 # Who was never heard of is silent after 10 periods and 20 s: that is waited for while all else runs.
-serve lonely "$glia" collect --store "$dir/lonely" --period 0.2 --watch --listen 127.0.0.1:0 127.0.0.1:1
+serve lonely "$glia" collect --store "$dir/lonely" --period 0.2 --alertmanager "$site/" --listen 127.0.0.1:0 127.0.0.1:1
 lonely=$(port_of lonely)
 
 # nodes
@@ -21,30 +45,7 @@ exits 0 env PATH="$dir/bin:$PATH" "$glia" collect --slurm --store "$dir/slurm" -
 printf '#!/bin/sh\n' >"$dir/bin/sinfo"
 exits 69 env PATH="$dir/bin:$PATH" "$glia" collect --plan --slurm && said 'is SLURM there'; point "no node of SLURM's is an error"
 
-# A Prometheus that scrapes an exporter and what a probe looks at; /api alone is there, //api says 301. The exporter notes who asks with what.
-cat >"$dir/site.py" <<'PY'
-import http.server, json, sys
-class Site(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        here = "127.0.0.1:%d" % server.server_port
-        print("path=%s token=%s" % (self.path, self.headers.get("Authorization")), flush=True)
-        if self.path.startswith("//"):
-            self.send_response(301); self.end_headers(); return
-        body = b"# TYPE a counter\na 1\n"
-        if self.path.startswith("/api/v1/targets"):
-            names = [("n1", "/odd?of=n1"), ("n1", "/odd?of=n1"), ("https://example.com/x", "/probe?target=x")]
-            if self.path.endswith("only"): names = names[2:]
-            body = json.dumps({"data": {"activeTargets": [
-                {"labels": {"instance": n, "job": "j"}, "scrapeUrl": "http://" + here + u} for n, u in names]}}).encode()
-        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
-    do_POST = do_GET
-    def log_message(self, *a): pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
-print("listening port=%d" % server.server_port, flush=True)
-server.serve_forever()
-PY
-serve site python3 "$dir/site.py"
-site=http://127.0.0.1:$(port_of site)
+# What it names is collected.
 echo 0123456789abcdef-secret >"$dir/token"
 exits 0 "$glia" collect --prometheus "$site//" --store "$dir/prom" --for 1.5 --period 0.5 --token-file "$dir/token" --json && about "$(key nodes)" 1 1 && about "$(key rows)" 1 9 &&
   said 'target-passed-over node=https://example.com/x'
@@ -108,4 +109,5 @@ point "--keep tells how long files of each tier stay"
 left=40
 until curl -s -m 5 "http://127.0.0.1:$lonely/api/v1/alarms" | grep -q '"kind":"silent"' || [ $left = 0 ]; do left=$((left - 1)); sleep 1; done
 get "http://127.0.0.1:$lonely/api/v1/nodes"; grep -q '"state":"never"' "$out" && grep -q '"alarms":\["silent"\]' "$out"; point "a node that was never heard of is silent"
+wait_for 5 grep -q '^path=/api/v2/alerts ' "$dir/site.log" && ! grep -q '^path=//api/v2' "$dir/site.log"; point "an Alertmanager is told, whether its URL ends in a slash or not"
 finish
