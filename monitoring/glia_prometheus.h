@@ -17,8 +17,9 @@ struct glia_prometheus_query {
   double step_s;     /* between samples */
 };
 
-/** Ask for all series that match and write them to a telemetry file: one node per `instance`, counters as rates and series per CPU
- *  folded as in glia_intake.h. Prometheus is asked in stretches, each within a minute.
+/** Ask for all series that match and write them to a telemetry file: one node per `instance` ("none" without), counters as rates and
+ *  series per CPU folded as in glia_intake.h. Prometheus is asked node by node, and in stretches of its time: shorter ones from where an
+ *  answer is larger than 32 MiB, or the server's limit of samples is met. The series of one node are in memory at a time.
  *
  *  Errors: GLIA_E_EXISTS, GLIA_E_IO (it does not answer), GLIA_E_DATA (its answer makes no sense, nothing matches), GLIA_E_MEMORY.
  */

@@ -69,6 +69,69 @@ fi
 exits 0 "$glia" collect --prometheus "http://127.0.0.1:$prom" --job glia-collect --store "$dir/theirs" --for 3 --json &&
   [ "$(key nodes)" = 1 ] && [ "$(key rows)" -ge 2 ] && [ "$(key failures)" = 0 ]
 point "what Prometheus scrapes is collected, one job of it"
+exits 0 "$glia" data import prometheus "http://127.0.0.1:$prom" --match '{job=~"glia-.*"}' --since 10 --step 1 -o "$dir/both.h5" --json &&
+  [ "$(grep -o '"name"' "$out" | wc -l)" = 2 ]
+point "node by node"
+# A site that is too large for one question: more than 32 MiB for more than 40 steps of node a, the server's own limit at 20 steps of node "b\c".
+cat >"$dir/large.py" <<'PY'
+import http.server, json, sys, urllib.parse
+class Large(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        url = urllib.parse.urlparse(self.path)
+        if url.path.startswith("//"): return self.answer(301, {})
+        q = {k: v[0] for k, v in urllib.parse.parse_qs(url.query).items()}
+        print(url.path, q, flush=True)
+        if url.path.endswith("/label/instance/values"):
+            return self.answer(200, {"status": "success", "data": ["a", "b\\c", "https://site/x"]})
+        begin, end, step = (float(q[k]) for k in ("start", "end", "step"))
+        n = round((end - begin) / step) + 1
+        huge = "huge" in q["query"]
+        if 'instance="a"' in q["query"] and (n > 40 or huge):
+            self.send_response(200); self.end_headers()
+            try:
+                for i in range(33): self.wfile.write(b" " * (1 << 20))
+            except OSError: pass
+            return
+        if 'instance="b\\\\c"' in q["query"] and n > 20:
+            return self.answer(422, {"status": "error", "error": "query processing would load too many samples into memory in query execution"})
+        who = {"instance": "any"} if 'instance=""' not in q["query"] else {}
+        values = [[begin + i * step, str(begin + i * step)] for i in range(n)]
+        self.answer(200, {"status": "success", "data": {"resultType": "matrix", "result": [
+            {"metric": {"__name__": m, "job": "node", **who}, "values": values} for m in ("x", "y_total")]}})
+    def answer(self, status, what):
+        body = json.dumps(what).encode()
+        self.send_response(status); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *a): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Large)
+print("listening port=%d" % server.server_port, flush=True)
+server.serve_forever()
+PY
+serve large python3 "$dir/large.py"
+large=http://127.0.0.1:$(port_of large)
+exits 0 "$glia" data import prometheus "$large/" --match '{job="node"}' --since 90m --step 1m -o "$dir/large.h5" --json &&
+  [ "$(grep -o '"name"' "$out" | wc -l)" = 3 ] && ! said ' MB' && said 'instance-passed-over instance=https://site/x'
+point "what is too much for one question is asked in shorter stretches"
+if "$PYTHON3" -c 'import h5py' 2>/dev/null; then
+  "$PYTHON3" - "$dir/large.h5" >"$out" 2>"$err" <<'PY'
+import h5py, numpy, sys
+with h5py.File(sys.argv[1], "r") as f:
+    assert sorted(f["nodes"]) == ["a", "b\\c", "none"], list(f["nodes"])
+    for n in f["nodes"].values():
+        at = n["time"][:] * 1e-9
+        v = n["values"][:]
+        assert v.shape == (90, 2), v.shape
+        x = [i for i, name in enumerate(n["names"][:]) if name.rstrip(b"\0") == b"x"][0]
+        assert numpy.abs(v[:, x] - at).max() <= 128, v[:, x] - at # of 1.7e9, float32
+        assert numpy.allclose(v[1:, 1 - x], 1.0), v[:, 1 - x]
+PY
+  point "and nothing is missing at their borders"
+else
+  skip "what came in stretches" "no h5py"
+fi
+exits 65 "$glia" data import prometheus "$large" --match 'huge{job="node"}' --since 90m --step 1m -o "$dir/huge.h5" &&
+  said 'node a: too much for a single step' && said 'more than 32 MiB' && [ ! -e "$dir/huge.h5" ]
+point "a limit that cannot be met is named"
+grep -q "'query': 'huge{instance=\"a\",job=" "$dir/large.log"; point "with the selector of a node"
 # A gate in front of it wants a token, as sites have one.
 echo secret-of-the-site >"$dir/token"; echo another >"$dir/wrong"; : >"$dir/empty"
 cat >"$dir/gate.py" <<'PY'
