@@ -140,6 +140,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_import_text(const struct glia_import_te
  *  or the folders of the original SMD (train/NAME.txt, test/, test_label/, interpretation_label/). One node per NAME, its
  *  training samples before its test samples; those of training are unlabelled.
  *
+ *  Or series of the Numenta Anomaly Benchmark, GROUP__NAME.csv with columns timestamp,value: a node each with the metric `value`, in the
+ *  order of time, of equal times the first; labels from the windows of anomaly_windows.json or combined_windows.json, where that names the
+ *  series; training samples are those that the benchmark does not score, 15 % of 5,000 at most. Or logs of failures, columns Date
+ *  (M/D/YYYY, perhaps H:MM), Hardware Identifier, What Failed and others: events without nodes. Times are taken as UTC.
+ *
  *  period_s  time between samples (SMD has no times): sample i is at i * period_s
  *  n_nodes   how many were found; may be NULL
  *

@@ -1,8 +1,6 @@
-/* Folders of telemetry as text: NAME.train.csv and its kin, or the folders of the Server Machine Dataset.
- * Source of the latter: su2019 (doi:10.1145/3292500.3330672). */
-#include "glia_import.h"
-#include "glia_telemetry.h"
-#include "table_priv.h"
+/* Folders of telemetry as text: NAME.train.csv and its kin, or the folders of the Server Machine Dataset; what import_nab.c and
+ * import_log.c read. Source of the second: su2019 (doi:10.1145/3292500.3330672). */
+#include "import_telemetry_priv.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = GLIA_IMPORT_PATH_BYTES };
 static const char *const packings[] = {"", ".gz", ".xz"};
 
 typedef enum { TRAIN, TEST, LABEL, CAUSE } part;
@@ -47,17 +45,25 @@ struct causes {
   int64_t (*cause)[3];
 };
 
+bool glia_import_find_(const char *root, const char *name, char path[PATH_BYTES])
+{
+  for (size_t i = 0; i < GLIA_COUNT(packings); i++) {
+    const int n = snprintf(path, PATH_BYTES, "%s/%s%s", root, name, packings[i]);
+    if (n > 0 && n < PATH_BYTES && access(path, F_OK) == 0) return true;
+  }
+  return false;
+}
+
 /* Path of a part of a node, packed or not; false when there is none. */
 static bool find_part(const char *root, const struct layout *l, part p, const char *name,
                       char path[PATH_BYTES])
 {
-  for (size_t i = 0; i < GLIA_COUNT(packings); i++) {
-    const char *at = strchr(l->pattern[p], '%');
-    const int n = snprintf(path, PATH_BYTES, "%s/%.*s%s%s%s", root, (int)(at - l->pattern[p]),
-                           l->pattern[p], name, at + 2, packings[i]);
-    if (n > 0 && n < PATH_BYTES && access(path, F_OK) == 0) return true;
-  }
-  return false;
+  char file[PATH_BYTES];
+  const char *at = strchr(l->pattern[p], '%');
+  const int n = snprintf(file, sizeof file, "%.*s%s%s", (int)(at - l->pattern[p]), l->pattern[p],
+                         name, at + 2);
+
+  return n > 0 && n < PATH_BYTES && glia_import_find_(root, file, path);
 }
 
 static glia_status first_rows(struct samples *s, const struct glia_table *t)
@@ -282,8 +288,9 @@ static int by_bytes(const void *a, const void *b)
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names of the nodes of one layout, in byte order. */
-static glia_status list_nodes(const char *root, const struct layout *l, int *n, char ***names)
+/* Names of the files root/folder/NAME<suffix>, packed or not, in byte order; none where a folder below the root is not there. */
+static glia_status list_files(const char *root, const char *folder, const char *suffix, int *n,
+                              char ***names)
 {
   char path[PATH_BYTES];
   char **all = NULL;
@@ -291,17 +298,17 @@ static glia_status list_nodes(const char *root, const struct layout *l, int *n, 
 
   *n = 0;
   *names = NULL;
-  snprintf(path, sizeof path, "%s%s", root, l->folder);
+  snprintf(path, sizeof path, "%s%s", root, folder);
   DIR *d = opendir(path);
-  if (d == NULL && l->folder[0] != '\0') return GLIA_OK;
+  if (d == NULL && folder[0] != '\0') return GLIA_OK;
   GLIA_CHECK(d != NULL, errno == ENOENT || errno == ENOTDIR ? GLIA_E_MISSING : GLIA_E_IO,
              "cannot read folder %s: %s", path, strerror(errno));
   for (const struct dirent *e = readdir(d); e != NULL && st == GLIA_OK; e = readdir(d)) {
     for (size_t i = 0; i < GLIA_COUNT(packings); i++) {
-      const size_t end = strlen(l->suffix) + strlen(packings[i]);
+      const size_t end = strlen(suffix) + strlen(packings[i]);
       const size_t length = strlen(e->d_name);
       char tail[64];
-      snprintf(tail, sizeof tail, "%s%s", l->suffix, packings[i]);
+      snprintf(tail, sizeof tail, "%s%s", suffix, packings[i]);
       if (length <= end || strcmp(e->d_name + length - end, tail) != 0) continue;
       char **more = realloc(all, (size_t)(*n + 1) * sizeof *more);
       if (more != NULL) all = more;
@@ -318,32 +325,82 @@ static glia_status list_nodes(const char *root, const struct layout *l, int *n, 
   return st;
 }
 
-glia_status glia_import_telemetry(const char *folder, double period_s,
-                                  const struct glia_import_out *out, int *n_nodes)
+static void free_names(int n, char **name)
 {
-  struct glia_telemetry_writer *w = NULL;
-  const struct layout *l = layouts;
+  for (int i = 0; i < n; i++) free(name[i]);
+  free(name);
+}
+
+/* Nodes of one of the layouts; *n_nodes 0: the folder has none. */
+static glia_status import_nodes(const char *folder, double period_s, struct glia_progress *progress,
+                                struct glia_telemetry_writer *w, int *n_nodes)
+{
   char **name = NULL;
   int n = 0;
   glia_status st = GLIA_OK;
 
-  GLIA_CHECK(isfinite(period_s) && period_s > 0.0, GLIA_E_ARGUMENT, "a period of %g s", period_s);
-  for (; l < layouts + GLIA_COUNT(layouts); l++) {
-    GLIA_TRY_TO(fail, st, list_nodes(folder, l, &n, &name));
+  for (const struct layout *l = layouts; l < layouts + GLIA_COUNT(layouts); l++) {
+    GLIA_TRY_TO(out, st, list_files(folder, l->folder, l->suffix, &n, &name));
+    for (int i = 0; i < n; i++)
+      GLIA_TRY_TO(out, st, import_node(w, folder, l, name[i], period_s, progress));
     if (n > 0) break;
+    free_names(n, name);
+    name = NULL;
   }
-  GLIA_CHECK_TO(fail, st, n > 0, GLIA_E_MISSING,
+  *n_nodes = n;
+out:
+  free_names(n, name);
+  return st;
+}
+
+/* Tables that say by their columns what they are. */
+static glia_status import_tables(const char *folder, struct glia_progress *progress,
+                                 struct glia_telemetry_writer *w, int *n_nodes)
+{
+  char path[PATH_BYTES], file[600];
+  struct glia_table *t = NULL;
+  char **name = NULL;
+  int n = 0;
+  bool nab = false, failures = false;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY_TO(out, st, list_files(folder, "", ".csv", &n, &name));
+  if (n > 0) {
+    snprintf(file, sizeof file, "%.500s.csv", name[0]);
+    GLIA_CHECK_TO(out, st, glia_import_find_(folder, file, path), GLIA_E_MISSING, "%s/%s", folder,
+                  file);
+    GLIA_TRY_TO(out, st, glia_table_open_(path, GLIA_HEADER_AUTO, NULL, &t));
+    nab = glia_import_is_nab_(t);
+    failures = glia_import_is_log_(t);
+    glia_table_close_(&t);
+  }
+  GLIA_CHECK_TO(out, st, nab || failures, GLIA_E_MISSING,
                 "%s holds neither NAME.train.csv (.gz, .xz) nor train/NAME.txt, as the Server "
-                "Machine Dataset does",
+                "Machine Dataset does, nor tables that begin with timestamp,value or with "
+                "Date,Hardware Identifier,What Failed",
                 folder);
-  GLIA_TRY_TO(fail, st, glia_telemetry_create(out->path, out->force, 0.0, &w));
-  for (int i = 0; i < n; i++)
-    GLIA_TRY_TO(fail, st, import_node(w, folder, l, name[i], period_s, out->progress));
+  st = nab ? glia_import_nab_(folder, n, name, progress, w)
+           : glia_import_log_(folder, n, name, progress, w);
+  *n_nodes = nab ? n : 0;
+out:
+  free_names(n, name);
+  return st;
+}
+
+glia_status glia_import_telemetry(const char *folder, double period_s,
+                                  const struct glia_import_out *out, int *n_nodes)
+{
+  struct glia_telemetry_writer *w = NULL;
+  int n = 0;
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(isfinite(period_s) && period_s > 0.0, GLIA_E_ARGUMENT, "a period of %g s", period_s);
+  GLIA_TRY(glia_telemetry_create(out->path, out->force, 0.0, &w));
+  GLIA_TRY_TO(fail, st, import_nodes(folder, period_s, out->progress, w, &n));
+  if (n == 0) GLIA_TRY_TO(fail, st, import_tables(folder, out->progress, w, &n));
   GLIA_TRY_TO(fail, st, glia_telemetry_commit(&w));
   if (n_nodes != NULL) *n_nodes = n;
 fail:
   glia_telemetry_abort(&w);
-  for (int i = 0; i < n; i++) free(name[i]);
-  free(name);
   return st;
 }

@@ -167,7 +167,7 @@ static const struct glia_option options[] = {
     {.name = "period",
      .kind = GLIA_OPTION_DURATION,
      .argument = "T",
-     .help = "telemetry: time between samples (60 s, as in SMD)"},
+     .help = "telemetry: time between samples that have none (60 s, as in SMD)"},
     {.name = "test-file",
      .kind = GLIA_OPTION_TEXT,
      .argument = "FILE",
@@ -429,7 +429,10 @@ const struct glia_command glia_command_data_import_ = {
         "semicolons, tabs or blanks, found from "
         "the first row; every column but labels and targets is an input. telemetry: a folder of "
         "NAME.train.csv, NAME.test.csv, "
-        "NAME.test_label.csv, one node per NAME, or the folders of the Server Machine Dataset. "
+        "NAME.test_label.csv, one node per NAME, or the folders of the Server Machine Dataset; "
+        "series GROUP__NAME.csv of timestamp,value with anomaly_windows.json, as the Numenta "
+        "Anomaly Benchmark has them, one node per series; or a log of failures, Date,Hardware "
+        "Identifier,What Failed, which becomes events. "
         "cifar10, cifar100: the binary files of these sets. graph: tables of edges, features, "
         "labels "
         "and splits of one graph. "
