@@ -113,6 +113,8 @@ glia_status glia_h5_rows_write_(hid_t array, const char *path, hid_t type,
 /* Text of fixed length, null-padded, as h5py reads and writes it: [n], or one scalar when n < 0. */
 hid_t glia_h5_text_type_(size_t size_bytes);
 glia_status glia_h5_texts_write_(hid_t at, const char *path, int64_t n, const char *const *text);
+/* The same, compressed: names of columns share most of their letters. */
+glia_status glia_h5_texts_pack_(hid_t at, const char *path, int64_t n, const char *const *text);
 glia_status glia_h5_texts_read_(hid_t at, const char *file, const char *path, int64_t *n,
                                 char ***out);
 

@@ -51,7 +51,7 @@ static hid_t create_array(hid_t at, const char *path, hid_t type, hid_t space, i
     H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
     H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY); /* its place in the file is known at once */
   }
-  if (pack && H5Tget_size(type) > 1) H5Pset_shuffle(create);
+  if (pack && H5Tget_size(type) > 1 && H5Tget_class(type) != H5T_STRING) H5Pset_shuffle(create);
   if (pack) H5Pset_deflate(create, 1);
   const hid_t d = H5Dcreate2(at, path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
   glia_h5_close_(&create);
@@ -111,7 +111,8 @@ hid_t glia_h5_text_type_(size_t size_bytes)
   return t;
 }
 
-glia_status glia_h5_texts_write_(hid_t at, const char *path, int64_t n, const char *const *text)
+static glia_status write_texts(hid_t at, const char *path, int64_t n, const char *const *text,
+                               bool pack)
 {
   const size_t count = n < 0 ? 1 : (size_t)n;
   size_t size = 1;
@@ -125,7 +126,7 @@ glia_status glia_h5_texts_write_(hid_t at, const char *path, int64_t n, const ch
   hid_t d = -1;
   GLIA_CHECK_TO(out, st, all != NULL, GLIA_E_MEMORY, "%s: %zu texts", path, count);
   for (size_t i = 0; i < count; i++) memcpy(all + i * size, text[i], strlen(text[i]));
-  d = create_array(at, path, type, space, 0, false);
+  d = create_array(at, path, type, space, pack ? n : 0, pack);
   GLIA_TRY_H5_TO(out, st, d, GLIA_E_IO, "cannot create %s", path);
   if (count > 0)
     GLIA_TRY_H5_TO(out, st, H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all), GLIA_E_IO,
@@ -136,6 +137,16 @@ out:
   glia_h5_close_(&type);
   free(all);
   return st;
+}
+
+glia_status glia_h5_texts_write_(hid_t at, const char *path, int64_t n, const char *const *text)
+{
+  return write_texts(at, path, n, text, false);
+}
+
+glia_status glia_h5_texts_pack_(hid_t at, const char *path, int64_t n, const char *const *text)
+{
+  return write_texts(at, path, n, text, n > 0);
 }
 
 glia_status glia_h5_rows_create_(hid_t at, const char *path, hid_t type,

@@ -77,12 +77,18 @@ glia_status glia_telemetry_open_folder_(struct glia_telemetry *t)
   return GLIA_OK;
 }
 
-/* Place of a column among those of the whole, made if it is new. */
+/* Place of a column among those of the whole, made if it is new; *out: where it is looked for first, as columns mostly come in the same
+ * order. */
 static glia_status place_of(struct glia_telemetry_node *whole, int room, const char *name,
                             const char *unit, int *out)
 {
-  for (*out = 0; *out < whole->n_metrics; ++*out)
+  const int near = *out;
+
+  for (int k = 0; k < whole->n_metrics; k++) {
+    *out = (near + k) % whole->n_metrics;
     if (strcmp(whole->metric[*out], name) == 0) return GLIA_OK;
+  }
+  *out = whole->n_metrics;
   GLIA_CHECK(*out < room, GLIA_E_INTERNAL, "column %s", name);
   whole->metric[*out] = strdup(name);
   whole->unit[*out] = strdup(unit);
@@ -125,8 +131,10 @@ static glia_status join(const char *name, int n, const struct glia_telemetry_nod
                 map != NULL && out->name != NULL && out->metric != NULL && out->unit != NULL,
                 GLIA_E_MEMORY, "node %s", name);
   for (int i = 0, at = 0; i < n; i++)
-    for (int j = 0; j < part[i].n_metrics; j++, at++)
+    for (int j = 0; j < part[i].n_metrics; j++, at++) {
+      map[at] = j > 0 ? map[at - 1] + 1 : 0;
       GLIA_TRY_TO(done, st, place_of(out, columns, part[i].metric[j], part[i].unit[j], &map[at]));
+    }
   out->time_ns = calloc((size_t)rows + 1, sizeof *out->time_ns);
   out->values = malloc(((size_t)rows * (size_t)out->n_metrics + 1) * sizeof *out->values);
   GLIA_CHECK_TO(done, st, out->time_ns != NULL && out->values != NULL, GLIA_E_MEMORY,

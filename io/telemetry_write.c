@@ -288,9 +288,9 @@ static glia_status put_node(struct glia_telemetry_writer *w, const char *name, i
   GLIA_TRY(put_array(w, path_of(path, "nodes", name, "values"), GLIA_F32, &row, n,
                      (size_t)n_metrics * sizeof *values, values));
   GLIA_TRY(
-      glia_h5_texts_write_(w->out.file, path_of(path, "nodes", name, "names"), n_metrics, names));
+      glia_h5_texts_pack_(w->out.file, path_of(path, "nodes", name, "names"), n_metrics, names));
   GLIA_TRY(
-      glia_h5_texts_write_(w->out.file, path_of(path, "nodes", name, "units"), n_metrics, units));
+      glia_h5_texts_pack_(w->out.file, path_of(path, "nodes", name, "units"), n_metrics, units));
   return glia_h5_out_check_(&w->out);
 }
 

@@ -29,6 +29,11 @@ struct glia_store_mark {
   int64_t time_ns; /* of the last row; 0: none */
 };
 
+/** What the files of one node will take in each tier once it is full (bytes): values before compression, which saves a half or more, names of
+ *  columns and the room of a file as they are. keep_s as above, none 0. */
+GLIA_API void glia_store_plan(double metrics, double period_s, double segment_s,
+                              const double keep_s[3], double bytes[3]);
+
 /** Open a store; one process at a time. What journals hold from before is there again.
  *  Errors: GLIA_E_BUSY, GLIA_E_IO, GLIA_E_DATA, GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_store_open(const struct glia_store_options *options,

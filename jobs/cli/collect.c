@@ -103,16 +103,13 @@ struct plan {
   double disk_bytes[3], memory_bytes, network_bytes_per_s, journal_bytes_per_s;
 };
 
-/* Sizes without compression, which saves about a half (sealed files are shuffled and deflated). */
 static void make_plan(struct plan *p)
 {
-  static const double bin_s[] = {0.0, 60.0, 600.0};
   const double rows_per_s = p->nodes / p->period_s;
   const double row = 4.0 * p->metrics + 8.0;
 
-  for (int i = 0; i < 3; i++)
-    p->disk_bytes[i] = i == 0 ? rows_per_s * row * p->keep_s[0]
-                              : p->nodes * p->keep_s[i] / bin_s[i] * (12.0 * p->metrics + 8.0);
+  glia_store_plan(p->metrics, p->period_s, p->segment_s, p->keep_s, p->disk_bytes);
+  for (int i = 0; i < 3; i++) p->disk_bytes[i] *= p->nodes;
   p->journal_bytes_per_s = rows_per_s * (row + 50.0);
   p->memory_bytes = 2.0 * rows_per_s * row * p->segment_s + p->nodes * p->metrics * 300.0;
   p->network_bytes_per_s =
@@ -126,12 +123,13 @@ static glia_status print_plan(struct glia_args *args, struct plan *p)
                          p->network_bytes_per_s};
 
   for (int i = 0; i < 5; i++) glia_format_size((int64_t)size[i], text[i], sizeof text[i]);
-  glia_cli_print(args,
-                 "%g nodes of %g metrics each %g s:\n"
-                 "disk     full rows %s, 1-minute bins %s, 10-minute bins %s, before compression\n"
-                 "memory   %s\n"
-                 "network  %s/s\n",
-                 p->nodes, p->metrics, p->period_s, text[0], text[1], text[2], text[3], text[4]);
+  glia_cli_print(
+      args,
+      "%g nodes of %g metrics each %g s:\n"
+      "disk     full rows %s, 1-minute bins %s, 10-minute bins %s, values before compression\n"
+      "memory   %s\n"
+      "network  %s/s\n",
+      p->nodes, p->metrics, p->period_s, text[0], text[1], text[2], text[3], text[4]);
   return glia_cli_json(
       args, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "nodes", p->nodes, "metrics",
                       p->metrics, "disk_full_bytes", p->disk_bytes[0], "disk_1m_bytes",
