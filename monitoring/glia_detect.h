@@ -206,6 +206,9 @@ GLIA_API int64_t glia_detect_stream_stolen(const struct glia_detect_stream *s);
 GLIA_API const struct glia_detect_alarm *glia_detect_stream_alarm(struct glia_detect_stream *s);
 GLIA_API void glia_detect_stream_close(struct glia_detect_stream **s);
 
+/** The exact 95 % interval of the mean of which k events were seen: [*lo, *hi]. Source: garwood1936. */
+GLIA_API void glia_poisson_interval(int64_t k, double *lo, double *hi);
+
 /** Write detectors to one file of kind "models" (docs/formats/models.md). Collective: no. Errors: GLIA_E_EXISTS, GLIA_E_IO. */
 GLIA_API GLIA_NODISCARD glia_status glia_detectors_write(const char *path, bool force, int n,
                                                          struct glia_detector *const *d);

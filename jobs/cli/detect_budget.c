@@ -25,30 +25,6 @@ static const struct glia_option options[] = {
 static const double budgets[] = {0.3, 1.0, 3.0, 10.0, 30.0, 100.0};
 static const double week_s = 604800.0;
 
-/* Chance of k events or fewer where m are expected. */
-static double poisson_at_most(int64_t k, double m)
-{
-  double term = exp(-m), sum = term;
-
-  for (int64_t i = 1; i <= k; i++) sum += term *= m / (double)i;
-  return fmin(sum, 1.0);
-}
-
-/* The mean at which k events or fewer have this chance: end of an exact interval. Source: garwood1936. */
-static double mean_of_chance(int64_t k, double chance)
-{
-  double lo = 0.0, hi = 2.0 * (double)k + 20.0;
-
-  for (int i = 0; i < 100; i++) {
-    const double m = 0.5 * (lo + hi);
-    if (poisson_at_most(k, m) > chance)
-      lo = m;
-    else
-      hi = m;
-  }
-  return lo;
-}
-
 struct tally {
   int64_t alarms, labelled;
   double watched_s; /* of all nodes together */
@@ -127,8 +103,10 @@ static glia_status judge(struct glia_args *args, struct scoring *s, double budge
   /* what all nodes raise in a week of the site */
   const double weeks = t.watched_s / week_s / s->n;
   const int64_t wrong = t.alarms - t.labelled;
-  const double lo = wrong > 0 ? mean_of_chance(wrong - 1, 0.975) / weeks : 0.0;
-  const double hi = mean_of_chance(wrong, 0.025) / weeks;
+  double lo, hi;
+  glia_poisson_interval(wrong, &lo, &hi);
+  lo /= weeks;
+  hi /= weeks;
   glia_cli_print(args, "%10g  %8lld  %8lld  %10.3g  [%.3g, %.3g]\n", budget, (long long)t.alarms,
                  (long long)t.labelled, (double)wrong / weeks, lo, hi);
   json_array_append_new(rows,
