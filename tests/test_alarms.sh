@@ -43,6 +43,10 @@ assert abs(s[2]["unlabelled_per_week"] - week) < 0.01 * week, s[2]
 # exact interval of one event: 0.0253 to 5.572 (Garwood 1936)
 assert abs(s[2]["lo"] / week - 0.02532) < 1e-4 and abs(s[2]["hi"] / week - 5.5716) < 1e-3, s[2]' "$out"
 point "detect budget tells the alarms of each setting, and the rate with its exact interval"
+about "$(key covered_s)" 299 299 && said 'short-span.*covered_s=299 asked_s=2592000.*no older rows'; point "and that it has five minutes of the month asked for"
+exits 0 "$glia" detect budget "$dir/t.h5" --models "$dir/m.h5" --since 1000 && said 'short-span.*that they were trained on' && grep -q '^alarms over 4 min 59 s, of 16 min 40 s asked for' "$out" &&
+  exits 0 "$glia" detect budget "$dir/t.h5" --models "$dir/m.h5" --since 200 && ! said short-span
+point "or rows that were trained on, or all of it"
 exits 0 "$glia" detect budget "$dir/t.h5" --models "$dir/m.h5" --list 3 && grep -q '^  sick .*expected' "$out"; point "and lists them with their cause"
 
 exits 0 "$glia" data import telemetry "$dir/late" --period 1 -o "$dir/late.h5" && exits 0 "$glia" detect train "$dir/late.h5" -o "$dir/next.h5" --update "$dir/m.h5" --node sick --json

@@ -1,5 +1,7 @@
 /* glia detect budget: which alarms each setting would have raised. */
 #include "detect.h"
+#include "glia_log.h"
+#include "glia_text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,7 +30,6 @@ static const double week_s = 604800.0;
 struct tally {
   int64_t alarms, labelled;
   double watched_s; /* of all nodes together */
-  double span_s;    /* from the first to the last row */
 };
 
 static bool is_labelled(const struct glia_telemetry_node *node, const struct glia_detect_alarm *a)
@@ -62,7 +63,6 @@ static void count(struct glia_args *args, const struct scored *s, int64_t since_
   char utc[48], text[256];
 
   t->watched_s += span_s;
-  t->span_s = fmax(t->span_s, span_s);
   for (int64_t k = 0; k < r->n_alarms; k++) {
     const struct glia_detect_alarm *a = &r->alarm[k];
     if (a->first < from) continue;
@@ -80,6 +80,37 @@ static void count(struct glia_args *args, const struct scored *s, int64_t since_
   }
 }
 
+static int64_t since_of(const struct scored *s, double since_s)
+{
+  return s->node.time_ns[s->node.n - 1] - (int64_t)(1e9 * since_s);
+}
+
+/* The time that is judged, of the node that has most of it: less than was asked for where rows begin later, or the model was trained on them.
+ * Seconds. */
+static double tell_span(struct glia_args *args, const struct scoring *s, double since_s)
+{
+  double covered_s = 0.0, there_s = 0.0;
+  char covered[32], asked[32];
+
+  for (int i = 0; i < s->n; i++) {
+    const struct scored *k = &s->scored[i];
+    const int64_t last_ns = k->node.time_ns[k->node.n - 1];
+    const int64_t from = first_row(k, since_of(k, since_s));
+    covered_s = fmax(covered_s, 1e-9 * (double)(last_ns - k->node.time_ns[from]));
+    there_s = fmax(there_s, 1e-9 * (double)(last_ns - k->node.time_ns[0]));
+  }
+  glia_format_duration(covered_s, covered, sizeof covered);
+  glia_format_duration(since_s, asked, sizeof asked);
+  glia_cli_print(args, "alarms over %s, of %s asked for\n", covered, asked);
+  if (covered_s < 0.99 * since_s)
+    glia_log(GLIA_LOG_WARN, "detect", "short-span", "covered_s=%.0f asked_s=%.0f why=\"%s\"",
+             covered_s, since_s,
+             there_s < 0.99 * since_s
+                 ? "no older rows: a collector keeps full rows for 2 days unless --keep says more"
+                 : "models are not judged by rows that they were trained on");
+  return covered_s;
+}
+
 /* Score all nodes under the budget, which the nodes share, and count. */
 static glia_status judge(struct glia_args *args, struct scoring *s, double budget, double since_s,
                          bool listed, json_t *rows)
@@ -93,8 +124,7 @@ static glia_status judge(struct glia_args *args, struct scoring *s, double budge
     glia_detect_result_free(&k->result);
     st = glia_detector_set_budget(k->detector, budget / s->n);
     if (st == GLIA_OK) st = glia_detector_score(k->detector, &k->node, &k->result);
-    if (st == GLIA_OK)
-      count(args, k, k->node.time_ns[k->node.n - 1] - (int64_t)(1e9 * since_s), listed, &t, alarms);
+    if (st == GLIA_OK) count(args, k, since_of(k, since_s), listed, &t, alarms);
   }
   if (st != GLIA_OK) {
     json_decref(alarms);
@@ -120,6 +150,7 @@ static glia_status judge(struct glia_args *args, struct scoring *s, double budge
 static glia_status judge_all(struct glia_args *args, struct scoring *s)
 {
   const double since_s = glia_args_duration(args, "since", 30.0 * 86400.0);
+  double covered_s = 0.0;
   json_t *rows = json_array();
   glia_status st = GLIA_OK;
 
@@ -131,6 +162,7 @@ static glia_status judge_all(struct glia_args *args, struct scoring *s)
     else if (s->scored[i].node.n < 2)
       st = GLIA_FAIL(GLIA_E_DATA, "node %s has %lld rows", s->scored[i].node.name,
                      (long long)s->scored[i].node.n);
+  if (st == GLIA_OK) covered_s = tell_span(args, s, since_s);
   glia_cli_print(args, "%10s  %8s  %8s  %10s  %s\n", "budget", "alarms", "labelled", "per week",
                  "95 % interval, without the labelled ones");
   if (glia_args_has(args, "list") && st == GLIA_OK)
@@ -142,7 +174,8 @@ static glia_status judge_all(struct glia_args *args, struct scoring *s)
     json_decref(rows);
     return st;
   }
-  return glia_cli_json(args, json_pack("{s:o, s:i}", "settings", rows, "nodes", s->n));
+  return glia_cli_json(args, json_pack("{s:o, s:i, s:f, s:f}", "settings", rows, "nodes", s->n,
+                                       "covered_s", covered_s, "asked_s", since_s));
 }
 
 static glia_status run(struct glia_args *args)
@@ -166,7 +199,10 @@ const struct glia_command glia_command_detect_budget_ = {
         "A budget is how many false alarms a site bears in a week, all nodes together; each "
         "node's threshold is where the tail of its training scores meets its share. The rate that "
         "was kept is that of alarms which meet no label (all, where there are none), over rows "
-        "that were not trained on where there are such, with its exact Poisson interval.",
+        "that were not trained on where there are such, with its exact Poisson interval. The time "
+        "that "
+        "was judged is told: of a store, what --keep of glia collect has left of full rows, 2 days "
+        "unless it says more.",
     .example = "glia detect budget /var/lib/glia --models models.h5 --since 30d\n"
                "glia detect budget /var/lib/glia --models models.h5 --list 3",
     .run = run,
