@@ -3,6 +3,7 @@
 #include "detect_priv.h"
 #include "glia_archive.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,11 @@ static glia_status get_facts(struct glia_archive *a, struct glia_detector *d)
   GLIA_TRY(glia_archive_get_real(a, path, "flag", &d->flag));
   GLIA_TRY(glia_archive_get_real(a, path, "budget_per_week", &d->options.budget_per_week));
   GLIA_TRY(glia_archive_get_real(a, path, "max_error_p95", &d->max_error_p95));
+  GLIA_CHECK(
+      isfinite(d->threshold) && isfinite(d->flag), GLIA_E_DATA,
+      "model of node %s: a threshold of %g and a flag of %g would never tell an alarm: train "
+      "it again",
+      d->node, d->threshold, d->flag);
   get_later_facts(a, path, d);
   GLIA_CHECK(d->lags >= 0 && d->lags <= GLIA_MIX_LAGS, GLIA_E_DATA,
              "model of node %s: its lags make no sense", d->node);

@@ -1,5 +1,6 @@
 /* The detector on a node whose faults are known: does it find them, name them, and keep quiet otherwise? */
 #include "detect_node.h"
+#include "detect_priv.h"
 #include "glia_detect.h"
 #include "glia_random.h"
 #include "scratch.h"
@@ -413,6 +414,29 @@ static void a_file_keeps_everything(void)
   glia_telemetry_node_free(&node);
 }
 
+static void a_threshold_that_tells_no_alarm_is_refused(void)
+{
+  const char *path = scratch("nan.h5");
+  const double useless[] = {(double)NAN, (double)INFINITY};
+  struct glia_detector *d, **back = NULL;
+  struct glia_telemetry_node node;
+  int n = 0;
+
+  make_small(&node);
+  d = small(&node, GLIA_DETECT_COMBINED);
+  const double threshold = d->threshold, flag = d->flag;
+  for (int i = 0; i < 4; i++) {
+    d->threshold = i < 2 ? useless[i] : threshold;
+    d->flag = i < 2 ? flag : useless[i - 2];
+    CU_ASSERT_EQUAL_FATAL(glia_detectors_write(path, true, 1, &d), GLIA_OK);
+    CU_ASSERT_EQUAL(glia_detectors_read(path, &n, &back), GLIA_E_DATA);
+    CU_ASSERT(strstr(glia_trace(), "would never tell an alarm") != NULL);
+    glia_trace_clear();
+  }
+  glia_detector_destroy(&d);
+  glia_telemetry_node_free(&node);
+}
+
 /* What comes later must not change what was scored: then a node scored as it runs gets the scores of a file. */
 static void the_combined_score_knows_only_the_past(void)
 {
@@ -508,5 +532,6 @@ TAP_MAIN("detect", TAP(sparse_finds_and_names_both_governors), TAP(alarms_need_n
          TAP(a_level_that_wanders_is_no_alarm_but_a_jump_is),
          TAP(rows_not_trained_on_change_nothing), TAP(validation_rows_do_not_reach_the_scaler),
          TAP(constant_and_missing_columns_are_left_out), TAP(metrics_are_found_by_name),
-         TAP(a_file_keeps_everything), TAP(the_combined_score_knows_only_the_past),
+         TAP(a_file_keeps_everything), TAP(a_threshold_that_tells_no_alarm_is_refused),
+         TAP(the_combined_score_knows_only_the_past),
          TAP(the_combined_kind_tells_two_metrics_from_one), TAP(too_little_is_refused))
