@@ -69,7 +69,7 @@ static void adjust(const struct glia_telemetry_node *node, int64_t from, double 
 }
 
 glia_status measures_of(const struct glia_telemetry_node *node, int64_t from, const double *score,
-                        double flag, const double *part, struct measures *out)
+                        double flag, double threshold, const double *part, struct measures *out)
 {
   const int64_t n = node->n - from;
   double *s = malloc((size_t)(node->n + 1) * sizeof *s);
@@ -78,7 +78,8 @@ glia_status measures_of(const struct glia_telemetry_node *node, int64_t from, co
   int64_t m = 0;
   glia_status st = GLIA_OK;
 
-  *out = (struct measures){.top1_cause = (double)NAN,
+  *out = (struct measures){.f1_alarm = (double)NAN,
+                           .top1_cause = (double)NAN,
                            .event_recall = (double)NAN,
                            .false_episodes_per_day = (double)NAN,
                            .delay_s = (double)NAN};
@@ -94,6 +95,8 @@ glia_status measures_of(const struct glia_telemetry_node *node, int64_t from, co
   GLIA_TRY_TO(out, st, glia_metric_auroc(m, t, bad, &out->auc_roc));
   GLIA_TRY_TO(out, st, glia_metric_best_f1(m, t, bad, &out->best_f1, NULL));
   GLIA_TRY_TO(out, st, glia_metric_f1_at(m, t, bad, flag, &out->f1));
+  if (!isnan(threshold))
+    GLIA_TRY_TO(out, st, glia_metric_f1_at(m, t, bad, threshold, &out->f1_alarm));
   adjust(node, from, s);
   m = 0;
   for (int64_t i = from; i < node->n; i++)
@@ -168,17 +171,14 @@ void measures_alarms(const struct glia_telemetry_node *node, const struct glia_d
   free(delay);
 }
 
-static void each(struct measures *m, double *v[9])
+enum { MEASURES = GLIA_COUNT(((struct measures *)0)->count) };
+
+static void each(struct measures *m, double *v[MEASURES])
 {
-  double *const all[9] = {&m->auc_pr,
-                          &m->auc_roc,
-                          &m->best_f1,
-                          &m->f1,
-                          &m->top1_cause,
-                          &m->event_recall,
-                          &m->false_episodes_per_day,
-                          &m->delay_s,
-                          &m->adjusted_f1};
+  double *const all[MEASURES] = {
+      &m->auc_pr,   &m->auc_roc,    &m->best_f1,      &m->f1,
+      &m->f1_alarm, &m->top1_cause, &m->event_recall, &m->false_episodes_per_day,
+      &m->delay_s,  &m->adjusted_f1};
 
   memcpy(v, all, sizeof all);
 }
@@ -186,11 +186,11 @@ static void each(struct measures *m, double *v[9])
 void measures_add(struct measures *sum, const struct measures *m)
 {
   struct measures copy = *m;
-  double *to[9], *from[9];
+  double *to[MEASURES], *from[MEASURES];
 
   each(sum, to);
   each(&copy, from);
-  for (int i = 0; i < 9; i++) {
+  for (int i = 0; i < MEASURES; i++) {
     if (isnan(*from[i])) continue;
     *to[i] += *from[i];
     sum->count[i]++;
@@ -199,10 +199,11 @@ void measures_add(struct measures *sum, const struct measures *m)
 
 void measures_mean(struct measures *sum)
 {
-  double *v[9];
+  double *v[MEASURES];
 
   each(sum, v);
-  for (int i = 0; i < 9; i++) *v[i] = sum->count[i] > 0 ? *v[i] / sum->count[i] : (double)NAN;
+  for (int i = 0; i < MEASURES; i++)
+    *v[i] = sum->count[i] > 0 ? *v[i] / sum->count[i] : (double)NAN;
 }
 
 void measures_turn(const struct glia_telemetry_node *node, double *score)

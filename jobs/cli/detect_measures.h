@@ -6,20 +6,22 @@
 
 /* NaN: not defined. Sums while added up. */
 struct measures {
-  double auc_pr, auc_roc, best_f1, f1;
+  double auc_pr, auc_roc, best_f1;
+  double f1;                     /* at the 99th percentile of training scores */
+  double f1_alarm;               /* at the threshold of alarms; NaN: no such */
   double top1_cause;             /* share of spans with known causes */
   double event_recall;           /* share of labelled spans that an alarm meets */
   double false_episodes_per_day; /* alarms that meet no labelled span */
   double delay_s;                /* median */
   double adjusted_f1;            /* best, with point adjustment */
-  int count[9];                  /* of each above, while added up */
+  int count[10];                 /* of each above, while added up */
 };
 
-/** Samples [from, n) with labels: score [n], NaN = lowest; flag: threshold of f1; part [n, n_metrics]: blame of each metric, NULL: none.
+/** Samples [from, n) with labels: score [n], NaN = lowest; flag, threshold: of f1 and f1_alarm (NaN: none); part [n, n_metrics]: blame of each metric, NULL: none.
  *  Leaves what needs alarms NaN. */
 GLIA_NODISCARD glia_status measures_of(const struct glia_telemetry_node *node, int64_t from,
-                                       const double *score, double flag, const double *part,
-                                       struct measures *out);
+                                       const double *score, double flag, double threshold,
+                                       const double *part, struct measures *out);
 /** What needs alarms. */
 void measures_alarms(const struct glia_telemetry_node *node, const struct glia_detect_result *r,
                      struct measures *out);
