@@ -17,7 +17,7 @@ for how in blocking polling thread; do
   trains 2 --trace $how.json parallel.progress=$how; point "a run with a trace trains ($how)"
   hashes >$how.hashes
   cp "$err" $how.err
-  key communication_s >$how.s
+  echo "$(key communication_s) $(key hidden_fraction)" >$how.s
 done
 cmp -s blocking.hashes polling.hashes && cmp -s blocking.hashes thread.hashes; point "how gradients travel changes no bit"
 grep -q ' progress mode=thread why="configuration"' thread.err; point "how they travel is logged"
@@ -25,7 +25,7 @@ grep -q ' progress mode=thread why="configuration"' thread.err; point "how they 
 cat >check.py <<'END_PYTHON'
 import json, sys
 events = json.load(open(sys.argv[1]))["traceEvents"]
-how, said_s = sys.argv[2], float(sys.argv[3])
+how, said_s, said_hidden = sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
 spans = [e for e in events if e["ph"] == "X"]
 ranks = sorted({e["pid"] for e in events})
 assert ranks == [0, 1], ranks
@@ -65,13 +65,23 @@ def union(list_):
     return total
 train = [union([f[1:] for f in flights[r]]) * 1e-6 for r in ranks]
 assert abs(sum(train) / 2 - said_s) <= 0.02 * said_s + 1e-3, (train, said_s)
+# hidden is what of it no worker spent on moving, waiting, or meeting others; kernels that run while nobody moves anything hide nothing
+def exposed(rank):
+    busy = [(e["ts"], e["ts"] + e["dur"]) for e in spans if e["pid"] == rank and e["cat"] == "exchange"]
+    own = [f[1:] for f in flights[rank]]
+    return (union(busy) + union(own) - union(busy + own)) * 1e-6
+hidden = 1 - sum(map(exposed, ranks)) / sum(train)
+assert said_hidden <= hidden + 0.03, (hidden, said_hidden)
+# waits for a thread count from before it starts the first sum: then the run says less
+assert how == "thread" or said_hidden >= hidden - 0.03, (hidden, said_hidden)
+assert how != "blocking" or said_hidden < 0.02, said_hidden
 # started while a micro-batch ran: with polling always, with a thread when it gets a core
 micro = [(e["ts"], e["ts"] + e["dur"]) for e in spans if e["pid"] == 0 and e["name"] == "micro-batch"]
 early = sum(any(b < f[1] < e for b, e in micro) for f in flights[0])
 assert how == "thread" or (early > 0) == (how == "polling"), early
 END_PYTHON
 for how in blocking polling thread; do
-  "$python" check.py $how.json $how "$(cat $how.s)" >"$out" 2>"$err"; point "the trace holds what the run says ($how)"
+  "$python" check.py $how.json $how $(cat $how.s) >"$out" 2>"$err"; point "the trace holds what the run says ($how)"
 done
 ends 74 1 --trace missing/t.json && said 'missing/t.json: No such file'; point "a trace that cannot be written is an error"
 finish

@@ -241,6 +241,7 @@ glia_status glia_drive_wait_(struct glia_engine *e, int n)
 {
   struct drive *d = &e->drive;
 
+  if (d->progress == GLIA_PROGRESS_BLOCKING) n = d->end; /* nothing behind the first sums either */
   if (atomic_load_explicit(&d->n_seen, memory_order_acquire) >= n) return GLIA_OK;
   const double from_s = glia_time_s();
   if (d->progress == GLIA_PROGRESS_THREAD)
@@ -266,12 +267,16 @@ glia_status glia_drive_meet_(struct glia_engine *e)
   if (e->states == NULL) return GLIA_OK;
   const double from_s = glia_time_s();
   pthread_mutex_lock(&d->mutex);
+  const double locked_s = glia_time_s(); /* a thread had it, to move sums */
   drive(e); /* others wait at buckets of this rank: what is ready starts before it waits for them */
   const glia_status st =
       atomic_load(&d->failed) ? outcome(d) : e->exchange->meet(e->exchange->self);
-  pthread_mutex_unlock(&d->mutex);
   const double now_s = glia_time_s();
-  e->stat.wait_s += now_s - from_s; /* for ranks, not for sums */
+  e->stat.wait_s +=
+      now_s - from_s; /* for ranks; but nothing hides sums that are under way meanwhile */
+  e->stat.exposed_s += locked_s - from_s;
+  if (d->under_way > 0) e->stat.exposed_s += now_s - (d->from_s > locked_s ? d->from_s : locked_s);
+  pthread_mutex_unlock(&d->mutex);
   glia_timeline_add(GLIA_EVENT_EXCHANGE, "meet", 0, from_s, now_s);
   return st;
 }
