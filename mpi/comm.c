@@ -31,6 +31,26 @@ bool glia_mpi_count_(int64_t n, int *out)
   return true;
 }
 
+/* Ranks in MPI_COMM_WORLD, which messages name: known without asking, so also to who waits for the first meeting. */
+static glia_status number_processes(struct glia_comm *c)
+{
+  MPI_Group own = MPI_GROUP_NULL, world = MPI_GROUP_NULL;
+  glia_status st = GLIA_OK;
+
+  GLIA_TRY_MPI(MPI_Comm_group(c->mpi, &own));
+  GLIA_TRY_MPI_TO(done, st, MPI_Comm_group(MPI_COMM_WORLD, &world));
+  for (int r = 0; r < c->size; r++) {
+    int to = r;
+    GLIA_TRY_MPI_TO(done, st, MPI_Group_translate_ranks(own, 1, &r, world, &to));
+    c->process[r][0] = to;
+  }
+
+done:
+  if (world != MPI_GROUP_NULL) MPI_Group_free(&world);
+  MPI_Group_free(&own);
+  return st;
+}
+
 /* Hosts of all ranks and the place of this one on its node. */
 static glia_status look_around(struct glia_comm *c)
 {
@@ -154,6 +174,7 @@ static glia_status adopt(MPI_Comm mpi, struct glia_comm **out)
     free(c->calls);
     c->calls = NULL;
   }
+  GLIA_TRY_TO(fail, st, number_processes(c));
   GLIA_TRY_TO(fail, st, look_around(c));
   c->node_ranks = c->local_size;
   GLIA_TRY_TO(fail, st, glia_roll_enter_(c));
@@ -229,11 +250,16 @@ int glia_comm_node(const struct glia_comm *c) { return c != NULL ? c->node : 0; 
 
 int glia_comm_local_size(const struct glia_comm *c) { return c != NULL ? c->local_size : 1; }
 
+int glia_comm_world_rank_(const struct glia_comm *c, int rank)
+{
+  return c != NULL ? (int)c->process[rank][0] : 0;
+}
+
 size_t glia_comm_name_(const struct glia_comm *c, int rank, char *out, size_t used, size_t size)
 {
   if (used >= size) return used;
-  const int n = snprintf(out + used, size - used, "%s%d (%s)", used > 0 ? ", " : "", rank,
-                         glia_comm_host(c, rank));
+  const int n = snprintf(out + used, size - used, "%s%d (%s)", used > 0 ? ", " : "",
+                         glia_comm_world_rank_(c, rank), glia_comm_host(c, rank));
   return used + (n > 0 ? (size_t)n : 0);
 }
 

@@ -108,7 +108,8 @@ static glia_status watch(struct exchange *x, int bucket, double waited_s, bool *
   if (waited_s < x->abort_s) return GLIA_OK;
   glia_stall_note_();
   return broken(x, GLIA_FAIL(GLIA_E_MPI, "rank %d on %s waited %.1f s in %s for rank %s",
-                             glia_comm_rank(x->comm), host, waited_s, op, missing));
+                             glia_comm_world_rank_(x->comm, glia_comm_rank(x->comm)), host,
+                             waited_s, op, missing));
 }
 
 static glia_status wait_for(void *self, const struct glia_bucket *b)

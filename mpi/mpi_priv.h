@@ -17,7 +17,8 @@ struct glia_comm {
   int64_t *length;                /* [size] of the texts that are gathered */
   char *
       staging; /* what is on its way: a wait that is given up leaves no message to memory of a caller */
-  int64_t (*process)[2]; /* [size]: rank in MPI_COMM_WORLD, which of its communicators */
+  int64_t (*process)
+      [2]; /* [size]: rank in MPI_COMM_WORLD, known from the start; which of its communicators */
   int64_t entered, told; /* collectives that this rank has begun; of which the roll knows */
   bool
       parted; /* a meeting was given up: its messages may still come, so nothing here may be freed */
@@ -80,6 +81,10 @@ GLIA_NODISCARD glia_status glia_roll_call_(struct glia_comm *comm);
 GLIA_NODISCARD glia_status glia_roll_open_(MPI_Comm from);
 /** Make a communicator known to the roll. Collective: yes. Errors: GLIA_E_MPI. */
 GLIA_NODISCARD glia_status glia_roll_enter_(struct glia_comm *comm);
+
+/** The number by which messages name a rank of a communicator: its rank in MPI_COMM_WORLD, which is the same whichever communicator it is
+ *  met in, and which a person knows. */
+int glia_comm_world_rank_(const struct glia_comm *comm, int rank);
 
 /** Append "rank (host)" to a list of `used` characters; returns its new length. */
 size_t glia_comm_name_(const struct glia_comm *comm, int rank, char *out, size_t used, size_t size);

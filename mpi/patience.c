@@ -54,10 +54,6 @@ glia_status glia_roll_open_(MPI_Comm from)
 
 glia_status glia_roll_enter_(struct glia_comm *c)
 {
-  int world = 0;
-
-  GLIA_TRY_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &world));
-  c->process[c->rank][0] = world;
   c->process[c->rank][1] = roll.made++;
   c->told = -1;
   return glia_comm_share_(c, c->process, sizeof *c->process, "a first meeting");
@@ -150,7 +146,7 @@ glia_status glia_comm_patience_(struct glia_comm *c, const char *op, double wait
   return GLIA_FAIL(GLIA_E_MPI,
                    "rank %d on %s waited %.1f s in %s for rank %s: cut off, or hangs "
                    "(GLIA_STALL_ABORT_S sets the limit)",
-                   c->rank, c->host[c->rank], waited_s, op, missing);
+                   glia_comm_world_rank_(c, c->rank), c->host[c->rank], waited_s, op, missing);
 }
 
 glia_status glia_comm_wait_(struct glia_comm *c, MPI_Request *request, const char *op)

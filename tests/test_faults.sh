@@ -89,11 +89,13 @@ ended 137 9 1; point "a killed rank ends all"
 [ "$(($(milliseconds) - began))" -le 8000 ] && grep -q 'rank 1 .*signal 9\|exited on signal 9' "$err"; point "it is named"
 good; point "the last checkpoint is good after a kill"
 
-# --- a stage of three
+# --- a stage of two groups: whoever misses it, in whatever communicator, calls it by the number that the launcher gave it
 GLIA_STALL_ABORT_S=3; export GLIA_STALL_ABORT_S
-starts 3 parallel.stages=3; point "three stages train"
-kill -STOP "$victim"
-ended 79 && grep 'stall host=' "$err" | grep -q 'missing="1 ('; point "a stopped stage is named as the only one missing, and all end"
+starts 4 parallel.stages=2; point "two groups of two stages train"
+kill -STOP "$(rank 3)"
+ended 79 && grep 'stall host=' "$err" | grep -q 'missing="3 ('; point "a stopped stage is named as the only one missing, and all end"
+grep 'stall host=' "$err" | grep -q 'rank=1 .*missing="3 ('; point "by its group's likes too"
+! grep 'stall host=' "$err" | grep -q 'missing=".*1 ('; point "nobody names a rank that waits for it"
 good; point "the last checkpoint is good, in one piece"
 unset GLIA_STALL_ABORT_S
 
