@@ -2,6 +2,7 @@
 #include "glia_cpus.h"
 #include "tap.h"
 
+#include <math.h>
 #include <sched.h>
 #include <string.h>
 
@@ -110,6 +111,38 @@ static void what_cannot_be_shared_is_nobodys(void)
   CU_ASSERT_STRING_EQUAL(share("core:8 pu:1", 2, unknown, 1, &why), "refused");
 }
 
+static int counts_on(int cores, int n, const char *const *list, double quota)
+{
+  const struct glia_cpus c = {.cores = cores};
+  struct glia_cpus_share s;
+
+  if (glia_cpus_share("core:8 pu:1", n, list, 0, &s) != GLIA_OK) return -1;
+  const int own = glia_cpus_of_rank(&c, &s, n, quota);
+  glia_cpus_share_free(&s);
+  return own;
+}
+
+/* As mpirun binds more than two ranks, to a NUMA node that several have: no rank may count on all of it. */
+static void a_rank_counts_on_its_part(void)
+{
+  static const char *const numa[] = {"0-3", "0-3", "0-3", "0-3"},
+                           *const two[] = {"0-3", "0-3", "4-7", "4-7"}, *const all[] = {"0-7"},
+                           *const both[] = {"0-7", "0-7"}, *const partly[] = {"0-5", "4-7", "6-7"},
+                           *const many[] = {"0-1", "0-1", "0-1"};
+
+  CU_ASSERT_EQUAL(counts_on(4, 4, numa, INFINITY), 1);
+  CU_ASSERT_EQUAL(counts_on(4, 4, two, INFINITY), 2);
+  CU_ASSERT_EQUAL(counts_on(8, 1, all, INFINITY), 8);
+  CU_ASSERT_EQUAL(counts_on(8, 2, both, INFINITY), 4);
+  CU_ASSERT_EQUAL(counts_on(6, 3, partly, INFINITY), 3); /* with one other rank */
+  CU_ASSERT_EQUAL(counts_on(2, 3, many, INFINITY), 0);
+  CU_ASSERT_EQUAL(counts_on(8, 2, both, 5.0), 2);
+  CU_ASSERT_EQUAL(counts_on(8, 1, all, 0.5), 0);
+  const struct glia_cpus c = {.cores = 8};
+  const struct glia_cpus_share unknown = {.n = 0};
+  CU_ASSERT_EQUAL(glia_cpus_of_rank(&c, &unknown, 3, INFINITY), 2);
+}
+
 static int cpus_of_this_thread(void)
 {
   cpu_set_t set;
@@ -144,4 +177,5 @@ static void a_bound_thread_may_roam_again(void)
 
 TAP_MAIN("cpus", TAP(cores_are_counted_not_threads), TAP(a_binding_is_seen),
          TAP(the_launchers_trap_is_explained), TAP(cores_are_shared_out_among_ranks),
-         TAP(what_cannot_be_shared_is_nobodys), TAP(a_bound_thread_may_roam_again))
+         TAP(what_cannot_be_shared_is_nobodys), TAP(a_rank_counts_on_its_part),
+         TAP(a_bound_thread_may_roam_again))

@@ -2,6 +2,7 @@
 #include "cli_priv.h"
 
 #include "glia_clock.h"
+#include "glia_cpus.h"
 #include "glia_log.h"
 #include "glia_text.h"
 
@@ -95,26 +96,13 @@ static int cores_of(pid_t pid)
   return sched_getaffinity(pid, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
 }
 
-/* Cores that a container's CPU quota leaves, or a large number. */
-static double quota_cores(void)
-{
-  FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
-  double quota_us = 0.0;
-  double period_us = 0.0;
-
-  if (f == NULL) return 1e9;
-  const int n = fscanf(f, "%lf %lf", &quota_us, &period_us); /* "max 100000" reads 0 numbers */
-  fclose(f);
-  return n == 2 && period_us > 0.0 ? quota_us / period_us : 1e9;
-}
-
 /* Cores that the ranks on this node share. A launcher binds each rank to a part of them: its own mask tells more. */
 static double shared_cores(void)
 {
   const int own = cores_of(0);
   const int launcher = cores_of(getppid());
   const double cores = (double)env_int("SLURM_CPUS_ON_NODE", launcher > own ? launcher : own);
-  const double quota = quota_cores();
+  const double quota = glia_cpus_quota();
 
   return cores < quota ? cores : quota;
 }

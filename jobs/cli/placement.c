@@ -178,9 +178,8 @@ static const char *const progress_names[] = {"blocking", "polling", "thread"};
 static glia_status set_progress(const struct placement *p, struct session *s)
 {
   const char *why = "configuration";
-  const struct glia_cpus *c = &p->cpus;
-  const int ranks = glia_comm_local_size(s->comm);
-  const int cores = c->cores < c->node_cores ? c->cores : c->node_cores / ranks;
+  const int cores =
+      glia_cpus_of_rank(&p->cpus, &p->share, glia_comm_local_size(s->comm), glia_cpus_quota());
   int progress = s->config.progress;
 
   if (s->exchange == NULL) return GLIA_OK;

@@ -2,6 +2,7 @@
 #include "glia_cpus.h"
 
 #include <hwloc.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,18 @@ done:
   hwloc_topology_destroy(t);
   hwloc_bitmap_free(own);
   return st;
+}
+
+double glia_cpus_quota(void)
+{
+  FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
+  double quota_us = 0.0;
+  double period_us = 0.0;
+
+  if (f == NULL) return (double)INFINITY;
+  const int n = fscanf(f, "%lf %lf", &quota_us, &period_us); /* "max 100000" reads 0 numbers */
+  fclose(f);
+  return n == 2 && period_us > 0.0 ? quota_us / period_us : (double)INFINITY;
 }
 
 const char *glia_cpus_advice(const struct glia_cpus *c, int threads, int local_size, char *out,

@@ -11,22 +11,20 @@ struct sharing {
   hwloc_bitmap_t own, other;
 };
 
-/* This rank's place among those that have the same CPUs; 0 of 0 where sets overlap in part. */
+/* This rank's place among those that have the same CPUs; 0 of 0 where sets overlap in part. *sharing: ranks that have some of them. */
 static glia_status find_equals(const struct sharing *s, int n_ranks, const char *const *list,
-                               int rank, int *place, int *n)
+                               int rank, int *place, int *n, int *sharing)
 {
-  *place = *n = 0;
+  *place = *n = *sharing = 0;
   for (int r = 0; r < n_ranks; r++) {
     GLIA_CHECK(hwloc_bitmap_list_sscanf(s->other, list[r]) == 0 && !hwloc_bitmap_iszero(s->other),
                GLIA_E_UNSUPPORTED, "CPUs of rank %d: cannot read \"%s\"", r, list[r]);
-    if (hwloc_bitmap_isequal(s->own, s->other)) {
-      *place += r < rank;
-      ++*n;
-    } else if (hwloc_bitmap_intersects(s->own, s->other)) {
-      *place = *n = 0;
-      return GLIA_OK;
-    }
+    *sharing += hwloc_bitmap_intersects(s->own, s->other);
+    if (!hwloc_bitmap_isequal(s->own, s->other)) continue;
+    *place += r < rank;
+    ++*n;
   }
+  if (*sharing > *n) *place = *n = 0;
   return GLIA_OK;
 }
 
@@ -78,7 +76,7 @@ static glia_status share_out(struct sharing *s, const char *synthetic, int n_ran
              synthetic != NULL ? synthetic : "this machine");
   GLIA_CHECK(hwloc_bitmap_list_sscanf(s->own, list[rank]) == 0, GLIA_E_UNSUPPORTED,
              "cannot read the CPUs \"%s\"", list[rank]);
-  GLIA_TRY(find_equals(s, n_ranks, list, rank, &place, &n_equal));
+  GLIA_TRY(find_equals(s, n_ranks, list, rank, &place, &n_equal, &out->sharing));
   out->why = "CPUs of ranks overlap in part";
   return n_equal > 0 ? take_cores(s, place, n_equal, out) : GLIA_OK;
 }
@@ -99,6 +97,15 @@ glia_status glia_cpus_share(const char *synthetic, int n_ranks, const char *cons
   hwloc_bitmap_free(s.other);
   if (st != GLIA_OK) glia_cpus_share_free(out);
   return st;
+}
+
+int glia_cpus_of_rank(const struct glia_cpus *c, const struct glia_cpus_share *s, int local_ranks,
+                      double quota_cores)
+{
+  const int cores = s->n > 0 ? s->n : c->cores / (s->sharing > 0 ? s->sharing : local_ranks);
+  const double quota = quota_cores / local_ranks;
+
+  return quota < cores ? (int)quota : cores;
 }
 
 void glia_cpus_share_free(struct glia_cpus_share *s)

@@ -25,12 +25,16 @@ GLIA_API GLIA_NODISCARD glia_status glia_cpus_look(const char *synthetic, struct
 GLIA_API const char *glia_cpus_advice(const struct glia_cpus *c, int threads, int local_size,
                                       char *out, size_t size);
 
+/** Cores' worth of time that a container's quota (cpu.max of its cgroup) leaves to all of it; INFINITY where there is none. */
+GLIA_API double glia_cpus_quota(void);
+
 /* The cores that are one rank's alone. */
 struct glia_cpus_share {
   int n; /* 0: none */
   char (*core)
       [64]; /* [n] CPUs of each, its threads together: "3,67"; neighbours in the machine are neighbours here */
   const char *why; /* how they were found, or why there are none */
+  int sharing; /* ranks of this node that may run on these CPUs, this one among them; 0: not known */
 };
 
 /** Share the cores of a node out among its ranks: who has CPUs of its own keeps them; of a set that several have, each gets as many
@@ -43,6 +47,13 @@ GLIA_API GLIA_NODISCARD glia_status glia_cpus_share(const char *synthetic, int n
                                                     const char *const *list, int rank,
                                                     struct glia_cpus_share *out);
 GLIA_API void glia_cpus_share_free(struct glia_cpus_share *s);
+
+/** Cores on which a rank can count: those of its own, else its part of what it shares; and of what a quota leaves.
+ *  local_ranks  on this node
+ *  quota_cores  processors' time that all of them may take, as in a cgroup's cpu.max; INFINITY: no quota
+ *  Collective: no. */
+GLIA_API int glia_cpus_of_rank(const struct glia_cpus *c, const struct glia_cpus_share *s,
+                               int local_ranks, double quota_cores);
 
 /** Let the calling thread run on these CPUs alone; threads that it starts inherit that. Errors: GLIA_E_UNSUPPORTED. */
 GLIA_API GLIA_NODISCARD glia_status glia_cpus_bind(const char *list);
