@@ -139,6 +139,17 @@ case $launcher in
   pair 70 "$glia train run.yaml" "-wdir $dir/elsewhere $glia train $dir/run.yaml"
   point "other rows on one rank are refused"
   said 'ranks disagree on the training data: rank 0 has .300 rows'; point "with the difference"
+  # pictures of two pixels; the last pixel of the last test row is another one
+  pictures() { printf '\0\0\10\3\0\0\1\54\0\0\0\1\0\0\0\2'; head -c 599 /dev/zero; printf '%b' "$1"; }
+  { printf '\0\0\10\1\0\0\1\54'; head -c 299 /dev/zero; printf '\1'; } >labels
+  pictures '\001' >train
+  for last in 1 2; do
+    pictures "\\00$last" >test
+    mkdir last-$last && exits 0 "$glia" data import idx --train train labels --test test labels -o last-$last/moons.h5
+  done
+  sed 's/^model:.*/model: [flatten, {linear: 2}]/' run.yaml >pictures.yaml
+  pair 70 "-wdir $dir/last-1 $glia train $dir/pictures.yaml" "-wdir $dir/last-2 $glia train $dir/pictures.yaml"
+  said 'ranks disagree on the training data: .*test 300 rows, x u8 '; point "another last row of the test split on one rank is refused"
   [ ! -e run ]; point "and nothing was written"
   # the same program with another number in it
   at=$(readelf -SW "$glia" 2>/dev/null | sed -n 's/.*\.note\.gnu\.build-id *NOTE *[0-9a-f]* \([0-9a-f]*\) .*/\1/p')

@@ -281,7 +281,8 @@ static glia_status agree_on_identity(const struct session *s)
   if (glia_comm_size(s->comm) == 1) return GLIA_OK;
   identity_build(text, sizeof text);
   GLIA_TRY(glia_agree_same(s->comm, "the build of glia", text));
-  GLIA_TRY(glia_agree(s->comm, identity_data(s->train, text, sizeof text)));
+  GLIA_TRY(glia_agree(s->comm,
+                      identity_data(s->config.data_file, s->train, s->test, text, sizeof text)));
   return glia_agree_same(s->comm, "the training data", text);
 }
 
