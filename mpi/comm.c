@@ -198,6 +198,7 @@ glia_status glia_comm_wrap(MPI_Comm from, struct glia_comm **out)
   GLIA_TRY_MPI(MPI_Initialized(&running));
   GLIA_TRY_MPI(MPI_Finalized(&over));
   GLIA_CHECK(running && !over, GLIA_E_MPI, "MPI is not running: MPI_Init first");
+  GLIA_TRY(glia_knock_(from)); /* what follows waits without a limit */
   GLIA_TRY(glia_roll_open_(from));
   GLIA_TRY_MPI(MPI_Comm_dup(from, &mpi));
   return adopt(mpi, out);

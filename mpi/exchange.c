@@ -89,8 +89,7 @@ static void tell(int bucket, char *out, size_t size)
     snprintf(out, size, "exchange bucket %d", bucket);
 }
 
-/* A wait lasts long: say so once, and in the end give up. */
-static glia_status watch(struct exchange *x, int bucket, double waited_s, bool *warned)
+glia_status glia_exchange_watch_(struct exchange *x, int bucket, double waited_s, bool *warned)
 {
   const char *host = glia_comm_host(x->comm, glia_comm_rank(x->comm));
   char missing[512], op[64];
@@ -126,7 +125,8 @@ static glia_status wait_for(void *self, const struct glia_bucket *b)
     if (advance_all(x, INT64_MAX) != GLIA_OK) return refuse(x);
     if (!f->active) break;
     if (turn > x->spins) sched_yield();
-    if (turn % 16 == 0 && watch(x, b->index, glia_time_s() - from_s, &warned) != GLIA_OK)
+    if (turn % 16 == 0 &&
+        glia_exchange_watch_(x, b->index, glia_time_s() - from_s, &warned) != GLIA_OK)
       return refuse(x);
   }
   x->stat.wait_s += glia_time_s() - from_s;
@@ -145,7 +145,8 @@ static glia_status meet(void *self)
   for (int64_t turn = 1; !x->scheme->met(x); turn++) {
     if (advance_all(x, POLL_SEGMENTS) != GLIA_OK) return refuse(x);
     if (turn > x->spins) sched_yield();
-    if (turn % 16 == 0 && watch(x, MEETING, glia_time_s() - from_s, &warned) != GLIA_OK)
+    if (turn % 16 == 0 &&
+        glia_exchange_watch_(x, MEETING, glia_time_s() - from_s, &warned) != GLIA_OK)
       return refuse(x);
   }
   x->stat.wait_s += glia_time_s() - from_s;

@@ -71,16 +71,19 @@ static char *own_sum(const struct node_exchange *e, const struct node_slot *s)
 }
 
 /* Before the layout changes: all local ranks must be through with the last step. */
-static glia_status wait_until_left(const struct node_exchange *e, const struct node_slot *s)
+static glia_status wait_until_left(struct node_exchange *e, struct node_slot *s)
 {
+  const int bucket = (int)(s - e->slot);
   const double from_s = glia_time_s();
+  bool warned = false;
 
+  s->phase = LEAVING;
   for (int r = 0; r < e->local_size; r++)
-    while (atomic_load_explicit(&mark_of(e, s, r)->left, memory_order_acquire) < s->step) {
+    for (int64_t turn = 1;
+         atomic_load_explicit(&mark_of(e, s, r)->left, memory_order_acquire) < s->step; turn++) {
       sched_yield();
-      GLIA_CHECK(glia_time_s() - from_s < e->x.abort_s, GLIA_E_MPI,
-                 "waited %.1f s for rank %d (%s) to leave exchange bucket %d", e->x.abort_s,
-                 e->comm_rank[r], glia_comm_host(e->x.comm, e->comm_rank[r]), s->bucket.index);
+      if (turn % 16 == 0)
+        GLIA_TRY(glia_exchange_watch_(&e->x, bucket, glia_time_s() - from_s, &warned));
     }
   return GLIA_OK;
 }
@@ -453,7 +456,9 @@ static void missing(const struct exchange *x, int bucket, char *out, size_t size
   for (int r = 0; r < e->local_size; r++) {
     const struct mark *m = mark_of(e, s, r);
     if (r > 0 && s->phase == COPYING && written_for_us(e, s)) break;
-    if (atomic_load(s->phase == ARRIVING ? &m->arrived : &m->added) < s->step)
+    if (atomic_load(s->phase == ARRIVING  ? &m->arrived
+                    : s->phase == LEAVING ? &m->left
+                                          : &m->added) < s->step)
       used = glia_comm_name_(x->comm, e->comm_rank[r], out, used, size);
   }
 }
@@ -486,7 +491,7 @@ static void destroy(struct exchange *x)
   if (e->messages != NULL) e->messages->scheme->destroy(e->messages);
   if (clean) {
     glia_comm_destroy(&e->across);
-    if (e->node != MPI_COMM_NULL) MPI_Comm_free(&e->node);
+    glia_comm_destroy(&e->node);
   }
   glia_exchange_node_release_(e);
 }

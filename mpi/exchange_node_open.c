@@ -4,6 +4,7 @@
 #include "shared_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "glia_log.h"
 
@@ -16,12 +17,13 @@ static glia_status number_ranks(struct node_exchange *e, struct glia_comm *comm,
                  e->local_size}; /* first rank of the node, its number of ranks */
   glia_status st = GLIA_OK;
 
-  GLIA_TRY_MPI(MPI_Bcast(mine, 1, MPI_INT, 0, e->node));
-  int *all = malloc((size_t)size * sizeof mine);
-  int own = glia_comm_rank(comm), ok = all != NULL;
+  GLIA_TRY(glia_comm_cast_(e->node, mine, sizeof mine[0], 0));
+  int *all = calloc((size_t)size, sizeof mine);
+  const bool ok = all != NULL;
   GLIA_TRY_TO(done, st,
               glia_agree(comm, ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%d ranks", size)));
-  GLIA_TRY_MPI_TO(done, st, MPI_Allgather(mine, 2, MPI_INT, all, 2, MPI_INT, glia_comm_mpi(comm)));
+  memcpy(all + 2 * glia_comm_rank(comm), mine, sizeof mine);
+  GLIA_TRY_TO(done, st, glia_comm_fold_(comm, all, 2 * size, MPI_INT, MPI_MAX));
   int before = 0;
   bool even = true;
   e->n_nodes = 0;
@@ -32,7 +34,8 @@ static glia_status number_ranks(struct node_exchange *e, struct glia_comm *comm,
     if (r < mine[0]) before++;
   }
   *rank = before * e->local_size + e->local_rank;
-  GLIA_TRY_MPI_TO(done, st, MPI_Allgather(&own, 1, MPI_INT, e->comm_rank, 1, MPI_INT, e->node));
+  e->comm_rank[e->local_rank] = glia_comm_rank(comm);
+  GLIA_TRY_TO(done, st, glia_comm_fold_(e->node, e->comm_rank, e->local_size, MPI_INT, MPI_MAX));
   GLIA_CHECK_TO(done, st, even, GLIA_E_UNSUPPORTED, "nodes have different numbers of ranks");
 
 done:
@@ -44,11 +47,10 @@ static glia_status open_node(struct node_exchange *e, struct glia_comm *comm)
 {
   glia_status st = GLIA_OK;
 
-  GLIA_TRY_MPI(MPI_Comm_split_type(glia_comm_mpi(comm), MPI_COMM_TYPE_SHARED, glia_comm_rank(comm),
-                                   MPI_INFO_NULL, &e->node));
-  GLIA_TRY_MPI(MPI_Comm_set_errhandler(e->node, MPI_ERRORS_RETURN));
-  GLIA_TRY_MPI(MPI_Comm_rank(e->node, &e->local_rank));
-  GLIA_TRY_MPI(MPI_Comm_size(e->node, &e->local_size));
+  GLIA_TRY(glia_agree(comm,
+                      glia_comm_split(comm, glia_comm_node(comm), glia_comm_rank(comm), &e->node)));
+  e->local_rank = glia_comm_rank(e->node);
+  e->local_size = glia_comm_size(e->node);
   e->comm_rank = calloc((size_t)e->local_size, sizeof *e->comm_rank);
   if (e->comm_rank == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d ranks", e->local_size);
   return glia_agree(comm, st);
@@ -90,10 +92,8 @@ glia_status glia_exchange_node_create_(struct glia_comm *comm, int threads, int 
   if (e != NULL) e->slot = calloc((size_t)max_buckets, sizeof *e->slot);
   if (e == NULL || e->slot == NULL)
     st = GLIA_FAIL(GLIA_E_MEMORY, "no memory for an exchange of %d buckets", max_buckets);
-  else {
-    e->node = MPI_COMM_NULL;
+  else
     st = glia_exchange_init_(&e->x, &glia_exchange_node_scheme_, comm, 0, threads, max_buckets);
-  }
   GLIA_TRY_TO(fail, st, glia_agree(comm, st));
   GLIA_TRY_TO(fail, st, open_node(e, comm));
   GLIA_TRY_TO(fail, st, number_ranks(e, comm, &rank));
@@ -110,7 +110,7 @@ glia_status glia_exchange_node_create_(struct glia_comm *comm, int threads, int 
 fail:
   if (e != NULL) {
     glia_comm_destroy(&e->across);
-    if (e->node != MPI_COMM_NULL) MPI_Comm_free(&e->node);
+    glia_comm_destroy(&e->node);
     glia_exchange_node_release_(e);
   }
   return st;

@@ -17,7 +17,7 @@ struct mark {
   atomic_uint_fast64_t added, left;
 };
 
-typedef enum { ARRIVING, ADDING, CROSSING, COPYING } phase;
+typedef enum { ARRIVING, ADDING, CROSSING, COPYING, LEAVING } phase;
 
 struct node_slot {
   /* plan: a function of bucket, v and the ranks */
@@ -45,8 +45,8 @@ struct node_slot {
 };
 
 struct node_exchange {
-  struct exchange x; /* first */
-  MPI_Comm node;
+  struct exchange x;      /* first */
+  struct glia_comm *node; /* the ranks of this node */
   int local_rank, local_size, n_nodes;
   int *comm_rank;    /* [local_size] rank in comm of each local rank */
   struct mark *mark; /* [n_slots + 1, local_size], shared; the last are of meetings */

@@ -67,6 +67,12 @@ GLIA_NODISCARD glia_status glia_exchange_messages_create_(struct glia_comm *comm
 GLIA_NODISCARD glia_status glia_exchange_node_create_(struct glia_comm *comm, int threads,
                                                       int max_buckets, struct exchange **out);
 
+/** A wait for a bucket, or for the meeting of the node (MEETING), lasts long: say so once, and in the end give up.
+ *  *warned  false at first
+ *  Errors: GLIA_E_MPI, after which the exchange stays unusable. */
+GLIA_NODISCARD glia_status glia_exchange_watch_(struct exchange *x, int bucket, double waited_s,
+                                                bool *warned);
+
 /* Memory that only grows; its contents do not survive growth. */
 struct store {
   void *data;

@@ -49,6 +49,11 @@ double glia_stall_seconds_(const char *name, double otherwise_s);
 GLIA_NODISCARD glia_status glia_comm_wait_(struct glia_comm *comm, MPI_Request *request,
                                            const char *op);
 
+/** Wait for all ranks of a communicator that is not ours yet, so that what follows, which waits without a limit, finds them there. Who is
+ *  missing is not known: nobody has called a roll.
+ *  Collective: over from. Errors: GLIA_E_MPI. */
+GLIA_NODISCARD glia_status glia_knock_(MPI_Comm from);
+
 /** The same for who waits by itself: to be called now and then. *warned: false at first. */
 GLIA_NODISCARD glia_status glia_comm_patience_(struct glia_comm *comm, const char *op,
                                                double waited_s, bool *warned);

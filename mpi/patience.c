@@ -149,6 +149,36 @@ glia_status glia_comm_patience_(struct glia_comm *c, const char *op, double wait
                    glia_comm_world_rank_(c, c->rank), c->host[c->rank], waited_s, op, missing);
 }
 
+glia_status glia_knock_(MPI_Comm from)
+{
+  const double start_s = glia_time_s();
+  const double warn_s = glia_stall_seconds_("GLIA_STALL_WARN_S", GLIA_STALL_WARN_S_);
+  const double abort_s = glia_stall_seconds_("GLIA_STALL_ABORT_S", GLIA_STALL_ABORT_S_);
+  MPI_Request request;
+  bool warned = false;
+  int rank = 0;
+
+  GLIA_TRY_MPI(MPI_Comm_rank(from, &rank));
+  GLIA_TRY_MPI(MPI_Ibarrier(from, &request));
+  for (int64_t i = 0;; i++) {
+    int done = 0;
+    GLIA_TRY_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    if (done) return GLIA_OK;
+    if (i > SPINS) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    const double waited_s = glia_time_s() - start_s;
+    if (waited_s >= warn_s && !warned)
+      glia_log(GLIA_LOG_WARN, "mpi", "stall",
+               "op=\"the first meeting\" waited_s=%.1f missing=\"some rank\"", waited_s);
+    warned = warned || waited_s >= warn_s;
+    if (waited_s < abort_s) continue;
+    glia_stall_note_();
+    return GLIA_FAIL(GLIA_E_MPI,
+                     "rank %d waited %.1f s in the first meeting, to which not all ranks came "
+                     "(GLIA_STALL_ABORT_S sets the limit)",
+                     rank, waited_s);
+  }
+}
+
 glia_status glia_comm_wait_(struct glia_comm *c, MPI_Request *request, const char *op)
 {
   const double start_s = glia_time_s();

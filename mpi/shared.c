@@ -94,25 +94,25 @@ static void *map_theirs(const struct offer *o, size_t bytes)
   return at;
 }
 
-glia_status glia_shared_create_(MPI_Comm node, size_t bytes, void **out)
+glia_status glia_shared_create_(struct glia_comm *node, size_t bytes, void **out)
 {
   struct offer offer = {.pid = (long long)getpid(), .fd = -1};
-  int rank = 0, ok = 0;
+  const int rank = glia_comm_rank(node);
+  int ok = 0;
   void *at = NULL;
   glia_status st = GLIA_OK;
 
   *out = NULL;
-  GLIA_TRY_MPI(MPI_Comm_rank(node, &rank));
   if (rank == 0) offer.fd = make_file(bytes);
   const int own = rank == 0 ? offer.fd : -1;
-  GLIA_TRY_MPI_TO(done, st, MPI_Bcast(&offer, (int)sizeof offer, MPI_BYTE, 0, node));
+  GLIA_TRY_TO(done, st, glia_comm_cast_(node, &offer, sizeof offer, 0));
   if (own >= 0)
     at = map_file(own, bytes);
   else if (offer.fd >= 0)
     at = map_theirs(&offer, bytes);
   if (own >= 0 && at != NULL) take_large_pages(at, bytes);
   ok = at != NULL;
-  GLIA_TRY_MPI_TO(done, st, MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_LAND, node));
+  GLIA_TRY_TO(done, st, glia_comm_fold_(node, &ok, 1, MPI_INT, MPI_MIN));
   GLIA_CHECK_TO(done, st, ok, GLIA_E_MEMORY,
                 "no %zu bytes of memory that the ranks of this node can share", bytes);
   if (own < 0) take_large_pages(at, bytes);

@@ -9,8 +9,9 @@
  *  left behind by a rank that is killed.
  *  bytes  > 0, the same on all ranks
  *  Collective: yes, over node.  Ownership: give *out back with glia_shared_release_.
- *  Errors: GLIA_E_MEMORY (no memory, or the ranks may not open each other's), GLIA_E_MPI; on all ranks alike. */
-GLIA_NODISCARD glia_status glia_shared_create_(MPI_Comm node, size_t bytes, void **out);
+ *  Errors: GLIA_E_MEMORY (no memory, or the ranks may not open each other's), GLIA_E_MPI (also when one stays away: the wait is
+ *  watched); on all ranks alike. */
+GLIA_NODISCARD glia_status glia_shared_create_(struct glia_comm *node, size_t bytes, void **out);
 
 /** Unmap *memory and set it to NULL; NULL is welcome. Collective: no. */
 void glia_shared_release_(void **memory, size_t bytes);

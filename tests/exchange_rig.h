@@ -43,4 +43,7 @@ bool work_is_right(const struct work *w, bool in_place);
 void fewer_bytes_travel(void);
 void infinity_travels(void);
 
+/* mpi_exchange_late.c */
+void a_rank_late_at_a_meeting_is_named(void);
+
 #endif

@@ -313,9 +313,39 @@ static void a_meeting_without_one_rank_ends(void)
   glia_comm_destroy(&all);
 }
 
-TAP_MPI_MAIN("comm", TAP(world_knows_who_is_where), TAP(null_is_a_communicator_of_one),
-             TAP(bytes_texts_and_numbers_cross_ranks), TAP(split_makes_groups_and_leaves_out),
-             TAP(mpi_errors_come_back_with_their_text), TAP(one_failure_reaches_all),
-             TAP(the_worst_status_wins), TAP(a_shared_failure_stays_as_it_is),
-             TAP(a_failure_without_words_gets_some), TAP(a_difference_is_named),
-             TAP(safe_mode_notices_ranks_that_part), TAP(a_meeting_without_one_rank_ends))
+static int n_told;
+
+static void count_line(void *self, glia_log_level level, const char *line)
+{
+  (void)self;
+  (void)level;
+  n_told += strstr(line, "stall op=\"the first meeting\"") != NULL;
+}
+
+/* Before there is a communicator at all. */
+static void a_rank_late_at_the_start_is_told(void)
+{
+  int rank = 0, size = 0;
+  struct glia_comm *c = NULL;
+
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (size == 1) TAP_SKIP("needs two ranks");
+  setenv("GLIA_STALL_WARN_S", "0.2", 1);
+  MPI_Barrier(MPI_COMM_WORLD);
+  glia_log_set_sink(count_line, NULL);
+  if (rank == size - 1) nanosleep(&(struct timespec){.tv_nsec = 600000000}, NULL);
+  CU_ASSERT_EQUAL(glia_comm_wrap(MPI_COMM_WORLD, &c), GLIA_OK);
+  glia_log_set_sink(NULL, NULL);
+  unsetenv("GLIA_STALL_WARN_S");
+  CU_ASSERT_EQUAL(n_told, rank != size - 1);
+  glia_comm_destroy(&c);
+}
+
+TAP_MPI_MAIN("comm", TAP(a_rank_late_at_the_start_is_told), TAP(world_knows_who_is_where),
+             TAP(null_is_a_communicator_of_one), TAP(bytes_texts_and_numbers_cross_ranks),
+             TAP(split_makes_groups_and_leaves_out), TAP(mpi_errors_come_back_with_their_text),
+             TAP(one_failure_reaches_all), TAP(the_worst_status_wins),
+             TAP(a_shared_failure_stays_as_it_is), TAP(a_failure_without_words_gets_some),
+             TAP(a_difference_is_named), TAP(safe_mode_notices_ranks_that_part),
+             TAP(a_meeting_without_one_rank_ends))

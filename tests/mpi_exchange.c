@@ -363,32 +363,6 @@ static void a_rank_that_never_comes_is_an_error(void)
   CU_ASSERT_EQUAL(glia_comm_barrier(world), GLIA_OK);
 }
 
-static void a_rank_late_at_a_meeting_is_named(void)
-{
-  CU_ASSERT_EQUAL_FATAL(open_world(), GLIA_OK);
-  if (glia_comm_size(world) == 1 || KIND != GLIA_EXCHANGE_NODE)
-    TAP_SKIP("needs two ranks that share memory");
-  setenv("GLIA_STALL_WARN_S", "0.3", 1);
-  struct glia_comm *c = first_ranks(MAX_RANKS);
-  struct glia_exchange *x = NULL;
-
-  CU_ASSERT_EQUAL_FATAL(glia_exchange_mpi_create(c, KIND, 1, MAX_BUCKETS, &x), GLIA_OK);
-  unsetenv("GLIA_STALL_WARN_S");
-  CU_ASSERT_EQUAL(x->meet(x->self), GLIA_OK);
-  n_logged = 0;
-  glia_log_set_sink(keep_line, NULL);
-  if (x->rank == 1) nap(1.0);
-  const double from_s = glia_time_s();
-  CU_ASSERT_EQUAL(x->meet(x->self), GLIA_OK);
-  CU_ASSERT(x->rank == 1 || glia_time_s() - from_s > 0.5);
-  glia_log_set_sink(NULL, NULL);
-  CU_ASSERT_EQUAL(n_logged, x->rank == 1 ? 0 : 1);
-  if (x->rank != 1) CU_ASSERT_PTR_NOT_NULL(strstr(logged, "op=\"meeting of the node\""));
-  if (x->rank != 1) CU_ASSERT_PTR_NOT_NULL(strstr(logged, "missing=\"1 ("));
-  glia_exchange_mpi_destroy(&x);
-  glia_comm_destroy(&c);
-}
-
 /* What ranks of a node show each other instead of copying it: one total, of which each adds a slice, and in every other step its first
  * part. Step after step all see the whole sum, and nobody's part is written anew before the others have read it. */
 static void ranks_of_a_node_read_where_it_stands(void)
