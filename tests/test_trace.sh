@@ -83,5 +83,22 @@ END_PYTHON
 for how in blocking polling thread; do
   "$python" check.py $how.json $how $(cat $how.s) >"$out" 2>"$err"; point "the trace holds what the run says ($how)"
 done
+
+# --- a rank whose clock is 5000 s ahead, in a namespace of time of its own
+apart="the trace of ranks with clocks of their own is on one clock"
+case $launcher in
+"mpirun -n NP"*)
+  if unshare -T -f --monotonic 5000 true 2>/dev/null; then
+    set -- "$glia" train run.yaml --json --trace apart.json
+    # shellcheck disable=SC2086
+    exits 0 mpirun ${launcher#mpirun -n NP} -n 1 "$@" : -n 1 unshare -T -f --monotonic 5000 "$@"
+    set -- "$(key communication_s)" "$(key hidden_fraction)"
+    "$python" check.py apart.json polling "$@" >"$out" 2>"$err"; point "$apart"
+  else
+    skip "$apart" "no namespaces of time here"
+  fi
+  ;;
+*) skip "$apart" "the launcher is not mpirun" ;;
+esac
 ends 74 1 --trace missing/t.json && said 'missing/t.json: No such file'; point "a trace that cannot be written is an error"
 finish
