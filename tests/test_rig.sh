@@ -107,17 +107,24 @@ checkpoint: {dir: run, every: 1000}
 END
 GLIA_STALL_WARN_S=1; GLIA_STALL_ABORT_S=3; export GLIA_STALL_WARN_S GLIA_STALL_ABORT_S
 stepping() { ls run/step-*.h5 >/dev/null 2>&1; }
+training() { rig on "$(node 3)" pgrep -x glia >/dev/null 2>&1; }
+without() { rig on "$(node 3)" pgrep -x glia >/dev/null 2>&1; [ $? = 1 ]; }
 : >"$out"
 timeout 60 "$cmd" run srun -K1 --mpi=pmix -N3 -n3 "$glia" train long.yaml >"$out" 2>"$err" </dev/null &
 child=$!
-wait_for 20 stepping; launched "a long job runs on three nodes"
+wait_for 20 stepping && training; launched "a long job runs on three nodes"
 sleep 0.3 # no checkpoint at the moment: a stalled exchange is what is looked for
 began=$(milliseconds)
 rig cut "$(node 3)"
-wait_for 20 said "stall.*missing=.*(g"; launched "its ranks notice who is missing"
+wait_for 5 said "stall.*missing=.*2 ($(node 3))"; launched "its ranks name the missing one within five seconds"
+echo "# named $(($(milliseconds) - began)) ms after the cut"
 wait "$child"; got=$?; child=
 echo "# ended with $got $(($(milliseconds) - began)) ms after the cut"
-[ "$got" != 0 ] && [ "$got" != 124 ] && said "waited .* for rank .*2 ($(node 3))"; launched "it ends with the name of the node"
+[ "$got" = 79 ] && said "waited .* for rank .*2 ($(node 3))"; launched "it ends with the name of the node, and the code of its own"
+wait_for 15 without; point "nothing of it runs on the node that was cut off"
+newest=$(find run -name 'step-*.h5' | sort | tail -1 | sed 's/.*step-0*\([0-9]*\).h5/\1/')
+exits 0 "$glia" train long.yaml --resume --json max_steps="$((newest + 5))" && [ "$(key resumed_from_step)" = "$newest" ]
+launched "its last checkpoint is good"
 srun -I5 -w "$(node 3)" true >"$out" 2>"$err"; got=$?
 [ "$got" != 0 ] && [ "$got" != 124 ]; point "SLURM does not reach the node"
 rig heal "$(node 3)"
