@@ -76,17 +76,25 @@ struct digest {
   uint64_t lane[LANES];
 };
 
+static void mix(struct digest *d, const unsigned char x[LANES * sizeof(uint64_t)])
+{
+  uint64_t word[LANES];
+
+  memcpy(word, x, sizeof word);
+  for (int k = 0; k < LANES; k++) {
+    const uint64_t h = (d->lane[k] ^ word[k]) * UINT64_C(0x9e3779b97f4a7c15);
+    d->lane[k] = h ^ h >> 29;
+  }
+}
+
 static void add(struct digest *d, const unsigned char *x, size_t bytes)
 {
-  for (size_t at = 0; at < bytes; at += sizeof d->lane) {
-    uint64_t word[LANES] = {0};
-    const size_t left = bytes - at;
-    memcpy(word, x + at, left < sizeof word ? left : sizeof word);
-    for (int k = 0; k < LANES; k++) {
-      const uint64_t h = (d->lane[k] ^ word[k]) * UINT64_C(0x9e3779b97f4a7c15);
-      d->lane[k] = h ^ h >> 29;
-    }
-  }
+  unsigned char rest[sizeof d->lane] = {0};
+  size_t at = 0;
+
+  for (; bytes - at >= sizeof rest; at += sizeof rest) mix(d, x + at);
+  memcpy(rest, x + at, bytes - at);
+  mix(d, rest);
 }
 
 /* Rows first to first + n - 1 of k that are looked at, of all rows of the source. */
