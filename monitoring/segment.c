@@ -199,27 +199,18 @@ glia_status glia_segment_write_(const struct glia_segment *s, const char *path,
     GLIA_TRY(st);
     (*files)++;
   }
-  if (any) { /* of the last tier */
-    char folder[PATH_BYTES];
-    snprintf(folder, sizeof folder, "%s/%s", path, tiers[N_TIERS - 1]);
-    glia_segment_join_(folder, strrchr(name, '/') + 1);
-  }
   return GLIA_OK;
 }
 
 /* Of names 10 bytes a column are left when they are packed, where they have 20 to 60 (measured: 8 to 12); groups and heads of arrays
- * take 2 KiB. Of ten-minute bins a day is one file, but for the hours of today and the segments of this hour. */
+ * take 2 KiB. */
 void glia_store_plan(double metrics, double period_s, double segment_s, const double keep_s[3],
                      double bytes[3])
 {
-  static const double day_s = 86400.0, hour_s = 3600.0;
-
   for (int tier = 0; tier < N_TIERS; tier++) {
     const double width = tier > 0 ? 3.0 * metrics : metrics;
     const double rows = keep_s[tier] / (tier > 0 ? 1e-9 * (double)bin_ns[tier] : period_s);
-    const double files = tier < N_TIERS - 1 || segment_s > day_s
-                             ? keep_s[tier] / segment_s
-                             : keep_s[tier] / day_s + day_s / hour_s + hour_s / segment_s;
-    bytes[tier] = rows * (4.0 * width + 8.0) + (files + 1.0) * (10.0 * width + 2048.0);
+    const double files = keep_s[tier] / segment_s + 1.0;
+    bytes[tier] = rows * (4.0 * width + 8.0) + files * (10.0 * width + 2048.0);
   }
 }

@@ -200,18 +200,26 @@ void glia_store_journal_name_(const struct glia_store *s, int64_t number, char *
   snprintf(out, PATH_BYTES, "%s/journal-%lld", s->path, (long long)number);
 }
 
+/* TIME-N.h5, as segments are called. */
+static bool is_ours(const char *name)
+{
+  int used = 0;
+
+  return sscanf(name, "%*8[0-9]T%*6[0-9]Z-%*[0-9].h5%n", &used) == 0 && used > 0 &&
+         name[used] == '\0';
+}
+
 /* Remove files of a tier whose last change is older than it keeps. */
 static void forget_old(const struct glia_store *s, int tier)
 {
   char name[PATH_BYTES];
   struct stat info;
   struct dirent *entry;
-  long long from, to;
 
   snprintf(name, sizeof name, "%s/%s", s->path, tiers[tier]);
   DIR *d = opendir(name);
   while (d != NULL && (entry = readdir(d)) != NULL) {
-    if (!glia_segment_numbers_(entry->d_name, &from, &to)) continue;
+    if (!is_ours(entry->d_name)) continue;
     snprintf(name, sizeof name, "%s/%s/%s", s->path, tiers[tier], entry->d_name);
     if (stat(name, &info) == 0 && difftime(time(NULL), info.st_mtime) > s->keep_s[tier])
       unlink(name);

@@ -1,4 +1,4 @@
-/* Parts of the store: journal.c (bytes on the disk), segment.c (rows in memory, and the files they become), join.c (fewer files), store.c. */
+/* Parts of the store: journal.c (bytes on the disk), segment.c (rows in memory, and the files they become), store.c. */
 #ifndef GLIA_STORE_PRIV_H
 #define GLIA_STORE_PRIV_H
 
@@ -64,17 +64,9 @@ struct glia_segment_names {
   struct glia_segment_column *column; /* [n] */
 };
 
-/* Write the segment as files of kind telemetry into folders full, 1m and 10m of `path`, and join older ones of the last. names [n_nodes].
- * *files counts those written. */
+/* Write the segment as files of kind telemetry into folders full, 1m and 10m of `path`. names [n_nodes]. *files counts them. */
 glia_status glia_segment_write_(const struct glia_segment *s, const char *path,
                                 const struct glia_segment_names *names, int64_t *files);
-
-/* Join files of a tier that begin in one hour, or one day, before the one of `now` ("20261125T160000Z"). Bins in two parts become one. What
- * fails is logged and left as it was. */
-void glia_segment_join_(const char *folder, const char *now);
-
-/* Is it the name of such a file, and of which journals was it made? "TIME-3.h5": 3 to 3; joined "TIME-1-5.h5": 1 to 5. */
-bool glia_segment_numbers_(const char *name, long long *from, long long *to);
 
 /* ---- store */
 
