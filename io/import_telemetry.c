@@ -321,6 +321,14 @@ static glia_status list_files(const char *root, const char *folder, const char *
   }
   closedir(d);
   if (*n > 1) qsort(all, (size_t)*n, sizeof *all, by_bytes);
+  int kept = 0; /* a file may stand there packed as well */
+  for (int i = 0; i < *n; i++) {
+    if (kept > 0 && strcmp(all[kept - 1], all[i]) == 0)
+      free(all[i]);
+    else
+      all[kept++] = all[i];
+  }
+  *n = kept;
   *names = all;
   return st;
 }

@@ -168,7 +168,11 @@ static glia_status change(const struct policies *all)
   return GLIA_OK;
 }
 
-static bool is_gone(pid_t helper) { return waitpid(helper, NULL, WNOHANG) == helper; }
+/* Also where nobody may wait for it: SIGCHLD may be ignored. */
+static bool is_gone(pid_t helper)
+{
+  return kill(helper, 0) != 0 || waitpid(helper, NULL, WNOHANG) == helper;
+}
 
 /* With the second process there: change, wait, let it put back. */
 static glia_status guarded(const struct policies *all, const struct glia_inject_options *options,
@@ -178,7 +182,6 @@ static glia_status guarded(const struct policies *all, const struct glia_inject_
   const int64_t deadline_ns = start_ns + (int64_t)(1e9 * options->duration_s);
   glia_status st = change(all);
   bool gone = false;
-  int ended = 0;
 
   while (st == GLIA_OK && !gone && !result->stopped && glia_inject_now_ns_() < deadline_ns) {
     result->stopped = glia_inject_nap_(options->stop);
@@ -187,8 +190,8 @@ static glia_status guarded(const struct policies *all, const struct glia_inject_
   result->wall_s = 1e-9 * (double)(glia_inject_now_ns_() - start_ns);
   close(pipe_end);
   if (!gone)
-    while (waitpid(helper, &ended, 0) < 0 && errno == EINTR) continue;
-  const bool back = gone || ended != 0 ? put_back(all) : true;
+    while (waitpid(helper, NULL, 0) < 0 && errno == EINTR) continue;
+  const bool back = put_back(all); /* what is ours still */
   if (st != GLIA_OK) return st;
   GLIA_CHECK(back, GLIA_E_IO, "a governor is not what it was, %s: set it by hand in %s",
              all->policy[0].was, all->policy[0].path);

@@ -65,7 +65,7 @@ static glia_status replay_record(struct glia_store *s, const unsigned char *p, s
 /* Where its first record is. A file that begins with neither the magic, nor, as older ones did, with a whole record is not ours to cut. */
 static glia_status begin_of(const unsigned char *data, size_t size, const char *name, size_t *at)
 {
-  size_t n, first = 0;
+  size_t n, first = 0, zeros = 0;
 
   *at = 0;
   if (size >= GLIA_JOURNAL_MAGIC_BYTES &&
@@ -73,6 +73,8 @@ static glia_status begin_of(const unsigned char *data, size_t size, const char *
     *at = GLIA_JOURNAL_MAGIC_BYTES;
     return GLIA_OK;
   }
+  while (zeros < size && data[zeros] == 0) zeros++;
+  if (zeros == size) return GLIA_OK; /* the machine fell before its bytes came to the disk */
   if (size < GLIA_JOURNAL_MAGIC_BYTES && memcmp(data, GLIA_JOURNAL_MAGIC, size) == 0)
     return GLIA_OK; /* torn there */
   GLIA_CHECK(glia_journal_next_(data, size, &first, &n) != NULL, GLIA_E_DATA,

@@ -101,7 +101,7 @@ for tier in full 1m 10m; do
   for hours in 2 60 600; do touch -d "$hours hours ago" "$dir/kept/$tier/20200101T000000Z-$hours.h5"; done
   touch -d '600 hours ago' "$dir/kept/$tier/notes.h5"
 done
-exits 0 "$glia" collect --store "$dir/kept" --keep 1h 1d 10d --for 1 "http://$sim" --json && about "$(key files)" 3 3 &&
+exits 0 "$glia" collect --store "$dir/kept" --keep 1h 1d 10d --for 3 "http://$sim" --json && about "$(key files)" 3 3 &&
   [ "$(cd "$dir/kept" && echo */2020*)" = '10m/20200101T000000Z-2.h5 10m/20200101T000000Z-60.h5 1m/20200101T000000Z-2.h5' ]
 point "--keep tells how long files of each tier stay"
 [ "$(cd "$dir/kept" && echo */notes.h5)" = '10m/notes.h5 1m/notes.h5 full/notes.h5' ]; point "files with other names stay"

@@ -208,7 +208,7 @@ static glia_status add_target(void *self, const char *name, const char *url)
 
   if (found->collect == NULL) return strchr(name, '/') == NULL ? count_node(found, name) : GLIA_OK;
   st = glia_collect_exporter(found->collect, name, url);
-  found->n += st == GLIA_OK;
+  found->n += st == GLIA_OK || st == GLIA_E_EXISTS;
   if (st != GLIA_E_EXISTS && st != GLIA_E_ARGUMENT) return st;
   glia_log(GLIA_LOG_WARN, "collect", st == GLIA_E_EXISTS ? "target-twice" : "target-passed-over",
            "node=%s url=%s reason=\"%s\"", name, url, glia_trace_message());
