@@ -43,7 +43,7 @@ else
 fi
 # measured on seeds 1 to 3: 5.8e-5 after 146 steps; to 1e-4 in 110 and 100; 91, 70, 69 s of a processor
 gate schroedinger 1e-4 3 6
-# measured: 3.6e-6, 3.9e-6 and 6.4e-6 on seeds 1 to 3 after 188 to 200 steps, 200 to 300 s of a busy machine; with two layers of 16 6.4e-5, 3.5e-5 and 1.3e-4 on seeds 1 to 3
+# measured: 3.6e-6, 3.9e-6 and 6.4e-6 on seeds 1 to 3 after 188 to 200 steps, 200 to 300 s of a busy machine, 1.8e-6 to 4.5e-6 on seeds 4 to 10, 118 to 177 s; with two layers of 16 6.4e-5, 3.5e-5 and 1.3e-4 on seeds 1 to 3
 if reference lshape; then
   gate lshape 1e-4 10 6 "reference={file: $dir/lshape.csv}"
 else
