@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A node is unwatched while a metric of its model is gone. What training saw gone for a larger share of its rows would often have
+ * it unwatched though nothing is wrong, and is left out. */
+#define GONE_MOST 0.01
+
 static int by_value(const void *a, const void *b)
 {
   const double x = *(const double *)a;
@@ -172,6 +176,38 @@ static void fit_scale(glia_detect_kind kind, int64_t n, double *v, double least,
   *scale = fmax(*scale, 0.01 * fabs(*centre));
 }
 
+/* Rows that hold anything, to heard; the count. In others nobody answered, or they were masked. */
+static int64_t rows_heard(const struct glia_telemetry_node *node, int64_t n, const int64_t *row,
+                          int64_t *heard)
+{
+  int64_t n_heard = 0;
+
+  for (int64_t i = 0; i < n; i++) {
+    bool any = false;
+    for (int j = 0; j < node->n_metrics && !any; j++)
+      any = isfinite(node->values[row[i] * node->n_metrics + j]);
+    if (any) heard[n_heard++] = row[i];
+  }
+  return n_heard;
+}
+
+/* Is a metric gone, as a watch sees it, for more than GONE_MOST of the n rows? */
+static bool comes_and_goes(const struct glia_telemetry_node *node, int metric, int64_t n,
+                           const int64_t *row)
+{
+  int64_t gone = 0;
+  int64_t first = 0; /* of the run of rows without it that ends before i */
+
+  for (int64_t i = 0; i <= n; i++) {
+    if (i < n && !isfinite(node->values[row[i] * node->n_metrics + metric])) continue;
+    if (i - first >= GLIA_GONE_ROWS &&
+        1e-9 * (double)(node->time_ns[row[i - 1]] - node->time_ns[row[first]]) >= GLIA_GONE_S)
+      gone += i - first;
+    first = i + 1;
+  }
+  return (double)gone > GONE_MOST * (double)n;
+}
+
 /* Why a metric is not used, or NULL; values of the rows that are not missing, less their level (NULL: 0), go to v, *n_seen of them. */
 static const char *look(const struct glia_telemetry_node *node, const float *level, int metric,
                         int64_t n, const int64_t *row, double *v, int64_t *n_seen)
@@ -227,10 +263,15 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
 {
   const double period_s = glia_mix_period_(node->n, node->time_ns);
   double *v = calloc((size_t)n + 1, sizeof *v);
+  int64_t *heard = calloc((size_t)n + 1, sizeof *heard);
   glia_status st = GLIA_OK;
 
   *c = (struct glia_columns){.level_s = level_s};
-  GLIA_CHECK(v != NULL, GLIA_E_MEMORY, "%lld rows", (long long)n);
+  if (v == NULL || heard == NULL) {
+    st = GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)n);
+    goto out;
+  }
+  const int64_t n_heard = rows_heard(node, n, row, heard);
   GLIA_TRY_TO(out, st, allocate(c, node->n_metrics));
   int last = node->n_metrics;
   for (int m = 0; m < node->n_metrics; m++) {
@@ -239,6 +280,7 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
     const char *dropped = look(node, relative ? level : NULL, m, n, row, v, &seen);
     if (kind == GLIA_DETECT_COMBINED && dropped != NULL && seen * 2 >= n && seen > 0)
       dropped = NULL; /* what never moved may move one day */
+    if (dropped == NULL && comes_and_goes(node, m, n_heard, heard)) dropped = "intermittent";
     if (is_number_of(node->metric[m])) dropped = "identifier";
     const int at = dropped == NULL ? c->n : --last;
     GLIA_TRY_TO(out, st, name_column(&c->column[at], node->metric[m], node->unit[m], dropped));
@@ -261,12 +303,13 @@ glia_status glia_columns_fit_(struct glia_columns *c, glia_detect_kind kind, dou
   }
 out:
   free(v);
+  free(heard);
   return st;
 }
 
 const char *glia_columns_reason_(const char *text)
 {
-  static const char *const known[] = {"constant", "missing", "identifier"};
+  static const char *const known[] = {"constant", "missing", "identifier", "intermittent"};
 
   for (size_t i = 1; i < GLIA_COUNT(known); i++)
     if (strcmp(text, known[i]) == 0) return known[i];

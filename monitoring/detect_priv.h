@@ -12,6 +12,11 @@
 /* Least scale of the combined kind: a hundredth of a share, or one per cent of what spans decades. */
 #define GLIA_COLUMN_LEAST 0.01
 
+/* A metric is gone after so long, and so many rows, without it. Slow sources are read each minute at most, rows repeat what was read, and a counter
+ * has a rate from its second reading on: none of that is missing for so long. */
+#define GLIA_GONE_S    180.0
+#define GLIA_GONE_ROWS 10
+
 /* What is fitted on training rows alone. Column j: v -> (f(v - level) - centre) / scale, with f = sign(v) log(1 + |v|) or v
  * itself, and level = running median of a relative column, 0 of others. */
 struct glia_columns {

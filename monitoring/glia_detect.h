@@ -102,7 +102,7 @@ GLIA_API void glia_detector_destroy(struct glia_detector **d);
 struct glia_detect_column {
   const char *name;
   const char *unit;
-  const char *dropped; /* NULL: used; else "constant", "missing", "identifier" */
+  const char *dropped; /* NULL: used; else "constant", "missing", "identifier", "intermittent" */
 };
 
 /** Facts about a detector; all texts borrowed from it. */

@@ -1,6 +1,7 @@
 /* Nodes under their models, live; see glia_watch.h. */
 #include "watch_priv.h"
 
+#include "detect_priv.h"
 #include "glia_intake.h"
 #include "glia_text.h"
 
@@ -318,8 +319,8 @@ static void look_for_metrics(struct glia_watch *w, struct watched *t, int64_t ti
       m->rows = 0;
     else if (m->rows++ == 0)
       m->since_ns = time_ns;
-    if (m->rows >= WATCH_GONE_ROWS &&
-        (there || 1e-9 * (double)(time_ns - m->since_ns) >= WATCH_GONE_S)) {
+    if (m->rows >= GLIA_GONE_ROWS &&
+        (there || 1e-9 * (double)(time_ns - m->since_ns) >= GLIA_GONE_S)) {
       m->gone = !there;
       m->rows = 0;
       t->n_gone += m->gone ? 1 : -1;

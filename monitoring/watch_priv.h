@@ -20,10 +20,7 @@ struct watch_names {
   char **name; /* [n] */
 };
 
-/* A metric that a model looks at: it is gone after so long, and so many rows, without it, and back after as many rows with it. Slow sources are read
- * each minute at most, rows repeat what was read, and a counter has a rate from its second reading on: none of that is missing for so long. */
-#define WATCH_GONE_S    180.0
-#define WATCH_GONE_ROWS 10
+/* A metric that a model looks at: gone after GLIA_GONE_S and GLIA_GONE_ROWS without it, and back after as many rows with it. */
 struct watch_metric {
   int column;
   bool gone;

@@ -133,5 +133,61 @@ static void an_alarm_ends_where_nobody_can_tell(void)
   trial_end(&t);
 }
 
-TAP_MAIN("watch_gone", TAP(a_node_whose_metrics_vanish_is_unwatched_until_they_are_back),
+static void lose(struct glia_telemetry_node *node, int64_t from, int rows, int lost)
+{
+  for (int64_t i = from; i < from + rows; i++)
+    for (int j = 0; j < lost; j++) node->values[i * METRICS + j] = (float)NAN;
+}
+
+/* The model of t's rows, watched through an hour without metric 0: is the node watched at its end? */
+static bool watched_without(struct trial *t)
+{
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_COMBINED);
+  const char *path = scratch("m.h5");
+  struct glia_watch *w;
+  struct glia_watch_state s;
+  int node;
+
+  glia_detector_destroy(&t->d);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &t->node, &t->d), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_detectors_write(path, true, 1, &t->d), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_open(path, &w), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_node(w, t->node.name, &node), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_watch_columns(w, node, METRICS, (const char *const *)t->node.metric),
+                        GLIA_OK);
+  int64_t now_ns = t->node.time_ns[TRAIN];
+  push_without(w, t, node, 12, 1, INT64_C(300000000000), &now_ns);
+  glia_watch_state(w, node, &s);
+  glia_watch_close(&w);
+  return s.watched;
+}
+
+static void a_metric_that_comes_and_goes_in_training_is_left_out(void)
+{
+  struct glia_detector_info info;
+  struct trial t;
+
+  trial_begin(&t);
+  lose(&t.node, 100, 12, 1); /* once, for 0.8 % of the rows */
+  CU_ASSERT(!watched_without(&t));
+  glia_detector_info(t.d, &info);
+  CU_ASSERT_EQUAL(info.n_columns, METRICS);
+  lose(&t.node, 300, 40,
+       METRICS); /* nobody answered, or an alarm was masked: says nothing about metrics */
+  CU_ASSERT(!watched_without(&t));
+  glia_detector_info(t.d, &info);
+  CU_ASSERT_EQUAL(info.n_columns, METRICS);
+  for (int i = 400; i < 500; i += 10) lose(&t.node, i, 9, 1); /* often, and briefly */
+  CU_ASSERT(!watched_without(&t));
+  lose(&t.node, 600, 12, 1); /* twice: 1.6 % */
+  CU_ASSERT(watched_without(&t));
+  glia_detector_info(t.d, &info);
+  CU_ASSERT_EQUAL_FATAL(info.n_columns, METRICS - 1);
+  CU_ASSERT_STRING_EQUAL(info.column[METRICS - 1].name, t.node.metric[0]);
+  CU_ASSERT_STRING_EQUAL(info.column[METRICS - 1].dropped, "intermittent");
+  trial_end(&t);
+}
+
+TAP_MAIN("watch_gone", TAP(a_metric_that_comes_and_goes_in_training_is_left_out),
+         TAP(a_node_whose_metrics_vanish_is_unwatched_until_they_are_back),
          TAP(an_alarm_ends_where_nobody_can_tell))
