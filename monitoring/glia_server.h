@@ -43,7 +43,7 @@ typedef void glia_server_handler(void *self, const struct glia_request *request,
 /** Start to serve. Who listens beyond the loopback must have a token or client_ca_file.
  *
  *  At most `peers` connections (one more, and the one answered longest ago is closed), 16 KiB of headers, no bodies, GET and HEAD
- *  alone, 10 s of silence. A token in a file that others may read, or without TLS beyond the loopback, makes a warning.
+ *  alone, 10 s of silence. A token in a file that everybody may read, or without TLS beyond the loopback, makes a warning.
  *  Errors: GLIA_E_CONFIG (address, no key beyond loopback, empty or unreadable files), GLIA_E_BUSY (port in use),
  *          GLIA_E_UNSUPPORTED (libmicrohttpd without TLS), GLIA_E_MEMORY.
  */

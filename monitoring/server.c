@@ -50,15 +50,15 @@ const char *glia_request_argument(const struct glia_request *request, const char
   return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* A token that others can read, or hear on its way, is said so, once. */
+/* A token that everybody can read, or hear on its way, is said so, once. Its group may read it: services share files so. */
 static void warn_of_token(const struct glia_server_options *o, bool loopback)
 {
   struct stat file;
 
   if (o->token_file == NULL) return;
-  if (stat(o->token_file, &file) == 0 && (file.st_mode & (S_IRGRP | S_IROTH)) != 0)
+  if (stat(o->token_file, &file) == 0 && (file.st_mode & S_IROTH) != 0)
     glia_log(GLIA_LOG_WARN, "server", "token-readable",
-             "file=%s reason=\"others may read it: chmod 600\"", o->token_file);
+             "file=%s reason=\"everybody may read it: chmod o-r\"", o->token_file);
   if (!loopback && o->key_file == NULL)
     glia_log(GLIA_LOG_WARN, "server", "token-in-clear",
              "listen=%s reason=\"without TLS the token crosses the network as it is\"", o->listen);

@@ -114,7 +114,10 @@ exits 78 "$agent" --listen 127.0.0.1:0 --token-file "$dir/short" && said short; 
 chmod 644 "$dir/token"
 serve keyed "$agent" --listen 0.0.0.0:0 --token-file "$dir/token"
 port=$(port_of keyed)
-grep -q token-in-clear "$dir/keyed.log" && grep -q token-readable "$dir/keyed.log" && ! grep -q token- "$dir/agent.log"; point "a token that others may read, or hear, makes a warning"
+grep -q token-in-clear "$dir/keyed.log" && grep -q token-readable "$dir/keyed.log" && ! grep -q token- "$dir/agent.log"; point "a token that everybody may read, or hear, makes a warning"
+chmod 640 "$dir/token"
+serve grouped "$agent" --listen 127.0.0.1:0 --token-file "$dir/token"
+[ -n "$(port_of grouped)" ] && ! grep -q token- "$dir/grouped.log"; point "one that its group may read makes none"
 [ "$(code "http://127.0.0.1:$port/metrics")" = 401 ] && [ "$(code -H 'Authorization: Bearer wrong' "http://127.0.0.1:$port/metrics")" = 401 ] &&
   [ "$(code -H "Authorization: Bearer $token" "http://127.0.0.1:$port/metrics")" = 200 ]
 point "without its token nobody is served"
