@@ -257,6 +257,7 @@ glia_value glia_node_add(struct glia_graph *g, const struct glia_op *op, int n_i
 void glia_graph_scope(struct glia_graph *g, const char *name)
 {
   g->building = name != NULL ? glia_arena_text(&g->arena, name) : NULL;
+  if (name != NULL && g->building == NULL) glia_graph_fail(g, GLIA_E_MEMORY, "scope %s", name);
 }
 
 const char *glia_scope_of(const struct glia_graph *g, glia_value v)
@@ -281,12 +282,13 @@ struct glia_entry *glia_graph_entry(struct glia_graph *g, const char *name)
   for (int i = 0; i < g->n_entries; i++)
     if (strcmp(g->entry[i]->name, name) == 0) return g->entry[i];
   struct glia_entry *e = glia_arena_take(&g->arena, 1, sizeof *e);
-  if (e == NULL ||
+  const char *own = glia_arena_text(&g->arena, name);
+  if (e == NULL || own == NULL ||
       !glia_grow_((void **)&g->entry, g->n_entries, &g->entries_capacity, sizeof *g->entry)) {
     glia_graph_fail(g, GLIA_E_MEMORY, "entry point %s", name);
     return NULL;
   }
-  e->name = glia_arena_text(&g->arena, name);
+  e->name = own;
   g->entry[g->n_entries++] = e;
   return e;
 }
@@ -334,13 +336,14 @@ void glia_entry_output(struct glia_graph *g, struct glia_entry *e, const char *n
     glia_graph_fail(g, GLIA_E_ARGUMENT, "output %s of entry point %s has no value", name, e->name);
     return;
   }
+  const char *own = glia_arena_text(&g->arena, name);
   struct glia_output *o = realloc(e->output, ((size_t)e->n_outputs + 1) * sizeof *o);
-  if (o == NULL) {
+  if (o != NULL) e->output = o;
+  if (o == NULL || own == NULL) {
     glia_graph_fail(g, GLIA_E_MEMORY, "entry point %s", e->name);
     return;
   }
-  e->output = o;
-  o[e->n_outputs++] = (struct glia_output){glia_arena_text(&g->arena, name), value};
+  o[e->n_outputs++] = (struct glia_output){own, value};
 }
 
 static void hash_node(struct glia_sha256 *h, const struct glia_graph *g, const struct glia_node *n,

@@ -138,11 +138,13 @@ glia_value glia_input(struct glia_graph *g, const char *name, glia_per per, stru
   for (int i = 0; i < g->n_inputs; i++)
     if (strcmp(g->input[i].name, name) == 0)
       return glia_graph_fail(g, GLIA_E_ARGUMENT, "two inputs named %s", name);
-  if (!glia_grow_((void **)&g->input, g->n_inputs, &g->inputs_capacity, sizeof *g->input))
+  const char *own = glia_arena_text(&g->arena, name);
+  if (own == NULL ||
+      !glia_grow_((void **)&g->input, g->n_inputs, &g->inputs_capacity, sizeof *g->input))
     return glia_graph_fail(g, GLIA_E_MEMORY, "input %s", name);
   const struct glia_attr attr = {.i = {g->n_inputs}};
   struct glia_input *in = &g->input[g->n_inputs++];
-  *in = (struct glia_input){glia_arena_text(&g->arena, name), per, type, GLIA_NONE};
+  *in = (struct glia_input){own, per, type, GLIA_NONE};
   in->value = glia_node_add(g, &glia_op_input_, 0, NULL, &attr);
   return in->value;
 }
@@ -156,11 +158,13 @@ glia_value glia_state(struct glia_graph *g, const char *path, struct glia_type t
   for (int i = 0; i < g->n_states; i++)
     if (strcmp(g->state[i].path, path) == 0)
       return glia_graph_fail(g, GLIA_E_ARGUMENT, "two states at %s", path);
-  if (!glia_grow_((void **)&g->state, g->n_states, &g->states_capacity, sizeof *g->state))
+  const char *own = glia_arena_text(&g->arena, path);
+  if (own == NULL ||
+      !glia_grow_((void **)&g->state, g->n_states, &g->states_capacity, sizeof *g->state))
     return glia_graph_fail(g, GLIA_E_MEMORY, "state %s", path);
   const struct glia_attr attr = {.i = {g->n_states}};
   struct glia_state *s = &g->state[g->n_states++];
-  *s = (struct glia_state){glia_arena_text(&g->arena, path), type, GLIA_NONE};
+  *s = (struct glia_state){own, type, GLIA_NONE};
   s->value = glia_node_add(g, &glia_op_state_, 0, NULL, &attr);
   return s->value;
 }

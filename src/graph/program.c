@@ -55,7 +55,7 @@ glia_status glia_compile_(struct glia_program *p, const struct glia_graph *g,
   GLIA_TRY_TO(out, st, glia_compile_memory_(&k));
   GLIA_TRY_TO(out, st, glia_compile_calls_(&k));
   if (body == NULL) glia_compile_together_(c);
-  if (body == NULL) GLIA_TRY(glia_compile_sharing_(p, c));
+  if (body == NULL) GLIA_TRY_TO(out, st, glia_compile_sharing_(p, c));
 out:
   for (int32_t u = 0; k.u != NULL && u < k.n_units; u++) free(k.u[u].dep);
   free(k.u);
