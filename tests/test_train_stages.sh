@@ -161,8 +161,20 @@ means = 1.0 - n * (f0 + f1 + b0 + b1) / (2.0 * back)
 assert 0.0 < means < 1.0 and abs(way["bubble"] - means) > 1e-9, (way["bubble"], means)
 ' >"$out" 2>"$err"; point "and its single tasks were played: waiting is not that of tasks of the mean"
 else skip "every stage was run alone" "no python3"; skip "and its single tasks were played" "no python3"; fi
+files() { find . -type f ! -name out ! -name err -exec cksum {} + | sort; }
+before=$(files)
 exits 0 "$glia" train run.yaml --plan --json 'model=[{linear: 8}, tanh, {linear: 8}, tanh, {linear: 2}]' loss=cross_entropy && tr -d ' \n' <"$out" | grep -q '"local_learning":\[{"name":"stages:2,local".*"depth":0}'
 point "and local learning, also of a model too short for auxiliary networks of two layers, with their depth"
+[ "$(files)" = "$before" ]; point "a plan leaves files as they are"
+if find_python json; then
+  "$python" -c '
+import json, sys
+way, = json.load(sys.stdin)["plan"]["local_learning"]
+(a,), (b,) = way["tasks_s"]
+assert way["measured"] == "stages" and min(a, b) > 0.0, way
+assert way["step_s"] >= 8 * max(a, b) * (1.0 - 1e-9) and 0.0 <= way["bubble"] < 1.0, way
+' <"$out" 2>"$err"; point "modules were run alone, too, and a step is as long as all tasks of the slowest rank, and more"
+else skip "modules were run alone, too" "no python3"; fi
 
 if [ "$(getconf _NPROCESSORS_ONLN)" -lt 3 ]; then
   GLIA_LOG=debug; export GLIA_LOG

@@ -144,7 +144,9 @@ static glia_status make_plan(const struct session *s, const struct measured *m, 
   p->plays = own < FEW_MICRO_BATCHES ? ADVISE_PLAYS : 1;
   p->each = calloc((size_t)p->plays * (size_t)c->stages * tasks_of(p->schedule), sizeof *p->each);
   GLIA_CHECK(p->each != NULL, GLIA_E_MEMORY, "a prediction");
-  return GLIA_OK;
+  return glia_schedule_is_local(c->kind)
+             ? glia_schedule_make(c->kind, c->stages, c->chunks, p->plays * own, &p->all)
+             : GLIA_OK;
 }
 
 /* From layers' times. */
@@ -227,6 +229,47 @@ out:
   return st;
 }
 
+/* All plays of local learning as one, since ranks go on from step to step: what ends a step, end_s [ranks], comes before the next one's
+ * first task. wait_s [ranks][plays][tasks]; NULL: nobody asks. */
+static glia_status play_on(const struct plan *p, const double *end_s, double *wait_s,
+                           struct glia_schedule_play *play)
+{
+  const int ranks = p->schedule->ranks;
+  const size_t tasks = tasks_of(p->schedule), plays = (size_t)p->plays;
+  double *each = calloc((size_t)ranks * plays * tasks + 1, sizeof *each), *to = each;
+
+  GLIA_CHECK(each != NULL, GLIA_E_MEMORY, "a prediction");
+  for (size_t r = 0; r < (size_t)ranks; r++)
+    for (size_t k = 0; k < plays; k++, to += tasks) {
+      memcpy(to, p->each + (k * (size_t)ranks + r) * tasks, tasks * sizeof *to);
+      to[0] += end_s[r];
+    }
+  const glia_status st = glia_schedule_replay(p->all, each, wait_s, play);
+  free(each);
+  return st;
+}
+
+/* As find_waits. Nobody waits behind a step. */
+static glia_status find_waits_on(const struct plan *p, bool first, double *wait_s)
+{
+  const int ranks = p->schedule->ranks;
+  const size_t tasks = tasks_of(p->schedule), n = (size_t)p->plays * tasks;
+  const double part = (first ? 1.0 : 0.5) / p->plays;
+  double *one = calloc((size_t)ranks * n + 1, sizeof *one);
+  struct glia_schedule_play play;
+
+  GLIA_CHECK(one != NULL, GLIA_E_MEMORY, "a prediction");
+  const glia_status st = play_on(p, p->end_s, one, &play);
+  for (size_t r = 0; r < (size_t)ranks && st == GLIA_OK; r++)
+    for (size_t i = 0; i < n; i++) {
+      double *to = &wait_s[r * (tasks + 1) + i % tasks];
+      if (i < tasks) *to *= first ? 0.0 : 0.5;
+      *to += part * one[r * n + i];
+    }
+  free(one);
+  return st;
+}
+
 /* What ranks wait, of the mean of all plays, halfway from what they waited before: [ranks][tasks, tail]. */
 static glia_status find_waits(const struct plan *p, bool first, double *wait_s)
 {
@@ -274,7 +317,8 @@ static glia_status try_stages(const struct session *s, const struct measured *m,
   for (int k = 0; k < TRIES && st == GLIA_OK; k++) {
     st = try_once(s, m, c, p, try_for_s[k], k > 0 ? wait_s : NULL);
     if (longest_task(p) > long_task_s) break; /* the same on all ranks */
-    if (st == GLIA_OK && k < TRIES - 1) st = glia_agree(s->comm, find_waits(p, k == 0, wait_s));
+    if (st == GLIA_OK && k < TRIES - 1)
+      st = glia_agree(s->comm, (p->all != NULL ? find_waits_on : find_waits)(p, k == 0, wait_s));
   }
   free(wait_s);
   return st;
@@ -282,7 +326,7 @@ static glia_status try_stages(const struct session *s, const struct measured *m,
 
 /* What the ranks of a pipeline do in a step, each on a core of its own. */
 struct played {
-  double span, bubble, busy[GLIA_STAGE_MAX_RANKS];
+  double span, bubble;
 };
 
 static glia_status play_means(const struct plan *p, struct played *out)
@@ -291,7 +335,6 @@ static glia_status play_means(const struct plan *p, struct played *out)
 
   GLIA_TRY(glia_schedule_check(p->schedule, p->cost, &play));
   *out = (struct played){.span = play.span, .bubble = glia_schedule_bubble(p->schedule, &play)};
-  memcpy(out->busy, play.busy, sizeof out->busy);
   return GLIA_OK;
 }
 
@@ -308,28 +351,49 @@ static glia_status play_each(const struct plan *p, struct played *out)
     GLIA_TRY(glia_schedule_replay(p->schedule, each, NULL, &play));
     span[k] = play.span;
     out->bubble += glia_schedule_bubble(p->schedule, &play) / p->plays;
-    for (int r = 0; r < ranks; r++) out->busy[r] += play.busy[r] / p->plays;
   }
   out->span = layer_times_median(span, p->plays);
   return GLIA_OK;
 }
 
-/* A step from the tasks' times. Local learning goes on from step to step: the slowest rank tells how fast. */
+/* Local learning goes on from step to step: the slowest rank, with what it waits for others' slow tasks, tells how fast. */
+static glia_status time_local(const struct measured *m, const struct plan *p, struct advice *c)
+{
+  const bool tried = p->all != NULL;
+  const double steps = tried ? p->plays : 1.0;
+  double end[GLIA_STAGE_MAX_RANKS], busy = 0.0, all = 0.0;
+  struct glia_schedule_play play;
+
+  for (int r = 0; r < c->stages; r++) end[r] = p->end_s[r] + sums_s(m, c->groups, 1.0 / c->stages);
+  GLIA_TRY(tried ? play_on(p, end, NULL, &play) : glia_schedule_check(p->schedule, p->cost, &play));
+  c->tasks_s = c->end_s = 0.0;
+  for (int r = 0; r < c->stages; r++) {
+    const double own = play.busy[r] / steps + (tried ? 0.0 : end[r]),
+                 took = tried ? play.own[r] / steps : own;
+    busy += own;
+    all += took;
+    c->end_s = took > c->tasks_s ? end[r] * crowd(m, c) : c->end_s;
+    c->tasks_s = fmax(c->tasks_s, took);
+  }
+  if (!tried) all = c->tasks_s * c->stages;
+  c->bubble = 1.0 - busy / all;
+  c->step_s = c->tasks_s * crowd(m, c);
+  return GLIA_OK;
+}
+
+/* A step from the tasks' times. */
 static glia_status time_plan(const struct measured *m, const struct plan *p, struct advice *c)
 {
-  const bool local = p->schedule->ahead > 0;
   struct played play;
-  double busy = 0.0, most = 0.0, end = 0.0;
+  double end = 0.0;
 
+  if (p->schedule->ahead > 0) return time_local(m, p, c);
   GLIA_TRY(p->each != NULL ? play_each(p, &play) : play_means(p, &play));
-  for (int r = 0; r < c->stages; r++) {
-    busy += play.busy[r];
-    most = fmax(most, play.busy[r]);
+  for (int r = 0; r < c->stages; r++)
     end = fmax(end, p->end_s[r] + sums_s(m, c->groups, 1.0 / c->stages));
-  }
-  c->bubble = local ? 1.0 - busy / (most * c->stages) : play.bubble;
-  c->tasks_s = local ? most : play.span;
-  c->end_s = end * crowd(m, c) + (local ? 0.0 : m->b.latency_s);
+  c->bubble = play.bubble;
+  c->tasks_s = play.span;
+  c->end_s = end * crowd(m, c) + m->b.latency_s;
   c->step_s = c->tasks_s * crowd(m, c) + c->end_s;
   return GLIA_OK;
 }
@@ -411,9 +475,9 @@ static glia_status prepare(struct advisor *a, int ranks)
   for (int i = 0; i < a->n; i++) {
     struct advice *c = &a->way[i];
     /* ranks that share a core take each other's caches, and turns: no sum of what they do alone tells that */
-    c->from = crowd(&a->m, c) > 1.0                         ? ADVISE_RUN
-              : c->kind >= 0 && !local && c->stages <= most ? ADVISE_STAGES
-                                                            : ADVISE_LAYERS;
+    c->from = crowd(&a->m, c) > 1.0               ? ADVISE_RUN
+              : c->kind >= 0 && c->stages <= most ? ADVISE_STAGES
+                                                  : ADVISE_LAYERS;
     if (c->kind < 0 || look_at_stages(a->s, &a->m, c, &a->plan[i]) == GLIA_OK) continue;
     snprintf(c->why_not, sizeof c->why_not, "%s", glia_trace_message());
     glia_trace_clear();
@@ -440,6 +504,7 @@ void advisor_close(struct advisor **advisor)
   if (a == NULL) return;
   for (int i = 0; i < a->n; i++) {
     glia_schedule_destroy(&a->plan[i].schedule);
+    glia_schedule_destroy(&a->plan[i].all);
     free(a->plan[i].cost);
     free(a->plan[i].each);
   }

@@ -24,9 +24,9 @@ struct advice {
   char why_not[256];                /* "": it can be */
   advise_from from;
   double step_s;
-  double end_s;        /* of it what is once a step, behind the micro-batches */
-  double tasks_s;      /* of it the stages' tasks, where each rank has a core */
-  double bubble;       /* part of the tasks' span that ranks wait where each has a core */
+  double end_s;   /* of it what is once a step, behind the micro-batches */
+  double tasks_s; /* of it the tasks where each rank has a core; with local learning all of it */
+  double bubble;  /* part of the tasks' span that ranks wait where each has a core */
   double memory_bytes; /* of the largest rank's engine, messages that wait included */
   double
       stage_bytes; /* sent by a rank in a step to other stages, at most; into sums of gradients */

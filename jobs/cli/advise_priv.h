@@ -28,6 +28,7 @@ struct plan {
   double *cost; /* [ranks][segments] of a task of the mean, messages included */
   int plays;    /* below 15 where a step has many tasks, which even out */
   double *each; /* [plays][ranks][segments][micro_batches] of single tasks; NULL: not known */
+  struct glia_schedule *all;            /* of local learning, with `each`: all plays as one table */
   double moved_s[GLIA_STAGE_MAX_RANKS]; /* of it messages */
   double end_s[GLIA_STAGE_MAX_RANKS];   /* what a stage does behind its micro-batches, alone */
 };
@@ -47,13 +48,13 @@ GLIA_NODISCARD glia_status advise_measure_(const struct session *s, struct measu
 /* A stage that is run alone. */
 struct advise_trial {
   const struct glia_cut *cut;
-  int kind;          /* of glia_schedule_names, not of local learning */
+  int kind;          /* of glia_schedule_names */
   int micro_batches; /* of a step; above 8 it has as many as 8 and ranks allow */
   int rank; /* of the pipeline, whose stages this rank of the session runs, at the same time as others run theirs; -1: none */
   int plays;
   double seconds; /* about so long, and three steps at least */
   const double *
-      wait_s; /* [segments][micro_batches] it stands still in front of tasks that read messages; NULL: it does not */
+      wait_s; /* [segments][micro_batches] it stands still in front of tasks that read messages, or that find a queue full; NULL: it does not */
   double tail_s; /* and behind them, as long as others are at work */
 };
 

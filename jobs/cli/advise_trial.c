@@ -5,7 +5,8 @@
  * is in no kernel. So a stage's own program runs its own row of the table, and nothing is sent: a message that it reads is zeros.
  *
  * While a rank waits, its weights and sums leave caches that it shares with other cores (and a virtual machine with other machines): the
- * next task is slower. So a stage alone stands still where the table says that it would wait. */
+ * next task is slower. So a stage alone stands still where the table says that it would wait. With local learning that is where it reads a
+ * message, and the first rank, which reads none, where its queue is full: what is sent is taken at once, and the queue is used again all the same. */
 #include "advise_priv.h"
 
 #include "glia_agree.h"
@@ -25,9 +26,11 @@ struct nobody {
   const struct advise_trial *how;
   const struct glia_schedule *schedule; /* whose messages are those of the cut */
   int *came;                            /* [messages] of this step */
-  int *read_by;   /* [handles] place of the task that reads it in how->wait_s; -1: none */
+  int *read_by;   /* [handles] place of the task that waits for it in how->wait_s; -1: none */
   int waits;      /* place of the task that was waited for last; -1: none of this step */
+  bool reads;     /* messages of micro-batches */
   bool ended;     /* others' work was waited for in this step */
+  bool over;      /* of what is still under way nothing is waited for */
   double zeros_s; /* processor time of making messages up */
 };
 
@@ -50,10 +53,26 @@ static void stand_still(double seconds, void (*idle)(void *arg), void *arg)
   while (glia_time_s() < until_s) idle(arg);
 }
 
+/* The task that waits for a message of a channel between this rank and a peer; -1: none. Messages of a channel come in rising order. */
+static int task_of(struct nobody *n, int channel, int from, int to)
+{
+  int task = -1;
+
+  for (int k = 0; k < n->schedule->n_messages; k++) {
+    const struct glia_message *m = &n->schedule->message[k];
+    if (m->channel != channel || m->from != from || m->to != to) continue;
+    task = (n->schedule->ahead > 0 ? 0 : m->read * n->how->micro_batches) + n->came[k]++;
+  }
+  return task;
+}
+
 static glia_status send(void *self, int handle, int channel, int to, size_t bytes, const void *data)
 {
-  (void)channel, (void)to, (void)bytes, (void)data;
-  ((struct nobody *)self)->read_by[handle] = -1;
+  struct nobody *n = self;
+  const bool queued = n->schedule->ahead > 0 && !n->reads;
+
+  (void)bytes, (void)data;
+  n->read_by[handle] = queued ? task_of(n, channel, n->how->rank, to) : -1;
   return GLIA_OK;
 }
 
@@ -63,12 +82,7 @@ static glia_status receive(void *self, int handle, int channel, int from, size_t
   struct nobody *n = self;
   const double t0 = glia_cpu_s();
 
-  n->read_by[handle] = -1;
-  for (int k = 0; k < n->schedule->n_messages; k++) {
-    const struct glia_message *m = &n->schedule->message[k];
-    if (m->channel == channel && m->from == from && m->to == n->how->rank) /* in rising order */
-      n->read_by[handle] = m->read * n->how->micro_batches + n->came[k]++;
-  }
+  n->read_by[handle] = task_of(n, channel, from, n->how->rank);
   memset(data, 0, bytes);
   n->zeros_s += glia_cpu_s() - t0;
   return GLIA_OK;
@@ -81,7 +95,7 @@ static glia_status wait_for(void *self, int handle, const char *what, void (*idl
   const int task = n->read_by[handle];
 
   (void)what;
-  if (n->how->wait_s == NULL || task < 0 || task == n->waits) return GLIA_OK;
+  if (n->over || n->how->wait_s == NULL || task < 0 || task == n->waits) return GLIA_OK;
   n->waits = task;
   stand_still(n->how->wait_s[task], idle, arg);
   return GLIA_OK;
@@ -105,6 +119,8 @@ static glia_status open_nothing(void *self, int n, int shared)
   (void)shared;
   own->came = calloc((size_t)own->schedule->n_messages + 1, sizeof *own->came);
   own->read_by = calloc((size_t)n, sizeof *own->read_by);
+  for (int k = 0; k < own->schedule->n_messages; k++)
+    own->reads = own->reads || own->schedule->message[k].to == own->how->rank;
   GLIA_CHECK(own->came != NULL && own->read_by != NULL, GLIA_E_MEMORY, "%d messages", n);
   for (int i = 0; i < n; i++) own->read_by[i] = -1;
   return GLIA_OK;
@@ -120,16 +136,21 @@ struct alone {
   struct glia_program *program;
   struct glia_engine *engine;
   int n;                                                /* steps that count */
+  int64_t ran;                                          /* all of them */
   double all_s, from_cpu_s, cpu_s;                      /* of them, as in layer_times.c */
   double span_s, zeros_s;                               /* as of the step before */
   double outside_s[MOST_STEPS], zeros_of_s[MOST_STEPS]; /* of a step: beside its tasks; zeros */
 };
 
+/* Local learning tells of a step late, and of the last ones behind the end: no step was run then. */
 static glia_status after_step(void *self, const struct glia_step_info *info, glia_action *action)
 {
   struct alone *a = self;
-  const double span_s = glia_engine_pipeline(a->engine).span_s;
+  const struct glia_pipeline_stat stat = glia_engine_pipeline(a->engine);
+  const double span_s = stat.span_s;
 
+  if (stat.steps == a->ran) return GLIA_OK;
+  a->ran = stat.steps;
   if (info->step == WARM_STEPS) a->from_cpu_s = glia_cpu_s();
   if (info->step > WARM_STEPS && a->n < MOST_STEPS) {
     a->outside_s[a->n] = fmax(0.0, info->wall_s - (span_s - a->span_s) - a->nobody.how->tail_s);
@@ -178,6 +199,7 @@ static glia_status build(const struct session *s, const struct advise_trial *t, 
 
 static void clear(struct alone *a)
 {
+  a->nobody.over = true;
   glia_engine_destroy(&a->engine);
   glia_program_destroy(&a->program);
   glia_stage_destroy(&a->stage);
@@ -189,20 +211,22 @@ static void clear(struct alone *a)
 static glia_status run_steps(const struct session *s, struct alone *a)
 {
   const struct glia_observer observer = {.self = a, .step = after_step};
+  const struct glia_schedule *schedule = a->schedule;
+  const int v = schedule->micro_batches, late = schedule->ahead * (schedule->ranks - 1) / v + 2;
   struct glia_train_config c = s->config;
   struct glia_train_result result;
 
-  c.batch = a->schedule->micro_batches * c.micro_batch;
+  c.batch = v * c.micro_batch;
   c.epochs = -1;
-  c.max_steps = WARM_STEPS + MOST_STEPS;
+  c.max_steps = WARM_STEPS + MOST_STEPS + late;
   const struct glia_train_job job = {.config = &c,
                                      .model = s->model,
                                      .engine = a->engine,
                                      .source = s->train,
                                      .observer = &observer};
   GLIA_TRY(glia_train(&job, &result));
-  GLIA_CHECK(a->n >= LEAST_STEPS, GLIA_E_INTERNAL, "%s: a stage alone ran %d steps",
-             a->schedule->name, a->n);
+  GLIA_CHECK(a->n >= LEAST_STEPS, GLIA_E_INTERNAL, "%s: a stage alone ran %d steps", schedule->name,
+             a->n);
   return GLIA_OK;
 }
 
@@ -226,8 +250,24 @@ static glia_status list_tasks(const struct alone *a, int64_t kept, double *x)
   return GLIA_OK;
 }
 
+/* With local learning the first task of a step has the end of the step before in it (glia_pipeline.h), which comes once a step however
+ * many micro-batches that has: what it takes longer than the others. */
+static double part_end(int64_t steps, int v, double *x)
+{
+  double more_s[MOST_STEPS];
+
+  for (int64_t k = 0; k < steps; k++) {
+    double others_s = 0.0;
+    for (int m = 1; m < v; m++) others_s += x[k * v + m] / (v - 1);
+    more_s[k] = v > 1 ? x[k * v] - others_s : 0.0;
+  }
+  const double end_s = fmax(0.0, layer_times_median(more_s, (int)steps));
+  for (int64_t k = 0; k < steps; k++) x[k * v] = fmax(0.0, x[k * v] - end_s);
+  return end_s;
+}
+
 /* Steps as they were, one after another and from the first again; what a step has more of micro-batches comes from the next ones. */
-static glia_status look(const struct alone *a, double *task_s)
+static glia_status look(struct alone *a, double *task_s, double *end_s)
 {
   const struct advise_trial *t = a->nobody.how;
   const int v = a->schedule->micro_batches, per_step = a->schedule->row[t->rank].n;
@@ -238,6 +278,10 @@ static glia_status look(const struct alone *a, double *task_s)
   glia_status st = x != NULL && kept > 0 ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "times of tasks");
 
   if (st == GLIA_OK) st = list_tasks(a, kept, x);
+  if (st == GLIA_OK)
+    *end_s = a->schedule->ahead > 0 ? part_end(kept, v, x)
+                                    : (a->all_s > a->cpu_s ? a->cpu_s / a->all_s : 1.0) *
+                                          layer_times_median(a->outside_s, a->n);
   for (int p = 0; p < t->plays && st == GLIA_OK; p++)
     for (int s = 0; s < segments; s++)
       for (int m = 0; m < t->micro_batches; m++) {
@@ -263,9 +307,7 @@ glia_status advise_trial_(const struct session *s, const struct advise_trial *t,
   st = glia_agree(s->comm, st); /* all begin at once */
   if (st == GLIA_OK && t->rank >= 0) {
     st = run_steps(s, &a);
-    if (st == GLIA_OK) st = look(&a, task_s);
-    if (st == GLIA_OK)
-      *end_s = (a.all_s > a.cpu_s ? a.cpu_s / a.all_s : 1.0) * layer_times_median(a.outside_s, a.n);
+    if (st == GLIA_OK) st = look(&a, task_s, end_s);
   }
   clear(&a);
   return glia_agree(s->comm, st);
