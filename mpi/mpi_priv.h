@@ -49,8 +49,8 @@ double glia_stall_seconds_(const char *name, double otherwise_s);
 GLIA_NODISCARD glia_status glia_comm_wait_(struct glia_comm *comm, MPI_Request *request,
                                            const char *op);
 
-/** Wait for all ranks of a communicator that is not ours yet, so that what follows, which waits without a limit, finds them there. Who is
- *  missing is not known: nobody has called a roll.
+/** Wait for all ranks of a communicator that is not ours yet, so that what follows, which waits without a limit, finds them there. Who waits long
+ *  says so to all others, in words of one byte with tag 32767 in `from`; all are taken out again.
  *  Collective: over from. Errors: GLIA_E_MPI. */
 GLIA_NODISCARD glia_status glia_knock_(MPI_Comm from);
 

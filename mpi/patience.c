@@ -11,6 +11,7 @@
 
 /* Of a word of the roll: who is first in the communicator, which of his it is, collectives that the speaker has entered. */
 enum { SPINS = 1000, TAG_ROLL = 1, ROLL_WORDS = 3 };
+enum { TAG_KNOCK = 32767 }; /* the last that MPI promises: the communicator is the caller's */
 
 static const double hear_s = 0.25; /* the roll was called: time that the answers get */
 
@@ -149,34 +150,136 @@ glia_status glia_comm_patience_(struct glia_comm *c, const char *op, double wait
                    glia_comm_world_rank_(c, c->rank), c->host[c->rank], waited_s, op, missing);
 }
 
-glia_status glia_knock_(MPI_Comm from)
+/* Who has come to the first meeting, as far as one hears. Words of it travel in a communicator that is not ours, so none stays there. */
+struct knock {
+  MPI_Comm from;
+  int rank, size;
+  int heard;  /* words, of which each rank says one to all others, */
+  bool spoke; /* when it waits long, or when it hears of another that does */
+  bool *here; /* [size]; NULL: no memory */
+};
+
+static glia_status say_here(struct knock *k)
 {
-  const double start_s = glia_time_s();
+  static const char word = 0; /* outlives its message, which may be taken late */
+
+  k->spoke = true;
+  for (int r = 0; r < k->size; r++) {
+    MPI_Request request;
+    if (r == k->rank) continue;
+    GLIA_TRY_MPI(MPI_Isend(&word, 1, MPI_CHAR, r, TAG_KNOCK, k->from, &request));
+    GLIA_TRY_MPI(MPI_Request_free(&request));
+  }
+  return GLIA_OK;
+}
+
+static glia_status take_word(struct knock *k, int source)
+{
+  MPI_Status from;
+  char word;
+
+  GLIA_TRY_MPI(MPI_Recv(&word, 1, MPI_CHAR, source, TAG_KNOCK, k->from, &from));
+  k->heard++;
+  if (k->here != NULL) k->here[from.MPI_SOURCE] = true;
+  return GLIA_OK;
+}
+
+static glia_status hear_who_is_here(struct knock *k)
+{
+  for (;;) {
+    MPI_Status from;
+    int there = 0;
+    GLIA_TRY_MPI(MPI_Iprobe(MPI_ANY_SOURCE, TAG_KNOCK, k->from, &there, &from));
+    if (!there) return GLIA_OK;
+    GLIA_TRY(take_word(k, from.MPI_SOURCE));
+  }
+}
+
+/* All are here: take what was said meanwhile. */
+static glia_status hear_all(struct knock *k)
+{
+  int words = k->spoke;
+
+  GLIA_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, &words, 1, MPI_INT, MPI_SUM, k->from));
+  while (k->heard < words - k->spoke) GLIA_TRY(take_word(k, MPI_ANY_SOURCE));
+  return GLIA_OK;
+}
+
+/* Ranks in MPI_COMM_WORLD: "1, 3". Their hosts are not known yet. */
+static glia_status name_not_here(const struct knock *k, char *out, size_t size)
+{
+  MPI_Group own = MPI_GROUP_NULL, world = MPI_GROUP_NULL;
+  glia_status st = GLIA_OK;
+  size_t used = 0;
+
+  snprintf(out, size, "%s", k->here == NULL ? "of unknown number" : "nobody: all wait");
+  GLIA_TRY_MPI(MPI_Comm_group(k->from, &own));
+  GLIA_TRY_MPI_TO(done, st, MPI_Comm_group(MPI_COMM_WORLD, &world));
+  for (int r = 0; k->here != NULL && r < k->size && used < size; r++) {
+    int to = r;
+    if (r == k->rank || k->here[r]) continue;
+    GLIA_TRY_MPI_TO(done, st, MPI_Group_translate_ranks(own, 1, &r, world, &to));
+    used += (size_t)snprintf(out + used, size - used, "%s%d", used > 0 ? ", " : "", to);
+  }
+
+done:
+  if (world != MPI_GROUP_NULL) MPI_Group_free(&world);
+  MPI_Group_free(&own);
+  return st;
+}
+
+/* A long wait: say that this rank is here, hear who else is, then name the missing once, in the end give up. */
+static glia_status knock_longer(struct knock *k, double waited_s, bool *warned)
+{
   const double warn_s = glia_stall_seconds_("GLIA_STALL_WARN_S", GLIA_STALL_WARN_S_);
   const double abort_s = glia_stall_seconds_("GLIA_STALL_ABORT_S", GLIA_STALL_ABORT_S_);
+  const double roll_s = warn_s < abort_s ? warn_s : abort_s;
+  char missing[512];
+
+  GLIA_TRY(hear_who_is_here(k));
+  if (!k->spoke && (waited_s >= roll_s || k->heard > 0)) GLIA_TRY(say_here(k));
+  const bool give_up = waited_s >= abort_s;
+  if (waited_s < roll_s + hear_s || (*warned && !give_up)) return GLIA_OK;
+  GLIA_TRY(name_not_here(k, missing, sizeof missing));
+  if (!*warned)
+    glia_log(GLIA_LOG_WARN, "mpi", "stall", "op=\"the first meeting\" waited_s=%.1f missing=\"%s\"",
+             waited_s, missing);
+  *warned = true;
+  if (!give_up) return GLIA_OK;
+  glia_stall_note_();
+  return GLIA_FAIL(GLIA_E_MPI,
+                   "rank %d waited %.1f s in the first meeting for rank %s "
+                   "(GLIA_STALL_ABORT_S sets the limit)",
+                   k->rank, waited_s, missing);
+}
+
+static glia_status knock(struct knock *k)
+{
+  const double start_s = glia_time_s();
   MPI_Request request;
   bool warned = false;
-  int rank = 0;
 
-  GLIA_TRY_MPI(MPI_Comm_rank(from, &rank));
-  GLIA_TRY_MPI(MPI_Ibarrier(from, &request));
+  GLIA_TRY_MPI(MPI_Comm_rank(k->from, &k->rank));
+  GLIA_TRY_MPI(MPI_Comm_size(k->from, &k->size));
+  k->here = calloc((size_t)k->size, sizeof *k->here);
+  GLIA_TRY_MPI(MPI_Ibarrier(k->from, &request));
   for (int64_t i = 0;; i++) {
     int done = 0;
     GLIA_TRY_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
-    if (done) return GLIA_OK;
-    if (i > SPINS) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    const double waited_s = glia_time_s() - start_s;
-    if (waited_s >= warn_s && !warned)
-      glia_log(GLIA_LOG_WARN, "mpi", "stall",
-               "op=\"the first meeting\" waited_s=%.1f missing=\"some rank\"", waited_s);
-    warned = warned || waited_s >= warn_s;
-    if (waited_s < abort_s) continue;
-    glia_stall_note_();
-    return GLIA_FAIL(GLIA_E_MPI,
-                     "rank %d waited %.1f s in the first meeting, to which not all ranks came "
-                     "(GLIA_STALL_ABORT_S sets the limit)",
-                     rank, waited_s);
+    if (done) return hear_all(k);
+    if (i < SPINS) continue;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    GLIA_TRY(knock_longer(k, glia_time_s() - start_s, &warned));
   }
+}
+
+glia_status glia_knock_(MPI_Comm from)
+{
+  struct knock k = {.from = from};
+  const glia_status st = knock(&k);
+
+  free(k.here);
+  return st;
 }
 
 glia_status glia_comm_wait_(struct glia_comm *c, MPI_Request *request, const char *op)
