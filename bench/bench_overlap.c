@@ -9,8 +9,10 @@
 #include "bench.h"
 #include "ranks.h"
 
+#include "glia_agree.h"
 #include "glia_cpus.h"
 #include "glia_log.h"
+#include "placement.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -91,17 +93,23 @@ static glia_status exchange_alone(struct scene *s)
   return GLIA_OK;
 }
 
-/* Whether a thread that moves sums has a core that no worker wants. */
+/* Whether a thread that moves sums has a core that no worker wants: by the rule of a run. */
 static glia_status find_spare_core(struct scene *s)
 {
+  struct glia_comm *node = NULL;
   struct glia_cpus cpus;
-  int64_t cores = 0;
+  struct glia_cpus_share share = {0};
 
-  if (glia_cpus_look(NULL, &cpus) == GLIA_OK)
-    cores = cpus.node_cores / glia_comm_local_size(s->comm) < cpus.cores
-                ? cpus.node_cores / glia_comm_local_size(s->comm)
-                : cpus.cores;
+  if (glia_cpus_look(NULL, &cpus) != GLIA_OK) cpus = (struct glia_cpus){.list = "unknown"};
   glia_trace_clear();
+  GLIA_TRY(glia_agree(
+      s->comm, glia_comm_split(s->comm, glia_comm_node(s->comm), glia_comm_rank(s->comm), &node)));
+  const glia_status st = placement_share(&cpus, node, &share);
+  glia_comm_destroy(&node);
+  int64_t cores =
+      glia_cpus_of_rank(&cpus, &share, glia_comm_local_size(s->comm), glia_cpus_quota());
+  glia_cpus_share_free(&share);
+  GLIA_TRY(glia_agree(s->comm, st));
   GLIA_TRY(glia_comm_reduce_i64(s->comm, GLIA_COMM_MIN, &cores, 1));
   s->spare = cores >= 2;
   return GLIA_OK;
@@ -133,7 +141,7 @@ static glia_status one_round(struct scene *s, double took_s[FIGURES])
     if (way != POLLING) continue;
     const struct glia_engine_stat after = glia_engine_stat(s->all.engine);
     took_s[WAITING] = (after.wait_s - before.wait_s) / STEPS;
-    took_s[MOVING] = (after.exposed_s - before.exposed_s) / STEPS - took_s[WAITING];
+    took_s[MOVING] = (after.move_s - before.move_s) / STEPS;
   }
   return glia_comm_reduce_f64(s->comm, GLIA_COMM_MAX, took_s, FIGURES);
 }

@@ -22,14 +22,15 @@ struct placement {
   char *map;
 };
 
-/* The CPUs of the ranks of this node, then this rank's part of them. */
-static glia_status share_out(struct placement *p, struct glia_comm *node)
+glia_status placement_share(const struct glia_cpus *cpus, struct glia_comm *node,
+                            struct glia_cpus_share *out)
 {
-  enum { BYTES = sizeof p->cpus.list };
+  enum { BYTES = sizeof cpus->list };
   const int n = glia_comm_size(node), rank = glia_comm_rank(node);
   char **text = NULL;
 
-  GLIA_TRY(glia_comm_gather_text(node, p->cpus.list, 0, &text));
+  *out = (struct glia_cpus_share){0};
+  GLIA_TRY(glia_comm_gather_text(node, cpus->list, 0, &text));
   char(*all)[BYTES] = calloc((size_t)n, sizeof *all);
   const char **list = calloc((size_t)n, sizeof *list);
   glia_status st = GLIA_OK;
@@ -40,8 +41,8 @@ static glia_status share_out(struct placement *p, struct glia_comm *node)
     list[r] = all[r];
   }
   GLIA_TRY_TO(done, st, glia_comm_bcast(node, all, (size_t)n * sizeof *all, 0));
-  if (glia_cpus_share(NULL, n, list, rank, &p->share) != GLIA_OK) {
-    p->share.why = "hwloc cannot tell cores";
+  if (glia_cpus_share(NULL, n, list, rank, out) != GLIA_OK) {
+    out->why = "hwloc cannot tell cores";
     glia_trace_clear();
   }
 
@@ -209,7 +210,7 @@ glia_status placement_settle(struct session *s)
   }
   GLIA_TRY(glia_agree(
       s->comm, glia_comm_split(s->comm, glia_comm_node(s->comm), glia_comm_rank(s->comm), &node)));
-  const glia_status st = share_out(p, node);
+  const glia_status st = placement_share(&p->cpus, node, &p->share);
   glia_comm_destroy(&node);
   GLIA_TRY(glia_agree(s->comm, st));
   GLIA_TRY(deal_out(p, s));

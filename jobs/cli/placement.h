@@ -5,6 +5,15 @@
 #include "session.h"
 
 struct placement;
+struct glia_cpus;
+struct glia_cpus_share;
+
+/** Share the cores of a node out among its ranks. Where hwloc cannot tell, out->why says so and nobody has any.
+ *  cpus  of this rank
+ *  node  the ranks of this node
+ *  Ownership: glia_cpus_share_free frees what stands in *out. Collective: over node. Errors: GLIA_E_MEMORY, GLIA_E_MPI. */
+GLIA_NODISCARD glia_status placement_share(const struct glia_cpus *cpus, struct glia_comm *node,
+                                           struct glia_cpus_share *out);
 
 /** Bind the workers of a session's engine where its configuration and the CPUs of the ranks allow, choose how sums move, and tell both in
  *  the log. A machine that hwloc cannot read trains all the same.

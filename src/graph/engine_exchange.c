@@ -157,6 +157,7 @@ static void drive_as_worker(struct glia_engine *e, const char *what, int64_t arg
   drive(e);
   atomic_store_explicit(&d->polled_s, glia_time_s(), memory_order_relaxed);
   spend(e, what, arg, from_s);
+  e->stat.move_s += glia_time_s() - from_s;
   pthread_mutex_unlock(&d->mutex);
 }
 

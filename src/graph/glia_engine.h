@@ -41,6 +41,7 @@ struct glia_engine_stat {
       exchange_s; /* with sums under way: from the first start until the last was seen to be there */
   double exposed_s; /* of it, what workers spent on it: starting, moving and waiting */
   double wait_s;    /* of that, waiting; and waiting for ranks that hold the same states */
+  double move_s;    /* of exposed_s, what is no waiting: starting and moving between kernels */
 };
 
 /* How sums move while micro-batches run. No bit depends on it. */
