@@ -7,7 +7,7 @@
 #include "glia_comm.h"
 #include "glia_exchange.h"
 
-enum { RANKS_MOST_BUCKETS = 64 };
+enum { RANKS_MOST_BUCKETS = 128 };
 
 struct ranks {
   struct glia_comm *comm;

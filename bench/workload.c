@@ -44,7 +44,7 @@ static const struct workload_kind table[] = {
      .y = {.dtype = GLIA_U8, .rank = 1, .dim = {64}}, .classes = 65},
     {"pinn", "Burgers' residual, 8 x 20 tanh, 2000 points, float64, loss and gradient", NULL, 2000,
      125, .x = {.dtype = GLIA_F64, .rank = 1, .dim = {2}}, .y = {.dtype = GLIA_BOOL}},
-    {NULL, NULL, NULL, 0, 0, {0}, {0}, 0, 0.0},
+    {0},
 };
 
 const struct workload_kind *workload_table(void) { return table; }
@@ -117,7 +117,9 @@ glia_status workload_open(struct workload *w, const struct workload_kind *kind, 
     GLIA_TRY(workload_pinn_build(&w->own_graph, micro_batch, kind->batch));
     w->graph = w->own_graph;
   }
-  GLIA_TRY(glia_program_compile(w->graph, glia_kernels_default(), &w->program));
+  GLIA_TRY(glia_program_compile_buckets(
+      w->graph, glia_kernels_default(),
+      kind->bucket_bytes > 0 ? kind->bucket_bytes : GLIA_BUCKET_BYTES, &w->program));
   GLIA_TRY(glia_engine_create(w->program, threads, NULL, kind->batch / micro_batch, &w->engine));
   workload_reset(w);
   return GLIA_OK;

@@ -19,6 +19,7 @@ struct workload_kind {
   struct glia_type x, y; /* a row of each; y.dtype GLIA_BOOL: no targets */
   int64_t classes;       /* of y, and of x where it is of integers */
   double clip_norm;      /* as in yaml, for a peer; 0: none */
+  size_t bucket_bytes;   /* gradients travel together up to here; 0: GLIA_BUCKET_BYTES */
 };
 
 /** All workloads, ended by one without a name. */

@@ -1,5 +1,6 @@
 /* Communicators and agreement: what happens to one rank reaches all. */
 #include "glia_agree.h"
+#include "glia_link.h"
 #include "glia_log.h"
 #include "glia_mpi.h"
 #include "tap_mpi.h"
@@ -366,10 +367,50 @@ static void a_rank_late_at_the_start_is_told(void)
   glia_comm_destroy(&c);
 }
 
+/* 20 (latency + 250 us) bytes_per_s, a quarter of all at most, as a power of two within its limits. */
+static void buckets_follow_from_the_link(void)
+{
+  static const struct {
+    double latency_s, bytes_per_s;
+    int64_t bytes, want;
+  } table[] = {{100e-6, 117e6, 40000000, 1 << 20},   /* 0.82 MB */
+               {50e-6, 117e6, 2800000, 512 << 10},   /* 0.7 MB: a quarter */
+               {100e-6, 12.5e6, 40000000, 64 << 10}, /* 88 kB */
+               {1e-3, 117e6, 40000000, 2 << 20},     /* 2.9 MB, below sqrt(2) 2 MiB */
+               {30e-6, 1.1e9, 400000000, 8 << 20},   /* 6.2 MB */
+               {2e-6, 12e9, 4000000000, 8 << 20},    /* 60 MB: limited */
+               {100e-6, 1e6, 40000000, 64 << 10},    /* 7 kB: limited */
+               {0.0, 1e9, 1000, 64 << 10}};
+
+  for (size_t i = 0; i < GLIA_COUNT(table); i++) {
+    const struct glia_link link = {2, table[i].latency_s, table[i].bytes_per_s};
+    CU_ASSERT_EQUAL(glia_link_bucket(&link, table[i].bytes), table[i].want);
+  }
+}
+
+static void a_link_is_measured_alike_on_all_ranks(void)
+{
+  struct glia_comm *c = NULL;
+  struct glia_link link;
+
+  CU_ASSERT_EQUAL_FATAL(glia_comm_world(&c), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_link_measure(c, &link), GLIA_OK);
+  double most[3] = {link.nodes, link.latency_s, link.bytes_per_s}, least[3];
+  memcpy(least, most, sizeof least);
+  CU_ASSERT_EQUAL(glia_comm_reduce_f64(c, GLIA_COMM_MAX, most, 3), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_comm_reduce_f64(c, GLIA_COMM_MIN, least, 3), GLIA_OK);
+  CU_ASSERT_EQUAL(memcmp(most, least, sizeof most), 0);
+  const bool one = glia_comm_local_size(c) == glia_comm_size(c);
+  CU_ASSERT_EQUAL(link.nodes == 1, one);
+  CU_ASSERT_EQUAL(link.bytes_per_s > 0.0 && link.latency_s > 0.0, !one);
+  glia_comm_destroy(&c);
+}
+
 TAP_MPI_MAIN("comm", TAP(a_rank_late_at_the_start_is_told), TAP(world_knows_who_is_where),
              TAP(null_is_a_communicator_of_one), TAP(bytes_texts_and_numbers_cross_ranks),
              TAP(split_makes_groups_and_leaves_out), TAP(mpi_errors_come_back_with_their_text),
              TAP(one_failure_reaches_all), TAP(the_worst_status_wins),
              TAP(a_shared_failure_stays_as_it_is), TAP(a_failure_without_words_gets_some),
              TAP(a_difference_is_named), TAP(safe_mode_notices_ranks_that_part),
-             TAP(a_meeting_without_one_rank_ends))
+             TAP(a_meeting_without_one_rank_ends), TAP(buckets_follow_from_the_link),
+             TAP(a_link_is_measured_alike_on_all_ranks))

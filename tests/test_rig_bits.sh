@@ -52,7 +52,17 @@ for ranks in "1 2" "2 2" "3 3" "3 4" "3 6" "3 8"; do
   done
 done
 
+# --- what travels together: by the link, and by the configuration
+for node in 1 2 3; do "$cmd" slow $node 100mbit || break; done
+spread 3 3 && same "$reference" && said 'train bucket bucket_bytes=[0-9]* why="link of'; launched "buckets are of a size from the link: the same bits"
+rate=$(sed -n 's/.*train bucket .* and \([0-9]*\) MB.s.*/\1/p' "$err")
+about "$rate" 6 13; point "which carries 12.5 MB/s, measured as $rate"
+spread 3 3 parallel.bucket=4KiB && same "$reference" && said 'train bucket bucket_bytes=4096 why="configuration"'; launched "a size that is set is not measured, and has the same bits"
+for node in 1 2 3; do "$cmd" slow $node off; done
+spread 3 3 parallel.wire=bf16 && said 'train bucket bucket_bytes=1048576 why="rounding'; launched "nor does it follow the link where numbers are rounded"
+
 # --- fewer bytes: between nodes alone
+spread 1 2 && said 'train bucket bucket_bytes=1048576 why="all ranks share memory"'; launched "on one node nothing is measured"
 spread 1 2 parallel.wire=int8 && same "$reference" && said 'wire format=int8 .*nothing is rounded'; point "two ranks of one node round nothing"
 for wire in bf16 int8; do
   spread 3 3 parallel.wire=$wire && said "wire format=$wire .*depend on how ranks are spread"; point "$wire crosses nodes"

@@ -190,10 +190,8 @@ static glia_status set_progress(const struct placement *p, struct session *s)
     why = progress == GLIA_PROGRESS_THREAD ? "a core is left" : "no core is left";
   }
   if (glia_comm_rank(s->comm) == 0)
-    glia_log(GLIA_LOG_INFO, "train", "progress",
-             "mode=%s why=\"%s\" cores_per_rank=%d threads=%d bucket_bytes=%lld",
-             progress_names[progress], why, cores, s->config.threads,
-             (long long)s->config.bucket_bytes);
+    glia_log(GLIA_LOG_INFO, "train", "progress", "mode=%s why=\"%s\" cores_per_rank=%d threads=%d",
+             progress_names[progress], why, cores, s->config.threads);
   return glia_engine_progress(s->engine, (glia_progress)progress);
 }
 

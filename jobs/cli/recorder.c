@@ -41,6 +41,7 @@ static glia_status open_writer(struct recorder *r, const char *const *more)
       glia_attribute_text("cpus", placement_map(s->placement)),
       glia_attribute_int("batch", s->config.batch),
       glia_attribute_int("rows", s->train->n),
+      glia_attribute_int("bucket_bytes", s->config.bucket_bytes),
       glia_attribute_int("values_bytes", (int64_t)s->values.bytes),
       glia_attribute_int("values_kept_bytes", (int64_t)s->values.kept_bytes),
       glia_attribute_real("extra_work", s->values.extra_work)};

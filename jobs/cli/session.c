@@ -10,6 +10,7 @@
 #include "glia_dataset.h"
 #include "glia_exchange_mpi.h"
 #include "glia_kernels.h"
+#include "glia_link.h"
 #include "glia_log.h"
 #include "glia_weights.h"
 
@@ -173,6 +174,35 @@ static glia_status build_model(struct session *s)
   return GLIA_OK;
 }
 
+static bool sums_cross_ranks(const struct session *s)
+{
+  return glia_comm_size(s->comm) > 1 && (s->stages == NULL || stages_groups(s->stages) > 1);
+}
+
+/* How many bytes of gradients travel together: no bit depends on it where they travel as they are, so it may follow from a measurement. */
+static glia_status choose_bucket(struct session *s)
+{
+  const char *why = s->config.bucket_set ? "configuration"
+                    : s->config.wire != GLIA_WIRE_F32
+                        ? "rounding on the wire depends on it, so it is not measured"
+                        : NULL;
+  struct glia_link link = {.nodes = 1};
+  char found[160] = "all ranks share memory";
+
+  if (!sums_cross_ranks(s)) return GLIA_OK;
+  if (why == NULL) GLIA_TRY(glia_link_measure(s->comm, &link));
+  if (link.nodes > 1) {
+    const int64_t bytes = glia_model_size(s->model) * (int64_t)sizeof(float) / s->config.stages;
+    s->config.bucket_bytes = glia_link_bucket(&link, bytes);
+    snprintf(found, sizeof found, "link of %.0f us and %.0f MB/s, %.1f MB of gradients",
+             1e6 * link.latency_s, 1e-6 * link.bytes_per_s, 1e-6 * (double)bytes);
+  }
+  if (glia_comm_rank(s->comm) == 0)
+    glia_log(GLIA_LOG_INFO, "train", "bucket", "bucket_bytes=%lld why=\"%s\"",
+             (long long)s->config.bucket_bytes, why != NULL ? why : found);
+  return GLIA_OK;
+}
+
 static glia_status compile(struct session *s)
 {
   if (s->stages != NULL) return stages_compile(s->stages, s, &s->program);
@@ -223,8 +253,7 @@ static glia_status open_exchange(struct session *s)
   int n = 0;
 
   s->eval_micro_batches = v > 16 ? v : 16;
-  if (glia_comm_size(s->comm) == 1 || (s->stages != NULL && stages_groups(s->stages) == 1))
-    return GLIA_OK;
+  if (!sums_cross_ranks(s)) return GLIA_OK;
   for (int e = 0; e < 2; e++) {
     const int k = glia_program_buckets(s->program, entry[e], SESSION_BUCKETS, bucket);
     GLIA_CHECK(k <= SESSION_BUCKETS, GLIA_E_UNSUPPORTED,
@@ -296,6 +325,7 @@ glia_status session_build(struct session *s)
   GLIA_TRY(glia_agree(s->comm, build_model(s)));
   GLIA_TRY(glia_agree_same(s->comm, "the model", s->model_hash));
   GLIA_TRY(stages_open(s, &s->stages));
+  GLIA_TRY(choose_bucket(s));
   GLIA_TRY(glia_agree(s->comm, compile(s)));
   GLIA_TRY(look_at_values(s));
   GLIA_TRY(open_exchange(s));

@@ -157,6 +157,7 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(read_chunks(parallel, c));
   GLIA_TRY(glia_yaml_get_choice(parallel, "progress", progress, &c->progress));
   GLIA_TRY(glia_yaml_get_size(parallel, "bucket", &c->bucket_bytes));
+  c->bucket_set = glia_yaml_get(parallel, "bucket") != NULL;
   GLIA_TRY(glia_yaml_get_size(parallel, "memory", &c->values_bytes));
   if (c->values_bytes <= 0 && glia_yaml_get(parallel, "memory") != NULL)
     return glia_yaml_error(glia_yaml_get(parallel, "memory"),

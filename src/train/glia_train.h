@@ -25,7 +25,8 @@ struct glia_train_config {
   int threads, stages;
   int schedule, chunks; /* place in glia_schedule_names; stages of a rank, where it takes several */
   int progress;         /* a glia_progress, or GLIA_TRAIN_PROGRESS_AUTO */
-  int64_t bucket_bytes; /* gradients travel together up to here */
+  int64_t bucket_bytes; /* gradients travel together up to here; what parallel.bucket says, */
+  bool bucket_set;      /* if it says anything */
   int64_t values_bytes; /* for the values of one micro-batch; 0: as many as they take */
   int wire;             /* how they travel between nodes: a glia_wire */
   int binding;          /* of workers to cores: a GLIA_BINDING_... */
