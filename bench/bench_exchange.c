@@ -353,29 +353,55 @@ static glia_status one_update(struct exchange_field *f, int64_t mib, bool copied
   return st;
 }
 
+static const char *const parts[] = {"sums", "updates", "order", "messages", "wires"};
+
+static glia_status check_words(const struct bench_report *r)
+{
+  for (int i = 0; i < r->n_words; i++) {
+    bool known = false;
+    for (size_t k = 0; k < GLIA_COUNT(parts); k++)
+      known = known || strcmp(r->word[i], parts[k]) == 0;
+    GLIA_CHECK(known, GLIA_E_USAGE,
+               "no part named %s: there are sums, updates, order, messages, wires", r->word[i]);
+  }
+  return GLIA_OK;
+}
+
+static bool wanted(const struct bench_report *r, const char *part)
+{
+  bool yes = r->n_words == 0;
+
+  for (int i = 0; i < r->n_words; i++) yes = yes || strcmp(r->word[i], part) == 0;
+  if (yes) r->progress(r->self, part);
+  return yes;
+}
+
+static glia_status all_parts(struct exchange_field *f, struct bench_report *r)
+{
+  const bool sums = wanted(r, "sums");
+
+  for (size_t i = 0; sums && i < GLIA_COUNT(bucket_bytes); i++) GLIA_TRY(one_size(f, i, r));
+  const bool updates = wanted(r, "updates");
+  for (int64_t mib = 1; updates && mib <= 8; mib *= 8) {
+    GLIA_TRY(one_update(f, mib, false, r));
+    GLIA_TRY(one_update(f, mib, true, r));
+  }
+  const bool order = wanted(r, "order");
+  for (int64_t v = 8; order && v <= 64; v *= 8) GLIA_TRY(exchange_price(f, v, r));
+  const bool messages = wanted(r, "messages");
+  for (int64_t bytes = 16 << 10; messages && bytes <= 4 << 20; bytes *= 4)
+    GLIA_TRY(exchange_halving(f, bytes, r));
+  return wanted(r, "wires") ? exchange_wires(f, 8 << 20, r) : GLIA_OK;
+}
+
 static glia_status run(struct bench_report *r, double seconds)
 {
   struct exchange_field f = {0};
 
   (void)seconds;
+  GLIA_TRY(check_words(r));
   glia_status st = open_field(&f);
-  for (size_t i = 0; st == GLIA_OK && i < GLIA_COUNT(bucket_bytes); i++) {
-    char what[64];
-    snprintf(what, sizeof what, "%lld KiB", (long long)bucket_bytes[i] >> 10);
-    r->progress(r->self, what);
-    st = one_size(&f, i, r);
-  }
-  for (int64_t mib = 1; st == GLIA_OK && mib <= 8; mib *= 8) {
-    r->progress(r->self, "updates");
-    st = one_update(&f, mib, false, r);
-    if (st == GLIA_OK) st = one_update(&f, mib, true, r);
-  }
-  for (int64_t v = 8; st == GLIA_OK && v <= 64; v *= 8) {
-    r->progress(r->self, "the price of order");
-    st = exchange_price(&f, v, r);
-  }
-  r->progress(r->self, "fewer bytes");
-  if (st == GLIA_OK) st = exchange_wires(&f, 8 << 20, r);
+  if (st == GLIA_OK) st = all_parts(&f, r);
   close_field(&f);
   return st;
 }
@@ -384,4 +410,5 @@ const struct bench bench_exchange_ = {
     .name = "exchange",
     .what = "sums over ranks, beside MPI_Allreduce and a plain copy (under mpirun)",
     .run = run,
+    .parts = true,
 };

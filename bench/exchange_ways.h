@@ -24,4 +24,8 @@ GLIA_NODISCARD glia_status exchange_price(struct exchange_field *f, int64_t v,
 GLIA_NODISCARD glia_status exchange_wires(struct exchange_field *f, int64_t bytes,
                                           struct bench_report *r);
 
+/** Rows: a bucket of so many bytes by messages alone, beside halving and doubling and beside MPI_Allreduce. Collective: yes. */
+GLIA_NODISCARD glia_status exchange_halving(struct exchange_field *f, int64_t bytes,
+                                            struct bench_report *r);
+
 #endif
