@@ -130,6 +130,26 @@ srun -I5 -w "$(node 3)" true >"$out" 2>"$err"; got=$?
 rig heal "$(node 3)"
 wait_for 30 idle 3 && srun -N3 hostname >"$out" 2>"$err" && sort "$out" | cmp -s - "$dir/nodes"; point "healed, it is back"
 
+# --- with two ranks a node, who share memory: each waits for the one across
+rm -rf run; : >"$out"
+training() { rig on "$(node 2)" pgrep -x glia >/dev/null 2>&1; }
+without() { rig on "$(node 2)" pgrep -x glia >/dev/null 2>&1; [ $? = 1 ]; }
+timeout 60 "$cmd" run srun -K1 --mpi=pmix -N2 -n4 --ntasks-per-node=2 "$glia" train long.yaml checkpoint.every=100 >"$out" 2>"$err" </dev/null &
+child=$!
+wait_for 40 stepping && training; launched "a long job runs on two nodes with two ranks each" # four ranks may have two cores
+sleep 0.3
+began=$(milliseconds)
+rig cut "$(node 2)"
+both() { said "rank=0 mpi stall.*missing=.*2 ($(node 2))" && said "rank=1 mpi stall.*missing=.*3 ($(node 2))"; }
+wait_for 5 both; launched "each names the rank across within five seconds"
+echo "# named $(($(milliseconds) - began)) ms after the cut"
+wait "$child"; got=$?; child=
+echo "# ended with $got $(($(milliseconds) - began)) ms after the cut"
+[ "$got" = 79 ] && said "waited .* for rank .*[23] ($(node 2))"; launched "it ends with the code of its own"
+wait_for 15 without; point "nothing of it runs on the node that was cut off"
+rig heal "$(node 2)"
+wait_for 30 idle 3; point "healed, it is back"
+
 # --- power
 : >"$out"
 timeout 60 "$cmd" run srun -N3 sh -c 'echo on; sleep 50' >"$out" 2>"$err" </dev/null &
