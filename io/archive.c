@@ -146,6 +146,19 @@ glia_status glia_archive_open(const char *path, const char *kind, int format,
   return st;
 }
 
+bool glia_archive_is(const char *path, const char *kind)
+{
+  hid_t file = -1;
+
+  glia_h5_lock_();
+  glia_status st = glia_h5_open_(path, &file);
+  if (st == GLIA_OK) st = glia_h5_check_kind_(file, path, kind, INT_MAX);
+  glia_h5_close_(&file);
+  glia_h5_unlock_();
+  if (st != GLIA_OK) glia_trace_clear();
+  return st == GLIA_OK;
+}
+
 void glia_archive_close(struct glia_archive **a)
 {
   if (a == NULL || *a == NULL) return;

@@ -27,7 +27,7 @@ static glia_status complain(const struct question *q, const bool *there)
                q->name[i]);
     values += there[i] && i >= q->n_coords;
   }
-  GLIA_CHECK(values > 0, GLIA_E_DATA, "%s has no values of '%s'%s", q->path,
+  GLIA_CHECK(values > 0 || q->n == q->n_coords, GLIA_E_DATA, "%s has no values of '%s'%s", q->path,
              q->name[q->n_coords < q->n ? q->n_coords : 0], q->n - q->n_coords > 1 ? " ..." : "");
   return GLIA_OK;
 }
@@ -204,7 +204,7 @@ glia_status glia_fields_read(const char *path, int n_coords, int n_values, const
 
   *n = 0;
   *out = NULL;
-  GLIA_CHECK(n_coords > 0 && n_values > 0 && q.n <= NAMES_MAX, GLIA_E_ARGUMENT, "%d names", q.n);
+  GLIA_CHECK(n_coords > 0 && n_values >= 0 && q.n <= NAMES_MAX, GLIA_E_ARGUMENT, "%d names", q.n);
   glia_status st;
   if (is_hdf5(path)) {
     glia_h5_lock_();

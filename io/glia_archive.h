@@ -55,6 +55,9 @@ GLIA_API GLIA_NODISCARD glia_status glia_archive_open(const char *path, const ch
                                                       int format, struct glia_archive **out);
 GLIA_API void glia_archive_close(struct glia_archive **a);
 
+/** Is that a file of a kind? Its seal is not looked at. false also for what is no file. */
+GLIA_API bool glia_archive_is(const char *path, const char *kind);
+
 /** Names of what a group holds, in byte order. Ownership: glia_texts_free. Errors: GLIA_E_MISSING, GLIA_E_DATA. */
 GLIA_API GLIA_NODISCARD glia_status glia_archive_members(struct glia_archive *a, const char *group,
                                                          int64_t *n, char ***name);

@@ -10,7 +10,7 @@
 
 /** Read a file.
  *
- *  name      [n_coords + n_values]: all coordinates must be there, and one of the values at least
+ *  name      [n_coords + n_values]: all coordinates must be there, and one of the values at least where any is asked for
  *  n         samples
  *  out       [n, n_coords + n_values], NaN where a value is missing
  *

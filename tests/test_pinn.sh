@@ -20,6 +20,12 @@ exits 0 "$glia" pinn poisson.yaml --json -o p.h5 --plot p.svg && cp "$out" one &
 point "Poisson's equation is solved"
 [ -s p.svg ] && [ -s p.csv ] && grep -q '2DRectMesh' p.xdmf && grep -q 'p.h5:/u<' p.xdmf && exits 73 "$glia" pinn poisson.yaml steps=1 -o p.h5
 point "a solution, its XDMF, a picture; an existing file is kept"
+# at points of the file's own grid, one beside it, and one outside
+awk 'BEGIN { print "y,x"; print "0.5,0.25"; print "0.31,0.77"; print "0.5,1.5" }' >at.csv
+exits 0 "$glia" predict p.h5 --data at.csv -o at-them.csv --json && [ "$(key n)" = 3 ] && [ "$(key outside)" = 1 ] && head -1 at-them.csv | grep -q '^x,y,u$' &&
+  awk -F, 'NR > 1 && NR < 4 { u = sin(3.14159265358979 * $1) * sin(3.14159265358979 * $2); if (($3 - u)^2 > 1e-6) bad = 1 } NR == 4 && $3 != "nan" { bad = 1 } END { exit bad || NR != 4 }' at-them.csv &&
+  printf 'x,z\n0,0\n' >z.csv && exits 65 "$glia" predict p.h5 --data z.csv -o no.csv && said "no coordinate 'y'" && exits 64 "$glia" predict p.h5 -o no.csv && exits 73 "$glia" predict p.h5 --data at.csv -o at-them.csv
+point "the solution at given points"
 # shellcheck disable=SC2046
 exits 0 $(on 3) "$glia" pinn poisson.yaml --json && grep -o '"loss": *[0-9.e-]*' "$out" >three && grep -o '"loss": *[0-9.e-]*' one >once && cmp three once &&
   grep -o '"relative_l2": *[0-9.e-]*' "$out" >three && grep -o '"relative_l2": *[0-9.e-]*' one >once && cmp three once

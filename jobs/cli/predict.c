@@ -1,4 +1,7 @@
 /* glia predict: a trained model's outputs for the rows of a file. */
+#include "predict.h"
+
+#include "glia_archive.h"
 #include "glia_augment.h"
 #include "glia_dataset.h"
 #include "glia_import.h"
@@ -267,6 +270,7 @@ static glia_status run(struct glia_args *a)
 {
   struct session s = {0};
   struct glia_checkpoint *c = NULL;
+  if (glia_archive_is(a->word[0], "solution")) return predict_solution(a);
   const glia_status st = predict(a, &s, &c);
 
   glia_checkpoint_close(&c);
@@ -277,16 +281,21 @@ static glia_status run(struct glia_args *a)
 const struct glia_command glia_command_predict_ = {
     .name = "predict",
     .summary = "outputs of a trained model for the rows of a file",
-    .usage = "CHECKPOINT --data FILE -o FILE",
+    .usage = "CHECKPOINT | SOLUTION.h5 --data FILE -o FILE",
     .options = options,
     .details =
         "CHECKPOINT is a file, or a folder whose newest good checkpoint is taken. The output is "
         "that of the last "
         "layer (logits before a cross-entropy), a row for each row of the data, in their order. "
         "Rows of .npy "
-        "stored in the type of the training data are scaled as those; others are taken as values.",
+        "stored in the type of the training data are scaled as those; others are taken as "
+        "values.\n\n"
+        "SOLUTION.h5 is one of glia pinn: --data has points, as .csv with the coordinates by name "
+        "or "
+        ".h5 with "
+        "arrays of those names; the output has coordinates and unknowns, NaN outside the domain.",
     .example = "glia predict run --data new.npy -o out.npy\nglia predict run --data fashion.h5 "
-               "--split test -o out.csv",
+               "--split test -o out.csv\nglia predict burgers.h5 --data points.csv -o values.csv",
     .run = run,
     .min_words = 1,
     .max_words = 1,

@@ -1,4 +1,5 @@
-/* What a run may ask of theory and curvature, in a program that was built without PETSc. */
+/* What a run may ask of theory, curvature and solutions, in a program that was built without PETSc. */
+#include "predict.h"
 #include "theory_stop.h"
 #include "watch.h"
 
@@ -8,6 +9,12 @@ glia_status theory_stop_plan(struct session *s, int64_t total_steps, struct theo
   *out = (struct theory_stop){.step = -1, .lo = -1, .hi = -1};
   (void)s;
   return GLIA_FAIL(GLIA_E_UNSUPPORTED, "stop: theory: this glia was built without PETSc and SLEPc");
+}
+
+glia_status predict_solution(struct glia_args *a)
+{
+  return GLIA_FAIL(GLIA_E_UNSUPPORTED,
+                   "%s is a solution: this glia was built without PETSc and SLEPc", a->word[0]);
 }
 
 glia_status watch_open(const struct session *s, struct watch **out)
