@@ -1,5 +1,6 @@
 /* Problems from YAML: points where they belong, refusals with reasons, residuals and their derivatives. */
 #include "glia_solve.h"
+#include "scratch.h"
 #include "tap.h"
 
 #include <math.h>
@@ -58,6 +59,76 @@ static void bad_problems_are_refused_with_the_reason(void)
   refused(HEAT "conditions: [{at: {t: 0}, equation: \"u = log(x)\"}, {at: {x: [-1, 1]}, equation: "
                "\"u = 0\"}]\n",
           "finite");
+}
+
+#define TWO(more)                                                                                  \
+  "unknowns: [u]\ndomain: {x: [0, 1], y: [0, 1]}\nequations: [\"u_xx + u_yy = 1\"]\nconditions: "  \
+  "[" more "]\n"
+#define CONE(equation, at, value)                                                                  \
+  "unknowns: [u]\ndomain: {t: [0, 1], x: [0, 1]}\nequations: [\"" equation                         \
+  "\"]\nconditions: [{at: {x: [0, 1]}, equation: [\"u = 0\", \"u_xx = 0\"]}, {at: {t: " at         \
+  "}, equation: " value "}]\n"
+
+/* Problems whose solution is none, or any, or another one for the slightest reason; each beside one that differs by a sign or a side. */
+static void ill_posed_problems_are_refused(void)
+{
+  static const char *const well[] = {
+      CONE("u_t = u_xx", "0", "\"u = 0\""),
+      CONE("u_t = -u_xx", "1", "\"u = 0\""),
+      CONE("u_t = -u_xx - 0.1*u_xxxx", "0", "\"u = 0\""),
+      CONE("u_tt = 4*u_xx", "0", "[\"u = 0\", \"u_t = 0\"]"),
+      CONE("u_tt = -u_xx", "[0, 1]", "\"u = 0\""),
+      TWO("{at: {x: [0, 1]}, equation: \"u_x = 0\"}, {at: {y: [0, 1]}, equation: \"u_y = 0\"}, "
+          "{at: {x: 0, y: 0}, equation: \"u = 0\"}"),
+      TWO("{at: boundary, equation: \"u = x\"}, {at: {x: 1}, equation: \"u = 1\"}"),
+      TWO("{at: {x: [0, 1]}, equation: \"u = 0\"}, {at: {y: [0, 1]}, equation: \"u = 1\"}")};
+
+  refused(CONE("u_t = -u_xx", "0", "\"u = 0\""), "ill-posed");
+  refused(CONE("u_t = u_xx", "1", "\"u = 0\""), "ill-posed");
+  refused(CONE("2*u_t = u_xx + u_xxxx", "0", "\"u = 0\""), "short waves along x");
+  refused(CONE("u_tt + 4*u_xx = 0", "0", "[\"u = 0\", \"u_t = 0\"]"), "ill-posed");
+  refused(CONE("u_tt = u_xx", "[0, 1]", "\"u = 0\""), "ill-posed");
+  refused(TWO("{at: {x: [0, 1]}, equation: \"u_x = 0\"}, {at: {y: [0, 1]}, equation: \"u_y = 0\"}"),
+          "nothing tells 'u' itself");
+  refused(TWO("{at: boundary, equation: \"u = x\"}, {at: {x: 1}, equation: \"u = 2\"}"),
+          "contradict each other at x = 1");
+  refused(
+      TWO("{at: {x: [0, 1]}, equation: \"u = y\"}, {at: {y: [0, 1]}, equation: \"u = 0\"}, {at: "
+          "{x: 0}, equation: \"u = 0\"}"),
+      "contradict each other at x = 0");
+  for (size_t i = 0; i < GLIA_COUNT(well); i++) {
+    must_read(well[i]);
+    forget();
+  }
+}
+
+/* A polygon's corners are the same from the configuration and from a file. */
+static void corners_come_from_files(void)
+{
+  static const char head[] =
+      "unknowns: [u]\ndomain: {t: [0, 1], x: [-1, 1], y: [-1, 1]}\n"
+      "equations: [\"u_t = u_xx + u_yy\"]\n"
+      "conditions: [{at: boundary, equation: \"u = 0\"}, {at: {t: 0}, equation: "
+      "\"u = 0\"}]\nwithin: [{polygon: ";
+  const char *path = scratch("corners.csv");
+  char text[1024];
+  FILE *f = fopen(path, "w");
+
+  CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+  fputs("y,x\n0,0.5\n0.5,0\n-0.25,-0.5\n0,0.5\n", f);
+  fclose(f);
+  snprintf(text, sizeof text, "%s'%s'}]\n", head, path);
+  must_read(text);
+  CU_ASSERT_EQUAL(q.within[0].n, 3);
+  CU_ASSERT(q.within[0].corner[2][0] == -0.5 && q.within[0].corner[2][1] == -0.25);
+  CU_ASSERT(glia_problem_inside(&q, (const double[]){0.5, 0.0, 0.1}));
+  CU_ASSERT(!glia_problem_inside(&q, (const double[]){0.5, 0.4, 0.4}));
+  forget();
+  f = fopen(path, "w");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+  fputs("x,y\n0,0.5\n0.5,0\n", f);
+  fclose(f);
+  refused(text, "2 corners");
 }
 
 static void faults_show_a_caret_below_the_text(void)
@@ -477,7 +548,7 @@ static void random_directions_are_inputs(void)
   double theta[64], u[5], r;
 
   must_read("unknowns: [u]\ndomain: {t: [0, 1], x: [0, 3]}\nperiodic: x\n"
-            "equations: [\"u_t + u_xx = 0\"]\nconditions: [{at: {t: 0}, equation: \"u = 0\"}]\n"
+            "equations: [\"u_t + u_xx = 0\"]\nconditions: [{at: {t: 1}, equation: \"u = 0\"}]\n"
             "impose: penalty\n");
   CU_ASSERT_EQUAL_FATAL(glia_pinn_create(&q, &net, false, 2, NULL, &p), GLIA_OK);
   CU_ASSERT_EQUAL(glia_pinn_size(p), 3 * (1 + 2 + 4) + 3 + 3 + 1);
@@ -578,6 +649,7 @@ static void gathered_points_keep_means_over_the_domain(void)
 
 TAP_MAIN("pde", TAP(random_directions_are_inputs), TAP(gathered_points_keep_means_over_the_domain),
          TAP(causal_weights_fall_with_what_is_wrong_before), TAP(reentrant_corners_are_unfolded),
+         TAP(ill_posed_problems_are_refused), TAP(corners_come_from_files),
          TAP(conditions_on_outlines_hold_whatever_the_weights),
          TAP(what_starts_from_zero_has_the_scale_of_what_drives_it),
          TAP(kinks_across_a_period_are_rounded_by_diffusion),

@@ -170,6 +170,9 @@ exits 78 "$glia" pinn bad.yaml && said "did you mean 'u_yy'\|v_yy" && said '^ *^
 point "a misspelt unknown is pointed at"
 exits 78 "$glia" pinn poisson.yaml optimiser=adam && said "optimiser" && exits 78 "$glia" pinn poisson.yaml 'conditions=[]' && said 'order 2'
 point "unknown keys and missing conditions are refused"
+exits 78 "$glia" pinn wave.yaml 'equations=["u_tt = -u_xx"]' && said 'ill-posed' && exits 78 "$glia" pinn poisson.yaml 'conditions=[{at: boundary, equation: "u = 0"}, {at: {x: 0}, equation: "u = 1"}]' && said 'contradict' &&
+  exits 78 "$glia" pinn poisson.yaml 'conditions=[{at: {x: [0, 1]}, equation: "u_x = 0"}, {at: {y: [0, 1]}, equation: "u_y = 0"}]' && said "nothing tells 'u' itself"
+point "ill-posed problems are refused with the reason"
 exits 78 "$glia" pinn poisson.yaml 'equations=["u_xx + u_yy = log(x - 2)"]' && said 'not a finite number at x ='
 point "an equation that is not finite is refused with the point"
 exits 65 "$glia" pinn inverse.yaml data.file=poisson.yaml && exits 66 "$glia" pinn inverse.yaml data.file=none.csv

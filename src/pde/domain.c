@@ -134,7 +134,7 @@ static glia_status on_faces(const struct glia_problem *p, int n_faces, const str
 
 /* Curves that bound shapes, and the box, in the plane. */
 
-enum { CURVES = 256 };
+enum { CURVES = 1024 };
 
 struct curve {
   double a[2], b[2]; /* a segment; or, with a radius, the circle around a */

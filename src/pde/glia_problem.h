@@ -15,7 +15,7 @@ enum {
   GLIA_PDE_CONDITIONS = 32,
   GLIA_PDE_FACES = 16, /* of one condition */
   GLIA_PDE_SHAPES = 16,
-  GLIA_PDE_CORNERS = 64,
+  GLIA_PDE_CORNERS = 256,
   GLIA_PDE_SEAMS = 8
 };
 

@@ -1,11 +1,13 @@
 /* A problem from YAML: names, domain, equations, conditions. Checks are in problem_check.c. */
 #include "problem_priv.h"
 
+#include "glia_fields.h"
 #include "glia_text.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const *glia_problem_keys(void)
@@ -258,11 +260,33 @@ static glia_status shape_disk(struct glia_problem *p, const struct glia_yaml *no
   return GLIA_OK;
 }
 
+/* Corners by name of the coordinates; one that is the first again closes what is closed. */
+static glia_status polygon_file(struct glia_problem *p, const struct glia_yaml *node,
+                                struct glia_shape *s)
+{
+  const char *name[2] = {NULL};
+  double *xy = NULL;
+  int64_t n;
+
+  for (int c = 0, k = 0; c < p->n_coords; c++)
+    if (c != p->time) name[k++] = p->coord[c];
+  GLIA_TRY(glia_fields_read(node->text, 2, 0, name, &n, &xy));
+  if (n > 3 && xy[0] == xy[2 * n - 2] && xy[1] == xy[2 * n - 1]) n--;
+  if (n >= 3 && n <= GLIA_PDE_CORNERS) memcpy(s->corner, xy, (size_t)n * sizeof *s->corner);
+  s->n = (int)n;
+  free(xy);
+  if (n >= 3 && n <= GLIA_PDE_CORNERS) return GLIA_OK;
+  return glia_yaml_error(node, "%s has %lld corners, expected 3 to %d", node->text, (long long)n,
+                         GLIA_PDE_CORNERS);
+}
+
 static glia_status shape_polygon(struct glia_problem *p, const struct glia_yaml *node,
                                  struct glia_shape *s)
 {
+  if (node->kind == GLIA_YAML_SCALAR) return polygon_file(p, node, s);
   if (node->kind != GLIA_YAML_LIST || node->n_children < 3 || node->n_children > GLIA_PDE_CORNERS)
-    return glia_yaml_error(node, "expected 3 to %d points [[x, y], ...]", GLIA_PDE_CORNERS);
+    return glia_yaml_error(node, "expected 3 to %d points [[x, y], ...], or a file of them",
+                           GLIA_PDE_CORNERS);
   for (const struct glia_yaml *c = node->child; c != NULL; c = c->next)
     GLIA_TRY(pair(p, c, s->corner[s->n++]));
   return GLIA_OK;

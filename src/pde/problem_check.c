@@ -36,6 +36,165 @@ static int faces_of(const struct glia_problem *p, int i, int c)
   return n;
 }
 
+/* Is unknown i itself in an equation or a condition, and not its derivatives alone? */
+static bool told(const struct glia_problem *p, int i)
+{
+  const uint8_t value[GLIA_EXPR_COORDS] = {0};
+  bool found = false;
+
+  for (int k = 0; k < p->n_equations + p->n_conditions; k++) {
+    int node[SEEN];
+    const int e = k < p->n_equations ? p->equation[k] : p->condition[k - p->n_equations].residual;
+    const int n = glia_expr_unknowns(p->pool, e, SEEN, node);
+    found = found || n == SEEN;
+    for (int j = 0; j < n; j++) {
+      const struct glia_expr_node *u = glia_expr_at(p->pool, node[j]);
+      found = found || (u->index == i && memcmp(u->order, value, sizeof value) == 0);
+    }
+  }
+  return found;
+}
+
+/* The coefficient of u_(c..c) in equation k where it is a number; 0 where it is not there, NaN where it varies. */
+static double coefficient(const struct glia_problem *p, int k, int i, int c, int order)
+{
+  uint8_t by[GLIA_EXPR_COORDS] = {0};
+
+  by[c] = (uint8_t)order;
+  const int slope = glia_expr_partial(p->pool, p->equation[k], glia_expr_unknown(p->pool, i, by));
+  const struct glia_expr_node *n = slope != GLIA_EXPR_NONE ? glia_expr_at(p->pool, slope) : NULL;
+  return n != NULL && n->kind == GLIA_EXPR_NUMBER ? n->number : (double)NAN;
+}
+
+/* Equation k as a u_(t..t) + b u_(c..c) + lower ones, of unknown i alone, without derivatives by both: *m and *n are their orders. */
+static bool leads(const struct glia_problem *p, int k, int i, int c, int *m, int *n)
+{
+  int node[SEEN];
+  const int seen = glia_expr_unknowns(p->pool, p->equation[k], SEEN, node);
+  bool plain = seen < SEEN;
+
+  *m = *n = 0;
+  for (int j = 0; j < seen; j++) {
+    const struct glia_expr_node *u = glia_expr_at(p->pool, node[j]);
+    plain = plain && u->index == i && (u->order[p->time] == 0 || u->order[c] == 0);
+    if (u->order[p->time] > *m) *m = u->order[p->time];
+    if (u->order[c] > *n) *n = u->order[c];
+  }
+  return plain && *m > 0 && *n > 0 && *n % 2 == 0;
+}
+
+/* Faces t = at on which a condition speaks of unknown i. */
+static int times(const struct glia_problem *p, int i, double at)
+{
+  int n = 0;
+
+  for (int k = 0; k < p->n_conditions; k++) {
+    const struct glia_pde_condition *s = &p->condition[k];
+    if (!glia_expr_reads(p->pool, s->residual, GLIA_EXPR_UNKNOWN, i)) continue;
+    for (int f = 0; f < s->n_faces; f++)
+      n += s->face[f].fixed[p->time] && s->face[f].at[p->time] == at;
+  }
+  return n;
+}
+
+/* A wave exp(i q c + r t) has r^m = -b/a (i q)^n: does it grow without limit with q from what is given? */
+static bool explodes(const struct glia_problem *p, int k, int i, int c)
+{
+  int m, n;
+
+  if (!leads(p, k, i, c, &m, &n)) return false;
+  const double rate =
+      -coefficient(p, k, i, c, n) / coefficient(p, k, i, p->time, m) * (n % 4 == 2 ? -1.0 : 1.0);
+  const int first = times(p, i, p->lo[p->time]), last = times(p, i, p->hi[p->time]);
+  if (m == 1)
+    return (rate > 0.0 && first > 0 && last == 0) || (rate < 0.0 && first == 0 && last > 0);
+  return m == 2 &&
+         ((rate > 0.0 && (first > 1 || last > 1)) || (rate < 0.0 && first == 1 && last == 1));
+}
+
+/* Heat backwards in time, Laplace's equation from one side, waves between two times. */
+static glia_status check_growth(const struct glia_problem *p, const struct glia_yaml *root, int i)
+{
+  for (int k = 0; k < p->n_equations && p->time >= 0; k++)
+    for (int c = 0; c < p->n_coords; c++)
+      if (c != p->time && explodes(p, k, i, c))
+        return glia_yaml_error(
+            root,
+            "ill-posed: with what is given of '%s' across %s, the solutions of '%s' change without "
+            "limit when it is given a little otherwise, in short waves along %s: is a sign wrong, "
+            "or the side where it is given? From measurements, use data",
+            p->unknown[i], p->coord[p->time], p->equation_text[k], p->coord[c]);
+  return GLIA_OK;
+}
+
+/* The face that c of n conditions stands for: face f of a list, or side f of the box. */
+static bool whole_face(const struct glia_problem *p, const struct glia_pde_condition *s, int f,
+                       int *across, double *at)
+{
+  int fixed = 0;
+
+  if (s->n_faces == 0) {
+    *across = f / 2;
+    *at = f % 2 == 0 ? p->lo[*across] : p->hi[*across];
+    return *across != p->time && !p->periodic[*across] && p->n_within + p->n_without == 0;
+  }
+  for (int c = 0; c < p->n_coords; c++)
+    if (s->face[f].fixed[c]) {
+      fixed++;
+      *across = c;
+      *at = s->face[f].at[c];
+    }
+  return fixed == 1;
+}
+
+static int faces_in(const struct glia_problem *p, const struct glia_pde_condition *s)
+{
+  return s->n_faces == 0 ? 2 * p->n_coords : s->n_faces;
+}
+
+/* Do two formulas differ where c = at? */
+static bool differ(const struct glia_problem *p, int c, double at, int one, int other)
+{
+  double x[GLIA_PDE_COORDS], off = 0.0, size = 0.0;
+
+  for (int j = 0; j < PROBES; j++) {
+    glia_sobol(p->n_coords, 1, (uint64_t)j, x);
+    for (int k = 0; k < p->n_coords; k++) x[k] = p->lo[k] + x[k] * (p->hi[k] - p->lo[k]);
+    x[c] = at;
+    const struct glia_expr_values v = {.coord = x, .parameter = p->parameter_start};
+    const double a = glia_expr_value(p->pool, one, &v), b = glia_expr_value(p->pool, other, &v);
+    off = fmax(off, fabs(a - b));
+    size = fmax(size, fmax(fabs(a), fabs(b)));
+  }
+  return off > 1e-6 * size;
+}
+
+/* No two conditions may give unknown i other values on one face. */
+static glia_status check_faces(struct glia_problem *p, const struct glia_yaml *root, int i)
+{
+  const uint8_t value[GLIA_EXPR_COORDS] = {0};
+  const int leaf = glia_expr_unknown(p->pool, i, value);
+
+  for (int k = 0; k < p->n_conditions; k++)
+    for (int l = 0; l < k; l++) {
+      const struct glia_pde_condition *a = &p->condition[k], *b = &p->condition[l];
+      const int one = glia_problem_solved_for_(p, a, leaf),
+                other = glia_problem_solved_for_(p, b, leaf);
+      if (one == GLIA_EXPR_NONE || other == GLIA_EXPR_NONE) continue;
+      for (int f = 0; f < faces_in(p, a); f++)
+        for (int g = 0; g < faces_in(p, b); g++) {
+          int c, d;
+          double at, too;
+          if (whole_face(p, a, f, &c, &at) && whole_face(p, b, g, &d, &too) && c == d &&
+              at == too && differ(p, c, at, one, other))
+            return glia_yaml_error(root,
+                                   "conditions contradict each other at %s = %g: '%s' and '%s'",
+                                   p->coord[c], at, b->text, a->text);
+        }
+    }
+  return GLIA_OK;
+}
+
 glia_status glia_problem_check_(struct glia_problem *p, const struct glia_yaml *root)
 {
   for (int i = 0; i < p->n_unknowns; i++) {
@@ -43,6 +202,8 @@ glia_status glia_problem_check_(struct glia_problem *p, const struct glia_yaml *
     for (int k = 0; k < p->n_equations; k++)
       read = read || glia_expr_reads(p->pool, p->equation[k], GLIA_EXPR_UNKNOWN, i);
     if (!read) return glia_yaml_error(root, "no equation contains the unknown '%s'", p->unknown[i]);
+  }
+  for (int i = 0; i < p->n_unknowns; i++) {
     p->ansatz_given[i] = p->ansatz[i] != GLIA_EXPR_NONE;
     if (p->data.file != NULL || p->ansatz_given[i]) continue;
     for (int c = 0; c < p->n_coords; c++) {
@@ -58,6 +219,15 @@ glia_status glia_problem_check_(struct glia_problem *p, const struct glia_yaml *
             p->unknown[i], p->coord[c], order, p->coord[c], faces, faces == 1 ? "" : "s", order,
             p->coord[c], p->lo[c], p->unknown[i], p->coord[c]);
     }
+    if (!told(p, i))
+      return glia_yaml_error(
+          root,
+          "nothing tells '%s' itself, only its derivatives: any constant may be "
+          "added to it. Give it somewhere, as in {at: {%s: %g}, equation: \"%s = "
+          "0\"} with a value for each coordinate",
+          p->unknown[i], p->coord[0], p->lo[0], p->unknown[i]);
+    GLIA_TRY(check_faces(p, root, i));
+    GLIA_TRY(check_growth(p, root, i));
   }
   return GLIA_OK;
 }

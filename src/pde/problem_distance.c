@@ -15,7 +15,7 @@
 #define MUL(a, b) glia_expr_binary(p->pool, GLIA_EXPR_MUL, a, b)
 #define NUMBER(v) glia_expr_number(p->pool, v)
 
-enum { INSIDE = 4096, EACH = 16, OUTLINE = 16 * 1024, CORNERS = 8 };
+enum { INSIDE = 4096, EACH = 16, OUTLINE = 16 * 1024, CORNERS = 8, SIDES = 64 };
 
 static const double ZERO = 1e-9; /* of a factor, in units of its largest value inside */
 
@@ -87,7 +87,9 @@ static void shape(struct distance *s, const struct glia_shape *g)
     box(s, g->box);
     break;
   case GLIA_SHAPE_POLYGON:
-    for (int i = 0; i < g->n; i++) line(s, g->corner[i], g->corner[(i + 1) % g->n]);
+    /* a product of more lines than that is no distance, but all of it rounding */
+    for (int i = 0; i < g->n && g->n <= SIDES; i++)
+      line(s, g->corner[i], g->corner[(i + 1) % g->n]);
     break;
   default:
     for (int c = 0; c < 2; c++) {
