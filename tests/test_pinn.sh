@@ -74,6 +74,14 @@ exits 0 "$glia" pinn few.yaml points.gather=4 steps=4 -o gathered4.h5 && exits 0
 point "a fit that was gathered goes on with points that are redrawn or causal as if it had not been"
 exits 0 "$glia" pinn few.yaml points.gather=5 steps=8 --json && grep -o '"loss": *[0-9.e-]*' "$out" >g && on_with even4 points.gather=5 f && cmp g f && ! cmp -s g e
 point "a fit that goes on from before points are gathered gathers them in time"
+# drawn at 4 and 8: interrupted between the two, at the second, and with points that are weighed by time besides; without the draws the bits are others
+on_from() { exits 0 "$glia" pinn few.yaml "$@" -o from.h5 --force && shift && exits 0 $(on 3) "$glia" pinn few.yaml steps=11 "$@" --resume from.h5 --json && grep -o '"loss": *[0-9.e-]*' "$out" >e; }
+exits 0 "$glia" pinn few.yaml points.redraw=4 steps=11 --json && grep -o '"loss": *[0-9.e-]*' "$out" >g && on_from steps=6 points.redraw=4 && cmp g e && on_from steps=8 points.redraw=4 && cmp g e &&
+  on_from steps=6 && ! cmp -s g e && exits 0 "$glia" pinn few.yaml points.redraw=4 points.causal=1 steps=11 --json && grep -o '"loss": *[0-9.e-]*' "$out" >g && on_from steps=6 points.redraw=4 points.causal=1 && cmp g e
+point "a fit whose points are redrawn goes on with the bits of one that was not interrupted"
+exits 0 "$glia" pinn few.yaml points.redraw=4 steps=4 -o drawn4.h5 && on_with drawn4 points.gather=0 g && on_with even4 points.gather=0 e && ! cmp -s g e && on_with drawn4 points.gather=5 g &&
+  on_with even4 points.gather=5 e && cmp g e
+point "redrawn points stay where nothing redraws them any more, and begin even where they are gathered"
 
 exits 0 "$glia" pinn poisson.yaml optimizer=ssbroyden steps=5 classical=false --json && [ "$(key steps)" = 5 ] &&
   exits 0 "$glia" pinn poisson.yaml optimizer=adam steps=5 classical=false --json && [ "$(key steps)" = 5 ] &&

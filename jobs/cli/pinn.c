@@ -116,7 +116,7 @@ static glia_status one_seed(struct job *j, int64_t k)
   double half[GLIA_PDE_PARAMETERS];
   const uint64_t seed = (uint64_t)(j->config.seed + k);
   const struct glia_solve_start start = {j->state.step, j->state.damping, j->state.theta,
-                                         j->state.gathered};
+                                         j->state.points};
 
   j->history.n = 0;
   glia_progress_begin(&j->progress, "pinn", "steps", (double)j->config.steps);
@@ -231,8 +231,8 @@ static glia_status resume(struct job *j)
 
   if (path == NULL) return GLIA_OK;
   j->state.theta = calloc((size_t)n, sizeof *j->state.theta);
-  j->state.gathered = calloc((size_t)n, sizeof *j->state.gathered);
-  const bool ok = j->state.theta != NULL && j->state.gathered != NULL;
+  j->state.placed = calloc((size_t)n, sizeof *j->state.placed);
+  const bool ok = j->state.theta != NULL && j->state.placed != NULL;
   glia_status st = ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights");
   if (st == GLIA_OK) st = pinn_read(j->solver, path, &j->state);
   if (st == GLIA_OK && j->config.seeds != 1)
@@ -242,8 +242,7 @@ static glia_status resume(struct job *j)
   GLIA_TRY(glia_agree(j->comm, st));
   const size_t bytes = (size_t)n * sizeof *j->state.theta;
   GLIA_TRY(glia_agree_data(j->comm, path, j->state.theta, bytes));
-  GLIA_TRY(
-      glia_agree_data(j->comm, path, j->state.gathered, j->state.gathered != NULL ? bytes : 0));
+  GLIA_TRY(glia_agree_data(j->comm, path, j->state.placed, bytes));
   j->config.seed = j->state.seed;
   j->resumed = true;
   glia_cli_print(j->args, "  goes on after step %lld of seed %lld\n", (long long)j->state.step,
@@ -290,7 +289,7 @@ static glia_status run(struct glia_args *args)
   glia_yaml_destroy(&j.doc);
   free(j.config_text);
   free(j.state.theta);
-  free(j.state.gathered);
+  free(j.state.placed);
   free(j.error);
   free(j.wall);
   free(j.parameter);

@@ -29,8 +29,9 @@ void pinn_grid_free(struct pinn_grid *g);
 struct pinn_state {
   int64_t seed, step;
   double damping;
-  double *theta;    /* [glia_pinn_size], of a file that was read */
-  double *gathered; /* [glia_pinn_size]: likewise; NULL: its points were not gathered */
+  double *theta; /* [glia_pinn_size], of a file that was read */
+  struct glia_solve_points points;
+  double *placed; /* [glia_pinn_size]: likewise, room for points.theta */
 };
 
 /** Solution file, and XDMF beside it. Rank 0. */
@@ -38,7 +39,7 @@ glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
                        const struct pinn_grid *g, const struct pinn_state *state,
                        const char *config, const char *path, bool force);
 
-/** Weights and state of a solution file, into out->theta and out->gathered, too (which becomes NULL where the file has none). Collective: no.
+/** Weights and state of a solution file, into out->theta and out->placed, too. Collective: no.
  *  Errors: GLIA_E_MISSING, GLIA_E_DATA, GLIA_E_SHAPE (another network). */
 glia_status pinn_read(struct glia_solver *s, const char *path, struct pinn_state *out);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define GATHERED "fit/gathered"
+#define REDRAWN  "fit/redrawn"
 
 enum { MOST_ARRAYS = 2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS };
 
@@ -117,32 +118,47 @@ static glia_status put_state(struct glia_archive_writer *w, const struct pinn_st
   return GLIA_OK;
 }
 
-/* By which weights points were gathered: only fits that did so have them. */
-static glia_status put_gathered(struct glia_archive_writer *w, struct glia_solver *s)
+/* By which weights points were placed: fits whose points stayed have none. */
+static glia_status put_points(struct glia_archive_writer *w, struct glia_solver *s)
 {
   const int64_t n = glia_pinn_size(glia_solver_pinn(s));
-  const struct glia_array a = {GATHERED, glia_type_make(GLIA_F64, 1, &n),
-                               (void *)(uintptr_t)glia_solver_gathered(s)};
+  const struct glia_solve_points points = glia_solver_points(s);
+  const struct glia_array a = {points.gathered ? GATHERED : REDRAWN,
+                               glia_type_make(GLIA_F64, 1, &n), (void *)(uintptr_t)points.theta};
+  const struct glia_attribute step = glia_attribute_int("redrawn", points.step);
 
-  return a.data != NULL ? glia_archive_put(w, &a) : GLIA_OK;
+  if (points.theta == NULL) return GLIA_OK;
+  GLIA_TRY(glia_archive_put(w, &a));
+  return points.gathered ? GLIA_OK : glia_archive_put_attribute(w, "fit", &step);
 }
 
-static glia_status get_gathered(struct glia_archive *a, int64_t n, double **out)
+static glia_status has(struct glia_archive *a, const char *path, bool *out)
 {
-  const struct glia_array array = {GATHERED, glia_type_make(GLIA_F64, 1, &n), *out};
   struct glia_type type;
-  const glia_status st = glia_archive_type(a, GATHERED, &type);
+  const glia_status st = glia_archive_type(a, path, &type);
 
-  if (st == GLIA_E_MISSING) {
-    glia_trace_clear();
-    free(*out);
-    *out = NULL;
-    return GLIA_OK;
-  }
-  GLIA_TRY(st);
+  *out = st == GLIA_OK;
+  if (st != GLIA_E_MISSING) return st;
+  glia_trace_clear();
+  return GLIA_OK;
+}
+
+static glia_status get_points(struct glia_archive *a, int64_t n, struct pinn_state *out)
+{
+  struct glia_solve_points *points = &out->points;
+  bool redrawn = false;
+
+  *points = (struct glia_solve_points){0};
+  GLIA_TRY(has(a, GATHERED, &points->gathered));
+  if (!points->gathered) GLIA_TRY(has(a, REDRAWN, &redrawn));
+  if (!points->gathered && !redrawn) return GLIA_OK;
+  const struct glia_array array = {points->gathered ? GATHERED : REDRAWN,
+                                   glia_type_make(GLIA_F64, 1, &n), out->placed};
   GLIA_TRY(glia_archive_get(a, &array));
   for (int64_t i = 0; i < n; i++)
-    GLIA_CHECK(isfinite((*out)[i]), GLIA_E_DATA, "a weight is %g", (*out)[i]);
+    GLIA_CHECK(isfinite(out->placed[i]), GLIA_E_DATA, "a weight is %g", out->placed[i]);
+  if (redrawn) GLIA_TRY(glia_archive_get_int(a, "fit", "redrawn", &points->step));
+  points->theta = out->placed;
   return GLIA_OK;
 }
 
@@ -165,7 +181,7 @@ static glia_status get_state(struct glia_archive *a, struct glia_solver *s, stru
              (long long)out->seed, out->damping);
   for (const double *v = out->theta; v < to; v++)
     GLIA_CHECK(isfinite(*v), GLIA_E_DATA, "a weight is %g", *v);
-  return get_gathered(a, to - out->theta, &out->gathered);
+  return get_points(a, to - out->theta, out);
 }
 
 glia_status pinn_read(struct glia_solver *s, const char *path, struct pinn_state *out)
@@ -188,7 +204,7 @@ static glia_status put_all(struct glia_archive_writer *w, const struct glia_prob
   GLIA_TRY(put_fields(w, p, g));
   for (int i = 0; i < n; i++) GLIA_TRY(glia_archive_put(w, &array[i]));
   GLIA_TRY(put_state(w, state));
-  GLIA_TRY(put_gathered(w, s));
+  GLIA_TRY(put_points(w, s));
   return glia_archive_put_texts(w, "config", -1, &config);
 }
 

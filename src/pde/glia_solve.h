@@ -38,13 +38,20 @@ struct glia_solve_result {
   double wall_s;
 };
 
+/* How inner points were placed last: gathered, or drawn anew by the residual before a step. */
+struct glia_solve_points {
+  bool gathered;
+  int64_t step;
+  const double
+      *theta; /* [glia_pinn_size]: the weights by which they were; NULL: they are the first ones */
+};
+
 /* Where a fit stood that goes on. */
 struct glia_solve_start {
   int64_t step;
   double damping;
-  const double *theta; /* [glia_pinn_size] */
-  const double *
-      gathered; /* [glia_pinn_size]: a copy of what glia_solver_gathered said of that fit; NULL: nothing */
+  const double *theta;             /* [glia_pinn_size] */
+  struct glia_solve_points points; /* what glia_solver_points said of that fit, its theta copied */
 };
 
 struct glia_solver;
@@ -65,7 +72,7 @@ struct glia_solve_watch {
   void (*step)(void *self, const struct glia_fit_state *state, double relative_l2, bool *stop);
 };
 
-/** Solve with one seed. start: NULL, or where a fit with this seed stood: but for `redraw` Levenberg-Marquardt steps go on with the
+/** Solve with one seed. start: NULL, or where a fit with this seed stood: Levenberg-Marquardt steps go on with the
  *  bits of a fit that was not interrupted. Collective: yes, same seed; the same bits for any number of ranks unless a time limit ends it.
  *  Errors: GLIA_E_CONFIG (an equation that is not finite, with the point); GLIA_E_MEMORY; GLIA_E_MPI. */
 GLIA_API GLIA_NODISCARD glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
@@ -81,8 +88,8 @@ GLIA_API GLIA_NODISCARD glia_status glia_solver_intervals(struct glia_solver *s,
 GLIA_API struct glia_pinn *glia_solver_pinn(struct glia_solver *s);
 /** Weights and parameters of the last run [glia_pinn_size]. Ownership: borrowed. */
 GLIA_API double *glia_solver_theta(struct glia_solver *s);
-/** The weights by which the last run's inner points were gathered [glia_pinn_size]; NULL: they were not. Ownership: borrowed. */
-GLIA_API const double *glia_solver_gathered(const struct glia_solver *s);
+/** How the last run's inner points were placed last. Ownership: its theta is borrowed. */
+GLIA_API struct glia_solve_points glia_solver_points(const struct glia_solver *s);
 /** Points of each group of the last run. Ownership: borrowed. */
 GLIA_API const struct glia_cloud *glia_solver_cloud(const struct glia_solver *s);
 

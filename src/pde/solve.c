@@ -29,7 +29,8 @@ struct glia_solver {
   struct glia_cloud cloud;
   struct group group[GLIA_PINN_GROUPS];
   double *theta;
-  double *gathered; /* weights by which the inner points were gathered; NULL: they were not */
+  double *placed; /* room for points.theta [glia_pinn_size] */
+  struct glia_solve_points points;
   int64_t n_test;
   double *test_x, *test_u; /* [n_test, coords], [n_test, unknowns]; NULL: no reference */
   double *rows;            /* of the data file: [n_rows, coords + unknowns] */
@@ -272,17 +273,28 @@ static glia_status inspect(struct glia_solver *s, int k)
   return st;
 }
 
-/* Once, so that what the loss is stays what it is: only its sum gets finer where it is hard to see. */
-static glia_status gather(struct glia_solver *s, const double *theta)
+/* Inner points by weights theta. Gathered once, so that what the loss is stays what it is: only its sum gets finer where it is hard to see. */
+static glia_status place(struct glia_solver *s, bool gathered, int64_t step, const double *theta)
 {
-  const size_t bytes = (size_t)glia_pinn_size(s->pinn) * sizeof *s->gathered;
+  struct group *g = &s->group[0];
 
-  s->gathered = malloc(bytes);
-  GLIA_TRY(
-      glia_agree(s->comm, s->gathered != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights")));
-  memcpy(s->gathered, theta, bytes);
+  memcpy(s->placed, theta, (size_t)glia_pinn_size(s->pinn) * sizeof *theta);
+  s->points = (struct glia_solve_points){gathered, step, s->placed};
   glia_pinn_set(s->pinn, theta);
-  return glia_points_gather_(s->pinn, s->seed, s->group[0].n, s->group[0].x, s->group[0].weight);
+  return gathered ? glia_points_gather_(s->pinn, s->seed, g->n, g->x, g->weight)
+                  : glia_points_redraw_(s->pinn, s->seed + 1000 * (uint64_t)step, g->n, g->x);
+}
+
+/* Points of a fit that goes on, as they were; a fit that places them in another way begins as it does without a file. */
+static glia_status place_again(struct glia_solver *s, const struct glia_solve_points *points)
+{
+  const bool other =
+      points->gathered ? s->config.redraw > 0 || s->config.causal > 0.0 : s->config.gather > 0;
+
+  if (points->theta == NULL || other) return GLIA_OK;
+  GLIA_TRY(place(s, points->gathered, points->step, points->theta));
+  glia_pinn_set(s->pinn, s->theta);
+  return GLIA_OK;
 }
 
 /* Weights of the equations by what is wrong before each twentieth of time: into weight [n], with room r [n, residuals]. */
@@ -342,12 +354,11 @@ static glia_status before(void *self, const struct glia_fit_state *state, const 
     *stop = asked != 0;
   }
   if (s->config.redraw > 0 && state->step > 0 && state->step % s->config.redraw == 0) {
-    GLIA_TRY(glia_points_redraw_(s->pinn, s->seed + 1000 * (uint64_t)state->step, s->group[0].n,
-                                 s->group[0].x));
+    GLIA_TRY(place(s, false, state->step, theta));
     *fresh = true;
   }
-  if (s->config.gather > 0 && state->step == s->config.gather && s->gathered == NULL) {
-    GLIA_TRY(gather(s, theta));
+  if (s->config.gather > 0 && state->step == s->config.gather && s->points.theta == NULL) {
+    GLIA_TRY(place(s, true, state->step, theta));
     *fresh = true;
   }
   if (s->config.causal > 0.0 && !*stop) {
@@ -439,7 +450,9 @@ glia_status glia_solver_create(struct glia_problem *problem, const struct glia_s
   if (st == GLIA_OK) {
     s->cloud.pinn = s->pinn;
     s->theta = malloc((size_t)glia_pinn_size(s->pinn) * sizeof *s->theta);
-    st = glia_agree(comm, s->theta != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights"));
+    s->placed = malloc((size_t)glia_pinn_size(s->pinn) * sizeof *s->placed);
+    const bool ok = s->theta != NULL && s->placed != NULL;
+    st = glia_agree(comm, ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights"));
   }
   if (st != GLIA_OK) {
     glia_solver_destroy(&s);
@@ -460,7 +473,7 @@ void glia_solver_destroy(struct glia_solver **solver)
     free(s->group[k].target);
   }
   free(s->theta);
-  free(s->gathered);
+  free(s->placed);
   free(s->test_x);
   free(s->test_u);
   free(s->rows);
@@ -485,8 +498,7 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
   *out = (struct glia_solve_result){.relative_l2 = (double)NAN};
   s->seed = seed;
   s->watch = watch;
-  free(s->gathered);
-  s->gathered = NULL;
+  s->points = (struct glia_solve_points){0};
   for (int k = 0; k < GLIA_PINN_GROUPS; k++) s->group[k].idle = false;
   glia_pinn_initialize(s->pinn, seed, s->theta);
   if (start != NULL)
@@ -495,12 +507,7 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
   st = draw(s);
   for (int k = 0; k < glia_pinn_groups(s->pinn) && st == GLIA_OK; k++) st = inspect(s, k);
   GLIA_TRY(glia_agree(s->comm, st));
-  /* points that are redrawn, or weighed by time, begin as they do without a file */
-  const bool other = s->config.redraw > 0 || s->config.causal > 0.0;
-  if (start != NULL && start->gathered != NULL && !other) {
-    GLIA_TRY(gather(s, start->gathered));
-    glia_pinn_set(s->pinn, s->theta);
-  }
+  if (start != NULL) GLIA_TRY(place_again(s, &start->points));
   GLIA_TRY(glia_fit(&s->cloud, s->config.method, &o, s->theta, &out->fit));
   GLIA_TRY(glia_agree(s->comm, measure(s, &out->relative_l2)));
   out->wall_s = now_s() - start_s;
@@ -519,5 +526,5 @@ glia_status glia_solver_intervals(struct glia_solver *s, double *half)
 
 struct glia_pinn *glia_solver_pinn(struct glia_solver *s) { return s->pinn; }
 double *glia_solver_theta(struct glia_solver *s) { return s->theta; }
-const double *glia_solver_gathered(const struct glia_solver *s) { return s->gathered; }
+struct glia_solve_points glia_solver_points(const struct glia_solver *s) { return s->points; }
 const struct glia_cloud *glia_solver_cloud(const struct glia_solver *s) { return &s->cloud; }
