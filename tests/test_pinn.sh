@@ -26,6 +26,10 @@ exits 0 "$glia" predict p.h5 --data at.csv -o at-them.csv --json && [ "$(key n)"
   awk -F, 'NR > 1 && NR < 4 { u = sin(3.14159265358979 * $1) * sin(3.14159265358979 * $2); if (($3 - u)^2 > 1e-6) bad = 1 } NR == 4 && $3 != "nan" { bad = 1 } END { exit bad || NR != 4 }' at-them.csv &&
   printf 'x,z\n0,0\n' >z.csv && exits 65 "$glia" predict p.h5 --data z.csv -o no.csv && said "no coordinate 'y'" && exits 64 "$glia" predict p.h5 -o no.csv && exits 73 "$glia" predict p.h5 --data at.csv -o at-them.csv
 point "the solution at given points"
+# a picture of the solution, its error, the residual and the loss; without the exact solution it has no error
+panels() { grep -c '|error|' "$1"; }
+[ "$(panels p.svg)" -ge 1 ] && exits 0 "$glia" pinn poisson.yaml 'exact={}' steps=1 --plot q.svg && [ "$(panels q.svg)" = 0 ] && grep -q '|residual|' q.svg
+point "the error is drawn where it is known"
 # shellcheck disable=SC2046
 exits 0 $(on 3) "$glia" pinn poisson.yaml --json && grep -o '"loss": *[0-9.e-]*' "$out" >three && grep -o '"loss": *[0-9.e-]*' one >once && cmp three once &&
   grep -o '"relative_l2": *[0-9.e-]*' "$out" >three && grep -o '"relative_l2": *[0-9.e-]*' one >once && cmp three once

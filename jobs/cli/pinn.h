@@ -43,7 +43,7 @@ glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
  *  Errors: GLIA_E_MISSING, GLIA_E_DATA, GLIA_E_SHAPE (another network). */
 glia_status pinn_read(struct glia_solver *s, const char *path, struct pinn_state *out);
 
-/** Solution, residual and history as a picture. Rank 0. */
+/** Solution, error where it is known exactly, residual and history as a picture. Rank 0. */
 glia_status pinn_draw(const struct glia_problem *p, struct glia_solver *s,
                       const struct pinn_grid *g, const struct pinn_history *h, const char *path);
 

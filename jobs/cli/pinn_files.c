@@ -349,6 +349,48 @@ static glia_status residual(struct glia_solver *s, const struct pinn_grid *g, do
   return st;
 }
 
+static bool has_exact(const struct glia_problem *p)
+{
+  bool any = false;
+
+  for (int i = 0; i < p->n_unknowns; i++) any = any || p->exact[i] != GLIA_EXPR_NONE;
+  return any;
+}
+
+/* |u - exact| of all unknowns that have one, at the points of the grid. */
+static glia_status error_of(const struct glia_problem *p, const struct pinn_grid *g, double *out)
+{
+  for (int64_t k = 0; k < g->n; k++) out[k] = 0.0;
+  for (int i = 0; i < p->n_unknowns; i++) {
+    struct glia_expr_tape *tape;
+    if (p->exact[i] == GLIA_EXPR_NONE) continue;
+    GLIA_TRY(glia_expr_tape_create(p->pool, p->exact[i], &tape));
+    for (int64_t k = 0; k < g->n; k++) {
+      const struct glia_expr_values v = {.coord = g->x + k * p->n_coords,
+                                         .parameter = p->parameter_start};
+      const double off = g->u[k * p->n_unknowns + i] - glia_expr_tape_value(tape, &v);
+      out[k] = fmax(hypot(out[k], off), 1e-300);
+      if (isnan(off)) out[k] = (double)NAN;
+    }
+    glia_expr_tape_destroy(&tape);
+  }
+  return GLIA_OK;
+}
+
+/* Values on the grid, of many sizes. */
+static void sizes(struct glia_panel *panel, const struct glia_problem *p, const struct pinn_grid *g,
+                  const double *value, const char *label)
+{
+  if (p->n_coords > 1) {
+    plane(panel, p, g, value, label, true);
+    return;
+  }
+  glia_panel_xlabel(panel, p->coord[0]);
+  glia_panel_ylabel(panel, label);
+  glia_panel_log_y(panel);
+  glia_panel_line(panel, g->n, g->axis[0], value, NULL);
+}
+
 static glia_status fill(struct glia_figure *fig, const struct glia_problem *p,
                         struct glia_solver *s, const struct pinn_grid *g,
                         const struct pinn_history *h, double *value)
@@ -365,17 +407,14 @@ static glia_status fill(struct glia_figure *fig, const struct glia_problem *p,
     } else
       plane(panel, p, g, value, p->unknown[i], false);
   }
-  for (int64_t k = 0; m > 1 && k < g->n; k++) value[k] = g->u[k * m];
+  int col = m;
+  if (has_exact(p)) {
+    GLIA_TRY(error_of(p, g, value));
+    sizes(glia_figure_panel(fig, 0, col++), p, g, value, "|error|");
+  }
   GLIA_TRY(residual(s, g, value));
-  struct glia_panel *panel = glia_figure_panel(fig, 0, m);
-  if (p->n_coords == 1) {
-    glia_panel_xlabel(panel, p->coord[0]);
-    glia_panel_ylabel(panel, "|residual|");
-    glia_panel_log_y(panel);
-    glia_panel_line(panel, g->n, g->axis[0], value, NULL);
-  } else
-    plane(panel, p, g, value, "|residual|", true);
-  history(glia_figure_panel(fig, 0, m + 1), h);
+  sizes(glia_figure_panel(fig, 0, col++), p, g, value, "|residual|");
+  history(glia_figure_panel(fig, 0, col), h);
   return GLIA_OK;
 }
 
@@ -383,7 +422,7 @@ glia_status pinn_draw(const struct glia_problem *p, struct glia_solver *s,
                       const struct pinn_grid *g, const struct pinn_history *h, const char *path)
 {
   struct glia_figure *fig;
-  const int cols = p->n_unknowns + 2;
+  const int cols = p->n_unknowns + 2 + has_exact(p);
   double *value = malloc((size_t)g->n * sizeof *value);
 
   GLIA_CHECK(value != NULL, GLIA_E_MEMORY, "a grid of %lld points", (long long)g->n);
