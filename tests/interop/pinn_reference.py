@@ -92,7 +92,9 @@ def bound():
 
 def ring():
     """What Schroedinger's equation on a ring of 10 asks for: how much of its solution from 2/cosh(x), whose slope jumps where the ring closes, is not
-    that on the line (which has no jump), and of this what has more than so many periods around the ring, or in time. Split steps of fourth order."""
+    that on the line (which has no jump), and of this what has more than so many periods around the ring, or in time; then the same without the waves that
+    the kink would send out if nothing else were there (8 periods around the ring and more), and without these turned by the phase of the mean density.
+    Split steps of fourth order."""
     n, steps, looks, span = 512, 16000, 400, np.pi / 2
     x = -5 + 10 * np.arange(n) / n
     k = 2 * np.pi * np.fft.fftfreq(n, 10 / n)
@@ -108,14 +110,22 @@ def ring():
     h, t, x = np.array(rows), np.linspace(0, span, looks + 1)[:, None], x[None, :]
     below = np.cosh(4 * x) + 4 * np.cosh(2 * x) + 3 * np.cos(4 * t)
     line = 4 * np.exp(0.5j * t) * (np.cosh(3 * x) + 3 * np.exp(4j * t) * np.cosh(x)) / below
-    size, other = np.linalg.norm(h), h - line
-    around, inside = np.fft.fft(other, axis=1) / np.sqrt(n), np.hanning(looks + 1)[:, None] * other
-    of_time = np.linalg.norm(np.fft.fft(inside, axis=0), axis=1)
+    size, other, wave = np.linalg.norm(h), h - line, 0j * h
+    for m in range(8, n // 2):  # a slope that jumps by 4 tanh(5)/cosh(5)
+        q = 2 * np.pi * m / 10
+        wave -= 4 * np.tanh(5) / np.cosh(5) * 10 / (2 * np.pi**2 * m**2) * (-1) ** m * np.cos(q * x) * np.exp(-0.5j * q**2 * t)
+    mean = (abs(h[0]) ** 2).mean()
     turns = abs(np.fft.fftfreq(looks + 1, 1 / (looks + 1)))
-    print("periods,around,in_time")
+
+    def beyond(rest, most):
+        around, inside = np.fft.fft(rest, axis=1) / np.sqrt(n), np.hanning(looks + 1)[:, None] * rest
+        of_time = np.linalg.norm(np.fft.fft(inside, axis=0), axis=1)
+        quick = np.linalg.norm(of_time[turns > most]) / np.linalg.norm(of_time) * np.linalg.norm(rest) / size
+        return np.linalg.norm(around[:, abs(k) * 10 / 2 / np.pi > most + 0.5]) / size, quick
+
+    print("periods,around,in_time,around_less_waves,in_time_less_waves,around_less_turned,in_time_less_turned")
     for most in (-1, 1, 2, 4, 8, 16, 32, 64):
-        quick = np.linalg.norm(of_time[turns > most]) / np.linalg.norm(of_time) * np.linalg.norm(other) / size
-        print("%d,%.2e,%.2e" % (most, np.linalg.norm(around[:, abs(k) * 10 / 2 / np.pi > most + 0.5]) / size, quick))
+        print("%d,%.2e,%.2e,%.2e,%.2e,%.2e,%.2e" % (most, *(v for rest in (other, other - wave, other - wave * np.exp(2j * mean * t)) for v in beyond(rest, most))))
 
 
 {"lshape": lshape, "burgers": burgers, "bound": bound, "ring": ring}[sys.argv[1]]()
