@@ -28,15 +28,22 @@ struct glia_fused {
   glia_value in[GLIA_FUSED_IN];         /* what run reads, in its order */
   glia_value inside[GLIA_FUSED_INSIDE]; /* nodes whose values nobody gets to see */
 };
-/* Kernels that a tile runs one after the other, and several of them as one of several results. */
+/* A kernel that a tile runs, as whoever runs several as one sees it. */
+enum { GLIA_TURN_MOST = 6 };
 struct glia_in_turn {
-  void (*run)(const struct glia_call *c);
+  const char *name; /* of the operator, or of its fused kernel */
+  glia_dtype dtype; /* that chose the kernel */
+  int64_t which;    /* the operator's attr.i[0] */
   int n_in;
-  int from[GLIA_FUSED_IN]; /* which of those before it makes the operand; -1: none */
+  int from[GLIA_FUSED_IN];    /* which of those before it makes the operand; -1: none */
+  bool steady[GLIA_FUSED_IN]; /* the operand is one number, all over the tile */
+  int last; /* of them that reads the result; GLIA_TURN_MOST: somebody else does, or will */
 };
 struct glia_joined {
   int n; /* so many of them */
   void (*run)(const struct glia_call *const *c);
+  /* run takes the last two operands of the i-th the other way round; and reads of its k-th, in run's order, the first number alone */
+  bool exchanged[GLIA_TURN_MOST], single[GLIA_TURN_MOST][GLIA_FUSED_IN];
 };
 struct glia_kernels {
   const char *level; /* what the choice depends on: CPU kernel level, for the checkpoint */
@@ -49,7 +56,8 @@ struct glia_kernels {
   int (*fuse)(const struct glia_graph *g, const struct glia_node *n, int from,
               struct glia_fused *out);
   /** A kernel for the first few of n that are run in turn over the same elements, with their bits; false: there is none. NULL: there are
-   *  none at all. Pure, like pick. It reads an element of all operands before it writes that element of any result. */
+   *  none at all. Pure, like pick. It reads an element of all operands before it writes that element of any result, and need not write
+   *  what nobody but those few reads. */
   bool (*join)(int n, const struct glia_in_turn *turn, struct glia_joined *out);
 };
 

@@ -5,14 +5,7 @@
 #include "control_priv.h"
 #include "glia_program.h"
 
-enum {
-  TILE = 512,
-  ALIGN_BYTES = 64,
-  GROUP_MAX = 64,
-  TILE_OPERANDS = 3,
-  TILE_MOST = GLIA_FUSED_IN,
-  MOST_JOINED = 4
-};
+enum { TILE = 512, ALIGN_BYTES = 64, GROUP_MAX = 64, TILE_OPERANDS = 3, TILE_MOST = GLIA_FUSED_IN };
 
 /* Where an address counts from. */
 typedef enum {
@@ -52,6 +45,7 @@ struct tile_operand {
   int reg;         /* >= 0: tile buffer; -1: memory */
   struct place at; /* memory: element 0 of the whole array */
   const struct glia_type *type;
+  bool single; /* only its first number is read */
 };
 typedef enum { TILE_OP, TILE_BROADCAST, TILE_STORE, TILE_SUM } tile_kind;
 struct tile_step {
@@ -59,6 +53,8 @@ struct tile_step {
   void (*run)(const struct glia_call *c);
   const struct glia_attr *attr;
   const struct glia_op *op; /* NULL: a load, a store, several nodes in one kernel */
+  const char *name;         /* TILE_OP: of its kernel, and what chose it */
+  glia_dtype dtype;
   int n_in;
   struct tile_operand in[TILE_MOST];
   struct tile_operand out;
@@ -71,6 +67,7 @@ struct tile_step {
   int n_joined; /* TILE_OP: steps from here on, those done once aside, that one kernel runs; 0: its own */
   void (*joined)(const struct glia_call *const *c);
   bool steady; /* a broadcast that is one number over whole tiles: filled anew where it changes */
+  bool single; /* and its readers want that number once */
 };
 
 struct unit {
@@ -293,6 +290,9 @@ static inline glia_dtype glia_key_dtype_(const struct glia_graph *g, const struc
 /* Elementwise nodes [n_members], in order, as one unit. */
 GLIA_NODISCARD glia_status glia_compile_group_(struct compiler *k, const glia_value *member,
                                                int n_members, struct unit *u);
+
+/* Let kernels of several results take over steps of a group's tile program. */
+void glia_join_steps_(const struct glia_kernels *kernels, struct tile_step *step, int n_steps);
 
 /* A call-back as a unit. */
 GLIA_NODISCARD glia_status glia_compile_external_(struct compiler *k, const struct glia_node *n,

@@ -115,7 +115,7 @@ static void load(struct prepared *p, int64_t start)
     if (start < p->changes) return;
     p->changes = start - start % run + run;
   }
-  glia_tile_load_(s, p->in[0].data, p->call.out.data, start, p->call.out.n);
+  glia_tile_load_(s, p->in[0].data, p->call.out.data, start, s->single ? 1 : p->call.out.n);
 }
 
 static void move_on(struct prepared *p)
@@ -124,16 +124,13 @@ static void move_on(struct prepared *p)
   p->call.out.data = (char *)p->call.out.data + p->move_out;
 }
 
-/* Steps that one kernel runs; returns their number. */
-static int run_joined(struct prepared *p, bool ask)
+/* Steps that one kernel runs; returns their number. Nothing is asked for ahead: one loop over arrays is a stream to the CPU. */
+static int run_joined(struct prepared *p)
 {
-  const struct glia_call *call[MOST_JOINED];
+  const struct glia_call *call[GLIA_TURN_MOST];
   const int n = p->step->n_joined;
 
-  for (int i = 0; i < n; i++) {
-    if (ask) ask_next(&p[i]);
-    call[i] = &p[i].call;
-  }
+  for (int i = 0; i < n; i++) call[i] = &p[i].call;
   p->step->joined(call);
   for (int i = 0; i < n; i++) move_on(&p[i]);
   return n;
@@ -142,7 +139,7 @@ static int run_joined(struct prepared *p, bool ask)
 /* Returns how many steps that were. */
 static int run_step(struct prepared *p, int64_t start, bool ask)
 {
-  if (p->step->n_joined > 0) return run_joined(p, ask);
+  if (p->step->n_joined > 0) return run_joined(p);
   if (ask) ask_next(p);
   switch (p->step->kind) {
   case TILE_OP:

@@ -45,11 +45,11 @@ static int take_new_reg(struct writer *w)
 
 static struct tile_operand in_reg(int reg, const struct glia_type *t)
 {
-  return (struct tile_operand){reg, {BASE_COUNT, 0}, t};
+  return (struct tile_operand){.reg = reg, .at = {BASE_COUNT, 0}, .type = t};
 }
 static struct tile_operand in_memory(struct place at, const struct glia_type *t)
 {
-  return (struct tile_operand){-1, at, t};
+  return (struct tile_operand){.reg = -1, .at = at, .type = t};
 }
 
 /* Extents and strides of a broadcast's source by result axis, neighbours merged. */
@@ -293,7 +293,9 @@ static glia_status write_member(struct writer *w, int m)
   struct tile_step s = {.kind = TILE_OP,
                         .run = f->run != NULL ? f->run : n->op->reference[glia_key_dtype_(k->g, n)],
                         .attr = &n->attr,
-                        .op = f->run != NULL ? NULL : n->op};
+                        .op = f->run != NULL ? NULL : n->op,
+                        .name = f->run != NULL ? f->name : n->op->name,
+                        .dtype = glia_key_dtype_(k->g, n)};
 
   GLIA_CHECK(s.run != NULL, GLIA_E_UNSUPPORTED, "%s of %s has no kernel", n->op->name,
              glia_dtype_name(glia_key_dtype_(k->g, n)));
@@ -340,52 +342,6 @@ static void store(struct writer *w, int m)
                                                    .out = in_memory(w->k->place[v], t)};
 }
 
-static bool same_operand(const struct tile_operand *a, const struct tile_operand *b)
-{
-  if (a->reg >= 0 || b->reg >= 0) return a->reg == b->reg;
-  return a->at.base == b->at.base && a->at.offset == b->at.offset;
-}
-
-/* Steps from step[0] on that run in turn, up to MOST_JOINED: those in between that are done once stand before them all. */
-static int in_turn(struct tile_step *step, int n_steps, struct tile_step **run,
-                   struct glia_in_turn *turn)
-{
-  int n = 0;
-
-  for (int i = 0; i < n_steps && n < MOST_JOINED; i++) {
-    struct tile_step *s = &step[i];
-    if (s->once) continue;
-    if (s->kind != TILE_OP) break;
-    turn[n] = (struct glia_in_turn){.run = s->run, .n_in = s->n_in};
-    for (int k = 0; k < s->n_in; k++) {
-      turn[n].from[k] = -1;
-      for (int j = 0; j < n; j++)
-        if (same_operand(&s->in[k], &run[j]->out)) turn[n].from[k] = j;
-    }
-    run[n++] = s;
-  }
-  return n;
-}
-
-/* Steps that one kernel runs. */
-static void join(const struct writer *w)
-{
-  const struct glia_kernels *kernels = w->k->p->kernels;
-  struct tile_step *run[MOST_JOINED];
-  struct glia_in_turn turn[MOST_JOINED];
-  struct glia_joined joined;
-
-  if (kernels == NULL || kernels->join == NULL) return;
-  for (int i = 0; i < w->u->n_steps; i++) {
-    if (w->u->step[i].once) continue;
-    const int n = in_turn(w->u->step + i, w->u->n_steps - i, run, turn);
-    if (n == 0 || !kernels->join(n, turn, &joined)) continue;
-    run[0]->n_joined = joined.n;
-    run[0]->joined = joined.run;
-    while (&w->u->step[i] != run[joined.n - 1]) i++;
-  }
-}
-
 /* The steps of all members, into what u->step has room for. */
 static glia_status write_program(struct writer *w)
 {
@@ -401,7 +357,7 @@ static glia_status write_program(struct writer *w)
       GLIA_TRY(write_member(w, m));
   for (int m = 0; m < w->n_members; m++)
     if (w->member_reg[m] >= 0 && k->stored[w->member[m]]) store(w, m);
-  join(w);
+  glia_join_steps_(k->p->kernels, w->u->step, w->u->n_steps);
   return GLIA_OK;
 }
 
