@@ -140,8 +140,71 @@ static void products_are_their_definition(void)
     check((struct shape){0, 205, 61, 260, true, false}, GLIA_F32); /* of a turned one */
     check((struct shape){0, 193, 61, 256, true, false}, GLIA_F32); /* strips of the most terms */
     check((struct shape){0, 193, 61, 256, true, false}, GLIA_F64);
+    for (int t = 0; t < 2; t++) {
+      const glia_dtype type = t == 0 ? GLIA_F32 : GLIA_F64;
+      check((struct shape){0, 781, 67, 33, true, false}, type); /* the most strips, and one more */
+      check((struct shape){0, 389, 67, 128, true, false}, type);
+      check((struct shape){0, 70, 75, 261, false, false}, type); /* whole panels and a part */
+      check((struct shape){0, 40, 111, 300, false, true}, type); /* few rows, by all of the other */
+    }
     check((struct shape){0, 125, 20, 20, false, false}, GLIA_F64); /* a matrix read in place */
     check((struct shape){3, 60, 7, 40, false, false}, GLIA_F32);   /* batches of one narrow panel */
+  }
+  unsetenv("GLIA_CPU");
+}
+
+/* What a turned left matrix of m rows and k terms is laid out in stays within what the kernel asked for. */
+static void within_its_scratch(int64_t m, int64_t k, glia_dtype dtype)
+{
+  enum { BEHIND = 1 << 16, MARK = 0xab };
+  const struct shape s = {0, m, 67, k, true, false};
+  const struct glia_type ta = matrices(&s, dtype, m, k, true),
+                         tb = matrices(&s, dtype, k, s.n, false),
+                         ty = matrices(&s, dtype, m, s.n, false);
+  struct glia_kernel_choice pick = {0};
+  struct glia_graph *g;
+
+  if (glia_graph_new(&g) != GLIA_OK) abort();
+  const glia_value a = glia_input(g, "a", GLIA_PER_STEP, ta),
+                   y = glia_matmul(g, a, glia_input(g, "b", GLIA_PER_STEP, tb), true, false);
+  CU_ASSERT_FATAL(glia_kernels_candidates(g, glia_graph_node(g, y), 1, &pick) > 0);
+  const size_t asked = pick.scratch_bytes, all = (asked + BEHIND + 63) / 64 * 64;
+  unsigned char *scratch = aligned_alloc(64, all);
+  void *x = numbers(&ta), *w = numbers(&tb), *to = array_of(&ty);
+  if (scratch == NULL) abort();
+  memset(scratch, MARK, all);
+  const struct glia_operand in[2] = {{.data = x, .n = glia_type_count(&ta), .type = &ta},
+                                     {.data = w, .n = glia_type_count(&tb), .type = &tb}};
+  const struct glia_call call = {.n_in = 2,
+                                 .in = in,
+                                 .out = {.data = to, .n = glia_type_count(&ty), .type = &ty},
+                                 .attr = &glia_graph_node(g, y)->attr,
+                                 .scratch = scratch,
+                                 .plan = pick.plan};
+  pick.run(&call);
+  size_t touched = all;
+  while (touched > asked && scratch[touched - 1] == MARK) touched--;
+  if (touched > asked)
+    tap_note("%lld rows of %lld terms: %zu bytes of %zu", (long long)m, (long long)k, touched,
+             asked);
+  CU_ASSERT(touched <= asked);
+  free(scratch);
+  free(x);
+  free(w);
+  free(to);
+  glia_graph_destroy(&g);
+}
+
+static void scratch_is_what_was_asked_for(void)
+{
+  const char *at[2];
+  const int n = levels(at);
+
+  for (int l = 0; l < n; l++) {
+    setenv("GLIA_CPU", at[l], 1);
+    for (int64_t k = 1; k <= 300; k += k < 48 ? 15 : 21)
+      for (int t = 0; t < 2; t++) within_its_scratch(800, k, t == 0 ? GLIA_F32 : GLIA_F64);
+    within_its_scratch(800, 256, GLIA_F32);
   }
   unsetenv("GLIA_CPU");
 }
@@ -249,5 +312,6 @@ static void a_long_product_looks_up(void)
   free(watched);
 }
 
-TAP_MAIN("gemm", TAP(products_are_their_definition), TAP(each_level_has_a_kernel_of_its_own),
-         TAP(rows_do_not_depend_on_their_number), TAP(a_long_product_looks_up))
+TAP_MAIN("gemm", TAP(products_are_their_definition), TAP(scratch_is_what_was_asked_for),
+         TAP(each_level_has_a_kernel_of_its_own), TAP(rows_do_not_depend_on_their_number),
+         TAP(a_long_product_looks_up))

@@ -18,10 +18,12 @@
 enum {
   DEPTH = 256,
   ROWS = 480,
-  STRIP = 12, /* rows of a turned matrix side by side: whole tiles of 6 and of 4 */
-  STRIP_ROWS = 16 * STRIP,
+  STRIP = 12,              /* rows of a turned matrix side by side: whole tiles of 6 and of 4 */
+  STRIP_ROWS = 16 * STRIP, /* of them at a time with DEPTH terms, of fewer terms more: */
+  STRIP_MOST = 4 * STRIP_ROWS,
   STRIP_GAP = 16, /* elements between strips */
   LINE_BYTES = 64,
+  AHEAD_ROWS = 8,   /* of a turned matrix that is laid out */
   AHEAD_TERMS = 32, /* a tile of fewer is over before a line comes */
   AROUND_MOST =
       48, /* rows, at most, by a transposed matrix that is not laid out; AROUND_ROWS of that at a time */
@@ -67,8 +69,10 @@ static inline struct ahead ahead_of(const void *at, int64_t rows, int64_t step, 
 
 static inline void fetch(struct ahead *f)
 {
-  for (int64_t i = f->share; i > 0 && f->rows > 0; i--, f->rows--, f->at += f->step)
+  for (int64_t i = f->share; i > 0 && f->rows > 0; i--, f->rows--, f->at += f->step) {
     for (int64_t k = 0; k < f->bytes; k += LINE_BYTES) __builtin_prefetch(f->at + k);
+    __builtin_prefetch(f->at + f->bytes - 1); /* a row may end in a line more */
+  }
 }
 
 /* --- AVX-512: 24 of the 32 registers hold a tile --- */
@@ -220,9 +224,9 @@ static const struct {
   size_t scratch; /* elements */
 } kernels[][2] = {
     [GLIA_CPU_AVX2] = {{run_f32x8,
-                        DEPTH *(WIDTH_f32x8 + STRIP_ROWS) + STRIP_ROWS / STRIP *STRIP_GAP},
+                        DEPTH *(WIDTH_f32x8 + STRIP_ROWS) + STRIP_MOST / STRIP *STRIP_GAP},
                        {run_f64x4,
-                        DEPTH *(WIDTH_f64x4 + STRIP_ROWS) + STRIP_ROWS / STRIP *STRIP_GAP}},
+                        DEPTH *(WIDTH_f64x4 + STRIP_ROWS) + STRIP_MOST / STRIP *STRIP_GAP}},
     [GLIA_CPU_AVX512] = {{run_f32x16, DEPTH *WIDTH_f32x16}, {run_f64x8, DEPTH *WIDTH_f64x8}}};
 
 const char *glia_gemm_level_(void)
