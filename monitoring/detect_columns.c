@@ -191,21 +191,25 @@ static int64_t rows_heard(const struct glia_telemetry_node *node, int64_t n, con
   return n_heard;
 }
 
-/* Is a metric gone, as a watch sees it, for more than GONE_MOST of the n rows? */
+/* Is a metric gone, as a watch sees it, again and again or at the end, for more than GONE_MOST of the n rows? Before the first row with it there was
+ * none of it yet, and one outage is no habit. */
 static bool comes_and_goes(const struct glia_telemetry_node *node, int metric, int64_t n,
                            const int64_t *row)
 {
   int64_t gone = 0;
   int64_t first = 0; /* of the run of rows without it that ends before i */
+  int gaps = 0;
 
   for (int64_t i = 0; i <= n; i++) {
     if (i < n && !isfinite(node->values[row[i] * node->n_metrics + metric])) continue;
-    if (i - first >= GLIA_GONE_ROWS &&
-        1e-9 * (double)(node->time_ns[row[i - 1]] - node->time_ns[row[first]]) >= GLIA_GONE_S)
+    if (first > 0 && i - first >= GLIA_GONE_ROWS &&
+        1e-9 * (double)(node->time_ns[row[i - 1]] - node->time_ns[row[first]]) >= GLIA_GONE_S) {
       gone += i - first;
+      gaps += i < n ? 1 : 2; /* nobody has seen it come back */
+    }
     first = i + 1;
   }
-  return (double)gone > GONE_MOST * (double)n;
+  return gaps > 1 && (double)gone > GONE_MOST * (double)n;
 }
 
 /* Why a metric is not used, or NULL; values of the rows that are not missing, less their level (NULL: 0), go to v, *n_seen of them. */

@@ -162,22 +162,29 @@ static bool watched_without(struct trial *t)
   return s.watched;
 }
 
+/* How many metrics the model of these rows has. */
+static int columns_of(struct trial *t)
+{
+  const struct glia_detect_options o = glia_detect_defaults(GLIA_DETECT_COMBINED);
+  struct glia_detector_info info;
+
+  glia_detector_destroy(&t->d);
+  CU_ASSERT_EQUAL_FATAL(glia_detector_train(NULL, &o, &t->node, &t->d), GLIA_OK);
+  glia_detector_info(t->d, &info);
+  return info.n_columns;
+}
+
 static void a_metric_that_comes_and_goes_in_training_is_left_out(void)
 {
   struct glia_detector_info info;
   struct trial t;
 
   trial_begin(&t);
-  lose(&t.node, 100, 12, 1); /* once, for 0.8 % of the rows */
-  CU_ASSERT(!watched_without(&t));
-  glia_detector_info(t.d, &info);
-  CU_ASSERT_EQUAL(info.n_columns, METRICS);
-  lose(&t.node, 300, 40,
-       METRICS); /* nobody answered, or an alarm was masked: says nothing about metrics */
-  CU_ASSERT(!watched_without(&t));
-  glia_detector_info(t.d, &info);
-  CU_ASSERT_EQUAL(info.n_columns, METRICS);
+  lose(&t.node, 0, 30, 1);         /* it came with a newer agent */
+  lose(&t.node, 100, 12, 1);       /* once, for 0.8 % of the rows */
+  lose(&t.node, 300, 40, METRICS); /* nobody answered, or an alarm was masked */
   for (int i = 400; i < 500; i += 10) lose(&t.node, i, 9, 1); /* often, and briefly */
+  CU_ASSERT_EQUAL(columns_of(&t), METRICS);
   CU_ASSERT(!watched_without(&t));
   lose(&t.node, 600, 12, 1); /* twice: 1.6 % */
   CU_ASSERT(watched_without(&t));
@@ -185,9 +192,26 @@ static void a_metric_that_comes_and_goes_in_training_is_left_out(void)
   CU_ASSERT_EQUAL_FATAL(info.n_columns, METRICS - 1);
   CU_ASSERT_STRING_EQUAL(info.column[METRICS - 1].name, t.node.metric[0]);
   CU_ASSERT_STRING_EQUAL(info.column[METRICS - 1].dropped, "intermittent");
+  /* the same rows a second apart: 12 s without it are a slow source */
+  for (int64_t i = 0; i < ROWS; i++)
+    t.node.time_ns[i] = t.node.time_ns[0] + i * INT64_C(1000000000);
+  CU_ASSERT_EQUAL(columns_of(&t), METRICS);
+  trial_end(&t);
+}
+
+static void one_outage_is_no_habit_unless_it_lasts(void)
+{
+  struct trial t;
+
+  trial_begin(&t);
+  lose(&t.node, 600, 60, 1);
+  CU_ASSERT_EQUAL(columns_of(&t), METRICS);
+  lose(&t.node, TRAIN - 60, 60, 2); /* and of another one, which does not come back */
+  CU_ASSERT_EQUAL(columns_of(&t), METRICS - 2);
   trial_end(&t);
 }
 
 TAP_MAIN("watch_gone", TAP(a_metric_that_comes_and_goes_in_training_is_left_out),
+         TAP(one_outage_is_no_habit_unless_it_lasts),
          TAP(a_node_whose_metrics_vanish_is_unwatched_until_they_are_back),
          TAP(an_alarm_ends_where_nobody_can_tell))
