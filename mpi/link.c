@@ -2,6 +2,7 @@
 #include "glia_agree.h"
 #include "glia_link.h"
 #include "glia_log.h"
+#include "glia_program.h"
 #include "mpi_priv.h"
 
 #include <math.h>
@@ -12,12 +13,15 @@ enum { TAG_LINK = 19, SMALL_BYTES = 8, PIECE_BYTES = 60 << 10, LARGE_BYTES = 4 *
 enum { PIECES = LARGE_BYTES / PIECE_BYTES, MOST = 16 }; /* pieces as in docs/adr/0045 */
 enum { LEAST_BUCKET = 64 << 10, MOST_BUCKET = 8 << 20 };
 
-static const double large_s = 30e-3; /* for the large messages behind the first */
+static const double large_for_s = 30e-3; /* for the large messages behind the first */
 
 /* What a bucket costs the core that computes, beside its bytes: starting it and looking after it (docs/adr/0060), */
 static const double own_s = 250e-6;
 /* which with the latency is to be this much of the time that its bytes take, at most. Of all gradients, what a bucket holds at most: */
 static const double most_cost = 0.05, most_part = 0.25;
+
+/* Buckets at most, or somewhat more than twice as many where sums do not fit together: runs have tables of them. */
+enum { MOST_BUCKETS = 256 };
 
 /* The first rank of each node, by turns the first to speak. */
 struct ends {
@@ -104,28 +108,39 @@ static glia_status one_way(const struct ends *e, int bytes, int n, double *s)
  * for how many more there is time. */
 static glia_status large(const struct ends *e, double *s)
 {
-  GLIA_TRY(one_way(e, LARGE_BYTES, 1, s));
+  GLIA_TRY(glia_agree(e->comm, one_way(e, LARGE_BYTES, 1, s)));
   GLIA_TRY(glia_comm_reduce_f64(e->comm, GLIA_COMM_MAX, s, 1));
-  const int more = (int)fmax(fmin(large_s / fmax(*s, 1e-9), MOST), 1.0);
-  GLIA_TRY(one_way(e, LARGE_BYTES, more, s));
+  const int more = (int)fmax(fmin(large_for_s / fmax(*s, 1e-9), MOST), 1.0);
+  GLIA_TRY(glia_agree(e->comm, one_way(e, LARGE_BYTES, more, s)));
   return glia_comm_reduce_f64(e->comm, GLIA_COMM_MAX, s, 1);
+}
+
+/* Between pairs of neighbours; the slowest pair's. What fails on one rank, the others see when their patience ends. */
+static glia_status measure_pairs(struct ends *e, int peer, double *small_s, double *one_large_s)
+{
+  e->peer = peer >= 0 && peer < glia_comm_size(e->comm) ? peer : -1;
+  e->first = glia_comm_rank(e->comm) < peer;
+  GLIA_TRY(glia_agree(e->comm, one_way(e, SMALL_BYTES, 2, small_s))); /* connects */
+  GLIA_TRY(glia_agree(e->comm, one_way(e, SMALL_BYTES, MOST, small_s)));
+  GLIA_TRY(glia_comm_reduce_f64(e->comm, GLIA_COMM_MAX, small_s, 1));
+  return large(e, one_large_s);
 }
 
 static glia_status measure(struct glia_comm *leaders, struct glia_link *out)
 {
-  const int rank = glia_comm_rank(leaders), peer = rank ^ 1;
-  struct ends e = {.comm = leaders,
-                   .peer = peer < glia_comm_size(leaders) ? peer : -1,
-                   .first = rank < peer,
-                   .data = calloc(2, LARGE_BYTES)};
+  const int rank = glia_comm_rank(leaders), nodes = glia_comm_size(leaders);
+  struct ends e = {.comm = leaders, .data = calloc(2, LARGE_BYTES)};
   double small_s = 0.0, one_large_s = 0.0;
 
   glia_status st = glia_agree(
       leaders, e.data != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%d bytes", 2 * LARGE_BYTES));
-  if (st == GLIA_OK) st = one_way(&e, SMALL_BYTES, 2, &small_s); /* connects */
-  if (st == GLIA_OK) st = one_way(&e, SMALL_BYTES, MOST, &small_s);
-  if (st == GLIA_OK) st = glia_comm_reduce_f64(leaders, GLIA_COMM_MAX, &small_s, 1);
-  if (st == GLIA_OK) st = large(&e, &one_large_s);
+  for (int shift = 0; st == GLIA_OK && shift < 2 && (shift == 0 || nodes > 2); shift++) {
+    double small, one_large;
+    st = measure_pairs(&e, ((rank + shift) ^ 1) - shift, &small, &one_large); /* 0-1 2-3, 1-2 3-4 */
+    if (st != GLIA_OK) break;
+    small_s = fmax(small_s, small);
+    one_large_s = fmax(one_large_s, one_large);
+  }
   if (st != GLIA_E_MPI) free(e.data); /* else with a message under way it is MPI's */
   GLIA_TRY(st);
   out->latency_s = small_s;
@@ -160,6 +175,8 @@ int64_t glia_link_bucket(const struct glia_link *link, int64_t bytes)
   const double best = fmin(cheap, most_part * (double)bytes);
   int64_t size = LEAST_BUCKET;
 
-  while (size < MOST_BUCKET && (double)size * M_SQRT2 < best) size *= 2;
+  if (link->nodes == 1) return GLIA_BUCKET_BYTES; /* nothing travels */
+  while (size < bytes / MOST_BUCKETS || (size < MOST_BUCKET && (double)size * M_SQRT2 < best))
+    size *= 2;
   return size;
 }

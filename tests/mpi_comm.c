@@ -367,25 +367,28 @@ static void a_rank_late_at_the_start_is_told(void)
   glia_comm_destroy(&c);
 }
 
-/* 20 (latency + 250 us) bytes_per_s, a quarter of all at most, as a power of two within its limits. */
+/* 20 (latency + 250 us) bytes_per_s, a quarter of all at most, as a power of two within its limits, and 256 buckets. */
 static void buckets_follow_from_the_link(void)
 {
   static const struct {
     double latency_s, bytes_per_s;
     int64_t bytes, want;
-  } table[] = {{100e-6, 117e6, 40000000, 1 << 20},   /* 0.82 MB */
-               {50e-6, 117e6, 2800000, 512 << 10},   /* 0.7 MB: a quarter */
-               {100e-6, 12.5e6, 40000000, 64 << 10}, /* 88 kB */
-               {1e-3, 117e6, 40000000, 2 << 20},     /* 2.9 MB, below sqrt(2) 2 MiB */
-               {30e-6, 1.1e9, 400000000, 8 << 20},   /* 6.2 MB */
-               {2e-6, 12e9, 4000000000, 8 << 20},    /* 60 MB: limited */
-               {100e-6, 1e6, 40000000, 64 << 10},    /* 7 kB: limited */
+  } table[] = {{100e-6, 117e6, 40000000, 1 << 20},    /* 0.82 MB */
+               {50e-6, 117e6, 2800000, 512 << 10},    /* 0.7 MB: a quarter */
+               {100e-6, 12.5e6, 8000000, 64 << 10},   /* 88 kB */
+               {100e-6, 12.5e6, 40000000, 256 << 10}, /* more than 256 of those */
+               {1e-3, 117e6, 40000000, 2 << 20},      /* 2.9 MB, below sqrt(2) 2 MiB */
+               {30e-6, 1.1e9, 400000000, 8 << 20},    /* 6.2 MB */
+               {2e-6, 12e9, 2000000000, 8 << 20},     /* 60 MB: limited */
+               {2e-6, 12e9, 4000000000, 16 << 20},    /* more than 256 of those */
+               {100e-6, 1e6, 8000000, 64 << 10},      /* 7 kB: limited */
                {0.0, 1e9, 1000, 64 << 10}};
 
   for (size_t i = 0; i < GLIA_COUNT(table); i++) {
     const struct glia_link link = {2, table[i].latency_s, table[i].bytes_per_s};
     CU_ASSERT_EQUAL(glia_link_bucket(&link, table[i].bytes), table[i].want);
   }
+  CU_ASSERT_EQUAL(glia_link_bucket(&(struct glia_link){.nodes = 1}, 40000000), 1 << 20);
 }
 
 static void a_link_is_measured_alike_on_all_ranks(void)

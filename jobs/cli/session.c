@@ -189,7 +189,7 @@ static glia_status choose_bucket(struct session *s)
   struct glia_link link = {.nodes = 1};
   char found[160] = "all ranks share memory";
 
-  if (!sums_cross_ranks(s)) return GLIA_OK;
+  if (!s->staged || !sums_cross_ranks(s)) return GLIA_OK; /* who does not train sends none */
   if (why == NULL) GLIA_TRY(glia_link_measure(s->comm, &link));
   if (link.nodes > 1) {
     const int64_t bytes = glia_model_size(s->model) * (int64_t)sizeof(float) / s->config.stages;

@@ -27,8 +27,9 @@ struct session {
   struct placement *placement;
   bool
       once_per_node; /* set by the caller: it writes states before the first step alone, all ranks the same */
-  bool staged;   /* set by the caller: parallel.stages counts; others run the model in one piece */
-  bool budgeted; /* set by the caller: parallel.memory counts */
+  bool
+      staged; /* set by the caller, who trains: parallel.stages and the link count; others run the model in one piece */
+  bool budgeted;         /* set by the caller: parallel.memory counts */
   struct stages *stages; /* NULL: one */
   struct glia_meeting meeting;
   int n_arrays;
