@@ -7,7 +7,9 @@
 #include "glia_text.h"
 
 #include <mpi.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +18,7 @@
 /* How long a failed rank waits for the others before it ends them all; when it has waited for them in vain already: for those that
  * live to tell what they know. */
 static const double meet_s = 5.0, stalled_meet_s = 1.0;
+enum { ABORT_S = 5 }; /* and for the launcher, who ends them */
 
 static MPI_Comm ending =
     MPI_COMM_NULL; /* for the last meeting alone: no message of the run can meet its own */
@@ -155,6 +158,29 @@ glia_status cli_parallel_begin(struct glia_args *args)
   return GLIA_OK;
 }
 
+static int abort_code;
+
+static void leave(int signal)
+{
+  (void)signal;
+  _exit(abort_code);
+}
+
+/* MPI_Abort asks the launcher and waits for its answer, on a node that was cut off for ever: this rank goes all the same, a little later. */
+static void abort_all(int code)
+{
+  const struct sigaction act = {.sa_handler = leave};
+  sigset_t alarms;
+
+  abort_code = code;
+  sigemptyset(&alarms);
+  sigaddset(&alarms, SIGALRM);
+  sigaction(SIGALRM, &act, NULL);
+  pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+  alarm(ABORT_S);
+  MPI_Abort(MPI_COMM_WORLD, code);
+}
+
 /* A rank that failed alone cannot know whether the others will come. */
 static void wait_for_all(const struct glia_args *args, glia_status st, int code,
                          MPI_Request *request)
@@ -170,7 +196,7 @@ static void wait_for_all(const struct glia_args *args, glia_status st, int code,
       cli_print_failure(args->command, st);
       fprintf(stderr, "glia %s: rank %d failed alone; the others are ended\n", args->command->name,
               args->rank);
-      MPI_Abort(MPI_COMM_WORLD, code);
+      abort_all(code);
     }
     nanosleep(&pause, NULL);
   }
