@@ -19,6 +19,9 @@ enum {
   NUMBERS = 4,
   CHAINS = 6,
   ADAM = 5,
+  BELOW = CHAINS, /* these must not run as one */
+  MASKED,
+  ALL,
   SLOPES = 2,
   TURNS = 16,
   MOST = 5, /* results of a chain */
@@ -52,7 +55,7 @@ static glia_value either(const struct graph *c, bool product, glia_value a, glia
 static void want(struct graph *c, glia_value v) { c->wanted[c->n++] = v; }
 
 /* Forward: what a normalisation keeps, what the next layer reads, where its slope is one. */
-static glia_value forward(struct graph *c, bool beside)
+static glia_value forward(struct graph *c, bool beside, glia_relation relation)
 {
   const glia_value z = glia_mul(c->g, glia_sub(c->g, c->array[0], c->number[0]), c->number[1]);
   const glia_value scaled = either(c, true, z, c->number[2], 0);
@@ -61,7 +64,7 @@ static glia_value forward(struct graph *c, bool beside)
 
   want(c, z);
   want(c, glia_relu(c->g, v));
-  want(c, glia_compare(c->g, GLIA_GT, v, c->zero));
+  want(c, glia_compare(c->g, relation, v, c->zero));
   return v;
 }
 
@@ -76,6 +79,20 @@ static glia_value slopes(struct graph *c, bool of_sum)
   want(c, either(c, true, c->number[0], d, 0));
   want(c, glia_reduce_sum(c->g, either(c, true, c->array[1], d, 1), 3, (int[]){0, 2, 3}, false));
   return of_sum ? a : d;
+}
+
+/* A mask made within the tile, for two readers; the first product, used there alone, takes the register of its smaller elements. */
+static glia_value slopes_inside(struct graph *c)
+{
+  const glia_value flag = glia_compare(c->g, GLIA_GT, c->array[3], c->zero);
+  const glia_value other = glia_select(c->g, flag, c->array[2], c->zero);
+  const glia_value d = glia_select(c->g, flag, c->array[0], c->zero);
+  const glia_value scaled = either(c, true, c->number[0], d, 0);
+
+  want(c, other);
+  want(c, either(c, true, c->array[1], d, 1));
+  want(c, glia_sqrt(c->g, scaled));
+  return d;
 }
 
 static glia_value slope_of_normal(struct graph *c)
@@ -111,12 +128,16 @@ static glia_value chain(struct graph *c, int which)
   switch (which) {
   case 0:
   case 1:
-    return forward(c, which == 1);
+    return forward(c, which == 1, GLIA_GT);
   case 2:
   case 3:
     return slopes(c, which == 3);
   case ADAM:
     return update(c);
+  case BELOW:
+    return forward(c, false, GLIA_LT);
+  case MASKED:
+    return slopes_inside(c);
   default:
     return slope_of_normal(c);
   }
@@ -222,10 +243,11 @@ static void *numbers(glia_dtype dtype, int operand)
 /* Results joined and not, of one chain. */
 static void compare_one(glia_dtype dtype, int which, int turn, int kind, bool look, void *const *in)
 {
-  static const int most[CHAINS] = {4, 5, 3, 4, 3, 3}; /* steps of each kernel */
+  static const int most[ALL] = {4, 5, 3, 4, 3, 3}; /* steps of each kernel */
   const struct outcome one = run(dtype, which, turn, kind, look, true, in),
                        many = run(dtype, which, turn, kind, look, false, in);
-  const bool hides = which != SLOPES && which != ADAM; /* these show all they make */
+  const bool hides =
+      which < CHAINS && which != SLOPES && which != ADAM; /* these show all they make */
   const bool stays = kind != 0 && places[kind] != SAME &&
                      which != SLOPES; /* loads of each tile take registers that others had */
 
@@ -245,7 +267,7 @@ static void compare(glia_dtype dtype)
   void *in[ARRAYS + NUMBERS + 1];
 
   for (int i = 0; i < ARRAYS + NUMBERS + 1; i++) in[i] = numbers(dtype, i);
-  for (int which = 0; which < CHAINS; which++)
+  for (int which = 0; which < ALL; which++)
     for (int kind = 0; kind < KINDS; kind++)
       for (int turn = 0; turn < TURNS; turn++)
         for (int look = 0; look < 2; look++) compare_one(dtype, which, turn, kind, look != 0, in);

@@ -76,7 +76,8 @@ static void find_row(const struct tile_step *step, int n_steps, struct row *r)
       t->from[k] = -1;
       for (int j = 0; j < r->n; j++)
         if (same_operand(&s->in[k], &step[r->at[j]].out)) t->from[k] = j;
-      /* another has come to stand there since: not one of the row */
+      /* another has come to stand there since: not one of the row. That is a load, and may_join would refuse the row too, but only for
+       * where loads go */
       for (int q = t->from[k] >= 0 ? r->at[t->from[k]] + 1 : i; q < i; q++)
         if (same_operand(&s->in[k], &step[q].out)) t->from[k] = -1;
     }
@@ -96,7 +97,8 @@ static bool may_join(const struct tile_step *step, const struct row *r, int n)
       if (s->kind == TILE_BROADCAST && !step[e].once &&
           (step[e].out.reg == s->out.reg || reads(&step[e], &s->out)))
         return false;
-    for (int e = q + 1; e <= end; e++) /* a sum: what it takes is left alone */
+    /* a sum: what it takes is left alone. No test has a graph in which it is not: that depends on which registers are free */
+    for (int e = q + 1; e <= end; e++)
       if (s->kind == TILE_SUM && same_operand(&step[e].out, &s->in[0])) return false;
   }
   for (int a = 0; a < n;

@@ -140,6 +140,7 @@ static bool match(int n, const struct glia_in_turn *turn, const struct whole *w,
 
   for (; *p != '\0'; i++) {
     if (*p == ' ') p++;
+    /* of one type the results of today's patterns make them all; of a pattern without such a tie they need not be */
     if (i == n || turn[i].dtype != turn[0].dtype) return false;
     if (!match_turn(&turn[i], i, &p, ones, out, &hidden[i])) return false;
   }
