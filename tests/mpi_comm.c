@@ -328,7 +328,7 @@ static void take_line(void *self, glia_log_level level, const char *line)
 }
 
 /* Let so many seconds pass, then take part; n_told and told: what the log said of the wait. */
-static glia_status come_late(double late_s, struct glia_comm **out)
+static glia_status come_late(MPI_Comm from, double late_s, struct glia_comm **out)
 {
   n_told = 0;
   MPI_Barrier(MPI_COMM_WORLD);
@@ -336,35 +336,46 @@ static glia_status come_late(double late_s, struct glia_comm **out)
   nanosleep(&(struct timespec){.tv_sec = (time_t)late_s,
                                .tv_nsec = (long)(1e9 * (late_s - (double)(time_t)late_s))},
             NULL);
-  const glia_status st = glia_comm_wrap(MPI_COMM_WORLD, out);
+  const glia_status st = glia_comm_wrap(from, out);
   glia_log_set_sink(NULL, NULL);
   return st;
 }
 
-/* Before there is a communicator at all. */
-static void a_rank_late_at_the_start_is_told(void)
+/* The last of the world is late at the first meeting of `from`, in which all are, in any order. */
+static void last_of_the_world_is_told(MPI_Comm from, int rank, int size)
 {
-  int rank = 0, size = 0;
   struct glia_comm *c = NULL;
 
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &size);
-  if (size == 1) TAP_SKIP("needs two ranks");
   /* the second to last comes after the others and before their time is up: it is not among the missing */
   setenv("GLIA_STALL_WARN_S", "1", 1);
   const double late_s = rank == size - 1 ? 3.0 : rank == size - 2 ? 0.5 : 0.0;
   char want[64];
   snprintf(want, sizeof want, "missing=\"%d\"", size - 1);
-  CU_ASSERT_EQUAL(come_late(late_s, &c), GLIA_OK);
+  CU_ASSERT_EQUAL(come_late(from, late_s, &c), GLIA_OK);
   unsetenv("GLIA_STALL_WARN_S");
   CU_ASSERT_EQUAL(n_told, rank != size - 1);
   if (rank != size - 1) CU_ASSERT_PTR_NOT_NULL(strstr(told, want));
   /* what ranks told each other is gone: a caller who takes messages of any tag finds none */
   int there = 1;
-  MPI_Barrier(MPI_COMM_WORLD);
-  MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE);
+  MPI_Barrier(from);
+  MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, from, &there, MPI_STATUS_IGNORE);
   CU_ASSERT_EQUAL(there, 0);
   glia_comm_destroy(&c);
+}
+
+/* Before there is a communicator at all; and in one that counts the other way: ranks are named as in the world. */
+static void a_rank_late_at_the_start_is_told(void)
+{
+  int rank = 0, size = 0;
+  MPI_Comm reversed = MPI_COMM_NULL;
+
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (size == 1) TAP_SKIP("needs two ranks");
+  last_of_the_world_is_told(MPI_COMM_WORLD, rank, size);
+  MPI_Comm_split(MPI_COMM_WORLD, 0, -rank, &reversed);
+  last_of_the_world_is_told(reversed, rank, size);
+  MPI_Comm_free(&reversed);
 }
 
 /* 20 (latency + 250 us) bytes_per_s, a quarter of all at most, as a power of two within its limits, and 256 buckets. */
