@@ -311,7 +311,29 @@ static void sums_start_when_they_are_final_and_updates_wait_for_their_own(void)
   }
 }
 
-TAP_MPI_MAIN("engine", TAP(sums_start_when_they_are_final_and_updates_wait_for_their_own),
+/* Alone all is there as soon as it has started, nobody waits: what moves is then all that shows. */
+static void time_that_moves_sums_is_part_of_what_shows(void)
+{
+  struct glia_comm *c = NULL;
+
+  CU_ASSERT_EQUAL_FATAL(glia_comm_world(&c), GLIA_OK);
+  for (int way = 0; way < 2 * 3; way++) { /* alone or not, progress */
+    struct run r;
+    const glia_progress progress = (glia_progress)(way / 2);
+    run_create(&r, way % 2 == 0 ? NULL : c, 1, progress, false);
+    for (int i = 0; i < N_STEPS; i++) CU_ASSERT_EQUAL(run_step(&r), GLIA_OK);
+    const struct glia_engine_stat s = glia_engine_stat(r.engine);
+    CU_ASSERT_EQUAL(s.move_s > 0.0, progress == GLIA_PROGRESS_POLLING);
+    CU_ASSERT(s.move_s >= 0.0 && s.wait_s >= 0.0);
+    CU_ASSERT(s.move_s <= s.exposed_s);
+    if (way % 2 == 0 && progress == GLIA_PROGRESS_POLLING) CU_ASSERT_EQUAL(s.move_s, s.exposed_s);
+    run_destroy(&r);
+  }
+  glia_comm_destroy(&c);
+}
+
+TAP_MPI_MAIN("engine", TAP(time_that_moves_sums_is_part_of_what_shows),
+             TAP(sums_start_when_they_are_final_and_updates_wait_for_their_own),
              TAP(the_states_of_a_node_are_held_once),
              TAP(without_memory_to_share_each_rank_has_its_own),
              TAP(any_ranks_and_threads_train_the_same_bits),

@@ -138,14 +138,15 @@ void glia_drive_join_(struct glia_engine *e)
   }
 }
 
-/* Time of a worker that the exchange took. */
-static void spend(struct glia_engine *e, const char *what, int64_t arg, double from_s)
+/* Time of a worker that the exchange took; returns it. */
+static double spend(struct glia_engine *e, const char *what, int64_t arg, double from_s)
 {
   const double now_s = glia_time_s();
 
   e->stat.exposed_s += now_s - from_s;
   if (arg >= 0 || glia_timeline_detailed()) /* polls are many */
     glia_timeline_add(GLIA_EVENT_EXCHANGE, what, arg, from_s, now_s);
+  return now_s - from_s;
 }
 
 static void drive_as_worker(struct glia_engine *e, const char *what, int64_t arg)
@@ -156,8 +157,7 @@ static void drive_as_worker(struct glia_engine *e, const char *what, int64_t arg
   if (d->progress == GLIA_PROGRESS_THREAD || pthread_mutex_trylock(&d->mutex) != 0) return;
   drive(e);
   atomic_store_explicit(&d->polled_s, glia_time_s(), memory_order_relaxed);
-  spend(e, what, arg, from_s);
-  e->stat.move_s += glia_time_s() - from_s;
+  e->stat.move_s += spend(e, what, arg, from_s);
   pthread_mutex_unlock(&d->mutex);
 }
 
@@ -256,8 +256,7 @@ glia_status glia_drive_wait_(struct glia_engine *e, int n)
     }
     pthread_mutex_unlock(&d->mutex);
   }
-  spend(e, "wait", n - 1, from_s);
-  e->stat.wait_s += glia_time_s() - from_s;
+  e->stat.wait_s += spend(e, "wait", n - 1, from_s);
   return outcome(d);
 }
 
