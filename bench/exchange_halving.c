@@ -16,52 +16,53 @@
 enum { DIRECT, HALVING, ALLREDUCE, WAYS, ROUNDS = 41, TAG = 23 };
 enum { PIECE = (60 << 10) / sizeof(float), MOST_PIECES = 160, MOST_LEVELS = 16 };
 
-struct duel {
+struct comparison {
   MPI_Comm mpi;
   struct glia_exchange *exchange;
   int64_t n;
   float *own, *work, *total[WAYS]; /* [n] */
 };
 
-/* Exchange with a peer: `to` elements from work + out there, as many as come to `in`; what comes is added up, or put in its place. */
-static glia_status swap(struct duel *d, int peer, int64_t out, int64_t n_out, int64_t in,
+/* Exchange with a peer: n_out elements of our total from `out` on go there, n_in come for those from `in` on, and are added to them
+ * or take their place. */
+static glia_status swap(struct comparison *c, int peer, int64_t out, int64_t n_out, int64_t in,
                         int64_t n_in, bool add)
 {
-  float *x = d->total[HALVING];
+  float *x = c->total[HALVING];
   MPI_Request get[MOST_PIECES], put[MOST_PIECES];
   int n_get = 0, n_put = 0;
 
   for (int64_t at = 0; at < n_in; at += PIECE)
-    GLIA_TRY_MPI(MPI_Irecv((add ? d->work : x) + in + at,
+    GLIA_TRY_MPI(MPI_Irecv((add ? c->work : x) + in + at,
                            (int)(n_in - at < PIECE ? n_in - at : PIECE), MPI_FLOAT, peer, TAG,
-                           d->mpi, &get[n_get++]));
+                           c->mpi, &get[n_get++]));
   for (int64_t at = 0; at < n_out; at += PIECE)
     GLIA_TRY_MPI(MPI_Isend(x + out + at, (int)(n_out - at < PIECE ? n_out - at : PIECE), MPI_FLOAT,
-                           peer, TAG, d->mpi, &put[n_put++]));
+                           peer, TAG, c->mpi, &put[n_put++]));
   for (int i = 0; i < n_get; i++) {
     GLIA_TRY_MPI(MPI_Wait(&get[i], MPI_STATUS_IGNORE));
     const int64_t at = (int64_t)i * PIECE, n = n_in - at < PIECE ? n_in - at : PIECE;
-    for (int64_t k = in + at; add && k < in + at + n; k++) x[k] += d->work[k];
+    for (int64_t k = in + at; add && k < in + at + n; k++) x[k] += c->work[k];
   }
   GLIA_TRY_MPI(MPI_Waitall(n_put, put, MPI_STATUSES_IGNORE));
   return GLIA_OK;
 }
 
-static glia_status halve_and_double(struct duel *d)
+static glia_status halve_and_double(struct comparison *c)
 {
-  const int rank = d->exchange->rank, size = d->exchange->size;
+  const int rank = c->exchange->rank, size = c->exchange->size;
   int power = 1, levels = 0;
-  int64_t lo[MOST_LEVELS + 1] = {0}, hi[MOST_LEVELS + 1] = {d->n};
+  int64_t lo[MOST_LEVELS + 1] = {0}, hi[MOST_LEVELS + 1] = {c->n};
 
-  memcpy(d->total[HALVING], d->own, (size_t)d->n * sizeof *d->own);
+  memcpy(c->total[HALVING], c->own, (size_t)c->n * sizeof *c->own);
   while (2 * power <= size) power *= 2;
   const int extra = size - power; /* pairs of the first 2 * extra ranks */
   const bool paired = rank < 2 * extra;
   if (paired && rank % 2 == 1) {
-    GLIA_TRY(swap(d, rank - 1, 0, d->n, 0, 0, true));
-    return swap(d, rank - 1, 0, 0, 0, d->n, false);
+    GLIA_TRY(swap(c, rank - 1, 0, c->n, 0, 0, true));
+    return swap(c, rank - 1, 0, 0, 0, c->n, false);
   }
-  if (paired) GLIA_TRY(swap(d, rank + 1, 0, 0, 0, d->n, true));
+  if (paired) GLIA_TRY(swap(c, rank + 1, 0, 0, 0, c->n, true));
   const int me = paired ? rank / 2 : rank - extra;
   for (int apart = 1; apart < power; apart *= 2, levels++) {
     const int other = me ^ apart, peer = other < extra ? 2 * other : other + extra;
@@ -69,71 +70,71 @@ static glia_status halve_and_double(struct duel *d)
     const bool upper = (me & apart) != 0;
     lo[levels + 1] = upper ? middle : from;
     hi[levels + 1] = upper ? to : middle;
-    GLIA_TRY(swap(d, peer, upper ? from : middle, upper ? middle - from : to - middle,
+    GLIA_TRY(swap(c, peer, upper ? from : middle, upper ? middle - from : to - middle,
                   lo[levels + 1], hi[levels + 1] - lo[levels + 1], true));
   }
   for (int apart = power / 2; apart > 0; apart /= 2, levels--) {
     const int other = me ^ apart, peer = other < extra ? 2 * other : other + extra;
     const bool upper = (me & apart) != 0;
     const int64_t n = hi[levels - 1] - lo[levels - 1] - (hi[levels] - lo[levels]);
-    GLIA_TRY(swap(d, peer, lo[levels], hi[levels] - lo[levels], upper ? lo[levels - 1] : hi[levels],
+    GLIA_TRY(swap(c, peer, lo[levels], hi[levels] - lo[levels], upper ? lo[levels - 1] : hi[levels],
                   n, false));
   }
-  return paired ? swap(d, rank + 1, 0, d->n, 0, 0, false) : GLIA_OK;
+  return paired ? swap(c, rank + 1, 0, c->n, 0, 0, false) : GLIA_OK;
 }
 
-static glia_status direct(struct duel *d)
+static glia_status direct(struct comparison *c)
 {
-  const struct glia_exchange *x = d->exchange;
-  const struct glia_bucket b = {0, GLIA_F32, d->n};
-  const struct glia_part part = {x->rank, x->rank + 1, d->work};
+  const struct glia_exchange *x = c->exchange;
+  const struct glia_bucket b = {0, GLIA_F32, c->n};
+  const struct glia_part part = {x->rank, x->rank + 1, c->work};
 
-  memcpy(d->work, d->own, (size_t)d->n * sizeof *d->own);
-  GLIA_TRY(x->start(x->self, &b, x->size, 1, &part, d->total[DIRECT]));
+  memcpy(c->work, c->own, (size_t)c->n * sizeof *c->own);
+  GLIA_TRY(x->start(x->self, &b, x->size, 1, &part, c->total[DIRECT]));
   return x->wait(x->self, &b);
 }
 
-static glia_status one_way(struct duel *d, int way)
+static glia_status one_way(struct comparison *c, int way)
 {
-  if (way == DIRECT) return direct(d);
-  if (way == HALVING) return halve_and_double(d);
-  GLIA_TRY_MPI(MPI_Allreduce(d->own, d->total[ALLREDUCE], (int)d->n, MPI_FLOAT, MPI_SUM, d->mpi));
+  if (way == DIRECT) return direct(c);
+  if (way == HALVING) return halve_and_double(c);
+  GLIA_TRY_MPI(MPI_Allreduce(c->own, c->total[ALLREDUCE], (int)c->n, MPI_FLOAT, MPI_SUM, c->mpi));
   return GLIA_OK;
 }
 
-static glia_status open_duel(struct duel *d, struct exchange_field *f, int64_t bytes)
+static glia_status open_comparison(struct comparison *c, struct exchange_field *f, int64_t bytes)
 {
   const struct glia_exchange_need need = {{0, GLIA_F32, bytes / (int64_t)sizeof(float)},
                                           f->exchange->size};
   bool room;
 
-  *d = (struct duel){.mpi = glia_comm_mpi(f->comm), .n = need.bucket.n};
-  d->own = malloc((size_t)bytes);
-  d->work = malloc((size_t)bytes);
-  room = d->own != NULL && d->work != NULL;
+  *c = (struct comparison){.mpi = glia_comm_mpi(f->comm), .n = need.bucket.n};
+  c->own = malloc((size_t)bytes);
+  c->work = malloc((size_t)bytes);
+  room = c->own != NULL && c->work != NULL;
   for (int w = 0; w < WAYS; w++) {
-    d->total[w] = malloc((size_t)bytes);
-    room = room && d->total[w] != NULL;
+    c->total[w] = malloc((size_t)bytes);
+    room = room && c->total[w] != NULL;
   }
   GLIA_TRY(glia_agree(
       f->comm,
-      room ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "5 arrays of %lld numbers", (long long)d->n)));
-  GLIA_TRY(glia_exchange_mpi_create(f->comm, GLIA_EXCHANGE_MESSAGES, 1, 1, &d->exchange));
-  for (int64_t i = 0; i < d->n; i++) d->own[i] = 1.0F / (float)(1 + i % 89 + 7 * d->exchange->rank);
-  return glia_agree(f->comm, glia_exchange_mpi_reserve(d->exchange, &need.bucket, need.v));
+      room ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "5 arrays of %lld numbers", (long long)c->n)));
+  GLIA_TRY(glia_exchange_mpi_create(f->comm, GLIA_EXCHANGE_MESSAGES, 1, 1, &c->exchange));
+  for (int64_t i = 0; i < c->n; i++) c->own[i] = 1.0F / (float)(1 + i % 89 + 7 * c->exchange->rank);
+  return glia_agree(f->comm, glia_exchange_mpi_reserve(c->exchange, &need.bucket, need.v));
 }
 
-static void close_duel(struct duel *d)
+static void close_comparison(struct comparison *c)
 {
-  glia_exchange_mpi_destroy(&d->exchange);
-  for (int w = 0; w < WAYS; w++) free(d->total[w]);
-  free(d->own);
-  free(d->work);
+  glia_exchange_mpi_destroy(&c->exchange);
+  for (int w = 0; w < WAYS; w++) free(c->total[w]);
+  free(c->own);
+  free(c->work);
 }
 
-static glia_status fight(struct exchange_field *f, struct duel *d, double median[WAYS])
+static glia_status measure(struct exchange_field *f, struct comparison *c, double median[WAYS])
 {
-  const int rounds = d->n > 1 << 18 ? 15 : ROUNDS;
+  const int rounds = c->n > 1 << 18 ? 15 : ROUNDS;
   double s[WAYS][ROUNDS];
 
   for (int i = -1; i < rounds; i++) /* the first warms */
@@ -141,26 +142,28 @@ static glia_status fight(struct exchange_field *f, struct duel *d, double median
       const int way = (k + i + WAYS) % WAYS;
       GLIA_TRY(glia_comm_barrier(f->comm));
       const double t0 = glia_time_s();
-      GLIA_TRY(one_way(d, way));
+      GLIA_TRY(one_way(c, way));
       if (i >= 0) s[way][i] = glia_time_s() - t0;
     }
   for (int way = 0; way < WAYS; way++) median[way] = bench_median(s[way], rounds);
-  const bool power = (d->exchange->size & (d->exchange->size - 1)) == 0;
-  GLIA_CHECK(!power ||
-                 memcmp(d->total[DIRECT], d->total[HALVING], (size_t)d->n * sizeof(float)) == 0,
-             GLIA_E_INTERNAL, "halving adds in another order");
-  return glia_comm_reduce_f64(f->comm, GLIA_COMM_MAX, median, WAYS);
+  const bool power = (c->exchange->size & (c->exchange->size - 1)) == 0;
+  const bool same =
+      !power || memcmp(c->total[DIRECT], c->total[HALVING], (size_t)c->n * sizeof(float)) == 0;
+  /* all reduce, also who has other bits */
+  GLIA_TRY(glia_comm_reduce_f64(f->comm, GLIA_COMM_MAX, median, WAYS));
+  GLIA_CHECK(same, GLIA_E_INTERNAL, "halving adds in another order");
+  return GLIA_OK;
 }
 
 glia_status exchange_halving(struct exchange_field *f, int64_t bytes, struct bench_report *r)
 {
-  struct duel d;
+  struct comparison c;
   double median[WAYS];
   const double mb = 1e-6 * (double)bytes;
 
-  glia_status st = open_duel(&d, f, bytes);
-  if (st == GLIA_OK) st = glia_agree(f->comm, fight(f, &d, median));
-  close_duel(&d);
+  glia_status st = open_comparison(&c, f, bytes);
+  if (st == GLIA_OK) st = glia_agree(f->comm, measure(f, &c, median));
+  close_comparison(&c);
   GLIA_TRY(st);
   bench_add(r, "MB/s", mb / median[DIRECT], "halving, doubling", mb / median[HALVING], NAN,
             "messages, %lld KiB np=%d", (long long)bytes >> 10, f->exchange->size);

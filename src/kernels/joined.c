@@ -79,10 +79,10 @@
 TABLE(INSTANCES)
 #undef INSTANCES
 
-static const struct whole {
-  const char *pattern;
+static const struct pattern {
+  const char *words;
   void (*run[2][2])(const struct glia_call *const *c); /* [capitals are single][float64] */
-} wholes[] = {
+} patterns[] = {
 #define LINE(NAME, PATTERN, ...)                                                                   \
   {PATTERN, {{NAME##_f32, NAME##_f64}, {NAME##_ones_f32, NAME##_ones_f64}}},
     TABLE(LINE)
@@ -131,11 +131,11 @@ static bool match_turn(const struct glia_in_turn *t, int i, const char **p, bool
   return true;
 }
 
-static bool match(int n, const struct glia_in_turn *turn, const struct whole *w, bool ones,
+static bool match(int n, const struct glia_in_turn *turn, const struct pattern *x, bool ones,
                   struct glia_joined *out)
 {
   bool hidden[GLIA_TURN_MOST];
-  const char *p = w->pattern;
+  const char *p = x->words;
   int i = 0;
 
   for (; *p != '\0'; i++) {
@@ -147,15 +147,15 @@ static bool match(int n, const struct glia_in_turn *turn, const struct whole *w,
   for (int k = 0; k < i; k++)
     if (hidden[k] && turn[k].last >= i) return false;
   out->n = i;
-  out->run = w->run[ones][turn[0].dtype == GLIA_F64];
+  out->run = x->run[ones][turn[0].dtype == GLIA_F64];
   return true;
 }
 
 bool glia_join_(int n, const struct glia_in_turn *turn, struct glia_joined *out)
 {
   if (n == 0 || (turn[0].dtype != GLIA_F32 && turn[0].dtype != GLIA_F64)) return false;
-  for (int i = 0; i < (int)GLIA_COUNT(wholes); i++)
+  for (int i = 0; i < (int)GLIA_COUNT(patterns); i++)
     for (int ones = 1; ones >= 0; ones--)
-      if (match(n, turn, &wholes[i], ones != 0, out)) return true;
+      if (match(n, turn, &patterns[i], ones != 0, out)) return true;
   return false;
 }
