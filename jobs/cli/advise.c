@@ -521,10 +521,13 @@ const struct advice *advisor_ways(const struct advisor *a, int *n)
 
 const struct advise_basis *advisor_basis(const struct advisor *a) { return &a->m.b; }
 
-/* Micro-batches of a group that a step is as long as, its filling and draining included. */
-static double places(const struct advice *c, double micro_batches)
+/* Tasks of a rank that a step is as long as, its filling and draining included, where `crowded` ranks take turns on a core: on p / crowded cores
+ * v p tasks, less what stands still while there are fewer of them than cores. */
+static double places(const struct advice *c, double micro_batches, double crowded)
 {
-  return micro_batches + (c->kind >= 0 && !glia_schedule_is_local(c->kind) ? c->stages - 1 : 0);
+  const bool fills = c->kind >= 0 && !glia_schedule_is_local(c->kind);
+
+  return micro_batches * crowded + (fills ? fmax(c->stages / crowded - 1.0, 0.0) : 0.0);
 }
 
 /* Run the way. Where its steps have more micro-batches than are run, they are longer by what those were predicted to take: the end of a step and
@@ -536,7 +539,9 @@ static glia_status run_way(const struct advisor *a, struct advice *c)
                                                 : c->stages; /* as interleaved takes them */
   const int64_t v = a->m.micro_batches, all = (v + c->groups - 1) / c->groups,
                 some = own < all ? own : all;
-  const double ratio = places(c, (double)some) / places(c, (double)all);
+  const double crowded = crowd(&a->m, c),
+               ratio = places(c, (double)some, crowded) / places(c, (double)all, crowded),
+               own_ratio = places(c, (double)some, 1.0) / places(c, (double)all, 1.0);
   struct advice_run r;
 
   if (quiet) glia_log_set_level(GLIA_LOG_ERROR);
@@ -545,11 +550,11 @@ static glia_status run_way(const struct advisor *a, struct advice *c)
   GLIA_TRY(st);
   c->step_s = r.step_s * c->step_s / (c->end_s + (c->step_s - c->end_s) * ratio);
   if (isnan(r.tasks_s)) return GLIA_OK;
-  c->tasks_s = r.tasks_s / ratio;
+  c->tasks_s = r.tasks_s / own_ratio; /* told of cores of their own */
   /* stages of unlike length wait for each other all the while: it is the tasks that grow with the micro-batches, not the waiting that shrinks */
   c->bubble = glia_schedule_is_local(c->kind)
                   ? r.bubble
-                  : fmax(0.0, 1.0 - (1.0 - r.bubble) * ratio * (double)all / (double)some);
+                  : fmax(0.0, 1.0 - (1.0 - r.bubble) * own_ratio * (double)all / (double)some);
   return GLIA_OK;
 }
 
