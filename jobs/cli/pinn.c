@@ -56,7 +56,8 @@ static glia_status configure(struct job *j)
   if (st != GLIA_OK) return st;
   const struct glia_yaml *root = glia_yaml_root(j->doc);
   GLIA_TRY(check_keys(root));
-  GLIA_TRY(glia_problem_read(root, &j->problem));
+  const bool solved = glia_args_text(a, "resume", NULL) != NULL;
+  GLIA_TRY((solved ? glia_problem_read_solved : glia_problem_read)(root, &j->problem));
   GLIA_TRY(glia_solve_config_read(root, &j->problem, &j->config));
   j->classical = true;
   GLIA_TRY(glia_yaml_get_bool(root, "classical", &j->classical));

@@ -38,7 +38,7 @@ static glia_status build(struct solved *s, const char *path)
     st = GLIA_FAIL(GLIA_E_DATA, "%s has %lld configurations", path, (long long)n);
   glia_texts_free(n, &text);
   GLIA_TRY(st);
-  GLIA_TRY(glia_problem_read(glia_yaml_root(s->doc), &s->problem));
+  GLIA_TRY(glia_problem_read_solved(glia_yaml_root(s->doc), &s->problem));
   GLIA_TRY(glia_solve_config_read(glia_yaml_root(s->doc), &s->problem, &config));
   return glia_pinn_create(&s->problem, &config.network, false, 1, s->comm, &s->pinn);
 }

@@ -102,6 +102,9 @@ struct glia_problem {
  *  Errors:    GLIA_E_CONFIG (what, where, and what to try), GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_problem_read(const struct glia_yaml *root,
                                                       struct glia_problem *out);
+/** As above, of a problem that was solved before: what makes it doubtful refuses it no more. */
+GLIA_API GLIA_NODISCARD glia_status glia_problem_read_solved(const struct glia_yaml *root,
+                                                             struct glia_problem *out);
 GLIA_API void glia_problem_fini(struct glia_problem *p);
 
 /** Keys that glia_problem_read takes, NULL-terminated. */

@@ -541,7 +541,7 @@ glia_status glia_problem_begin_(struct glia_problem *p, const struct glia_yaml *
   return read_data(p, root, "data", &p->data);
 }
 
-glia_status glia_problem_read(const struct glia_yaml *root, struct glia_problem *p)
+static glia_status read_all(const struct glia_yaml *root, struct glia_problem *p)
 {
   GLIA_TRY(glia_problem_begin_(p, root));
   GLIA_TRY(read_parameters(p, root));
@@ -553,8 +553,20 @@ glia_status glia_problem_read(const struct glia_yaml *root, struct glia_problem 
   GLIA_TRY(read_by_unknown(p, root, "ansatz", true, p->ansatz));
   GLIA_TRY(read_impose(p, root));
   GLIA_TRY(read_by_unknown(p, root, "exact", false, p->exact));
-  GLIA_TRY(read_data(p, root, "reference", &p->reference));
+  for (int i = 0; i < p->n_unknowns; i++) p->ansatz_given[i] = p->ansatz[i] != GLIA_EXPR_NONE;
+  return read_data(p, root, "reference", &p->reference);
+}
+
+glia_status glia_problem_read(const struct glia_yaml *root, struct glia_problem *p)
+{
+  GLIA_TRY(read_all(root, p));
   GLIA_TRY(glia_problem_check_(p, root));
+  return glia_problem_scale_(p);
+}
+
+glia_status glia_problem_read_solved(const struct glia_yaml *root, struct glia_problem *p)
+{
+  GLIA_TRY(read_all(root, p));
   return glia_problem_scale_(p);
 }
 
