@@ -150,6 +150,15 @@ static void corners_come_from_files(void)
   CU_ASSERT(q.within[0].corner[2][0] == -0.5 && q.within[0].corner[2][1] == -0.25);
   CU_ASSERT(glia_problem_inside(&q, (const double[]){0.5, 0.0, 0.1}));
   CU_ASSERT(!glia_problem_inside(&q, (const double[]){0.5, 0.4, 0.4}));
+  CU_ASSERT_EQUAL_FATAL(glia_problem_settle(&q, doc), GLIA_OK);
+  char *all = NULL;
+  CU_ASSERT_EQUAL_FATAL(glia_yaml_print(glia_yaml_root(doc), &all), GLIA_OK);
+  CU_ASSERT_PTR_NULL(strstr(all, path));
+  forget();
+  must_read(all);
+  CU_ASSERT_EQUAL(q.within[0].n, 3);
+  CU_ASSERT(q.within[0].corner[2][0] == -0.5 && q.within[0].corner[2][1] == -0.25);
+  free(all);
   forget();
   f = fopen(path, "w");
   CU_ASSERT_PTR_NOT_NULL_FATAL(f);

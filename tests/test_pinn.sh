@@ -26,6 +26,11 @@ exits 0 "$glia" predict p.h5 --data at.csv -o at-them.csv --json && [ "$(key n)"
   awk -F, 'NR > 1 && NR < 4 { u = sin(3.14159265358979 * $1) * sin(3.14159265358979 * $2); if (($3 - u)^2 > 1e-6) bad = 1 } NR == 4 && $3 != "nan" { bad = 1 } END { exit bad || NR != 4 }' at-them.csv &&
   printf 'x,z\n0,0\n' >z.csv && exits 65 "$glia" predict p.h5 --data z.csv -o no.csv && said "no coordinate 'y'" && exits 64 "$glia" predict p.h5 -o no.csv && exits 73 "$glia" predict p.h5 --data at.csv -o at-them.csv
 point "the solution at given points"
+# a polygon from a file: the solution holds its corners, another file or none changes nothing
+printf 'x,y\n0,0\n1,0.1\n0.3,1\n' >corners.csv
+exits 0 "$glia" pinn poisson.yaml 'within=[{polygon: corners.csv}]' steps=2 classical=false -o inner.h5 && exits 0 "$glia" predict inner.h5 --data at.csv -o inner-1.csv && printf 'x,y\n0,0\n1,0.1\n0.2,0.3\n' >corners.csv &&
+  exits 0 "$glia" predict inner.h5 --data at.csv -o inner-2.csv && cmp inner-1.csv inner-2.csv && rm corners.csv && exits 0 "$glia" predict inner.h5 --data at.csv -o inner-3.csv && cmp inner-1.csv inner-3.csv
+point "a solution holds the corners that came from a file"
 # a picture of the solution, its error, the residual and the loss; without the exact solution it has no error
 panels() { grep -c '|error|' "$1"; }
 [ "$(panels p.svg)" -ge 1 ] && exits 0 "$glia" pinn poisson.yaml 'exact={}' steps=1 --plot q.svg && [ "$(panels q.svg)" = 0 ] && grep -q '|residual|' q.svg

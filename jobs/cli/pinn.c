@@ -59,6 +59,7 @@ static glia_status configure(struct job *j)
   const bool solved = glia_args_text(a, "resume", NULL) != NULL;
   GLIA_TRY((solved ? glia_problem_read_solved : glia_problem_read)(root, &j->problem));
   GLIA_TRY(glia_solve_config_read(root, &j->problem, &j->config));
+  GLIA_TRY(glia_problem_settle(&j->problem, j->doc));
   j->classical = true;
   GLIA_TRY(glia_yaml_get_bool(root, "classical", &j->classical));
   return glia_yaml_print(root, &j->config_text);

@@ -4,6 +4,7 @@
 #include "problem_priv.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,41 @@ bool glia_problem_inside(const struct glia_problem *p, const double *x)
   for (int i = 0; i < p->n_without && in; i++)
     in = !in_shape(&p->without[i], x[axis[0]], x[axis[1]]);
   return in;
+}
+
+/* Polygon i of a list of shapes as "key.i.polygon=[[x, y], ...]". */
+static glia_status settle(struct glia_yaml_doc *doc, const char *key, int i,
+                          const struct glia_shape *s)
+{
+  const size_t room = 64 + (size_t)s->n * 64;
+  char *text = malloc(room);
+
+  GLIA_CHECK(text != NULL, GLIA_E_MEMORY, "%d corners", s->n);
+  int at = snprintf(text, room, "%s.%d.polygon=[", key, i);
+  for (int k = 0; k < s->n; k++)
+    at += snprintf(text + at, room - (size_t)at, "%s[%.17g, %.17g]", k > 0 ? ", " : "",
+                   s->corner[k][0], s->corner[k][1]);
+  snprintf(text + at, room - (size_t)at, "]");
+  const glia_status st = glia_yaml_override(doc, text);
+  free(text);
+  return st;
+}
+
+glia_status glia_problem_settle(const struct glia_problem *p, struct glia_yaml_doc *doc)
+{
+  const struct {
+    const char *key;
+    const struct glia_shape *shape;
+  } list[] = {{"within", p->within}, {"without", p->without}};
+
+  for (size_t k = 0; k < GLIA_COUNT(list); k++) {
+    const struct glia_yaml *node = glia_yaml_get(glia_yaml_root(doc), list[k].key);
+    const struct glia_yaml *c = node != NULL ? node->child : NULL;
+    for (int i = 0; c != NULL; c = c->next, i++)
+      if (list[k].shape[i].kind == GLIA_SHAPE_POLYGON && c->child->kind == GLIA_YAML_SCALAR)
+        GLIA_TRY(settle(doc, list[k].key, i, &list[k].shape[i]));
+  }
+  return GLIA_OK;
 }
 
 /* Where numbers in the unit cube come from. */

@@ -105,6 +105,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_problem_read(const struct glia_yaml *ro
 /** As above, of a problem that was solved before: what makes it doubtful refuses it no more. */
 GLIA_API GLIA_NODISCARD glia_status glia_problem_read_solved(const struct glia_yaml *root,
                                                              struct glia_problem *out);
+/** Corners that were read from files take the place of their names in the document that p was read from: its text says all.
+ *  Errors: GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_problem_settle(const struct glia_problem *p,
+                                                        struct glia_yaml_doc *doc);
 GLIA_API void glia_problem_fini(struct glia_problem *p);
 
 /** Keys that glia_problem_read takes, NULL-terminated. */
