@@ -1,6 +1,7 @@
 /* Samples of fields: see glia_fields.h. */
 #include "glia_fields.h"
 
+#include "glia_archive.h"
 #include "h5_priv.h"
 #include "table_priv.h"
 
@@ -16,6 +17,7 @@ struct question {
   const char *path;
   int n_coords, n;
   const char *const *name;
+  bool solution; /* its coordinates are those of a grid, though they be as many as each other */
 };
 
 static glia_status complain(const struct question *q, const bool *there)
@@ -57,7 +59,8 @@ static glia_status read_cells(const struct question *q, struct glia_table *t, co
                  "%s:%lld: '%.40s' is not a number", q->path, (long long)t->line,
                  t->cell[column[i]]);
       GLIA_CHECK(i >= q->n_coords || isfinite(*v), GLIA_E_DATA,
-                 "%s:%lld: coordinate '%s' is missing", q->path, (long long)t->line, q->name[i]);
+                 "%s:%lld: coordinate '%s' is %s%.40s", q->path, (long long)t->line, q->name[i],
+                 isnan(*v) ? "missing" : "not finite: ", isnan(*v) ? "" : t->cell[column[i]]);
     }
   }
 }
@@ -128,7 +131,7 @@ static bool on_grid(const struct question *q, const struct arrays *a, int i)
 static glia_status lay_out(const struct question *q, const struct arrays *a, int64_t *n,
                            double **out)
 {
-  bool list = true, grid = true;
+  bool list = !q->solution, grid = true;
   int64_t points = 1;
 
   for (int c = 0; c < q->n_coords; c++) {
@@ -200,7 +203,8 @@ static bool is_hdf5(const char *path)
 glia_status glia_fields_read(const char *path, int n_coords, int n_values, const char *const *name,
                              int64_t *n, double **out)
 {
-  const struct question q = {path, n_coords, n_coords + n_values, name};
+  const struct question q = {path, n_coords, n_coords + n_values, name,
+                             is_hdf5(path) && glia_archive_is(path, "solution")};
 
   *n = 0;
   *out = NULL;

@@ -1,7 +1,7 @@
 /* Samples of fields from files of others: coordinates and values by name, as rows of float64.
  *
  * CSV and its kin: a header with the names, one sample a row. HDF5: arrays of the names at the root; either all of one length n (scattered
- * samples), or coordinates [n_t], [n_x], ... and values [n_t, n_x, ...] on their grid, in the order asked for.
+ * samples; never those of a solution file), or coordinates [n_t], [n_x], ... and values [n_t, n_x, ...] on their grid, in the order asked for.
  */
 #ifndef GLIA_FIELDS_H
 #define GLIA_FIELDS_H

@@ -85,8 +85,8 @@ static glia_status begin_npy(struct glia_rows_file *f)
   const struct glia_type *row = &f->field[0].row;
   int64_t dim[GLIA_MAX_RANK + 1] = {f->n};
 
-  GLIA_CHECK(f->n_fields == 1, GLIA_E_ARGUMENT, ".npy holds one field, there are %d: choose one",
-             f->n_fields);
+  GLIA_CHECK(f->n_fields == 1, GLIA_E_ARGUMENT,
+             ".npy holds one field, there are %d: .csv and .h5 hold several", f->n_fields);
   GLIA_CHECK(row->rank < GLIA_MAX_RANK, GLIA_E_UNSUPPORTED, "rows of rank %d", (int)row->rank);
   memcpy(dim + 1, row->dim, (size_t)row->rank * sizeof *dim);
   const struct glia_type all =

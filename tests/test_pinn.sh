@@ -26,6 +26,17 @@ exits 0 "$glia" predict p.h5 --data at.csv -o at-them.csv --json && [ "$(key n)"
   awk -F, 'NR > 1 && NR < 4 { u = sin(3.14159265358979 * $1) * sin(3.14159265358979 * $2); if (($3 - u)^2 > 1e-6) bad = 1 } NR == 4 && $3 != "nan" { bad = 1 } END { exit bad || NR != 4 }' at-them.csv &&
   printf 'x,z\n0,0\n' >z.csv && exits 65 "$glia" predict p.h5 --data z.csv -o no.csv && said "no coordinate 'y'" && exits 64 "$glia" predict p.h5 -o no.csv && exits 73 "$glia" predict p.h5 --data at.csv -o at-them.csv
 point "the solution at given points"
+# points of the boundary are known, as the domain's ends are however they are rounded; coordinates are numbers
+printf 'x,y\n1,0.5\n0.5,1\n1.00001,0.5\n1.0000000001,0.5\n0.5,0\n' >edge.csv
+exits 0 "$glia" pinn poisson.yaml 'within=[{disk: {center: [0.5, 0.5], radius: 0.5}}]' steps=0 classical=false -o disk.h5 && exits 0 "$glia" predict disk.h5 --data edge.csv -o edge-u.csv --json && [ "$(key outside)" = 1 ] &&
+  awk -F, 'NR > 1 && ($3 == "nan") != (NR == 4) { bad = 1 } END { exit bad || NR != 6 }' edge-u.csv && printf 'x,y\ninf,0\n' >z.csv && exits 65 "$glia" predict p.h5 --data z.csv -o no.csv && said "'x' is not finite: inf" &&
+  exits 64 "$glia" predict p.h5 --data at.csv -o no.npy && said '.csv and .h5 hold several'
+point "the solution on the boundary"
+# more points than are looked at together; the 101 x 101 points of a solution's own grid
+awk 'BEGIN { print "x,y"; for (i = 0; i < 9000; i++) print (i * 37 % 9000) / 9000 "," (i * 91 % 8999) / 8999 }' >many.csv
+exits 0 "$glia" predict p.h5 --data many.csv -o many-u.csv && exits 0 "$glia" predict p.h5 --data p.h5 -o grid-u.csv && cat many-u.csv grid-u.csv | awk -F, '$1 != "x" { n++; u = sin(3.14159265358979 * $1) * sin(3.14159265358979 * $2); if (($3 - u)^2 > 1e-6) bad = 1 } END { exit bad || n != 9000 + 101 * 101 }' &&
+  awk -F, 'NR == FNR { x[FNR] = $1; y[FNR] = $2; next } FNR > 1 && (($1 - x[FNR])^2 > 1e-9 || ($2 - y[FNR])^2 > 1e-9) { bad = 1 } END { exit bad }' many.csv many-u.csv
+point "the solution at thousands of points, and on the grid of its file"
 # a polygon from a file: the solution holds its corners, another file or none changes nothing
 printf 'x,y\n0,0\n1,0.1\n0.3,1\n' >corners.csv
 exits 0 "$glia" pinn poisson.yaml 'within=[{polygon: corners.csv}]' steps=2 classical=false -o inner.h5 && exits 0 "$glia" predict inner.h5 --data at.csv -o inner-1.csv && printf 'x,y\n0,0\n1,0.1\n0.2,0.3\n' >corners.csv &&

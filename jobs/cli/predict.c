@@ -22,17 +22,17 @@ static const struct glia_option options[] = {
      .argument = "FILE",
      .help = "rows to predict: a dataset, .npy (rows first) or .csv (the columns of the training "
              "data, in any order); "
-             "else the data it was trained on"},
+             "else the data it was trained on. Of a solution: points, .csv or .h5; required"},
     {.name = "split",
      .kind = GLIA_OPTION_TEXT,
      .argument = "SPLIT",
      .choices = splits,
-     .help = "of a dataset: train, valid or test (test)"},
+     .help = "of a dataset: train, valid or test (test); a solution has none"},
     {.name = "output",
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
      .argument = "FILE",
-     .help = "NAME.npy, NAME.csv or NAME.h5; required"},
+     .help = "NAME.npy (of a checkpoint alone), NAME.csv or NAME.h5; required"},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace an existing file"},
     {0}};
 
@@ -293,7 +293,9 @@ const struct glia_command glia_command_predict_ = {
         "SOLUTION.h5 is one of glia pinn: --data has points, as .csv with the coordinates by name "
         "or "
         ".h5 with "
-        "arrays of those names; the output has coordinates and unknowns, NaN outside the domain.",
+        "arrays of those names: lists as long as each other are points, others the sides of a "
+        "grid, as are those of a solution; the output has coordinates and unknowns, NaN outside "
+        "the domain.",
     .example = "glia predict run --data new.npy -o out.npy\nglia predict run --data fashion.h5 "
                "--split test -o out.csv\nglia predict burgers.h5 --data points.csv -o values.csv",
     .run = run,

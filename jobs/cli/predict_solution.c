@@ -70,7 +70,7 @@ static glia_status answer(struct solved *s, int64_t n, const double *x, double *
 
   GLIA_TRY(glia_pinn_fields(s->pinn, n, x, u));
   for (int64_t k = 0; k < n; k++) {
-    const bool inside = glia_problem_inside(p, x + k * d);
+    const bool inside = glia_problem_holds(p, x + k * d);
     s->outside += !inside;
     for (int c = 0; c < d; c++) s->row[k * (d + m) + c] = x[k * d + c];
     for (int i = 0; i < m; i++) s->row[k * (d + m) + d + i] = inside ? u[k * m + i] : (double)NAN;

@@ -55,6 +55,32 @@ bool glia_problem_inside(const struct glia_problem *p, const double *x)
   return in;
 }
 
+bool glia_problem_holds(const struct glia_problem *p, const double *x)
+{
+  enum { WAYS = 64 }; /* a corner as sharp as a tenth has one of them inside */
+  double at[GLIA_PDE_COORDS], near[GLIA_PDE_COORDS];
+  int axis[2];
+
+  for (int c = 0; c < p->n_coords; c++) {
+    const double slack = 1e-9 * (p->hi[c] - p->lo[c]);
+    if (!(x[c] >= p->lo[c] - slack && x[c] <= p->hi[c] + slack)) return false;
+    at[c] = fmin(fmax(x[c], p->lo[c]), p->hi[c]);
+  }
+  if (glia_problem_inside(p, at)) return true;
+  if (p->n_within + p->n_without == 0) return false;
+  plane(p, axis);
+  memcpy(near, at, sizeof near);
+  for (int k = 0; k < WAYS; k++) {
+    const double turn = 2.0 * M_PI * k / WAYS;
+    for (int i = 0; i < 2; i++) {
+      const int c = axis[i];
+      near[c] = at[c] + 1e-9 * (p->hi[c] - p->lo[c]) * (i == 0 ? cos(turn) : sin(turn));
+    }
+    if (glia_problem_inside(p, near)) return true;
+  }
+  return false;
+}
+
 /* Polygon i of a list of shapes as "key.i.polygon=[[x, y], ...]". */
 static glia_status settle(struct glia_yaml_doc *doc, const char *key, int i,
                           const struct glia_shape *s)

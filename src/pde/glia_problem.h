@@ -117,6 +117,9 @@ GLIA_API const char *const *glia_problem_keys(void);
 /** Does the point x [n_coords] lie in the domain? */
 GLIA_API bool glia_problem_inside(const struct glia_problem *p, const double *x);
 
+/** Does it lie in the domain, or within 1e-9 of the domain's width of its boundary? */
+GLIA_API bool glia_problem_holds(const struct glia_problem *p, const double *x);
+
 /** Points of the domain: scrambled Sobol, a grid of cell centres, or independent ones; the same for all ranks.
  *  Source: sobol1967, joe2008. */
 typedef enum { GLIA_POINTS_SOBOL, GLIA_POINTS_GRID, GLIA_POINTS_RANDOM } glia_points_kind;
