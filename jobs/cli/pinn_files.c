@@ -331,7 +331,8 @@ static void history(struct glia_panel *panel, const struct pinn_history *h)
 }
 
 /* |residual| of all equations at the points of the grid. */
-static glia_status residual(struct glia_solver *s, const struct pinn_grid *g, double *out)
+static glia_status residual(struct glia_solver *s, const struct pinn_grid *g, int width,
+                            double *out)
 {
   struct glia_pinn *pinn = glia_solver_pinn(s);
   const int m = glia_pinn_residuals(pinn, 0);
@@ -343,7 +344,7 @@ static glia_status residual(struct glia_solver *s, const struct pinn_grid *g, do
   for (int64_t i = 0; i < g->n && st == GLIA_OK; i++) {
     double square = 0.0;
     for (int k = 0; k < m; k++) square += r[i * m + k] * r[i * m + k];
-    out[i] = isnan(g->u[i]) ? (double)NAN : fmax(sqrt(square), 1e-300);
+    out[i] = isnan(g->u[i * width]) ? (double)NAN : sqrt(square);
   }
   free(r);
   return st;
@@ -369,18 +370,32 @@ static glia_status error_of(const struct glia_problem *p, const struct pinn_grid
       const struct glia_expr_values v = {.coord = g->x + k * p->n_coords,
                                          .parameter = p->parameter_start};
       const double off = g->u[k * p->n_unknowns + i] - glia_expr_tape_value(tape, &v);
-      out[k] = fmax(hypot(out[k], off), 1e-300);
-      if (isnan(off)) out[k] = (double)NAN;
+      out[k] = isnan(off) || isnan(out[k]) ? (double)NAN : hypot(out[k], off);
     }
     glia_expr_tape_destroy(&tape);
   }
   return GLIA_OK;
 }
 
+/* Zeros have no logarithm, and what is below the last bit of the largest value is as good as one: all get the smallest that is more. */
+static void lift(int64_t n, double *value)
+{
+  double most = 0.0, least = HUGE_VAL;
+
+  for (int64_t k = 0; k < n; k++)
+    if (isfinite(value[k])) most = fmax(most, value[k]);
+  for (int64_t k = 0; k < n; k++)
+    if (value[k] > 1e-17 * most) least = fmin(least, value[k]);
+  if (!isfinite(least)) least = 1e-17; /* nothing but zeros */
+  for (int64_t k = 0; k < n; k++)
+    if (value[k] < least) value[k] = least;
+}
+
 /* Values on the grid, of many sizes. */
 static void sizes(struct glia_panel *panel, const struct glia_problem *p, const struct pinn_grid *g,
-                  const double *value, const char *label)
+                  double *value, const char *label)
 {
+  lift(g->n, value);
   if (p->n_coords > 1) {
     plane(panel, p, g, value, label, true);
     return;
@@ -412,7 +427,7 @@ static glia_status fill(struct glia_figure *fig, const struct glia_problem *p,
     GLIA_TRY(error_of(p, g, value));
     sizes(glia_figure_panel(fig, 0, col++), p, g, value, "|error|");
   }
-  GLIA_TRY(residual(s, g, value));
+  GLIA_TRY(residual(s, g, m, value));
   sizes(glia_figure_panel(fig, 0, col++), p, g, value, "|residual|");
   history(glia_figure_panel(fig, 0, col), h);
   return GLIA_OK;
