@@ -167,6 +167,36 @@ static void corners_come_from_files(void)
   refused(text, "2 corners");
 }
 
+/* 4 sides of the box and those of four polygons, 1,024 and one more. */
+static void outlines_of_too_many_sides_are_refused(void)
+{
+  enum { MOST = 256 * 5 * 48 };
+  char *text = malloc(MOST + 512);
+
+  CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+  for (int last = 0; last < 2; last++) {
+    int n = snprintf(text, 512,
+                     "unknowns: [u]\ndomain: {x: [-1, 1], y: [-1, 1]}\nequations: [\"u_xx + u_yy = "
+                     "1\"]\nconditions: [{at: boundary, equation: \"u = 0\"}]\nwithin: [");
+    for (int k = 0; k < 4; k++) {
+      const int sides = k > 0 ? 256 : 252 + last;
+      n += snprintf(text + n, 64, "%s{polygon: [", k > 0 ? ", " : "");
+      for (int i = 0; i < sides; i++)
+        n += snprintf(text + n, 64, "%s[%.6f, %.6f]", i > 0 ? ", " : "",
+                      0.9 * cos(2.0 * M_PI * i / sides), 0.9 * sin(2.0 * M_PI * i / sides));
+      n += snprintf(text + n, 64, "]}");
+    }
+    snprintf(text + n, 64, "]\n");
+    if (last == 1)
+      refused(text, "1025 sides");
+    else {
+      must_read(text);
+      forget();
+    }
+  }
+  free(text);
+}
+
 static void faults_show_a_caret_below_the_text(void)
 {
   CU_ASSERT_EQUAL(read_text("unknowns: [u]\ndomain: {x: [0, 1]}\nequations: [\"u_xx = uu\"]\n"),
@@ -686,6 +716,7 @@ static void gathered_points_keep_means_over_the_domain(void)
 TAP_MAIN("pde", TAP(random_directions_are_inputs), TAP(gathered_points_keep_means_over_the_domain),
          TAP(causal_weights_fall_with_what_is_wrong_before), TAP(reentrant_corners_are_unfolded),
          TAP(ill_posed_problems_are_refused), TAP(corners_come_from_files),
+         TAP(outlines_of_too_many_sides_are_refused),
          TAP(conditions_on_outlines_hold_whatever_the_weights),
          TAP(what_starts_from_zero_has_the_scale_of_what_drives_it),
          TAP(kinks_across_a_period_are_rounded_by_diffusion),

@@ -196,7 +196,7 @@ static glia_status on_faces(const struct glia_problem *p, int n_faces, const str
 
 /* Curves that bound shapes, and the box, in the plane. */
 
-enum { CURVES = 1024 };
+enum { CURVES = GLIA_PDE_CURVES_ };
 
 struct curve {
   double a[2], b[2]; /* a segment; or, with a radius, the circle around a */
@@ -266,6 +266,21 @@ static bool bounds(const struct glia_problem *p, const double *x, const int axis
     in[k] = glia_problem_inside(p, side);
   }
   return in[0] != in[1];
+}
+
+static int curves_of(const struct glia_shape *s)
+{
+  return s->kind == GLIA_SHAPE_DISK ? 1 : s->kind == GLIA_SHAPE_BOX ? 4 : s->n;
+}
+
+/* See problem_priv.h. */
+int glia_problem_curves_(const struct glia_problem *p)
+{
+  int n = 4;
+
+  for (int i = 0; i < p->n_within; i++) n += curves_of(&p->within[i]);
+  for (int i = 0; i < p->n_without; i++) n += curves_of(&p->without[i]);
+  return n;
 }
 
 /* All curves, axis: the plane. Returns their number. */

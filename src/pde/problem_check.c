@@ -229,6 +229,9 @@ glia_status glia_problem_check_(struct glia_problem *p, const struct glia_yaml *
       read = read || glia_expr_reads(p->pool, p->equation[k], GLIA_EXPR_UNKNOWN, i);
     if (!read) return glia_yaml_error(root, "no equation contains the unknown '%s'", p->unknown[i]);
   }
+  if (glia_problem_curves_(p) > GLIA_PDE_CURVES_)
+    return glia_yaml_error(root, "the box and its shapes have %d sides and circles, %d at most",
+                           glia_problem_curves_(p), GLIA_PDE_CURVES_);
   bool known = p->data.file != NULL;
   for (int i = 0; i < p->n_unknowns; i++) {
     known = known || p->ansatz_given[i];

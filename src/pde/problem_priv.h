@@ -28,6 +28,10 @@ bool glia_problem_impose_(struct glia_problem *p, int i, int *g, int *d);
  * [most, n_coords]. Returns their number. */
 int64_t glia_problem_outline_(const struct glia_problem *p, int each, int64_t most, double *x);
 
+/* Sides and circles of the box and its shapes, of which so many are looked at when points of the boundary are sought. */
+enum { GLIA_PDE_CURVES_ = 1024 };
+int glia_problem_curves_(const struct glia_problem *p);
+
 /* An expression that is zero on the outline of a domain with shapes, and positive inside; GLIA_EXPR_NONE: none was found. */
 int glia_problem_distance_(struct glia_problem *p);
 
