@@ -1,5 +1,6 @@
 /* Local learning: the published rules, isolation of modules, and what they need of memory. */
 #include "glia_kernels.h"
+#include "glia_stage.h"
 #include "tap.h"
 #include "train_rig.h"
 
@@ -252,6 +253,54 @@ static void local_learning_holds_one_module_at_a_time(void)
   glia_model_destroy(&plain);
 }
 
+/* The same on ranks that share the layers out, each of whom holds one micro-batch at a time (slots of the local schedule). */
+static size_t activations_of_rank(const struct glia_model *m, const struct glia_cut *cut, int rank)
+{
+  struct glia_stage *stage = NULL;
+  struct glia_program *p = NULL;
+  struct glia_program_info info = {0};
+
+  CU_ASSERT_EQUAL_FATAL(glia_stage_cut(glia_model_graph(m), cut, rank, &stage), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_stage_compile(stage, glia_kernels_default(), GLIA_BUCKET_BYTES, &p),
+                        GLIA_OK);
+  CU_ASSERT_FATAL(glia_program_info(p, "train", &info));
+  glia_program_destroy(&p);
+  glia_stage_destroy(&stage);
+  return info.micro_bytes;
+}
+
+static void each_rank_holds_its_modules_alone(void)
+{
+  struct glia_model *plain = build(network, NULL);
+  const size_t all = activations(plain);
+
+  for (int depth = 0; depth <= 3; depth++) {
+    char key[32];
+    double cost[256];
+    struct glia_model_cut layers;
+    snprintf(key, sizeof key, "local={depth: %d}", depth);
+    struct glia_model *m = build(network, key);
+    CU_ASSERT_FATAL(glia_model_layers(m) <= (int)GLIA_COUNT(cost));
+    glia_model_cost(m, cost);
+    CU_ASSERT_EQUAL_FATAL(glia_model_cut_balanced(m, cost, 2, &layers), GLIA_OK);
+    const struct glia_cut cut = {.ranks = 2,
+                                 .chunks = 1,
+                                 .stage_of = glia_model_stage_of,
+                                 .self = &layers,
+                                 .loss = glia_model_loss_sum(m),
+                                 .parts = glia_model_modules(m),
+                                 .part_of = glia_model_part_of};
+    for (int rank = 0; rank < 2; rank++) {
+      const size_t own = activations_of_rank(m, &cut, rank);
+      tap_note("depth %d, rank %d of 2: %zu bytes, %.0f %% of backpropagation's %zu", depth, rank,
+               own, 1e2 * (double)own / (double)all, all);
+      CU_ASSERT((double)own <= 0.6 * (double)all);
+    }
+    glia_model_destroy(&m);
+  }
+  glia_model_destroy(&plain);
+}
+
 /* ---- isolation, on a chain of five units with three local modules */
 
 static const char chain[] =
@@ -371,6 +420,6 @@ TAP_MAIN("local", TAP(two_layers_are_sampled_as_published),
          TAP(the_end_of_a_model_gives_what_it_has),
          TAP(auxiliary_networks_are_fresh_copies_of_later_layers),
          TAP(a_jump_of_channels_is_carried_on), TAP(what_cannot_be_local_is_refused),
-         TAP(local_learning_holds_one_module_at_a_time),
+         TAP(local_learning_holds_one_module_at_a_time), TAP(each_rank_holds_its_modules_alone),
          TAP(a_module_changes_gradients_of_later_ones_alone),
          TAP(no_gradient_passes_between_modules))
