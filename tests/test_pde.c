@@ -513,7 +513,38 @@ static void gathered_points_keep_means_over_the_domain(void)
   forget();
 }
 
-TAP_MAIN("pde", TAP(random_directions_are_inputs), TAP(gathered_points_keep_means_over_the_domain),
+/* Half of the points go where the residual is, and the others stay all over the domain. Candidates are Sobol's: each 16 hold one of each
+ * sixteenth of t, so that steps of equal size among them would fall on the same sixteenths again and again. */
+static void redrawn_points_leave_nothing_out(void)
+{
+  enum { N = 800, SLABS = 16 };
+  static const char text[] =
+      "unknowns: [u]\ndomain: {t: [0, 1], x: [-1, 1]}\nequations: [\"u_t = u_xx + "
+      "1e4*(1 - t)\"]\nconditions: [{at: {t: 0}, equation: \"u = 0\"}, {at: {x: [-1, 1]}, "
+      "equation: \"u = 0\"}]\nnetwork: {depth: 1, width: 4}\npoints: {interior: 800, redraw: "
+      "1}\nsteps: 1\n";
+  struct glia_solve_config config;
+  struct glia_solve_result result;
+  struct glia_solver *s;
+  int count[SLABS] = {0};
+
+  must_read(text);
+  CU_ASSERT_EQUAL_FATAL(glia_solve_config_read(glia_yaml_root(doc), &q, &config), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_solver_create(&q, &config, NULL, &s), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_solver_run(s, 1, NULL, NULL, &result), GLIA_OK);
+  const double *x = glia_solver_cloud(s)->points[0].x;
+  for (int i = 0; i < N; i++) count[(int)(x[2 * i] * SLABS)]++;
+  CU_ASSERT(count[0] > 2 * count[SLABS - 1]);
+  for (int k = 0; k < SLABS; k++) {
+    if (count[k] < 12) tap_note("%d points from t = %g", count[k], k / (double)SLABS);
+    CU_ASSERT(count[k] >= 12); /* of 25 at least */
+  }
+  glia_solver_destroy(&s);
+  forget();
+}
+
+TAP_MAIN("pde", TAP(redrawn_points_leave_nothing_out), TAP(random_directions_are_inputs),
+         TAP(gathered_points_keep_means_over_the_domain),
          TAP(causal_weights_fall_with_what_is_wrong_before), TAP(reentrant_corners_are_unfolded),
          TAP(conditions_on_outlines_hold_whatever_the_weights),
          TAP(what_starts_from_zero_has_the_scale_of_what_drives_it),

@@ -2,6 +2,7 @@
 #include "pinn_priv.h"
 
 #include "glia_agree.h"
+#include "glia_random.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -86,13 +87,16 @@ static glia_status meet(struct glia_pinn *p, bool derivatives, uint64_t seed, in
   return GLIA_OK;
 }
 
-/* Points in proportion to their worth; sum [crowd + 1] is room. */
-static void take(const struct crowd *c, int d, int64_t n, double *x, double *sum)
+/* Points in proportion to their worth, one at random from each n-th of it: in steps of equal size they would fall in step with the
+ * sequence, any 2^k of which hold one of each 2^k-th of every coordinate, and leave out whole stretches. sum [crowd + 1] is room. */
+static void take(const struct crowd *c, int d, uint64_t seed, int64_t n, double *x, double *sum)
 {
+  const uint64_t key = glia_random_stream(seed, "points drawn anew");
+
   sum[0] = 0.0;
   for (int64_t i = 0; i < c->n; i++) sum[i + 1] = sum[i] + c->worth[i];
   for (int64_t i = 0, j = 0; i < n; i++) {
-    const double v = ((double)i + 0.5) / (double)n * sum[c->n];
+    const double v = ((double)i + glia_random_uniform(key, 0, (uint64_t)i)) / (double)n * sum[c->n];
     while (j < c->n - 1 && sum[j + 1] <= v) j++;
     memcpy(x + i * d, c->x + j * d, (size_t)d * sizeof *x);
   }
@@ -109,7 +113,7 @@ glia_status glia_points_redraw_(struct glia_pinn *p, uint64_t seed, int64_t n, d
     if (sum == NULL)
       st = GLIA_FAIL(GLIA_E_MEMORY, "%lld candidates", (long long)c.n);
     else
-      take(&c, p->problem->n_coords, n, x, sum);
+      take(&c, p->problem->n_coords, seed, n, x, sum);
     free(sum);
   }
   leave(&c);
