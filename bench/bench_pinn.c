@@ -205,7 +205,7 @@ static bool wanted(const struct bench_report *r, const char *part)
 
 static glia_status compare(struct bench_report *r, struct work *w, struct peer *p)
 {
-  const struct glia_solve_watch look = {w, watch};
+  const struct glia_solve_watch look = {.self = w, .step = watch};
   struct glia_solve_result result;
 
   w->race = wanted(r, "race");

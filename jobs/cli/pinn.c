@@ -22,11 +22,12 @@ struct job {
   struct pinn_history history;
   struct glia_progress progress;
   char *config_text;
-  json_t *runs;
+  json_t *runs, *stages;
   bool classical;
   int64_t seeds, successes;
   double *error, *wall, *parameter; /* by seed; parameter [seeds, n_parameters] */
   bool stopped;
+  int64_t before; /* steps of the stages that are over */
   bool resumed;
   struct pinn_state state; /* of the last fit, or of the one that goes on */
 };
@@ -65,6 +66,18 @@ static glia_status configure(struct job *j)
   return glia_yaml_print(root, &j->config_text);
 }
 
+static void tell_curriculum(const struct job *j)
+{
+  const struct glia_curriculum *c = &j->config.curriculum;
+  char text[1024] = "";
+
+  if (c->n == 0) return;
+  for (int k = 0; k < c->n; k++)
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%g, ", c->value[k]);
+  glia_cli_print(j->args, "  stages of %lld steps at most: %s%s = %sthen %g\n", (long long)c->steps,
+                 strcmp(c->name, "t") == 0 ? "until " : "", c->name, text, c->own);
+}
+
 /* What was read, and what was chosen where the user left it open. */
 static void tell(const struct job *j)
 {
@@ -89,6 +102,7 @@ static void tell(const struct job *j)
                    "  the start has a kink where %s begins again: rounded off by %g u_%s%s\n",
                    p->coord[p->seam[k].coord], p->seam[k].diffusion, p->coord[p->seam[k].coord],
                    p->coord[p->seam[k].coord]);
+  tell_curriculum(j);
   glia_cli_print(j->args, "  network %d x %d %s, %lld weights\n", n->depth, n->width,
                  glia_jet_activation_names()[n->activation], (long long)glia_pinn_size(pinn));
 }
@@ -98,29 +112,54 @@ static void tell(const struct job *j)
 static void watch(void *self, const struct glia_fit_state *s, double error, bool *stop)
 {
   struct job *j = self;
-  char text[96];
+  const struct glia_solve_stage stage = glia_solver_stage(j->solver);
+  char text[160], at[64] = "";
 
   *stop = glia_stop_requested() != 0;
   if (j->args->rank != 0) return;
   pinn_history_add(&j->history, (double)s->step, s->loss, error);
+  if (stage.number < stage.of) snprintf(at, sizeof at, "%s = %g: ", stage.name, stage.value);
   if (isnan(error))
-    snprintf(text, sizeof text, "loss %.2e", s->loss);
+    snprintf(text, sizeof text, "%sloss %.2e", at, s->loss);
   else
-    snprintf(text, sizeof text, "loss %.2e, error %.2e", s->loss, error);
+    snprintf(text, sizeof text, "%sloss %.2e, error %.2e", at, s->loss, error);
   glia_progress_update(&j->progress, (double)s->step, text);
+}
+
+/* A stage is over. */
+static void stage(void *self, const struct glia_solve_stage *s, const struct glia_fit_result *fit,
+                  double wall_s)
+{
+  struct job *j = self;
+  const char *reason = glia_fit_reason_text(fit->reason);
+  const int64_t steps = fit->steps - j->before;
+
+  j->before = fit->steps;
+  if (s->of == 0) return;
+  json_array_append_new(j->stages,
+                        json_pack("{s:s, s:f, s:I, s:s, s:o, s:f}", "name", s->name, "value",
+                                  s->value, "steps", (json_int_t)steps, "reason", reason, "loss",
+                                  glia_json_real(fit->loss), "wall_s", wall_s));
+  if (s->number < s->of)
+    glia_cli_print(j->args,
+                   "  stage %d of %d, %s%s = %g: loss %.3g after %lld steps, %.1f s (%s)\n",
+                   s->number + 1, s->of, strcmp(s->name, "t") == 0 ? "until " : "", s->name,
+                   s->value, fit->loss, (long long)steps, wall_s, reason);
 }
 
 static glia_status one_seed(struct job *j, int64_t k)
 {
   const struct glia_problem *p = &j->problem;
-  const struct glia_solve_watch w = {j, watch};
+  const struct glia_solve_watch w = {j, watch, stage};
   struct glia_solve_result r;
   double half[GLIA_PDE_PARAMETERS];
   const uint64_t seed = (uint64_t)(j->config.seed + k);
   const struct glia_solve_start start = {j->state.step, j->state.damping, j->state.theta,
-                                         j->state.points};
+                                         j->state.points, j->state.stage};
 
   j->history.n = 0;
+  j->before = j->resumed ? j->state.step : 0;
+  json_array_clear(j->stages);
   glia_progress_begin(&j->progress, "pinn", "steps", (double)j->config.steps);
   if (j->args->rank != 0) j->progress.silent = true;
   const glia_status st = glia_solver_run(j->solver, seed, j->resumed ? &start : NULL, &w, &r);
@@ -149,6 +188,7 @@ static glia_status one_seed(struct job *j, int64_t k)
     json_object_set_new(run, p->parameter[i], glia_json_real(theta[i]));
     json_object_set_new(run, name, glia_json_real(half[i]));
   }
+  if (j->config.curriculum.n > 0) json_object_set_new(run, "stages", json_deep_copy(j->stages));
   json_array_append_new(j->runs, run);
   char error[48] = "no reference to compare with";
   if (!isnan(r.relative_l2)) snprintf(error, sizeof error, "relative L2 error %.3g", r.relative_l2);
@@ -281,7 +321,7 @@ static glia_status run_all(struct job *j)
 
 static glia_status run(struct glia_args *args)
 {
-  struct job j = {.args = args, .runs = json_array()};
+  struct job j = {.args = args, .runs = json_array(), .stages = json_array()};
   const glia_status st = run_all(&j);
 
   glia_solver_destroy(&j.solver);
@@ -296,6 +336,7 @@ static glia_status run(struct glia_args *args)
   free(j.wall);
   free(j.parameter);
   json_decref(j.runs);
+  json_decref(j.stages);
   glia_petsc_end();
   glia_comm_destroy(&j.comm);
   return st;

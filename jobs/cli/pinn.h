@@ -31,6 +31,7 @@ struct pinn_state {
   double damping;
   double *theta; /* [glia_pinn_size], of a file that was read */
   struct glia_solve_points points;
+  struct glia_solve_stage stage;
   double *placed; /* [glia_pinn_size]: likewise, room for points.theta */
 };
 

@@ -12,6 +12,7 @@
 
 #define GATHERED "fit/gathered"
 #define REDRAWN  "fit/redrawn"
+#define STAGE    "fit/stage"
 
 enum { MOST_ARRAYS = 2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS };
 
@@ -132,6 +133,17 @@ static glia_status put_points(struct glia_archive_writer *w, struct glia_solver 
   return points.gathered ? GLIA_OK : glia_archive_put_attribute(w, "fit", &step);
 }
 
+/* Among which stages the fit stands: fits without any have none. */
+static glia_status put_stage(struct glia_archive_writer *w, const struct glia_solver *s)
+{
+  const struct glia_solve_stage stage = glia_solver_stage(s);
+  const double value[] = {stage.of, stage.number, (double)stage.since, stage.value};
+  const int64_t n = GLIA_COUNT(value);
+  const struct glia_array a = {STAGE, glia_type_make(GLIA_F64, 1, &n), (void *)(uintptr_t)value};
+
+  return stage.of > 0 ? glia_archive_put(w, &a) : GLIA_OK;
+}
+
 static glia_status has(struct glia_archive *a, const char *path, bool *out)
 {
   struct glia_type type;
@@ -162,6 +174,27 @@ static glia_status get_points(struct glia_archive *a, int64_t n, struct pinn_sta
   return GLIA_OK;
 }
 
+static glia_status get_stage(struct glia_archive *a, struct glia_solve_stage *out)
+{
+  double value[4];
+  const int64_t n = GLIA_COUNT(value);
+  const struct glia_array array = {STAGE, glia_type_make(GLIA_F64, 1, &n), value};
+  bool staged;
+
+  *out = (struct glia_solve_stage){0};
+  GLIA_TRY(has(a, STAGE, &staged));
+  if (!staged) return GLIA_OK;
+  GLIA_TRY(glia_archive_get(a, &array));
+  GLIA_CHECK(value[0] >= 1.0 && value[0] <= GLIA_SOLVE_STAGES && value[1] >= 0.0 &&
+                 value[1] <= value[0] && value[2] >= 0.0 && value[2] < 1e15 && isfinite(value[3]),
+             GLIA_E_DATA, "stage %g of %g", value[1], value[0]);
+  out->of = (int)value[0];
+  out->number = (int)value[1];
+  out->since = (int64_t)value[2];
+  out->value = value[3];
+  return GLIA_OK;
+}
+
 static glia_status get_state(struct glia_archive *a, struct glia_solver *s, struct pinn_state *out)
 {
   struct glia_array array[MOST_ARRAYS];
@@ -181,6 +214,7 @@ static glia_status get_state(struct glia_archive *a, struct glia_solver *s, stru
              (long long)out->seed, out->damping);
   for (const double *v = out->theta; v < to; v++)
     GLIA_CHECK(isfinite(*v), GLIA_E_DATA, "a weight is %g", *v);
+  GLIA_TRY(get_stage(a, &out->stage));
   return get_points(a, to - out->theta, out);
 }
 
@@ -205,6 +239,7 @@ static glia_status put_all(struct glia_archive_writer *w, const struct glia_prob
   for (int i = 0; i < n; i++) GLIA_TRY(glia_archive_put(w, &array[i]));
   GLIA_TRY(put_state(w, state));
   GLIA_TRY(put_points(w, s));
+  GLIA_TRY(put_stage(w, s));
   return glia_archive_put_texts(w, "config", -1, &config);
 }
 

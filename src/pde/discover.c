@@ -330,7 +330,7 @@ static glia_status read_options(struct glia_discovery *d, const struct glia_yaml
 glia_status glia_discovery_read(const struct glia_yaml *root, struct glia_discovery *d)
 {
   *d = (struct glia_discovery){0};
-  GLIA_TRY(glia_problem_begin_(&d->p, root));
+  GLIA_TRY(glia_problem_begin_(&d->p, root, NULL));
   if (d->p.data.file == NULL)
     return glia_yaml_error(root, "data are missing, as in data: {file: F.h5}");
   d->names = d->p.names;

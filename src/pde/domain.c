@@ -151,6 +151,12 @@ static void unit(const struct draw *w, int64_t i, double *u)
   }
 }
 
+/* Where points along a coordinate end. */
+static double end_of(const struct glia_problem *p, int c)
+{
+  return c == p->time ? p->horizon : p->hi[c];
+}
+
 glia_status glia_problem_interior(const struct glia_problem *p, glia_points_kind kind,
                                   uint64_t seed, int64_t n, double *x)
 {
@@ -165,7 +171,7 @@ glia_status glia_problem_interior(const struct glia_problem *p, glia_points_kind
                (long long)found, (long long)i);
     double *at = x + found * p->n_coords;
     unit(&w, i, u);
-    for (int c = 0; c < p->n_coords; c++) at[c] = p->lo[c] + u[c] * (p->hi[c] - p->lo[c]);
+    for (int c = 0; c < p->n_coords; c++) at[c] = p->lo[c] + u[c] * (end_of(p, c) - p->lo[c]);
     found += glia_problem_inside(p, at);
   }
   return GLIA_OK;
@@ -188,7 +194,7 @@ static glia_status on_faces(const struct glia_problem *p, int n_faces, const str
     w.n = n / n_faces;
     unit(&w, i / n_faces, u);
     for (int c = 0, k = 0; c < p->n_coords; c++)
-      at[c] = f->fixed[c] ? f->at[c] : p->lo[c] + u[k++] * (p->hi[c] - p->lo[c]);
+      at[c] = f->fixed[c] ? f->at[c] : p->lo[c] + u[k++] * (end_of(p, c) - p->lo[c]);
     found += glia_problem_inside(p, at);
   }
   return GLIA_OK;
@@ -340,7 +346,7 @@ static glia_status on_curves(const struct glia_problem *p, struct draw w, int64_
     int k = 0;
     while (k < m - 1 && t >= curve[k].length) t -= curve[k++].length;
     point_on(&curve[k], t, on, normal);
-    if (p->time >= 0) full[p->time] = p->lo[p->time] + u[1] * (p->hi[p->time] - p->lo[p->time]);
+    if (p->time >= 0) full[p->time] = p->lo[p->time] + u[1] * (p->horizon - p->lo[p->time]);
     for (int c = 0; c < 2; c++) full[axis[c]] = on[c];
     memcpy(at, full, (size_t)p->n_coords * sizeof *at);
     found += bounds(p, full, axis, normal);

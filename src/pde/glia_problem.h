@@ -60,6 +60,12 @@ struct glia_pde_data {
   double weight;
 };
 
+/* What makes a problem easier: one of its constants has another value, or only t up to it is looked at. */
+struct glia_problem_stage {
+  const char *name; /* of a constant, or "t"; NULL: the problem as it is */
+  double value;
+};
+
 struct glia_problem {
   struct glia_arena arena;
   struct glia_expr_pool *pool;
@@ -68,6 +74,7 @@ struct glia_problem {
   const char *coord[GLIA_PDE_COORDS], *unknown[2 * GLIA_PDE_UNKNOWNS];
   const char *parameter[GLIA_PDE_PARAMETERS];
   double lo[GLIA_PDE_COORDS], hi[GLIA_PDE_COORDS];
+  double horizon; /* points are drawn up to this t: its end, or a stage's value */
   bool periodic[GLIA_PDE_COORDS];
   double parameter_start[GLIA_PDE_PARAMETERS];
   int n_constants;
@@ -105,6 +112,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_problem_read(const struct glia_yaml *ro
 /** As above, of a problem that was solved before: what makes it doubtful refuses it no more. */
 GLIA_API GLIA_NODISCARD glia_status glia_problem_read_solved(const struct glia_yaml *root,
                                                              struct glia_problem *out);
+/** As glia_problem_read_solved, of a stage; constants that are formulas of the stage's follow it. checked: doubtful ones are refused.
+ *  Errors: as above; GLIA_E_CONFIG also for a t outside of its interval. */
+GLIA_API GLIA_NODISCARD glia_status glia_problem_read_stage(const struct glia_yaml *root,
+                                                            const struct glia_problem_stage *stage,
+                                                            bool checked, struct glia_problem *out);
 /** Corners that were read from files take the place of their names in the document that p was read from: its text says all.
  *  Errors: GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_problem_settle(const struct glia_problem *p,

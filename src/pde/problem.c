@@ -152,7 +152,13 @@ static glia_status read_unknowns(struct glia_problem *p, const struct glia_yaml 
   return GLIA_OK;
 }
 
-static glia_status read_constants(struct glia_problem *p, const struct glia_yaml *root)
+static bool staged(const struct glia_problem_stage *stage, const char *name)
+{
+  return stage != NULL && stage->name != NULL && strcmp(stage->name, name) == 0;
+}
+
+static glia_status read_constants(struct glia_problem *p, const struct glia_yaml *root,
+                                  const struct glia_problem_stage *stage)
 {
   const struct glia_yaml *map = glia_yaml_get(root, "constants");
 
@@ -161,6 +167,7 @@ static glia_status read_constants(struct glia_problem *p, const struct glia_yaml
   for (const struct glia_yaml *c = map->child; c != NULL; c = c->next) {
     double v;
     GLIA_TRY(number(p, c, &v)); /* of the constants before it */
+    if (staged(stage, c->key)) v = stage->value;
     GLIA_TRY(add_name(p, c, c->key, GLIA_PDE_CONSTANTS, p->constant, &p->n_constants));
     p->constant_value[p->n_constants - 1] = v;
   }
@@ -204,7 +211,8 @@ static glia_status find_coord(const struct glia_problem *p, const struct glia_ya
                          near != NULL ? "'?" : "");
 }
 
-static glia_status read_box(struct glia_problem *p, const struct glia_yaml *root)
+static glia_status read_box(struct glia_problem *p, const struct glia_yaml *root,
+                            const struct glia_problem_stage *stage)
 {
   const struct glia_yaml *map = glia_yaml_get(root, "domain");
 
@@ -217,7 +225,13 @@ static glia_status read_box(struct glia_problem *p, const struct glia_yaml *root
     GLIA_TRY(add_name(p, c, c->key, GLIA_PDE_COORDS, p->coord, &p->n_coords));
     const int i = p->n_coords - 1;
     GLIA_TRY(interval(p, c, &p->lo[i], &p->hi[i]));
-    if (strcmp(c->key, "t") == 0) p->time = i;
+    if (strcmp(c->key, "t") == 0) {
+      p->time = i;
+      p->horizon = staged(stage, "t") ? stage->value : p->hi[i];
+      if (!(p->horizon > p->lo[i] && p->horizon <= p->hi[i]))
+        return glia_yaml_error(c, "a stage that ends at t = %g sees nothing of [%g, %g]",
+                               p->horizon, p->lo[i], p->hi[i]);
+    }
   }
   if (p->n_coords == 0) return glia_yaml_error(map, "a domain without coordinates");
   return GLIA_OK;
@@ -529,21 +543,23 @@ static glia_status read_impose(struct glia_problem *p, const struct glia_yaml *r
   return GLIA_OK;
 }
 
-glia_status glia_problem_begin_(struct glia_problem *p, const struct glia_yaml *root)
+glia_status glia_problem_begin_(struct glia_problem *p, const struct glia_yaml *root,
+                                const struct glia_problem_stage *stage)
 {
   *p = (struct glia_problem){.time = -1};
   GLIA_TRY(glia_expr_pool_create(&p->pool));
-  GLIA_TRY(read_constants(p, root));
+  GLIA_TRY(read_constants(p, root, stage));
   GLIA_TRY(read_unknowns(p, root));
-  GLIA_TRY(read_box(p, root));
+  GLIA_TRY(read_box(p, root, stage));
   GLIA_TRY(read_periodic(p, root));
   p->names = names_of(p, false);
   return read_data(p, root, "data", &p->data);
 }
 
-static glia_status read_all(const struct glia_yaml *root, struct glia_problem *p)
+static glia_status read_all(const struct glia_yaml *root, const struct glia_problem_stage *stage,
+                            struct glia_problem *p)
 {
-  GLIA_TRY(glia_problem_begin_(p, root));
+  GLIA_TRY(glia_problem_begin_(p, root, stage));
   GLIA_TRY(read_parameters(p, root));
   GLIA_TRY(read_shapes(p, root, "within", p->within, &p->n_within));
   GLIA_TRY(read_shapes(p, root, "without", p->without, &p->n_without));
@@ -557,17 +573,23 @@ static glia_status read_all(const struct glia_yaml *root, struct glia_problem *p
   return read_data(p, root, "reference", &p->reference);
 }
 
+glia_status glia_problem_read_stage(const struct glia_yaml *root,
+                                    const struct glia_problem_stage *stage, bool checked,
+                                    struct glia_problem *p)
+{
+  GLIA_TRY(read_all(root, stage, p));
+  if (checked) GLIA_TRY(glia_problem_check_(p, root));
+  return glia_problem_scale_(p);
+}
+
 glia_status glia_problem_read(const struct glia_yaml *root, struct glia_problem *p)
 {
-  GLIA_TRY(read_all(root, p));
-  GLIA_TRY(glia_problem_check_(p, root));
-  return glia_problem_scale_(p);
+  return glia_problem_read_stage(root, NULL, true, p);
 }
 
 glia_status glia_problem_read_solved(const struct glia_yaml *root, struct glia_problem *p)
 {
-  GLIA_TRY(read_all(root, p));
-  return glia_problem_scale_(p);
+  return glia_problem_read_stage(root, NULL, false, p);
 }
 
 void glia_problem_fini(struct glia_problem *p)

@@ -4,8 +4,9 @@
 
 #include "glia_problem.h"
 
-/* Constants, unknowns, domain, periods and data: what stands before equations. */
-glia_status glia_problem_begin_(struct glia_problem *p, const struct glia_yaml *root);
+/* Constants, unknowns, domain, periods and data: what stands before equations. stage: NULL, or what is other than written. */
+glia_status glia_problem_begin_(struct glia_problem *p, const struct glia_yaml *root,
+                                const struct glia_problem_stage *stage);
 
 /* Parse a text of the configuration; a failure names its place, and p->fault shows it. */
 glia_status glia_problem_text_(struct glia_problem *p, const struct glia_expr_names *names,

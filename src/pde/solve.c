@@ -1,43 +1,15 @@
 /* From a problem to its solution: see glia_solve.h. */
-#include "glia_solve.h"
-#include "pinn_priv.h"
-#include "problem_priv.h"
+#include "solve_priv.h"
 
 #include "glia_agree.h"
 #include "glia_fields.h"
-#include "glia_random.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { TEST_POINTS = 4096, LOOK = 10, SLABS = 20 };
-
-struct group {
-  int64_t n;
-  double *x, *weight, *target;
-  bool idle; /* the ansatz fulfils it whatever the weights */
-};
-
-struct glia_solver {
-  struct glia_problem *problem;
-  struct glia_solve_config config;
-  struct glia_comm *comm;
-  struct glia_pinn *pinn;
-  struct glia_cloud cloud;
-  struct group group[GLIA_PINN_GROUPS];
-  double *theta;
-  double *placed; /* room for points.theta [glia_pinn_size] */
-  struct glia_solve_points points;
-  int64_t n_test;
-  double *test_x, *test_u; /* [n_test, coords], [n_test, unknowns]; NULL: no reference */
-  double *rows;            /* of the data file: [n_rows, coords + unknowns] */
-  int64_t n_rows;
-  const struct glia_solve_watch *watch;
-  uint64_t seed;
-};
+enum { TEST_POINTS = 4096, LOOK = 10 };
 
 static double now_s(void)
 {
@@ -47,20 +19,15 @@ static double now_s(void)
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static glia_status room(struct group *g, int64_t n, int d, int targets)
+static glia_status room(struct glia_group_ *g, int64_t n, int d, int targets)
 {
-  *g = (struct group){.n = n};
+  *g = (struct glia_group_){.n = n};
   g->x = calloc((size_t)(n * d), sizeof *g->x);
   g->weight = calloc((size_t)n, sizeof *g->weight);
   if (targets > 0) g->target = calloc((size_t)(n * targets), sizeof *g->target);
   GLIA_CHECK(g->x != NULL && g->weight != NULL && (targets == 0 || g->target != NULL),
              GLIA_E_MEMORY, "%lld points", (long long)n);
   return GLIA_OK;
-}
-
-static void weigh(struct group *g, double weight)
-{
-  for (int64_t i = 0; i < g->n; i++) g->weight[i] = sqrt(weight / (double)g->n);
 }
 
 /* Coordinates that a condition leaves free. */
@@ -75,10 +42,10 @@ static int free_coords(const struct glia_problem *p, const struct glia_pde_condi
 
 static int64_t points_of(const struct glia_solver *s, int k)
 {
-  const struct glia_pde_condition *c = &s->problem->condition[k];
+  const struct glia_pde_condition *c = &s->own.problem->condition[k];
 
   if (c->points > 0) return c->points;
-  if (free_coords(s->problem, c) == 0) return c->n_faces > 0 ? c->n_faces : 1;
+  if (free_coords(s->own.problem, c) == 0) return c->n_faces > 0 ? c->n_faces : 1;
   return s->config.condition;
 }
 
@@ -86,7 +53,7 @@ static int64_t points_of(const struct glia_solver *s, int k)
 
 static glia_status read_file(struct glia_solver *s, const char *file, int64_t *n, double **out)
 {
-  const struct glia_problem *p = s->problem;
+  const struct glia_problem *p = s->own.problem;
   const char *name[GLIA_PDE_COORDS + GLIA_PDE_UNKNOWNS];
 
   for (int i = 0; i < p->n_coords; i++) name[i] = p->coord[i];
@@ -105,10 +72,10 @@ static glia_status read_file(struct glia_solver *s, const char *file, int64_t *n
 
 static glia_status reference_of_file(struct glia_solver *s)
 {
-  const int d = s->problem->n_coords, m = s->problem->n_unknowns;
+  const int d = s->own.problem->n_coords, m = s->own.problem->n_unknowns;
   double *rows;
 
-  GLIA_TRY(read_file(s, s->problem->reference.file, &s->n_test, &rows));
+  GLIA_TRY(read_file(s, s->own.problem->reference.file, &s->n_test, &rows));
   s->test_x = malloc((size_t)(s->n_test * d) * sizeof *rows);
   s->test_u = malloc((size_t)(s->n_test * m) * sizeof *rows);
   const bool ok = s->test_x != NULL && s->test_u != NULL;
@@ -123,7 +90,7 @@ static glia_status reference_of_file(struct glia_solver *s)
 
 static glia_status reference_of_formula(struct glia_solver *s)
 {
-  struct glia_problem *p = s->problem;
+  struct glia_problem *p = s->own.problem;
   bool any = false;
 
   for (int i = 0; i < p->n_unknowns; i++) any = any || p->exact[i] != GLIA_EXPR_NONE;
@@ -150,7 +117,7 @@ static glia_status reference_of_formula(struct glia_solver *s)
 
 static double error_of(struct glia_solver *s, double *u)
 {
-  const int64_t n = s->n_test * s->problem->n_unknowns;
+  const int64_t n = s->n_test * s->own.problem->n_unknowns;
   double wrong = 0.0, size = 0.0;
 
   for (int64_t i = 0; i < n; i++) {
@@ -166,176 +133,12 @@ static glia_status measure(struct glia_solver *s, double *out)
 {
   *out = (double)NAN;
   if (s->test_x == NULL) return GLIA_OK;
-  double *u = malloc((size_t)(s->n_test * s->problem->n_unknowns) * sizeof *u);
+  double *u = malloc((size_t)(s->n_test * s->own.problem->n_unknowns) * sizeof *u);
   GLIA_CHECK(u != NULL, GLIA_E_MEMORY, "%lld values", (long long)s->n_test);
-  const glia_status st = glia_pinn_fields(s->pinn, s->n_test, s->test_x, u);
+  const glia_status st = glia_pinn_fields(s->own.pinn, s->n_test, s->test_x, u);
   if (st == GLIA_OK) *out = error_of(s, u);
   free(u);
   return st;
-}
-
-/* Some of the rows, with noise of the asked size on each unknown. */
-static void draw_data(struct glia_solver *s, struct group *g)
-{
-  const struct glia_problem *p = s->problem;
-  const int d = p->n_coords, m = p->n_unknowns, cols = d + m;
-  const uint64_t pick = glia_random_stream(s->seed, "data"),
-                 key = glia_random_stream(s->seed, "noise");
-
-  for (int k = 0; k < m; k++) {
-    double mean = 0.0, square = 0.0;
-    int64_t count = 0;
-    for (int64_t i = 0; i < s->n_rows; i++) {
-      const double v = s->rows[i * cols + d + k];
-      if (isnan(v)) continue;
-      mean += v;
-      square += v * v;
-      count++;
-    }
-    mean /= count > 0 ? (double)count : 1.0;
-    const double sd = sqrt(fmax(0.0, square / (count > 0 ? (double)count : 1.0) - mean * mean));
-    for (int64_t i = 0; i < g->n; i++) {
-      const int64_t row = g->n == s->n_rows ? i : glia_random_permute(pick, s->n_rows, i);
-      g->target[i * m + k] = s->rows[row * cols + d + k] +
-                             p->data.noise * sd * glia_random_normal(key, (uint64_t)k, (uint64_t)i);
-      if (k == 0) memcpy(g->x + i * d, s->rows + row * cols, (size_t)d * sizeof *g->x);
-    }
-  }
-  weigh(g, p->data.weight);
-}
-
-/* Points. */
-
-static glia_status draw(struct glia_solver *s)
-{
-  struct glia_problem *p = s->problem;
-  struct group *g = s->group;
-
-  GLIA_TRY(glia_problem_interior(p, s->config.kind, s->seed, g[0].n, g[0].x));
-  weigh(&g[0], 1.0);
-  for (int k = 0; k < p->n_conditions; k++) {
-    GLIA_TRY(glia_problem_on(p, k, s->config.kind, s->seed, g[k + 1].n, g[k + 1].x));
-    weigh(&g[k + 1], p->condition[k].weight);
-  }
-  if (s->rows != NULL) draw_data(s, &g[p->n_conditions + 1]);
-  for (int k = 0; k < glia_pinn_groups(s->pinn); k++)
-    s->cloud.points[k] = (struct glia_pinn_points){
-        .n = g[k].idle ? 0 : g[k].n, .x = g[k].x, .weight = g[k].weight, .target = g[k].target};
-  return GLIA_OK;
-}
-
-/* Name the point where a residual is not finite. */
-static glia_status refuse(const struct glia_solver *s, int group, int64_t row)
-{
-  const struct glia_problem *p = s->problem;
-  const int m = glia_pinn_residuals(s->pinn, group);
-  const double *x = s->group[group].x + row / m * p->n_coords;
-  char at[256] = "";
-
-  for (int c = 0; c < p->n_coords; c++)
-    snprintf(at + strlen(at), sizeof at - strlen(at), "%s%s = %g", c > 0 ? ", " : "", p->coord[c],
-             x[c]);
-  return GLIA_FAIL(GLIA_E_CONFIG,
-                   "'%s' is not a finite number at %s, before any step: a root or logarithm of a "
-                   "negative number, a division by zero, or units that explode?",
-                   group == 0                 ? p->equation_text[row % m]
-                   : group <= p->n_conditions ? p->condition[group - 1].text
-                                              : "the data",
-                   at);
-}
-
-/* Residuals must be numbers; a condition that the ansatz fulfils needs no rows. */
-static glia_status inspect(struct glia_solver *s, int k)
-{
-  struct group *g = &s->group[k];
-  const int m = glia_pinn_residuals(s->pinn, k);
-  const int64_t some = g->n < 64 ? g->n : 64, size = glia_pinn_size(s->pinn);
-  double *r = malloc((size_t)(g->n * m) * sizeof *r);
-  double *j = malloc((size_t)(some * m * size) * sizeof *j);
-  glia_status st = GLIA_OK;
-
-  if (r == NULL || j == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)g->n);
-  if (st == GLIA_OK) st = glia_pinn_rows(s->pinn, k, &s->cloud.points[k], r, NULL);
-  for (int64_t i = 0; i < g->n * m && st == GLIA_OK; i++)
-    if (!isfinite(r[i])) st = refuse(s, k, i);
-  if (st == GLIA_OK && k > 0 && k <= s->problem->n_conditions) {
-    struct glia_pinn_points first = s->cloud.points[k];
-    double most = 0.0;
-    first.n = some;
-    st = glia_pinn_rows(s->pinn, k, &first, r, j);
-    for (int64_t i = 0; i < some * m * size; i++) most = fmax(most, fabs(j[i]));
-    for (int64_t i = 0; i < some * m; i++) most = fmax(most, fabs(r[i]));
-    g->idle = most < 1e-14; /* rounding of zero */
-    if (g->idle) s->cloud.points[k].n = 0;
-  }
-  free(r);
-  free(j);
-  return st;
-}
-
-/* Inner points by weights theta. Gathered once, so that what the loss is stays what it is: only its sum gets finer where it is hard to see. */
-static glia_status place(struct glia_solver *s, bool gathered, int64_t step, const double *theta)
-{
-  struct group *g = &s->group[0];
-
-  memcpy(s->placed, theta, (size_t)glia_pinn_size(s->pinn) * sizeof *theta);
-  s->points = (struct glia_solve_points){gathered, step, s->placed};
-  glia_pinn_set(s->pinn, theta);
-  return gathered ? glia_points_gather_(s->pinn, s->seed, g->n, g->x, g->weight)
-                  : glia_points_redraw_(s->pinn, s->seed + 1000 * (uint64_t)step, g->n, g->x);
-}
-
-/* Points of a fit that goes on, as they were; a fit that places them in another way begins as it does without a file. */
-static glia_status place_again(struct glia_solver *s, const struct glia_solve_points *points)
-{
-  const bool other =
-      points->gathered ? s->config.redraw > 0 || s->config.causal > 0.0 : s->config.gather > 0;
-
-  if (points->theta == NULL || other) return GLIA_OK;
-  GLIA_TRY(place(s, points->gathered, points->step, points->theta));
-  glia_pinn_set(s->pinn, s->theta);
-  return GLIA_OK;
-}
-
-/* Weights of the equations by what is wrong before each twentieth of time: into weight [n], with room r [n, residuals]. */
-static glia_status causal_weights(struct glia_solver *s, double *r)
-{
-  struct group *g = &s->group[0];
-  const struct glia_problem *p = s->problem;
-  const int m = glia_pinn_residuals(s->pinn, 0);
-  const struct glia_pinn_points points = {.n = g->n, .x = g->x};
-  double sum[SLABS] = {0.0}, before_it = 0.0, weight[SLABS];
-  int64_t count[SLABS] = {0};
-
-  GLIA_TRY(glia_pinn_rows(s->pinn, 0, &points, r, NULL));
-  for (int pass = 0; pass < 2; pass++) {
-    for (int64_t i = 0; i < g->n; i++) {
-      const double t = g->x[i * p->n_coords + p->time];
-      int k = (int)((t - p->lo[p->time]) / (p->hi[p->time] - p->lo[p->time]) * SLABS);
-      if (k >= SLABS) k = SLABS - 1;
-      if (pass == 1) g->weight[i] = sqrt(weight[k] / (double)g->n);
-      for (int c = 0; c < m && pass == 0; c++) sum[k] += r[i * m + c] * r[i * m + c];
-      count[k]++;
-    }
-    for (int k = 0; k < SLABS && pass == 0; k++) {
-      weight[k] = exp(-s->config.causal * before_it);
-      if (count[k] > 0) before_it += sum[k] / (double)count[k];
-    }
-  }
-  return GLIA_OK;
-}
-
-/* The same weights on all ranks, also where processors round otherwise. */
-static glia_status weigh_causally(struct glia_solver *s)
-{
-  struct group *g = &s->group[0];
-  double *r = malloc((size_t)(g->n * glia_pinn_residuals(s->pinn, 0)) * sizeof *r);
-  glia_status st = r != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%lld rows", (long long)g->n);
-
-  if (st == GLIA_OK) st = causal_weights(s, r);
-  free(r);
-  GLIA_TRY(glia_agree(s->comm, st));
-  return glia_comm_bcast(s->comm, g->weight, (size_t)g->n * sizeof *g->weight, 0);
 }
 
 static glia_status before(void *self, const struct glia_fit_state *state, const double *theta,
@@ -345,7 +148,9 @@ static glia_status before(void *self, const struct glia_fit_state *state, const 
   double error = (double)NAN;
   int64_t asked;
 
-  glia_pinn_set(s->pinn, theta);
+  /* the error is that of what a file would hold now: the user's problem with these weights */
+  glia_pinn_set(s->own.pinn, theta);
+  glia_pinn_set(s->now.pinn, theta);
   if (s->watch != NULL) {
     if (state->step % LOOK == 0) GLIA_TRY(glia_agree(s->comm, measure(s, &error)));
     s->watch->step(s->watch->self, state, error, stop);
@@ -354,15 +159,17 @@ static glia_status before(void *self, const struct glia_fit_state *state, const 
     *stop = asked != 0;
   }
   if (s->config.redraw > 0 && state->step > 0 && state->step % s->config.redraw == 0) {
-    GLIA_TRY(place(s, false, state->step, theta));
+    GLIA_TRY(glia_solver_place_(s, false, state->step, theta));
     *fresh = true;
   }
-  if (s->config.gather > 0 && state->step == s->config.gather && s->points.theta == NULL) {
-    GLIA_TRY(place(s, true, state->step, theta));
+  /* what is steep in an easier problem may be elsewhere */
+  if (s->config.gather > 0 && s->stage.number == s->stage.of &&
+      state->step == s->stage.since + s->config.gather && s->points.theta == NULL) {
+    GLIA_TRY(glia_solver_place_(s, true, state->step, theta));
     *fresh = true;
   }
   if (s->config.causal > 0.0 && !*stop) {
-    GLIA_TRY(weigh_causally(s));
+    GLIA_TRY(glia_solver_weigh_causally_(s));
     *fresh = true;
   }
   return GLIA_OK;
@@ -370,7 +177,7 @@ static glia_status before(void *self, const struct glia_fit_state *state, const 
 
 static glia_status set_up(struct glia_solver *s)
 {
-  struct glia_problem *p = s->problem;
+  struct glia_problem *p = s->own.problem;
   const int d = p->n_coords;
 
   GLIA_TRY(room(&s->group[0], s->config.interior, d, 0));
@@ -383,18 +190,15 @@ static glia_status set_up(struct glia_solver *s)
 }
 
 /* Numbers of weights: what the number of points is chosen by. */
-static int64_t weights_of(const struct glia_solver *s)
+int64_t glia_solver_weights_(const struct glia_problem *p, const struct glia_pinn_network *n)
 {
-  const struct glia_pinn_network *n = &s->config.network;
   struct glia_corner_ corner[GLIA_PINN_CORNERS_];
-  int64_t in = s->problem->n_seams +
-               2 * (glia_problem_corners_(s->problem, GLIA_PINN_CORNERS_, corner) + n->fourier);
+  int64_t in = p->n_seams + 2 * (glia_problem_corners_(p, GLIA_PINN_CORNERS_, corner) + n->fourier);
   int64_t size = 0;
 
-  for (int c = 0; c < s->problem->n_coords; c++)
-    in += s->problem->periodic[c] ? 2 * n->harmonics : 1;
+  for (int c = 0; c < p->n_coords; c++) in += p->periodic[c] ? 2 * n->harmonics : 1;
   for (int l = 0; l <= n->depth; l++) {
-    const int64_t out = l == n->depth ? s->problem->n_unknowns : n->width;
+    const int64_t out = l == n->depth ? p->n_unknowns : n->width;
     size += out * (in + 1);
     in = out;
   }
@@ -405,20 +209,21 @@ static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static void choose_points(struct glia_solver *s)
 {
-  const int64_t size = weights_of(s);
+  const int64_t size = glia_solver_weights_(s->own.problem, &s->config.network);
   const int64_t per_weight = s->config.per_weight > 0 ? s->config.per_weight : 4;
 
   /* four equations a weight keep a smooth residual from vanishing between the points; below 1,000 they cost nothing */
   if (s->config.interior == 0)
-    s->config.interior = largest(1000, per_weight * size / s->problem->n_equations);
+    s->config.interior = largest(1000, per_weight * size / s->own.problem->n_equations);
   if (s->config.condition == 0) s->config.condition = largest(100, s->config.interior / 10);
 }
 
 /* Each rank has read them for itself. */
 static glia_status same_files(const struct glia_solver *s)
 {
-  const size_t row = (size_t)(s->problem->n_coords + s->problem->n_unknowns) * sizeof *s->rows;
-  const size_t known = (size_t)(s->n_test * s->problem->n_unknowns) * sizeof *s->test_u;
+  const size_t row =
+      (size_t)(s->own.problem->n_coords + s->own.problem->n_unknowns) * sizeof *s->rows;
+  const size_t known = (size_t)(s->n_test * s->own.problem->n_unknowns) * sizeof *s->test_u;
 
   GLIA_TRY(glia_agree_data(s->comm, "the data", s->rows, (size_t)s->n_rows * row));
   return glia_agree_data(s->comm, "the reference", s->test_u, known);
@@ -429,28 +234,29 @@ glia_status glia_solver_create(struct glia_problem *problem, const struct glia_s
 {
   struct glia_solver *s = calloc(1, sizeof *s);
   glia_status st = GLIA_OK;
-  int64_t most = 0;
 
   *out = NULL;
   if (s == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a solver");
   if (s != NULL) {
-    s->problem = problem;
+    s->own.problem = problem;
     s->config = *config;
     s->comm = comm;
     choose_points(s);
     if (problem->data.file != NULL) st = read_file(s, problem->data.file, &s->n_rows, &s->rows);
     if (st == GLIA_OK) st = set_up(s);
     for (int k = 0; k < GLIA_PINN_GROUPS; k++)
-      if (s->group[k].n > most) most = s->group[k].n;
+      if (s->group[k].n > s->most) s->most = s->group[k].n;
+    if (st == GLIA_OK) st = glia_curriculum_check_(s);
   }
   st = glia_agree(comm, st);
   if (st == GLIA_OK) st = same_files(s);
   if (st == GLIA_OK)
-    st = glia_pinn_create(problem, &s->config.network, s->rows != NULL, most, comm, &s->pinn);
+    st =
+        glia_pinn_create(problem, &s->config.network, s->rows != NULL, s->most, comm, &s->own.pinn);
   if (st == GLIA_OK) {
-    s->cloud.pinn = s->pinn;
-    s->theta = malloc((size_t)glia_pinn_size(s->pinn) * sizeof *s->theta);
-    s->placed = malloc((size_t)glia_pinn_size(s->pinn) * sizeof *s->placed);
+    glia_curriculum_leave_(s);
+    s->theta = malloc((size_t)glia_pinn_size(s->own.pinn) * sizeof *s->theta);
+    s->placed = malloc((size_t)glia_pinn_size(s->own.pinn) * sizeof *s->placed);
     const bool ok = s->theta != NULL && s->placed != NULL;
     st = glia_agree(comm, ok ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "weights"));
   }
@@ -466,7 +272,8 @@ void glia_solver_destroy(struct glia_solver **solver)
 {
   if (solver == NULL || *solver == NULL) return;
   struct glia_solver *s = *solver;
-  glia_pinn_destroy(&s->pinn);
+  glia_curriculum_leave_(s);
+  glia_pinn_destroy(&s->own.pinn);
   for (int k = 0; k < GLIA_PINN_GROUPS; k++) {
     free(s->group[k].x);
     free(s->group[k].weight);
@@ -481,34 +288,84 @@ void glia_solver_destroy(struct glia_solver **solver)
   *solver = NULL;
 }
 
+/* One stage with the weights of the one before it, s->theta; start: NULL, or where this stage stood. */
+static glia_status run_stage(struct glia_solver *s, const struct glia_solve_start *start,
+                             bool first, struct glia_fit_result *all)
+{
+  const int64_t last = s->stage.since + s->config.curriculum.steps;
+  const bool easier = s->stage.number < s->stage.of;
+  struct glia_fit_options o = {.steps = s->config.steps,
+                               .time_s = s->config.time_s,
+                               .tolerance = s->config.tolerance,
+                               .first = all->steps,
+                               .damping = all->damping,
+                               .self = s,
+                               .before = before};
+  const double start_s = now_s();
+  struct glia_fit_result r;
+
+  if (easier && last < o.steps) o.steps = last;
+  /* rank 0's clock is in time_s; 0 would be no limit */
+  if (o.time_s > 0.0) o.time_s = fmax(o.time_s - all->time_s, 1e-9);
+  s->points = (struct glia_solve_points){0};
+  glia_pinn_set(s->now.pinn, s->theta);
+  GLIA_TRY(glia_solver_draw_(s, first));
+  if (start != NULL) GLIA_TRY(glia_solver_place_again_(s, &start->points));
+  GLIA_TRY(glia_fit(&s->cloud, s->config.method, &o, s->theta, &r));
+  if (s->watch != NULL && s->watch->stage != NULL)
+    s->watch->stage(s->watch->self, &s->stage, &r, now_s() - start_s);
+  r.evaluations += all->evaluations;
+  r.time_s += all->time_s;
+  *all = r;
+  return GLIA_OK;
+}
+
+/* A stage is over when it took its steps, or nothing more is to be had from it. */
+static bool goes_on(const struct glia_solver *s, const struct glia_fit_result *r)
+{
+  const bool done = r->reason == GLIA_FIT_STALLED || r->reason == GLIA_FIT_TOLERANCE ||
+                    (r->reason == GLIA_FIT_STEPS && r->steps < s->config.steps);
+
+  return done && s->stage.number < s->stage.of;
+}
+
+static glia_status run_stages(struct glia_solver *s, const struct glia_solve_start *start,
+                              struct glia_fit_result *r)
+{
+  const struct glia_solve_stage none = {0};
+  int number;
+  int64_t since;
+
+  GLIA_TRY(glia_curriculum_resume_(s, start != NULL ? &start->stage : &none, start != NULL, &number,
+                                   &since));
+  GLIA_TRY(glia_curriculum_enter_(s, number, since));
+  GLIA_TRY(run_stage(s, start, true, r));
+  while (goes_on(s, r)) {
+    GLIA_TRY(glia_curriculum_enter_(s, s->stage.number + 1, r->steps));
+    GLIA_TRY(run_stage(s, NULL, false, r));
+  }
+  return GLIA_OK;
+}
+
 glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
                             const struct glia_solve_start *start,
                             const struct glia_solve_watch *watch, struct glia_solve_result *out)
 {
-  const struct glia_fit_options o = {.steps = s->config.steps,
-                                     .time_s = s->config.time_s,
-                                     .tolerance = s->config.tolerance,
-                                     .first = start != NULL ? start->step : 0,
-                                     .damping = start != NULL ? start->damping : 0.0,
-                                     .self = s,
-                                     .before = before};
   const double start_s = now_s();
-  glia_status st = GLIA_OK;
 
   *out = (struct glia_solve_result){.relative_l2 = (double)NAN};
   s->seed = seed;
   s->watch = watch;
-  s->points = (struct glia_solve_points){0};
-  for (int k = 0; k < GLIA_PINN_GROUPS; k++) s->group[k].idle = false;
-  glia_pinn_initialize(s->pinn, seed, s->theta);
-  if (start != NULL)
-    memcpy(s->theta, start->theta, (size_t)glia_pinn_size(s->pinn) * sizeof *s->theta);
-  glia_pinn_set(s->pinn, s->theta);
-  st = draw(s);
-  for (int k = 0; k < glia_pinn_groups(s->pinn) && st == GLIA_OK; k++) st = inspect(s, k);
-  GLIA_TRY(glia_agree(s->comm, st));
-  if (start != NULL) GLIA_TRY(place_again(s, &start->points));
-  GLIA_TRY(glia_fit(&s->cloud, s->config.method, &o, s->theta, &out->fit));
+  glia_pinn_initialize(s->own.pinn, seed, s->theta);
+  if (start != NULL) {
+    memcpy(s->theta, start->theta, (size_t)glia_pinn_size(s->own.pinn) * sizeof *s->theta);
+    out->fit.steps = start->step;
+    out->fit.damping = start->damping;
+  }
+  const glia_status st = run_stages(s, start, &out->fit);
+  glia_curriculum_leave_(s);
+  GLIA_TRY(st);
+  glia_pinn_set(s->own.pinn, s->theta);
   GLIA_TRY(glia_agree(s->comm, measure(s, &out->relative_l2)));
   out->wall_s = now_s() - start_s;
   return GLIA_OK;
@@ -516,15 +373,16 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
 
 glia_status glia_solver_intervals(struct glia_solver *s, double *half)
 {
-  const struct glia_problem *p = s->problem;
+  const struct glia_problem *p = s->own.problem;
 
   for (int i = 0; i < p->n_parameters; i++) half[i] = (double)NAN;
   if (s->rows == NULL || p->n_parameters == 0) return GLIA_OK;
-  glia_pinn_set(s->pinn, s->theta);
+  glia_pinn_set(s->own.pinn, s->theta);
   return glia_fit_intervals(&s->cloud, p->n_conditions + 1, p->n_parameters, half);
 }
 
-struct glia_pinn *glia_solver_pinn(struct glia_solver *s) { return s->pinn; }
+struct glia_pinn *glia_solver_pinn(struct glia_solver *s) { return s->own.pinn; }
 double *glia_solver_theta(struct glia_solver *s) { return s->theta; }
 struct glia_solve_points glia_solver_points(const struct glia_solver *s) { return s->points; }
+struct glia_solve_stage glia_solver_stage(const struct glia_solver *s) { return s->stage; }
 const struct glia_cloud *glia_solver_cloud(const struct glia_solver *s) { return &s->cloud; }

@@ -1,13 +1,14 @@
 /* How to solve: keys of the configuration beside the problem's. */
 #include "glia_solve.h"
-#include "problem_priv.h"
+#include "solve_priv.h"
 
 #include <string.h>
 
 const char *const *glia_solve_keys(void)
 {
-  static const char *const keys[] = {"network",   "points", "optimizer", "steps", "time",
-                                     "tolerance", "target", "seed",      "seeds", NULL};
+  static const char *const keys[] = {"network", "points", "curriculum", "optimizer",
+                                     "steps",   "time",   "tolerance",  "target",
+                                     "seed",    "seeds",  NULL};
 
   return keys;
 }
@@ -129,6 +130,7 @@ glia_status glia_solve_config_read(const struct glia_yaml *root, const struct gl
   /* the steps of others are many, and the front is not there so early */
   if (c->method != 0 && !asked) c->gather = 0;
   GLIA_TRY(glia_yaml_get_int(root, "steps", 0, 10000000, &c->steps));
+  GLIA_TRY(glia_curriculum_read_(root, p, c));
   GLIA_TRY(glia_yaml_get_duration(root, "time", &c->time_s));
   GLIA_TRY(glia_yaml_get_real(root, "tolerance", 0.0, 1e300, &c->tolerance));
   GLIA_TRY(glia_yaml_get_real(root, "target", 0.0, 1e300, &c->target));
