@@ -5,6 +5,9 @@
  *
  *   hidden = 1 - (step polling, or with a thread, - step without) / exchange alone
  *
+ * Ranks of one speed on the average still wait for the slower one of each step, whatever they exchange: steps of ranks alone that meet
+ * behind each one tell how much of the rest that is.
+ *
  * Medians over rounds; in each round the slowest rank's. */
 #include "bench.h"
 #include "ranks.h"
@@ -26,7 +29,7 @@ static const char yaml[] = "model: [linear: 512, relu, linear: 512, relu, linear
 /* Rows of a rank: few compute little beside the 4 MB of their gradients. One micro-batch a rank. */
 static const int64_t rows_of_rank[] = {512, 1024, 2048};
 
-enum { POLLING, BLOCKING, THREAD, ALONE, EXCHANGE, WAYS };
+enum { POLLING, BLOCKING, THREAD, ALONE, MEETING, EXCHANGE, WAYS };
 
 /* Of a polling step: what its worker spent waiting for sums, and starting and moving them. */
 enum { WAITING = WAYS, MOVING, FIGURES };
@@ -93,6 +96,23 @@ static glia_status exchange_alone(struct scene *s)
   return GLIA_OK;
 }
 
+/* Steps without an exchange, with a word between the ranks behind each: their smallest bucket. */
+static glia_status meet(struct scene *s)
+{
+  const struct glia_exchange *x = s->ranks.exchange;
+  int least = 0;
+
+  for (int b = 1; b < s->ranks.n_buckets; b++)
+    if (s->ranks.bucket[b].n < s->ranks.bucket[least].n) least = b;
+  const struct glia_part part = {x->rank, x->rank + 1, s->part[least]};
+  for (int step = 0; step < STEPS; step++) {
+    GLIA_TRY(workload_run(&s->one, 1, NULL));
+    GLIA_TRY(x->start(x->self, &s->ranks.bucket[least], x->size, 1, &part, s->part[least]));
+    GLIA_TRY(x->wait(x->self, &s->ranks.bucket[least]));
+  }
+  return GLIA_OK;
+}
+
 /* Whether a thread that moves sums has a core that no worker wants: by the rule of a run. */
 static glia_status find_spare_core(struct scene *s)
 {
@@ -122,6 +142,7 @@ static glia_status go(struct scene *s, int way)
                                            [THREAD] = GLIA_PROGRESS_THREAD};
 
   if (way == EXCHANGE) return exchange_alone(s);
+  if (way == MEETING) return meet(s);
   if (way == ALONE) return workload_run(&s->one, STEPS, NULL);
   GLIA_TRY(glia_engine_progress(s->all.engine, progress[way]));
   return workload_run(&s->all, STEPS, NULL);
@@ -152,12 +173,15 @@ static void tell(struct bench_report *r, bool spare, int64_t rows, const double 
             "step, %lld rows a rank", (long long)rows);
   bench_add(r, "%", 100.0 * (1.0 - (s[POLLING] - s[ALONE]) / s[EXCHANGE]), NULL, NAN, NAN,
             "hidden, %lld rows a rank", (long long)rows);
+  bench_add(r, "%", 100.0 * (1.0 - (s[POLLING] - s[MEETING]) / s[EXCHANGE]), NULL, NAN, NAN,
+            "hidden, beside steps without an exchange that meet");
   if (spare)
     bench_add(r, "%", 100.0 * (1.0 - (s[THREAD] - s[ALONE]) / s[EXCHANGE]), NULL, NAN, NAN,
               "hidden by a thread with a core of its own");
   bench_add(r, "%", 100.0 * s[EXCHANGE] / (s[ALONE] + s[EXCHANGE]), NULL, NAN, NAN,
             "exchange's share of a blocking step");
   bench_add(r, "ms", 1e3 * s[EXCHANGE], NULL, NAN, NAN, "exchange alone");
+  bench_add(r, "ms", 1e3 * (s[MEETING] - s[ALONE]), NULL, NAN, NAN, "waited to meet, nothing sent");
   bench_add(r, "ms", 1e3 * s[WAITING], NULL, NAN, NAN, "waited in a polling step");
   bench_add(r, "ms", 1e3 * s[MOVING], NULL, NAN, NAN, "moved sums in a polling step");
 }
