@@ -122,42 +122,112 @@ static void find_lifetimes(struct compiler *k, struct value_place **of, const in
     extend(of[k->root[e->write[i].value]], end[REGION_EPILOGUE]);
 }
 
-/* A write may happen in place when its value is made by a group that is the last to read the old state, element by element. */
-static void place_writes(struct compiler *k, const int32_t *length)
+/* Who reads which state: entries first[s] to first[s + 1] are operands that are, or come by broadcast from, state s. */
+struct readers {
+  int32_t *first; /* [states + 1] */
+  struct {
+    int32_t node;
+    int operand;
+  } * at;
+};
+
+static bool keeps(const struct compiler *k, int32_t v)
+{
+  const struct glia_op *op = k->g->node[v]->op;
+
+  return k->region[v] != REGION_DEAD && !op->view && !(op->broadcast && k->unit[v] < 0);
+}
+
+/* Count (r->at NULL), or put down, the operands that are states; afterwards first[s] is the end of those of s. */
+static void visit_readers(const struct compiler *k, struct readers *r)
+{
+  for (int32_t v = 0; v < k->n; v++) {
+    const struct glia_node *n = k->g->node[v];
+    if (!keeps(k, v)) continue;
+    for (int i = 0; i < n->n_in; i++) {
+      const struct glia_node *from = k->g->node[glia_source_of_(k, n, i)];
+      if (from->op != &glia_op_state_) continue;
+      int32_t *at = &r->first[from->attr.i[0]];
+      if (r->at != NULL) {
+        r->at[*at].node = v;
+        r->at[*at].operand = i;
+      }
+      (*at)++;
+    }
+  }
+}
+
+static glia_status list_readers(const struct compiler *k, struct readers *r)
+{
+  const int states = k->g->n_states;
+
+  *r = (struct readers){.first = calloc((size_t)states + 1, sizeof *r->first)};
+  GLIA_CHECK(r->first != NULL, GLIA_E_MEMORY, "a table of %d states", states);
+  visit_readers(k, r);
+  int32_t all = 0;
+  for (int s = 0; s < states; s++) {
+    const int32_t n = r->first[s];
+    r->first[s] = all;
+    all += n;
+  }
+  r->at = malloc(((size_t)all + 1) * sizeof *r->at);
+  GLIA_CHECK(r->at != NULL, GLIA_E_MEMORY, "a table of %d operands", all);
+  visit_readers(k, r);
+  memmove(r->first + 1, r->first, (size_t)states * sizeof *r->first);
+  r->first[0] = 0;
+  return GLIA_OK;
+}
+
+/* Does operand i of a node read what state value s was, before group `own` writes it at `now`, or there element by element? */
+static bool reads_in_time(const struct compiler *k, int32_t v, int i, glia_value s, int32_t own,
+                          int32_t now, const int32_t *length)
+{
+  const struct glia_node *n = k->g->node[v];
+
+  if (k->unit[v] < 0) return false; /* a batch_sum */
+  if (k->region[v] != REGION_EPILOGUE) return true;
+  const int32_t u = glia_unit_find_(k, k->unit[v]);
+  if (u != own) return time_of(k, u, length) < now;
+  return k->root[n->in[i]] == s &&
+         glia_type_count(&n->type) == glia_type_count(&k->g->node[s]->type);
+}
+
+/* Is the result of write w made by a group that is the last to read the old state, element by element? */
+static bool writes_in_place(const struct compiler *k, int w, const struct readers *r,
+                            const int32_t *length)
 {
   const struct glia_entry *e = k->c->entry;
+  const int state = e->write[w].state;
+  const glia_value from = k->root[e->write[w].value], s = k->g->state[state].value;
+  bool in_place = true;
 
-  for (int w = 0; w < e->n_writes; w++) {
-    const glia_value r = k->root[e->write[w].value];
-    const glia_value s = k->g->state[e->write[w].state].value;
-    if (k->unit[r] < 0 || k->place[r].base != BASE_COUNT) continue;
-    const int32_t own = glia_unit_find_(k, k->unit[r]);
-    if (!k->u[own].group || k->u[own].region != REGION_EPILOGUE ||
-        k->u[own].phase != k->c->phases - 1)
-      continue;
-    const int32_t now = time_of(k, own, length);
-    bool in_place = true;
-    for (int32_t v = 0; v < k->n && in_place; v++) {
-      const struct glia_node *n = k->g->node[v];
-      if (k->region[v] == REGION_DEAD || n->op->view || (n->op->broadcast && k->unit[v] < 0))
-        continue;
-      for (int i = 0; i < n->n_in && in_place; i++) {
-        if (glia_source_of_(k, n, i) != s) continue;
-        if (k->unit[v] < 0)
-          in_place = false; /* a batch_sum */
-        else if (k->region[v] == REGION_EPILOGUE) {
-          const int32_t u = glia_unit_find_(k, k->unit[v]);
-          const bool element = k->root[n->in[i]] == s &&
-                               glia_type_count(&n->type) == glia_type_count(&k->g->node[s]->type);
-          in_place = u == own ? element : time_of(k, u, length) < now;
-        }
-      }
-    }
-    for (int o = 0; o < e->n_outputs && in_place; o++) in_place = k->root[e->output[o].value] != s;
-    for (int o = 0; o < e->n_writes && in_place; o++)
-      in_place = o == w || k->root[e->write[o].value] != s;
-    if (in_place) k->place[r] = (struct place){BASE_STATE, k->p->state_offset[e->write[w].state]};
-  }
+  if (k->unit[from] < 0 || k->place[from].base != BASE_COUNT) return false;
+  const int32_t own = glia_unit_find_(k, k->unit[from]);
+  if (!k->u[own].group || k->u[own].region != REGION_EPILOGUE ||
+      k->u[own].phase != k->c->phases - 1)
+    return false;
+  const int32_t now = time_of(k, own, length);
+  for (int32_t j = r->first[state]; j < r->first[state + 1] && in_place; j++)
+    in_place = reads_in_time(k, r->at[j].node, r->at[j].operand, s, own, now, length);
+  for (int o = 0; o < e->n_outputs && in_place; o++) in_place = k->root[e->output[o].value] != s;
+  for (int o = 0; o < e->n_writes && in_place; o++)
+    in_place = o == w || k->root[e->write[o].value] != s;
+  return in_place;
+}
+
+static glia_status place_writes(struct compiler *k, const int32_t *length)
+{
+  const struct glia_entry *e = k->c->entry;
+  struct readers r;
+  const glia_status st = list_readers(k, &r);
+
+  for (int w = 0; st == GLIA_OK && w < e->n_writes; w++)
+    if (writes_in_place(k, w, &r, length))
+      k->place[k->root[e->write[w].value]] =
+          (struct place){BASE_STATE, k->p->state_offset[e->write[w].state]};
+  free(r.first);
+  free(r.at);
+  return st;
 }
 
 glia_status glia_compile_memory_(struct compiler *k)
@@ -179,7 +249,7 @@ glia_status glia_compile_memory_(struct compiler *k)
   for (int32_t u = 0; u < k->n_units; u++)
     if (k->u[u].parent == u) length[k->u[u].region]++;
   place_summands(k, late);
-  place_writes(k, length);
+  GLIA_TRY_TO(out, st, place_writes(k, length));
   place_results(k);
 
   for (int32_t v = 0; v < k->n; v++) {
