@@ -11,7 +11,7 @@ struct glia_link {
       bytes_per_s; /* of large messages both ways at once, behind that latency; the slowest link's */
 };
 
-/** Measure for some 50 ms, twice that between more than two nodes, longer where 240 KiB take longer than that: the first ranks of
+/** Measure, once for a communicator, for some 50 ms, twice that between more than two nodes, longer where 240 KiB take longer than that: the first ranks of
  *  neighbouring nodes, every other pair at once. The same figures on all ranks; other ones in the next run.
  *  Collective: yes. Errors: GLIA_E_MPI, GLIA_E_MEMORY; on all ranks alike. */
 GLIA_API GLIA_NODISCARD glia_status glia_link_measure(struct glia_comm *comm,

@@ -2,6 +2,7 @@
 #ifndef GLIA_MPI_PRIV_H
 #define GLIA_MPI_PRIV_H
 
+#include "glia_link.h"
 #include "glia_mpi.h"
 
 enum { GLIA_HOST_BYTES = 64, GLIA_CALL_BYTES = 160 };
@@ -20,6 +21,7 @@ struct glia_comm {
   int64_t (*process)
       [2]; /* [size]: rank in MPI_COMM_WORLD, known from the start; which of its communicators */
   int64_t entered, told; /* collectives that this rank has begun; of which the roll knows */
+  struct glia_link link; /* once measured; nodes 0: not yet */
   bool
       parted; /* a meeting was given up: its messages may still come, so nothing here may be freed */
 };

@@ -405,10 +405,13 @@ static void buckets_follow_from_the_link(void)
 static void a_link_is_measured_alike_on_all_ranks(void)
 {
   struct glia_comm *c = NULL;
-  struct glia_link link;
+  struct glia_link link, again;
 
   CU_ASSERT_EQUAL_FATAL(glia_comm_world(&c), GLIA_OK);
   CU_ASSERT_EQUAL(glia_link_measure(c, &link), GLIA_OK);
+  CU_ASSERT_EQUAL(glia_link_measure(c, &again), GLIA_OK); /* kept */
+  CU_ASSERT(again.nodes == link.nodes && again.latency_s == link.latency_s &&
+            again.bytes_per_s == link.bytes_per_s);
   double most[3] = {link.nodes, link.latency_s, link.bytes_per_s}, least[3];
   memcpy(least, most, sizeof least);
   CU_ASSERT_EQUAL(glia_comm_reduce_f64(c, GLIA_COMM_MAX, most, 3), GLIA_OK);
