@@ -62,6 +62,12 @@ trains 2 data.shuffle=false && [ "$(key parameters_sha256)" != "${reference% *}"
 trains 2 model.3.dropout=0.3 && [ "$(key parameters_sha256)" != "${reference% *}" ]; point "another dropout has other parameters"
 trains 2 clip_norm=0.4 && [ "$(key parameters_sha256)" != "${reference% *}" ]; point "another clip has other parameters"
 
+# 1,202 buckets of sums between two ranks: each tensor by itself
+many=$(printf '{linear: 16}, tanh, %.0s' $(seq 600))
+deep() { trains "$@" "model=[$many{linear: 2}]" data.batch=16 max_steps=2 parallel.bucket=64; }
+deep 1; reference=$(hashes)
+deep 2 && same "$reference"; point "a thousand buckets and more are summed"
+
 # Wide enough for a BLAS that likes threads.
 wide() { trains "$@" 'model=[{linear: 512}, relu, {linear: 512}, relu, {linear: 2}]' data.batch=128 data.micro_batch=64 max_steps=6; }
 wide 1; reference=$(hashes)

@@ -228,8 +228,6 @@ static glia_status look_at_values(struct session *s)
   return GLIA_OK;
 }
 
-enum { SESSION_BUCKETS = 1024 };
-
 /* How gradients travel between nodes. */
 static glia_status set_wire(struct session *s)
 {
@@ -244,26 +242,41 @@ static glia_status set_wire(struct session *s)
   return glia_exchange_mpi_wire(s->exchange, (glia_wire)s->config.wire);
 }
 
-static glia_status open_exchange(struct session *s)
+/* What the exchange will be asked for: the sums of steps, and of evaluations. *need is the caller's to free. */
+static glia_status list_needs(const struct session *s, int *n, struct glia_exchange_need **need)
 {
   static const char *const entry[] = {"train", "eval"};
+  const int64_t v[] = {s->config.batch / s->config.micro_batch, s->eval_micro_batches};
+  const int all = glia_program_buckets(s->program, entry[0], 0, NULL) +
+                  glia_program_buckets(s->program, entry[1], 0, NULL);
+  struct glia_bucket *bucket = malloc((size_t)(all + 1) * sizeof *bucket);
+
+  *n = 0;
+  *need = malloc((size_t)(all + 1) * sizeof **need);
+  for (int e = 0; e < 2 && bucket != NULL && *need != NULL; e++) {
+    const int k = glia_program_buckets(s->program, entry[e], all, bucket);
+    for (int b = 0; b < k; b++) (*need)[(*n)++] = (struct glia_exchange_need){bucket[b], v[e]};
+  }
+  const bool ok = bucket != NULL && *need != NULL;
+  free(bucket);
+  GLIA_CHECK(ok, GLIA_E_MEMORY, "a table of %d buckets", all);
+  return GLIA_OK;
+}
+
+static glia_status open_exchange(struct session *s)
+{
   const int64_t v = s->config.batch / s->config.micro_batch;
-  static struct glia_exchange_need need[2 * SESSION_BUCKETS];
-  static struct glia_bucket bucket[SESSION_BUCKETS];
+  struct glia_exchange_need *need = NULL;
   int n = 0;
 
   s->eval_micro_batches = v > 16 ? v : 16;
   if (!sums_cross_ranks(s)) return GLIA_OK;
-  for (int e = 0; e < 2; e++) {
-    const int k = glia_program_buckets(s->program, entry[e], SESSION_BUCKETS, bucket);
-    GLIA_CHECK(k <= SESSION_BUCKETS, GLIA_E_UNSUPPORTED,
-               "%d buckets of sums, at most %d are supported: make parallel.bucket larger", k,
-               SESSION_BUCKETS);
-    for (int b = 0; b < k; b++)
-      need[n++] = (struct glia_exchange_need){bucket[b], e == 0 ? v : s->eval_micro_batches};
-  }
-  GLIA_TRY(glia_exchange_mpi_open(s->stages != NULL ? stages_data_group(s->stages) : s->comm,
-                                  s->config.threads, n, need, &s->exchange));
+  glia_status st = glia_agree(s->comm, list_needs(s, &n, &need));
+  if (st == GLIA_OK)
+    st = glia_exchange_mpi_open(s->stages != NULL ? stages_data_group(s->stages) : s->comm,
+                                s->config.threads, n, need, &s->exchange);
+  free(need);
+  GLIA_TRY(st);
   return set_wire(s);
 }
 
