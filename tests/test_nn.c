@@ -157,6 +157,12 @@ static void joins_make_graphs(void)
       CU_ASSERT_EQUAL(y[4 * k + 2 + i], a);
     }
   rig_end(&r);
+  start(&r, x, 2, 2, 1,
+        "model: [{relu: , name: a}, {mul: , name: b, from: [x, x]}, {gate: , from: [x, a, b]}]\n"
+        "loss: l1");
+  predict(&r, y);
+  for (int k = 0; k < 4; k++) CU_ASSERT_EQUAL(y[k], relu(x[k]) + x[k] * (x[k] * x[k] - relu(x[k])));
+  rig_end(&r);
 }
 
 static void stored_bytes_become_scaled_floats(void)

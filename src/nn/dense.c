@@ -24,10 +24,10 @@ glia_value glia_times_(struct glia_model *m, glia_value x, glia_value w)
 {
   const struct glia_type type = *glia_value_type_(m, x), *of_w = glia_value_type_(m, w);
   const int last = type.rank - 1;
-  const int64_t n = type.dim[last], rows = glia_type_count(&type) / n;
   struct glia_type out = type;
 
   if (x == GLIA_NONE || w == GLIA_NONE) return GLIA_NONE;
+  const int64_t n = type.dim[last], rows = glia_type_count(&type) / n;
   out.dim[last] = of_w->dim[0];
   const glia_value flat = glia_reshape(m->g, x, 2, (int64_t[]){rows, n});
   return glia_reshape(m->g, glia_matmul(m->g, flat, w, false, true), out.rank, out.dim);
@@ -58,6 +58,7 @@ glia_value glia_last_norm_(struct glia_model *m, struct nn_layer *l, const char 
   const int64_t n = type->dim[last];
   char name[NN_MAX_NAME];
 
+  if (m->smooth && l1) return glia_graph_fail(g, GLIA_E_CONFIG, "norm: l1 has kinks");
   const glia_value mean = glia_reduce_mean(g, x, 1, &last, true);
   const glia_value sum = glia_spread_(g, x, mean, GLIA_NONE, 1, &last, l1);
   const glia_value spread = glia_div(g, sum, glia_constant(g, (double)n));
@@ -79,6 +80,8 @@ glia_value glia_dropout_(struct glia_model *m, const struct nn_layer *l, const c
   const struct glia_type *type = glia_value_type_(m, x);
   char stream[320];
 
+  if (m->smooth && p > 0.0)
+    return glia_graph_fail(m->g, GLIA_E_CONFIG, "dropout draws random numbers");
   if (!training || p == 0.0) return x;
   snprintf(stream, sizeof stream, "%s/%s", l->name, use);
   const glia_value u = glia_random(m->g, m->dtype, stream, m->seed, m->step, m->position,

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#define ACTIVATION(kind, paper)                                                                    \
+#define ACTIVATION(kind, paper, why_rough)                                                         \
   static glia_status build_##kind(struct glia_model *m, struct nn_layer *l, const glia_value *x,   \
                                   bool training, glia_value *y)                                    \
   {                                                                                                \
@@ -12,15 +12,19 @@
     *y = glia_##kind(m->g, x[0]);                                                                  \
     return GLIA_OK;                                                                                \
   }                                                                                                \
-  const struct nn_layer_kind glia_layer_##kind##_ = {                                              \
-      .name = #kind, .source = paper, .min_in = 1, .max_in = 1, .build = build_##kind};
+  const struct nn_layer_kind glia_layer_##kind##_ = {.name = #kind,                                \
+                                                     .source = paper,                              \
+                                                     .min_in = 1,                                  \
+                                                     .max_in = 1,                                  \
+                                                     .rough = why_rough,                           \
+                                                     .build = build_##kind};
 
-ACTIVATION(relu, "nair2010")
-ACTIVATION(tanh, NULL)
-ACTIVATION(sigmoid, NULL)
-ACTIVATION(silu, "elfwing2017")
-ACTIVATION(sin, NULL)
-ACTIVATION(softplus, NULL)
+ACTIVATION(relu, "nair2010", "it has a kink")
+ACTIVATION(tanh, NULL, NULL)
+ACTIVATION(sigmoid, NULL, NULL)
+ACTIVATION(silu, "elfwing2017", NULL)
+ACTIVATION(sin, NULL, NULL)
+ACTIVATION(softplus, NULL, NULL)
 
 /* Those with a number. */
 #define WITH_NUMBER(kind, option_name, least, usual, paper)                                        \
@@ -42,6 +46,7 @@ ACTIVATION(softplus, NULL)
               {.name = option_name, .type = NN_REAL, .lo = least, .hi = HUGE_VAL, .value = usual}, \
               {.name = NULL},                                                                      \
           },                                                                                       \
+      .rough = "it has a kink",                                                                    \
       .build = build_##kind};
 
 WITH_NUMBER(elu, "alpha", 0.0, 1.0, "clevert2015")

@@ -71,7 +71,7 @@ static glia_value attend(struct glia_model *m, struct nn_layer *l, const char *p
     const glia_value shaped = glia_reshape(g, past, 4, dim);
     mask = mask == GLIA_NONE ? shaped : glia_and(g, mask, shaped);
   }
-  if (training && o->dropout > 0.0) {
+  if ((training || m->smooth) && o->dropout > 0.0) {
     const glia_value scores =
         glia_matmul(g, glia_mul(g, q, glia_constant(g, scale)), k, false, true);
     const glia_value weight =
@@ -186,6 +186,7 @@ static glia_status build_block(struct glia_model *m, struct nn_layer *l, const g
   glia_value mask = GLIA_NONE;
 
   GLIA_TRY(check(m, l, x[0], o.heads));
+  if (m->smooth && l->v[B_ACTIVATION] != 0.0) return glia_layer_error_(l, "relu has a kink");
   const int64_t n = glia_value_type_(m, x[0])->dim[1], d = glia_value_type_(m, x[0])->dim[2];
   if (l->n_in == 2) GLIA_TRY(key_mask(m, l, x[1], n, &mask));
   const glia_value in = post ? x[0] : glia_last_norm_(m, l, "norm1_", x[0], 1e-5, false, true);

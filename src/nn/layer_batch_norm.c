@@ -113,6 +113,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
 
 const struct nn_layer_kind glia_layer_batch_norm_ = {
     .name = "batch_norm",
+    .rough = "it couples the samples of a batch",
     .source = "ioffe2015",
     .min_in = 1,
     .max_in = 1,

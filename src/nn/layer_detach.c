@@ -11,6 +11,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
 
 const struct nn_layer_kind glia_layer_detach_ = {
     .name = "detach",
+    .rough = "it hides derivatives",
     .min_in = 1,
     .max_in = 1,
     .build = build,

@@ -13,6 +13,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
 
 const struct nn_layer_kind glia_layer_dropout_ = {
     .name = "dropout",
+    .rough = "it draws random numbers",
     .source = "srivastava2014",
     .min_in = 1,
     .max_in = 1,

@@ -20,6 +20,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
 
 const struct nn_layer_kind glia_layer_embedding_ = {
     .name = "embedding",
+    .rough = "it reads whole numbers",
     .min_in = 1,
     .max_in = 1,
     .option =

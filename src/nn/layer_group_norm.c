@@ -17,6 +17,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
   char text[128];
 
   (void)training;
+  if (m->smooth && l->v[NORM] != 0.0) return glia_layer_error_(l, "norm: l1 has kinks");
   if (type.rank < 2 || type.dim[1] % groups != 0)
     return glia_layer_error_(l, "%lld groups do not divide the channels of rows of shape %s",
                              (long long)groups, glia_row_text_(m, x[0], text, sizeof text));

@@ -1,4 +1,4 @@
-/* Layers that join several: add and mul (element by element, shapes equal) and concat (along an axis of the rows). */
+/* Layers that join several: add and mul (element by element, shapes equal), gate (from u to v by z) and concat (along an axis of the rows). */
 #include "nn_priv.h"
 
 static glia_status same_shapes(const struct glia_model *m, const struct nn_layer *l,
@@ -29,6 +29,19 @@ static glia_status same_shapes(const struct glia_model *m, const struct nn_layer
 
 JOIN(add)
 JOIN(mul)
+
+/* from: [z, u, v]: y = u + z (v - u).  Source: wang2021. */
+static glia_status build_gate(struct glia_model *m, struct nn_layer *l, const glia_value *x,
+                              bool training, glia_value *y)
+{
+  (void)training;
+  GLIA_TRY(same_shapes(m, l, x));
+  *y = glia_add(m->g, x[1], glia_mul(m->g, x[0], glia_sub(m->g, x[2], x[1])));
+  return GLIA_OK;
+}
+
+const struct nn_layer_kind glia_layer_gate_ = {
+    .name = "gate", .source = "wang2021", .min_in = 3, .max_in = 3, .build = build_gate};
 
 static glia_status build_concat(struct glia_model *m, struct nn_layer *l, const glia_value *x,
                                 bool training, glia_value *y)

@@ -90,6 +90,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
 
 const struct nn_layer_kind glia_layer_lif_ = {
     .name = "lif",
+    .rough = "its spikes are steps",
     .source = "neftci2019",
     .min_in = 1,
     .max_in = 1,

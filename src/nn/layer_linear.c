@@ -9,6 +9,17 @@ enum { PYTORCH, GLOROT, ZEROS };
 
 static const char *const inits[] = {"pytorch", "glorot", "zeros", NULL};
 
+/* Of a network by itself: Glorot's normal, and layers that see the inputs turn all over them. */
+static void smooth_start(const struct glia_model *m, const struct nn_layer *l, int64_t n,
+                         int64_t units, struct nn_init *weight, struct nn_init *bias)
+{
+  const bool first = l->in[0] < 0;
+  const double sd = (first ? m->gain : 1.0) * sqrt(2.0 / ((double)n + (double)units));
+
+  *weight = (struct nn_init){.normal = sd};
+  *bias = (struct nn_init){.normal = first ? sd : 0.0};
+}
+
 static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_value *x,
                          bool training, glia_value *y)
 {
@@ -25,9 +36,10 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
         "input has rows of shape %s, expected one axis: put flatten before it, "
         "or say last_axis: true",
         glia_row_text_(m, x[0], text, sizeof text));
-  const struct nn_init of_weight[] = {
+  struct nn_init of_weight[] = {
       [PYTORCH] = glia_uniform_(n), [GLOROT] = glia_glorot_(n, units), [ZEROS] = {0}};
-  const struct nn_init of_bias = init == PYTORCH ? of_weight[PYTORCH] : of_weight[ZEROS];
+  struct nn_init of_bias = init == PYTORCH ? of_weight[PYTORCH] : of_weight[ZEROS];
+  if (m->smooth && init == PYTORCH) smooth_start(m, l, n, units, &of_weight[PYTORCH], &of_bias);
   *y = glia_dense_(m, l, "", x[0], units, of_weight[init], l->v[BIAS] != 0.0 ? &of_bias : NULL);
   return GLIA_OK;
 }

@@ -141,12 +141,16 @@ static glia_status build_resize(struct glia_model *m, struct nn_layer *l, const 
   return GLIA_OK;
 }
 
-#define POOL(kind, reader, builder)                                                                \
-  const struct nn_layer_kind glia_layer_##kind##_ = {                                              \
-      .name = #kind, .min_in = 1, .max_in = 1, .read = reader, .build = builder};
+#define POOL(kind, reader, builder, why_rough)                                                     \
+  const struct nn_layer_kind glia_layer_##kind##_ = {.name = #kind,                                \
+                                                     .min_in = 1,                                  \
+                                                     .max_in = 1,                                  \
+                                                     .rough = why_rough,                           \
+                                                     .read = reader,                               \
+                                                     .build = builder};
 
-POOL(max_pool, read_max, build_max)
-POOL(avg_pool, read_avg, build_avg)
-POOL(global_avg_pool, NULL, build_global)
-POOL(adaptive_avg_pool, read_resize, build_resize)
-POOL(resize, read_resize, build_resize)
+POOL(max_pool, read_max, build_max, "it has kinks")
+POOL(avg_pool, read_avg, build_avg, NULL)
+POOL(global_avg_pool, NULL, build_global, NULL)
+POOL(adaptive_avg_pool, read_resize, build_resize, NULL)
+POOL(resize, read_resize, build_resize, NULL)

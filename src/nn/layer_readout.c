@@ -34,6 +34,7 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, const glia_va
 
   (void)training;
   if (type.rank != 3) return glia_layer_error_(l, "input has no rows [places, size]");
+  if (m->smooth && how == LARGEST) return glia_layer_error_(l, "the largest has kinks");
   if (l->n_in == 2)
     GLIA_TRY(counted(m, l, x[1], &type, &there));
   else

@@ -158,10 +158,11 @@ static glia_status connect(struct glia_model *m, const struct glia_yaml *item, i
     else
       GLIA_TRY(glia_ref_find_(m, l->at, "input", 0, &l->in[0]));
   }
-  if (l->n_in < l->kind->min_in && l->kind->max_in > 1)
+  if (l->n_in < l->kind->min_in && l->kind->max_in == GLIA_MAX_IN)
     return glia_layer_error_(l, "needs from: [two names or more]");
   if (l->n_in < l->kind->min_in || l->n_in > l->kind->max_in)
-    return glia_layer_error_(l, "reads %d value, from: names %d", l->kind->max_in, l->n_in);
+    return glia_layer_error_(l, "reads %d value%s, from: names %d", l->kind->max_in,
+                             l->kind->max_in == 1 ? "" : "s", l->n_in);
   return GLIA_OK;
 }
 
@@ -184,9 +185,24 @@ static glia_status read_layer(struct glia_model *m, const struct glia_yaml *item
   return connect(m, item, index);
 }
 
+/* Why a layer is no smooth function of one sample, where it has to be one. */
+static glia_status check_smooth(const struct glia_model *m, const struct nn_layer *l)
+{
+  const char *what = l->kind->name, *why = l->kind->rough;
+
+  for (int i = 0; i < l->n_transforms && why == NULL; i++) {
+    what = l->transform[i].kind->name;
+    why = l->transform[i].kind->rough;
+  }
+  if (!m->smooth || why == NULL) return GLIA_OK;
+  return glia_layer_error_(l, "%s: %s, and this network has to be a smooth function of one point",
+                           what, why);
+}
+
 static glia_status append(struct glia_model *m, struct nn_layer *l, const glia_value *x,
                           bool training, glia_value *y)
 {
+  GLIA_TRY(check_smooth(m, l));
   glia_graph_scope(m->g, l->name);
   const glia_status built = l->kind->build(m, l, x, training, y);
   glia_graph_scope(m->g, NULL);
@@ -275,23 +291,44 @@ int64_t glia_chain_size_(const struct nn_chain *c)
   return n;
 }
 
+static glia_status begin_layers(struct glia_model *m, const struct glia_yaml *list)
+{
+  if (list->kind != GLIA_YAML_LIST || list->n_children == 0)
+    return glia_yaml_error(list, "expected a list of layers");
+  m->n_layers = list->n_children;
+  m->layer = glia_arena_take(&m->arena, (size_t)m->n_layers, sizeof *m->layer);
+  GLIA_CHECK(m->layer != NULL, GLIA_E_MEMORY, "a model of %d layers", m->n_layers);
+  return GLIA_OK;
+}
+
+glia_status glia_layers_read_(struct glia_model *m, const struct glia_yaml *list)
+{
+  int index = 0;
+
+  GLIA_TRY(begin_layers(m, list));
+  for (const struct glia_yaml *item = list->child; item != NULL; item = item->next)
+    GLIA_TRY(read_layer(m, item, index++));
+  return GLIA_OK;
+}
+
+glia_status glia_layers_build_(struct glia_model *m)
+{
+  m->evaluating = true;
+  for (int i = 0; i < m->n_layers; i++) GLIA_TRY(build_layer(m, &m->layer[i], false));
+  return GLIA_OK;
+}
+
 glia_status glia_chain_read_(struct glia_model *m, const struct glia_yaml *config)
 {
   const struct glia_yaml *list = glia_yaml_get(config, "model");
   int index = 0;
 
   if (list == NULL) return glia_yaml_error(config, "model is missing: a list of layers");
-  if (list->kind != GLIA_YAML_LIST || list->n_children == 0)
-    return glia_yaml_error(list, "expected a list of layers");
-  m->n_layers = list->n_children;
-  m->layer = glia_arena_take(&m->arena, (size_t)m->n_layers, sizeof *m->layer);
-  GLIA_CHECK(m->layer != NULL, GLIA_E_MEMORY, "a model of %d layers", m->n_layers);
+  GLIA_TRY(begin_layers(m, list));
   for (const struct glia_yaml *item = list->child; item != NULL; item = item->next, index++) {
     GLIA_TRY(read_layer(m, item, index));
     GLIA_TRY(build_layer(m, &m->layer[index], true));
     GLIA_TRY(glia_module_end_(m, index + 1));
   }
-  m->evaluating = true;
-  for (int i = 0; i < m->n_layers; i++) GLIA_TRY(build_layer(m, &m->layer[i], false));
-  return GLIA_OK;
+  return glia_layers_build_(m);
 }

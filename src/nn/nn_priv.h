@@ -55,6 +55,8 @@ struct nn_layer_kind {
   int min_in, max_in;             /* values it reads */
   bool shorthand;                 /* `linear: 64` sets the first option */
   const struct nn_option *option; /* NULL: none */
+  const char *
+      rough; /* why it is no smooth function of one sample, whatever its options; NULL: it is one */
   /** Read what the table cannot say. May be NULL. */
   glia_status (*read)(struct glia_model *m, struct nn_layer *l, const struct glia_yaml *options);
   /** Append the layer to the graph: x [l->n_in] -> *y, both [b, row...]. Called twice, for training and for evaluation:
@@ -73,6 +75,7 @@ struct nn_transform_kind {
   const char *source;
   bool shorthand;
   const struct nn_option *option;
+  const char *rough; /* as of layers */
   /** w' from w, the parameter `name` of the layer. Called for training and for evaluation, as a layer's build. */
   glia_value (*build)(struct glia_model *m, struct nn_layer *l, const struct nn_transform *t,
                       const char *name, glia_value w);
@@ -376,6 +379,8 @@ struct glia_model {
   struct glia_graph *g;
   glia_dtype dtype, storage; /* of computation; of parameters, and of what layers hand on */
   bool evaluating;           /* the layers are being built for evaluation */
+  bool smooth; /* a network by itself (network.c): all of it is a smooth function of one sample */
+  double gain; /* then: of the first weights */
   int64_t micro_batch;
   int n_fields;
   struct nn_field *field;
@@ -420,6 +425,9 @@ GLIA_NODISCARD glia_status glia_module_loss_(struct glia_model *m, int index, in
                                              glia_value *sum);
 
 /* Stages of building, in order. */
+/** A list of layers, read and not yet built; and all of them built for evaluation, as often as wanted. */
+GLIA_NODISCARD glia_status glia_layers_read_(struct glia_model *m, const struct glia_yaml *list);
+GLIA_NODISCARD glia_status glia_layers_build_(struct glia_model *m);
 GLIA_NODISCARD glia_status glia_chain_read_(struct glia_model *m, const struct glia_yaml *config);
 GLIA_NODISCARD glia_status glia_losses_read_(struct glia_model *m, const struct glia_yaml *config);
 GLIA_NODISCARD glia_status glia_optimizer_read_(struct glia_model *m,

@@ -28,6 +28,7 @@ static glia_value build(struct glia_model *m, struct nn_layer *l, const struct n
 
 const struct nn_transform_kind glia_transform_fake_quant_ = {
     .name = "fake_quant",
+    .rough = "it rounds",
     .source = "jacob2017",
     .shorthand = true,
     .option =

@@ -41,6 +41,7 @@ static glia_value build(struct glia_model *m, struct nn_layer *l, const struct n
 
 const struct nn_transform_kind glia_transform_mask_ = {
     .name = "mask",
+    .rough = "what it keeps is of training",
     .source = "zhu2017",
     .shorthand = true,
     .option =

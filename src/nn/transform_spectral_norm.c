@@ -36,5 +36,8 @@ static glia_value build(struct glia_model *m, struct nn_layer *l, const struct n
   return glia_as_weight_(m, glia_div(g, rows, sigma), w);
 }
 
-const struct nn_transform_kind glia_transform_spectral_norm_ = {
-    .name = "spectral_norm", .source = "miyato2018", .build = build};
+const struct nn_transform_kind glia_transform_spectral_norm_ = {.name = "spectral_norm",
+                                                                .rough =
+                                                                    "what it keeps is of training",
+                                                                .source = "miyato2018",
+                                                                .build = build};
