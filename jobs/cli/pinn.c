@@ -103,8 +103,13 @@ static void tell(const struct job *j)
                    p->coord[p->seam[k].coord], p->seam[k].diffusion, p->coord[p->seam[k].coord],
                    p->coord[p->seam[k].coord]);
   tell_curriculum(j);
-  glia_cli_print(j->args, "  network %d x %d %s, %lld weights\n", n->depth, n->width,
-                 glia_jet_activation_names()[n->activation], (long long)glia_pinn_size(pinn));
+  if (n->model != NULL)
+    glia_cli_print(j->args, "  network of %d layers, derivatives by %s, %lld weights\n",
+                   n->model->n_children, glia_pinn_by_rules(pinn) ? "the graph's rules" : "jets",
+                   (long long)glia_pinn_size(pinn));
+  else
+    glia_cli_print(j->args, "  network %d x %d %s, %lld weights\n", n->depth, n->width,
+                   glia_jet_activation_names()[n->activation], (long long)glia_pinn_size(pinn));
 }
 
 /* One seed. */

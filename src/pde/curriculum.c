@@ -109,14 +109,15 @@ static glia_status stage_of(const struct glia_solver *s, int number, bool checke
 glia_status glia_curriculum_check_(const struct glia_solver *s)
 {
   const struct glia_curriculum *c = &s->config.curriculum;
-  const int64_t own = glia_solver_weights_(s->own.problem, &s->config.network);
   struct glia_problem *p = c->n > 0 ? calloc(1, sizeof *p) : NULL;
-  glia_status st = GLIA_OK;
+  int64_t own, weights = 0;
+  glia_status st = glia_pinn_weights(s->own.problem, &s->config.network, &own);
 
   if (c->n > 0 && p == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "a problem");
   for (int k = 0; k < c->n && st == GLIA_OK; k++) {
     st = stage_of(s, k, true, p);
-    if (st == GLIA_OK && glia_solver_weights_(p, &s->config.network) != own)
+    if (st == GLIA_OK) st = glia_pinn_weights(p, &s->config.network, &weights);
+    if (st == GLIA_OK && weights != own)
       st =
           GLIA_FAIL(GLIA_E_CONFIG,
                     "curriculum: with %s = %g the network has other inputs (kinks or corners) than "

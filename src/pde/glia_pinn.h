@@ -15,10 +15,15 @@
 
 enum { GLIA_PINN_GROUPS = GLIA_PDE_CONDITIONS + 2 };
 
-/* The network: hidden layers of equal width. */
+/* The network: hidden layers of equal width, or any of the engine's layers. */
 struct glia_pinn_network {
   int depth, width;
   glia_jet_activation activation;
+  /* A list of layers in their place, as `model:` of a run has it, from the features to as many outputs as there are unknowns; NULL: none. A
+   * chain of dense layers is run by jets, as depth and width are; derivatives of others come from the graph's rules.
+   * Ownership: borrowed until the network is destroyed. */
+  const struct glia_yaml *model;
+  bool by_rules; /* of model: never by jets, for tests and measurements */
   double gain;   /* of the first weights: how fast the network's first functions may turn */
   int harmonics; /* of a periodic coordinate */
   /* Pairs of sines and cosines of random directions beside the coordinates, the same for all seeds; in half turns over the box their
@@ -41,7 +46,7 @@ struct glia_pinn;
  *  Group 0: the equations. Then one a condition, in order. Then, where `data` is true, the data.
  *  most  points of one group at most
  *  Collective: yes, same arguments. Ownership: *out is yours to destroy; problem and comm are borrowed until then.
- *  Errors: GLIA_E_CONFIG (an order above 4 after the ansatz), GLIA_E_MEMORY, GLIA_E_MPI. */
+ *  Errors: GLIA_E_CONFIG (an order above 4 after the ansatz; a layer that is refused), GLIA_E_MEMORY, GLIA_E_MPI. */
 GLIA_API GLIA_NODISCARD glia_status glia_pinn_create(struct glia_problem *problem,
                                                      const struct glia_pinn_network *network,
                                                      bool data, int64_t most,
@@ -49,8 +54,16 @@ GLIA_API GLIA_NODISCARD glia_status glia_pinn_create(struct glia_problem *proble
                                                      struct glia_pinn **out);
 GLIA_API void glia_pinn_destroy(struct glia_pinn **p);
 
+/** Numbers of weights that such a network has, without the problem's parameters.
+ *  Errors: those of glia_pinn_create. */
+GLIA_API GLIA_NODISCARD glia_status glia_pinn_weights(struct glia_problem *problem,
+                                                      const struct glia_pinn_network *network,
+                                                      int64_t *out);
+
 /** Weights and parameters together: the length of theta. */
 GLIA_API int64_t glia_pinn_size(const struct glia_pinn *p);
+/** Derivatives by the coordinates come from the graph's rules: else they are jets. */
+GLIA_API bool glia_pinn_by_rules(const struct glia_pinn *p);
 GLIA_API int glia_pinn_coords(const struct glia_pinn *p);
 /** Ownership: borrowed. */
 GLIA_API struct glia_comm *glia_pinn_comm(const struct glia_pinn *p);

@@ -14,33 +14,74 @@
 
 enum { AT_ONCE = 64, BUCKETS = 8 }; /* micro-batches of a local step; buckets of an entry point */
 
-static int64_t width_of(const struct glia_pinn *p, int l)
+static glia_value state(struct glia_pinn *p, int l, const char *name, int rank, const int64_t *dim)
 {
-  return l == p->n_layers - 1 ? p->problem->n_unknowns : p->network.width;
+  char path[320];
+
+  snprintf(path, sizeof path, "params/%s/%s", p->layer_name[l], name);
+  return glia_state(p->graph, path, glia_type_make(GLIA_F64, rank, dim));
 }
 
-static glia_value state(struct glia_pinn *p, const char *name, int l, int rank, const int64_t *dim)
+/* Names, widths and activations of the layers of a chain. */
+static void chain_of_equals(struct glia_pinn *p)
 {
-  char path[64];
-
-  snprintf(path, sizeof path, "params/%02d-linear/%s", l + 1, name);
-  const struct glia_type t = glia_type_make(GLIA_F64, rank, dim);
-  p->size += glia_type_count(&t);
-  return glia_state(p->graph, path, t);
-}
-
-static void make_states(struct glia_pinn *p)
-{
-  int64_t in = p->n_features;
-
   p->n_layers = p->network.depth + 1;
   for (int l = 0; l < p->n_layers; l++) {
-    const int64_t dim[2] = {width_of(p, l), in};
-    p->layer[l].weight = state(p, "weight", l, 2, dim);
-    p->layer[l].bias = state(p, "bias", l, 1, dim);
-    p->layer[l].activation = l == p->n_layers - 1 ? GLIA_JET_LINEAR : p->network.activation;
+    const bool last = l == p->n_layers - 1;
+    snprintf(p->layer_name[l], sizeof p->layer_name[l], "%02d-linear", l + 1);
+    p->layer_width[l] = last ? p->problem->n_unknowns : p->network.width;
+    p->layer[l].activation = last ? GLIA_JET_LINEAR : p->network.activation;
+  }
+}
+
+/* Layers from YAML: as a chain for jets where they are one, else as a function of the graph. */
+static glia_status read_model(struct glia_pinn *p)
+{
+  struct glia_network_dense dense[GLIA_JET_LAYERS];
+  const int64_t dim[2] = {1, p->n_features};
+  glia_value y;
+
+  GLIA_TRY(glia_network_create(p->network.model, p->graph, p->network.gain, &p->model));
+  const int n = p->network.by_rules ? 0 : glia_network_dense(p->model, GLIA_JET_LAYERS, dense);
+  if (n > 0 && dense[n - 1].units == p->problem->n_unknowns) {
+    p->n_layers = n;
+    for (int l = 0; l < n; l++) {
+      snprintf(p->layer_name[l], sizeof p->layer_name[l], "%s", dense[l].name);
+      p->layer_width[l] = dense[l].units;
+      p->layer[l].activation = dense[l].activation;
+    }
+    return GLIA_OK;
+  }
+  p->by_rules = true;
+  /* once for the states alone: weights are the first ones, in the order of the layers */
+  return glia_network_apply(p->model, glia_full(p->graph, glia_type_make(GLIA_F64, 2, dim), 0.0),
+                            p->problem->n_unknowns, &y);
+}
+
+static glia_status make_weights(struct glia_pinn *p)
+{
+  const struct glia_state *s;
+  int64_t in = p->n_features;
+
+  if (p->network.model != NULL)
+    GLIA_TRY(read_model(p));
+  else
+    chain_of_equals(p);
+  for (int l = 0; l < p->n_layers; l++) {
+    const int64_t dim[2] = {p->layer_width[l], in};
+    p->layer[l].weight = state(p, l, "weight", 2, dim);
+    p->layer[l].bias = state(p, l, "bias", 1, dim);
     in = dim[0];
   }
+  p->n_weights = glia_graph_states(p->graph, &s);
+  for (int i = 0; i < p->n_weights; i++) p->size += glia_type_count(&s[i].type);
+  GLIA_CHECK(p->n_weights <= 2 * GLIA_JET_LAYERS, GLIA_E_CONFIG,
+             "the network has %d arrays of weights, at most %d", p->n_weights, 2 * GLIA_JET_LAYERS);
+  return glia_graph_status(p->graph);
+}
+
+static void make_parameters(struct glia_pinn *p)
+{
   for (int i = 0; i < p->problem->n_parameters; i++) {
     char path[64];
     snprintf(path, sizeof path, "params/parameter/%s", p->problem->parameter[i]);
@@ -81,15 +122,23 @@ static glia_status build_groups(struct glia_pinn *p, bool data)
   return glia_pinn_fields_graph_(p);
 }
 
+/* The network's weights, in a graph of its own. */
+static glia_status begin(struct glia_pinn *p)
+{
+  GLIA_CHECK(
+      p->network.model != NULL || (p->network.depth >= 1 && p->network.depth < GLIA_JET_LAYERS),
+      GLIA_E_CONFIG, "%d hidden layers, expected 1 to %d", p->network.depth, GLIA_JET_LAYERS - 1);
+  GLIA_TRY(glia_graph_new(&p->graph));
+  GLIA_TRY(glia_pinn_features_(p));
+  return make_weights(p);
+}
+
 static glia_status build(struct glia_pinn *p, bool data)
 {
   const struct glia_input *input;
 
-  GLIA_CHECK(p->network.depth >= 1 && p->network.depth < GLIA_JET_LAYERS, GLIA_E_CONFIG,
-             "%d hidden layers, expected 1 to %d", p->network.depth, GLIA_JET_LAYERS - 1);
-  GLIA_TRY(glia_graph_new(&p->graph));
-  GLIA_TRY(glia_pinn_features_(p));
-  make_states(p);
+  GLIA_TRY(begin(p));
+  make_parameters(p);
   GLIA_TRY(build_groups(p, data));
   p->n_inputs = glia_graph_inputs(p->graph, &input);
   GLIA_TRY(glia_program_compile(p->graph, glia_kernels_default(), &p->program));
@@ -142,6 +191,21 @@ glia_status glia_pinn_create(struct glia_problem *problem, const struct glia_pin
   return GLIA_OK;
 }
 
+glia_status glia_pinn_weights(struct glia_problem *problem, const struct glia_pinn_network *network,
+                              int64_t *out)
+{
+  struct glia_pinn *p = calloc(1, sizeof *p);
+
+  *out = 0;
+  GLIA_CHECK(p != NULL, GLIA_E_MEMORY, "a network");
+  p->problem = problem;
+  p->network = *network;
+  const glia_status st = begin(p);
+  *out = p->size;
+  glia_pinn_destroy(&p);
+  return st;
+}
+
 void glia_pinn_destroy(struct glia_pinn **p)
 {
   if (p == NULL || *p == NULL) return;
@@ -149,12 +213,14 @@ void glia_pinn_destroy(struct glia_pinn **p)
   glia_engine_destroy(&(*p)->shared);
   glia_exchange_mpi_destroy(&(*p)->exchange);
   glia_program_destroy(&(*p)->program);
+  glia_network_destroy(&(*p)->model);
   glia_graph_destroy(&(*p)->graph);
   free(*p);
   *p = NULL;
 }
 
 int64_t glia_pinn_size(const struct glia_pinn *p) { return p->size; }
+bool glia_pinn_by_rules(const struct glia_pinn *p) { return p->by_rules; }
 int glia_pinn_coords(const struct glia_pinn *p) { return p->problem->n_coords; }
 struct glia_comm *glia_pinn_comm(const struct glia_pinn *p) { return p->comm; }
 int glia_pinn_groups(const struct glia_pinn *p) { return p->n_groups; }
@@ -165,10 +231,16 @@ int glia_pinn_residuals(const struct glia_pinn *p, int group) { return p->n_resi
 void glia_pinn_initialize(const struct glia_pinn *p, uint64_t seed, double *theta)
 {
   const uint64_t key = glia_random_stream(seed, "pinn");
+  const struct glia_state *s;
   int64_t in = p->n_features, at = 0;
 
+  glia_graph_states(p->graph, &s);
+  for (int i = 0; i < p->n_weights && p->by_rules; i++) {
+    glia_network_initialize(p->model, seed, i, theta + at);
+    at += glia_type_count(&s[i].type);
+  }
   for (int l = 0; l < p->n_layers; l++) {
-    const int64_t out = width_of(p, l);
+    const int64_t out = p->layer_width[l];
     const double sd = (l == 0 ? p->network.gain : 1.0) * sqrt(2.0 / (double)(in + out));
     for (int64_t i = 0; i < out * in; i++, at++)
       theta[at] = sd * glia_random_normal(key, (uint64_t)l, (uint64_t)i);

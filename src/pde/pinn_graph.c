@@ -15,10 +15,11 @@ struct builder {
   struct glia_graph *g;
   struct glia_pinn *p;
   glia_value x;
-  glia_value *made; /* by node */
-  int n;            /* nodes of the pool */
-  const struct glia_jet_net *net;
-  const glia_value *parameter; /* [n_parameters], each [BATCH] */
+  glia_value *made;                     /* by node */
+  int n;                                /* nodes of the pool */
+  const struct glia_jet_net *net;       /* jets; NULL: */
+  const struct glia_pinn_rules_ *rules; /* the graph's rules */
+  const glia_value *parameter;          /* [n_parameters], each [BATCH] */
 };
 
 static const int64_t rows_ = GLIA_PINN_BATCH_;
@@ -120,6 +121,15 @@ static glia_value operation(struct builder *b, const struct glia_expr_node *n)
   }
 }
 
+/* A derivative of the network's output. */
+static glia_value output(struct builder *b, const uint8_t *order, int column)
+{
+  if (b->rules != NULL)
+    return glia_pinn_rules_derivative_(b->p, b->rules, glia_jet_set_find(b->rules->set, order),
+                                       column);
+  return glia_jet_derivative(b->g, b->net, glia_jet_set_find(b->net->set, order), column);
+}
+
 /* [BATCH], or a scalar constant for a number. */
 static glia_value build(struct builder *b, int e)
 {
@@ -138,8 +148,7 @@ static glia_value build(struct builder *b, int e)
     v = b->parameter[n->index];
     break;
   case GLIA_EXPR_UNKNOWN:
-    v = glia_jet_derivative(b->g, b->net, glia_jet_set_find(b->net->set, n->order),
-                            n->index - b->p->problem->n_unknowns);
+    v = output(b, n->order, n->index - b->p->problem->n_unknowns);
     break;
   default:
     v = operation(b, n);
@@ -261,9 +270,9 @@ static int derived(struct glia_expr_pool *pool, int e, int n_coords, const uint8
   return e;
 }
 
-/* Coefficients of the features: derivatives by formula. */
+/* Features and their derivatives by formula; as coefficients: divided by a!. */
 static glia_status input_jet(struct glia_pinn *p, glia_value x, const struct glia_jet_set *s,
-                             struct glia_jet *out)
+                             bool coefficients, glia_value *out)
 {
   struct glia_expr_pool *pool = p->problem->pool;
   int e[GLIA_JET_MOST][GLIA_PINN_FEATURES_];
@@ -281,11 +290,11 @@ static glia_status input_jet(struct glia_pinn *p, glia_value x, const struct gli
     for (int f = 0; f < p->n_features; f++) {
       const struct glia_expr_node *n = glia_expr_at(pool, e[a][f]);
       any = any || n->kind != GLIA_EXPR_NUMBER || n->number != 0.0;
-      const glia_value v =
-          glia_mul(b.g, glia_constant(b.g, 1.0 / glia_jet_factorial(s, a)), built(&b, e[a][f]));
+      const double by = coefficients ? glia_jet_factorial(s, a) : 1.0;
+      const glia_value v = glia_mul(b.g, glia_constant(b.g, 1.0 / by), built(&b, e[a][f]));
       part[f] = matrix(b.g, v);
     }
-    out->part[a] = any || a == 0 ? glia_concat(b.g, p->n_features, part, 1) : GLIA_NONE;
+    out[a] = any || a == 0 ? glia_concat(b.g, p->n_features, part, 1) : GLIA_NONE;
   }
   free(b.made);
   return GLIA_OK;
@@ -330,28 +339,47 @@ struct group {
   glia_value x, weight;
   struct glia_jet_set *set;
   struct glia_jet_net net;
+  struct glia_pinn_rules_ rules,
+      one; /* where derivatives come from the graph's rules; on one row */
   glia_value parameter[GLIA_PDE_PARAMETERS];
   glia_value r[GLIA_PINN_RESIDUALS_]; /* [BATCH] */
 };
 
-/* d r[k] / d theta for each row: [BATCH, 1, size]. */
-static glia_value derivative_rows(struct group *s, int k)
+enum { PARTS = 2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS };
+
+/* d r / d weights for each row: parts [BATCH, n]. Returns their number. */
+static int weight_rows(struct group *s, glia_value r, glia_value *part)
 {
   struct glia_graph *g = s->p->graph;
   const struct glia_jet_net *net = &s->net;
   struct glia_jet dy;
   glia_value delta[GLIA_JET_LAYERS], dw[GLIA_JET_LAYERS], db[GLIA_JET_LAYERS];
-  glia_value part[2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS], dp[GLIA_PDE_PARAMETERS];
   const glia_value one = full(g, 1.0);
   int n = 0;
 
-  glia_jet_pull(g, net, 1, &s->r[k], &one, &dy);
+  if (s->p->by_rules) { /* its failures stay in the graph */
+    const glia_status st = glia_pinn_rules_rows_(s->p, &s->rules, r, &s->one, part);
+    if (st != GLIA_OK) glia_graph_fail(g, st, "%s", glia_trace_message());
+    return s->p->n_weights;
+  }
+  glia_jet_pull(g, net, 1, &r, &one, &dy);
   glia_jet_reverse(g, net, &dy, delta);
   glia_jet_gradient_rows(g, net, delta, dw, db);
   for (int l = 0; l < net->n_layers; l++) {
     part[n++] = dw[l];
     part[n++] = db[l];
   }
+  return n;
+}
+
+/* d r[k] / d theta for each row: [BATCH, 1, size]. */
+static glia_value derivative_rows(struct group *s, int k)
+{
+  struct glia_graph *g = s->p->graph;
+  glia_value part[PARTS], dp[GLIA_PDE_PARAMETERS];
+  const glia_value one = full(g, 1.0);
+  int n = weight_rows(s, s->r[k], part);
+
   glia_vjp(g, 1, &s->r[k], &one, s->p->problem->n_parameters, s->parameter, dp);
   for (int i = 0; i < s->p->problem->n_parameters; i++)
     part[n++] = matrix(g, dp[i] != GLIA_NONE ? dp[i] : full(g, 0.0));
@@ -359,17 +387,19 @@ static glia_value derivative_rows(struct group *s, int k)
   return glia_reshape(g, glia_mul(g, all, s->weight), 3, (int64_t[]){rows_, 1, s->p->size});
 }
 
-/* Gradient of the sum of squares, [size], in theta's order. */
-static glia_value gradient(struct group *s, glia_value loss)
+/* Slopes of the loss by the weights: parts [n]. Returns their number. */
+static int weight_gradient(struct group *s, glia_value loss, glia_value one, glia_value *part)
 {
   struct glia_graph *g = s->p->graph;
   const struct glia_jet_net *net = &s->net;
   struct glia_jet dy;
   glia_value delta[GLIA_JET_LAYERS], dw[GLIA_JET_LAYERS], db[GLIA_JET_LAYERS];
-  glia_value part[2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS], dp[GLIA_PDE_PARAMETERS];
-  const glia_value one = glia_full(g, glia_graph_node(g, loss)->type, 1.0);
   int n = 0;
 
+  if (s->p->by_rules) {
+    glia_pinn_rules_gradient_(s->p, loss, part);
+    return s->p->n_weights;
+  }
   glia_jet_pull(g, net, 1, &loss, &one, &dy);
   glia_jet_reverse(g, net, &dy, delta);
   glia_jet_gradient(g, net, delta, dw, db);
@@ -379,6 +409,18 @@ static glia_value gradient(struct group *s, glia_value loss)
         (int64_t[]){dw[l] == GLIA_NONE ? 0 : glia_type_count(&glia_graph_node(g, dw[l])->type)});
     part[n++] = db[l];
   }
+  return n;
+}
+
+/* Gradient of the sum of squares, [size], in theta's order. */
+static glia_value gradient(struct group *s, glia_value loss)
+{
+  struct glia_graph *g = s->p->graph;
+  glia_value part[PARTS], dp[GLIA_PDE_PARAMETERS];
+  if (loss == GLIA_NONE) return GLIA_NONE;
+  const glia_value one = glia_full(g, glia_graph_node(g, loss)->type, 1.0);
+  int n = weight_gradient(s, loss, one, part);
+
   glia_vjp(g, 1, &loss, &one, s->p->problem->n_parameters, s->parameter, dp);
   for (int i = 0; i < s->p->problem->n_parameters; i++)
     part[n++] = dp[i] != GLIA_NONE
@@ -422,12 +464,17 @@ static void parameters(struct glia_pinn *p, glia_value *out)
 
 /* e [n] in outputs of the network. */
 static glia_status network(struct glia_pinn *p, glia_value x, int n, const int *e,
-                           struct glia_jet_set *set, struct glia_jet_net *net)
+                           struct glia_jet_set *set, struct glia_jet_net *net,
+                           struct glia_pinn_rules_ *rules)
 {
   struct glia_jet in;
 
   GLIA_TRY(set_of(p, n, e, set));
-  GLIA_TRY(input_jet(p, x, set, &in));
+  if (p->by_rules) {
+    GLIA_TRY(input_jet(p, x, set, false, rules->in));
+    return glia_pinn_rules_forward_(p, set, rows_, rules);
+  }
+  GLIA_TRY(input_jet(p, x, set, true, in.part));
   glia_jet_forward(p->graph, set, rows_, &in, p->n_layers, p->layer, net);
   return glia_graph_status(p->graph);
 }
@@ -444,9 +491,10 @@ glia_status glia_pinn_group_(struct glia_pinn *p, int number, int n, const int *
   s.x = input(p, "x", number, p->problem->n_coords);
   s.weight = input(p, "w", number, 1);
   parameters(p, s.parameter);
-  GLIA_TRY(network(p, s.x, n, e, s.set, &s.net));
+  GLIA_TRY(network(p, s.x, n, e, s.set, &s.net, &s.rules));
   GLIA_TRY(builder_begin(&b, p, s.x));
   b.net = &s.net;
+  b.rules = p->by_rules ? &s.rules : NULL;
   b.parameter = s.parameter;
   const glia_value target = data ? input(p, "y", number, n) : GLIA_NONE;
   const glia_value seen = data ? input(p, "seen", number, n) : GLIA_NONE;
@@ -467,12 +515,14 @@ glia_status glia_pinn_fields_graph_(struct glia_pinn *p)
   const glia_value x = input(p, "x", GLIA_PINN_GROUPS, q->n_coords);
   glia_value parameter[GLIA_PDE_PARAMETERS], u[GLIA_PDE_UNKNOWNS];
   struct glia_jet_net net;
+  struct glia_pinn_rules_ rules;
   struct builder b;
 
   parameters(p, parameter);
-  GLIA_TRY(network(p, x, q->n_unknowns, q->ansatz, &p->set[GLIA_PINN_GROUPS], &net));
+  GLIA_TRY(network(p, x, q->n_unknowns, q->ansatz, &p->set[GLIA_PINN_GROUPS], &net, &rules));
   GLIA_TRY(builder_begin(&b, p, x));
   b.net = &net;
+  b.rules = p->by_rules ? &rules : NULL;
   b.parameter = parameter;
   for (int i = 0; i < q->n_unknowns; i++) u[i] = matrix(g, built(&b, q->ansatz[i]));
   free(b.made);
@@ -486,7 +536,7 @@ glia_status glia_pinn_values_(struct glia_pinn *p, glia_value x, int n, const in
 {
   struct builder b;
 
-  GLIA_TRY(network(p, x, n, e, set, net));
+  GLIA_TRY(network(p, x, n, e, set, net, NULL)); /* these have depth and width */
   GLIA_TRY(builder_begin(&b, p, x));
   b.net = net;
   for (int k = 0; k < n; k++) out[k] = built(&b, e[k]);

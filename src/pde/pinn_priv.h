@@ -3,6 +3,7 @@
 #define PINN_PRIV_H
 
 #include "glia_engine.h"
+#include "glia_network.h"
 #include "glia_pinn.h"
 
 enum {
@@ -24,8 +25,14 @@ struct glia_pinn {
   int n_groups, n_residuals[GLIA_PINN_GROUPS], data_group; /* data_group: -1 without data */
   struct glia_jet_set set[GLIA_PINN_GROUPS + 1];
   int n_features, feature[GLIA_PINN_FEATURES_]; /* expressions in the coordinates */
+  /* by jets */
   int n_layers;
   struct glia_jet_layer layer[GLIA_JET_LAYERS];
+  char layer_name[GLIA_JET_LAYERS][208];
+  int64_t layer_width[GLIA_JET_LAYERS];
+  struct glia_network *model; /* layers from YAML, NULL: none */
+  bool by_rules;              /* it is no chain of dense layers: derivatives by the graph's rules */
+  int n_weights;              /* arrays of weights: the first states */
   glia_value parameter[GLIA_PDE_PARAMETERS];
   int n_inputs;
 };
@@ -43,6 +50,26 @@ glia_status glia_points_redraw_(struct glia_pinn *p, uint64_t seed, int64_t n, d
  *  as glia_points_redraw_. */
 glia_status glia_points_gather_(struct glia_pinn *p, uint64_t seed, int64_t n, double *x,
                                 double *weight);
+
+/* A network whose derivatives by the coordinates come from the graph's forward rules: in[a], D^a of the features [rows, features], and out[a],
+ * D^a of the outputs [rows, unknowns]; GLIA_NONE where zero. */
+struct glia_pinn_rules_ {
+  const struct glia_jet_set *set; /* borrowed */
+  int64_t rows;
+  glia_value in[GLIA_JET_MOST], out[GLIA_JET_MOST];
+};
+/** in is set: into out. */
+glia_status glia_pinn_rules_forward_(struct glia_pinn *p, const struct glia_jet_set *s,
+                                     int64_t rows, struct glia_pinn_rules_ *net);
+/** Derivative a of an output: [rows]. */
+glia_value glia_pinn_rules_derivative_(struct glia_pinn *p, const struct glia_pinn_rules_ *net,
+                                       int a, int column);
+/** The same network on one row, and slopes of r [rows] by its weights for each row apart: into dw [n_weights], each [rows, size].
+ *  one  made by the first call for these rows; begins with set NULL */
+glia_status glia_pinn_rules_rows_(struct glia_pinn *p, const struct glia_pinn_rules_ *net,
+                                  glia_value r, struct glia_pinn_rules_ *one, glia_value *dw);
+/** Sums over all rows: slopes of a scalar, into dw [n_weights], each [size]. */
+void glia_pinn_rules_gradient_(struct glia_pinn *p, glia_value loss, glia_value *dw);
 
 glia_status glia_pinn_features_(struct glia_pinn *p);
 glia_status glia_pinn_group_(struct glia_pinn *p, int number, int n, const int *e, bool data);

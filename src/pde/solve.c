@@ -189,33 +189,20 @@ static glia_status set_up(struct glia_solver *s)
   return p->reference.file != NULL ? reference_of_file(s) : reference_of_formula(s);
 }
 
-/* Numbers of weights: what the number of points is chosen by. */
-int64_t glia_solver_weights_(const struct glia_problem *p, const struct glia_pinn_network *n)
-{
-  struct glia_corner_ corner[GLIA_PINN_CORNERS_];
-  int64_t in = p->n_seams + 2 * (glia_problem_corners_(p, GLIA_PINN_CORNERS_, corner) + n->fourier);
-  int64_t size = 0;
-
-  for (int c = 0; c < p->n_coords; c++) in += p->periodic[c] ? 2 * n->harmonics : 1;
-  for (int l = 0; l <= n->depth; l++) {
-    const int64_t out = l == n->depth ? p->n_unknowns : n->width;
-    size += out * (in + 1);
-    in = out;
-  }
-  return size;
-}
-
 static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
 
-static void choose_points(struct glia_solver *s)
+static glia_status choose_points(struct glia_solver *s)
 {
-  const int64_t size = glia_solver_weights_(s->own.problem, &s->config.network);
   const int64_t per_weight = s->config.per_weight > 0 ? s->config.per_weight : 4;
+  int64_t size;
+
+  GLIA_TRY(glia_pinn_weights(s->own.problem, &s->config.network, &size));
 
   /* four equations a weight keep a smooth residual from vanishing between the points; below 1,000 they cost nothing */
   if (s->config.interior == 0)
     s->config.interior = largest(1000, per_weight * size / s->own.problem->n_equations);
   if (s->config.condition == 0) s->config.condition = largest(100, s->config.interior / 10);
+  return GLIA_OK;
 }
 
 /* Each rank has read them for itself. */
@@ -241,8 +228,9 @@ glia_status glia_solver_create(struct glia_problem *problem, const struct glia_s
     s->own.problem = problem;
     s->config = *config;
     s->comm = comm;
-    choose_points(s);
-    if (problem->data.file != NULL) st = read_file(s, problem->data.file, &s->n_rows, &s->rows);
+    st = choose_points(s);
+    if (problem->data.file != NULL && st == GLIA_OK)
+      st = read_file(s, problem->data.file, &s->n_rows, &s->rows);
     if (st == GLIA_OK) st = set_up(s);
     for (int k = 0; k < GLIA_PINN_GROUPS; k++)
       if (s->group[k].n > s->most) s->most = s->group[k].n;

@@ -15,8 +15,8 @@ const char *const *glia_solve_keys(void)
 
 static glia_status read_network(const struct glia_yaml *root, struct glia_pinn_network *n)
 {
-  static const char *const keys[] = {"depth",     "width",   "activation",    "gain",
-                                     "harmonics", "fourier", "fourier_scale", NULL};
+  static const char *const keys[] = {"depth",   "width",         "activation", "gain", "harmonics",
+                                     "fourier", "fourier_scale", "model",      NULL};
   const struct glia_yaml *node = glia_yaml_get(root, "network");
   int64_t depth = n->depth, width = n->width, harmonics = n->harmonics, fourier = n->fourier;
   int activation = (int)n->activation;
@@ -30,6 +30,10 @@ static glia_status read_network(const struct glia_yaml *root, struct glia_pinn_n
   GLIA_TRY(glia_yaml_get_real(node, "fourier_scale", 1e-3, 1e3, &n->fourier_scale));
   GLIA_TRY(glia_yaml_get_choice(node, "activation", glia_jet_activation_names(), &activation));
   GLIA_TRY(glia_yaml_get_real(node, "gain", 1e-3, 1e3, &n->gain));
+  n->model = glia_yaml_get(node, "model");
+  for (int i = 0; i < 3 && n->model != NULL; i++)
+    if (glia_yaml_get(node, keys[i]) != NULL)
+      return glia_yaml_error(glia_yaml_get(node, keys[i]), "model says which layers there are");
   if (activation == GLIA_JET_LINEAR)
     return glia_yaml_error(glia_yaml_get(node, "activation"), "linear layers solve nothing");
   n->depth = (int)depth;

@@ -78,7 +78,4 @@ glia_status glia_curriculum_resume_(const struct glia_solver *s,
                                     const struct glia_solve_stage *stage, bool resumed, int *number,
                                     int64_t *since);
 
-/* Weights of a network for a problem. */
-int64_t glia_solver_weights_(const struct glia_problem *p, const struct glia_pinn_network *n);
-
 #endif
