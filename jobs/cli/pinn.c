@@ -193,13 +193,15 @@ static glia_status one_seed(struct job *j, int64_t k)
     json_object_set_new(run, p->parameter[i], glia_json_real(theta[i]));
     json_object_set_new(run, name, glia_json_real(half[i]));
   }
+  if (r.fault[0] != '\0') json_object_set_new(run, "fault", json_string(r.fault));
   if (j->config.curriculum.n > 0) json_object_set_new(run, "stages", json_deep_copy(j->stages));
   json_array_append_new(j->runs, run);
   char error[48] = "no reference to compare with";
   if (!isnan(r.relative_l2)) snprintf(error, sizeof error, "relative L2 error %.3g", r.relative_l2);
-  glia_cli_print(j->args, "seed %lld: %s; loss %.3g after %lld steps, %.1f s (%s)\n",
-                 (long long)seed, error, r.fit.loss, (long long)r.fit.steps, r.wall_s,
-                 glia_fit_reason_text(r.fit.reason));
+  glia_cli_print(j->args, "seed %lld: %s; loss %.3g after %lld steps, %.1f s (%s%s%s)\n",
+                 (long long)seed, error, isnan(r.fit.loss) ? (double)NAN : r.fit.loss,
+                 (long long)r.fit.steps, r.wall_s, glia_fit_reason_text(r.fit.reason),
+                 r.fault[0] != '\0' ? ": " : "", r.fault);
   for (int i = 0; i < p->n_parameters; i++)
     if (isnan(half[i]))
       glia_cli_print(j->args, "  %s = %.8g\n", p->parameter[i], theta[i]);

@@ -165,6 +165,8 @@ glia_status glia_fit_ended_(struct glia_fit_ *f, const double *theta, bool *end,
   }
   if (stop)
     *reason = GLIA_FIT_STOPPED;
+  else if (!isfinite(f->now.loss)) /* at the fresh rows */
+    *reason = GLIA_FIT_DIVERGED;
   else if (f->now.step >= f->o->steps)
     *reason = GLIA_FIT_STEPS;
   else if (f->o->time_s > 0.0 && f->now.time_s >= f->o->time_s)
@@ -185,6 +187,10 @@ static glia_status step_by_step(struct glia_fit_ *f, const struct glia_fit_metho
     GLIA_TRY(glia_fit_ended_(f, theta, &end, &out->reason));
     if (end) break;
     GLIA_TRY(m->step(f, self, theta, &found));
+    if (!isfinite(f->now.loss)) {
+      out->reason = GLIA_FIT_DIVERGED;
+      break;
+    }
     if (!found) {
       out->reason = GLIA_FIT_STALLED;
       break;

@@ -21,6 +21,11 @@ static glia_status step(struct glia_fit_ *f, void *self, double *theta, bool *fo
   glia_pinn_set(f->cloud->pinn, theta);
   GLIA_TRY(glia_cloud_loss(f->cloud, &f->now.loss, s->gradient));
   f->evaluations++;
+  *found = true;
+  /* no step from where the slope is none: theta stays what can be looked at */
+  for (int64_t i = 0; i < f->n; i++)
+    if (!isfinite(s->gradient[i])) f->now.loss = (double)NAN;
+  if (!isfinite(f->now.loss)) return GLIA_OK;
   s->step++;
   const double rate = RATE / (1.0 + (double)s->step / 1000.0);
   const double one = 1.0 - pow(FIRST, (double)s->step), two = 1.0 - pow(SECOND, (double)s->step);
@@ -30,7 +35,6 @@ static glia_status step(struct glia_fit_ *f, void *self, double *theta, bool *fo
     s->square[i] = SECOND * s->square[i] + (1.0 - SECOND) * g * g;
     theta[i] -= rate * (s->mean[i] / one) / (sqrt(s->square[i] / two) + EPSILON);
   }
-  *found = true;
   return GLIA_OK;
 }
 

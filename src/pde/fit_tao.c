@@ -42,6 +42,7 @@ struct tao {
   Vec x, r;
   Mat matrix; /* Hessian or Jacobian */
   bool end;   /* a look said so */
+  bool wild;  /* the last evaluation was no finite number */
   glia_fit_reason reason;
   glia_status st;    /* of what all ranks do together */
   glia_status alone; /* of what the first rank does without them: they still wait for its order */
@@ -66,6 +67,8 @@ static glia_status gradient_at(struct tao *s, const double *theta, double *loss,
   glia_pinn_set(s->f->cloud->pinn, theta);
   GLIA_TRY(glia_cloud_loss(s->f->cloud, loss, gradient));
   s->f->evaluations++;
+  s->wild = !isfinite(*loss);
+  for (int64_t i = 0; i < s->f->n; i++) s->wild = s->wild || !isfinite(gradient[i]);
   if (!isfinite(*loss)) *loss = (double)INFINITY;
   return GLIA_OK;
 }
@@ -323,9 +326,17 @@ static glia_status run(struct glia_fit_ *f, void *self, double *theta, struct gl
   } else
     st = s->st = follow(s, theta);
   if (s->st != GLIA_OK) return s->st;
+  /* TAO fails where a step ends beyond the numbers: so does the fit, in order */
+  int64_t lost = st != GLIA_OK && s->alone == GLIA_OK && s->wild;
+  GLIA_TRY(glia_comm_bcast(f->comm, &lost, sizeof lost, 0));
+  if (lost) {
+    glia_trace_clear();
+    st = GLIA_OK;
+    f->now.loss = (double)NAN;
+  }
   GLIA_TRY(glia_agree(f->comm, st)); /* PETSc's own failures */
   GLIA_TRY(glia_comm_bcast(f->comm, theta, (size_t)f->n * sizeof *theta, 0));
-  out->reason = s->end ? s->reason : GLIA_FIT_STALLED;
+  out->reason = lost ? GLIA_FIT_DIVERGED : s->end ? s->reason : GLIA_FIT_STALLED;
   return GLIA_OK;
 }
 

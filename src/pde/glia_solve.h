@@ -49,6 +49,8 @@ struct glia_solve_result {
   struct glia_fit_result fit;
   double relative_l2; /* over the reference's points, all unknowns together; NaN: there is none */
   double wall_s;
+  char fault
+      [512]; /* what is no finite number any more, and where, of a fit that diverged; "" otherwise */
 };
 
 /* How inner points were placed last: gathered, or drawn anew by the residual before a step. */

@@ -119,12 +119,15 @@ static double error_of(struct glia_solver *s, double *u)
 {
   const int64_t n = s->n_test * s->own.problem->n_unknowns;
   double wrong = 0.0, size = 0.0;
+  bool known = false;
 
   for (int64_t i = 0; i < n; i++) {
     if (isnan(s->test_u[i])) continue;
+    known = true;
     wrong += (u[i] - s->test_u[i]) * (u[i] - s->test_u[i]);
     size += s->test_u[i] * s->test_u[i];
   }
+  if (!known) return (double)NAN;
   return size > 0.0 ? sqrt(wrong / size) : sqrt(wrong);
 }
 
@@ -351,6 +354,8 @@ glia_status glia_solver_run(struct glia_solver *s, uint64_t seed,
     out->fit.damping = start->damping;
   }
   const glia_status st = run_stages(s, start, &out->fit);
+  if (st == GLIA_OK && out->fit.reason == GLIA_FIT_DIVERGED)
+    glia_solver_tell_fault_(s, out->fault, sizeof out->fault);
   glia_curriculum_leave_(s);
   GLIA_TRY(st);
   glia_pinn_set(s->own.pinn, s->theta);

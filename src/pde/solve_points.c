@@ -66,24 +66,66 @@ static glia_status draw(struct glia_solver *s)
   return GLIA_OK;
 }
 
-/* Name the point where a residual is not finite. */
-static glia_status refuse(const struct glia_solver *s, int group, int64_t row)
+/* Row `row` of a group in words: "'u_t = log(u)' is not a finite number at t = 0.3". */
+static void name_row(const struct glia_solver *s, int group, int64_t row, char *out, size_t size)
 {
   const struct glia_problem *p = s->now.problem;
   const int m = glia_pinn_residuals(s->now.pinn, group);
   const double *x = s->group[group].x + row / m * p->n_coords;
-  char at[256] = "";
 
-  for (int c = 0; c < p->n_coords; c++)
-    snprintf(at + strlen(at), sizeof at - strlen(at), "%s%s = %g", c > 0 ? ", " : "", p->coord[c],
-             x[c]);
+  snprintf(out, size, "'%s' is not a finite number at ",
+           group == 0                 ? p->equation_text[row % m]
+           : group <= p->n_conditions ? p->condition[group - 1].text
+                                      : "the data");
+  for (int c = 0; c < p->n_coords; c++) {
+    const size_t n = strlen(out);
+    snprintf(out + n, size - n, "%s%s = %g", c > 0 ? ", " : "", p->coord[c], x[c]);
+  }
+}
+
+static glia_status refuse(const struct glia_solver *s, int group, int64_t row)
+{
+  char what[384];
+
+  name_row(s, group, row, what, sizeof what);
   return GLIA_FAIL(GLIA_E_CONFIG,
-                   "'%s' is not a finite number at %s, before any step: a root or logarithm of a "
-                   "negative number, a division by zero, or units that explode?",
-                   group == 0                 ? p->equation_text[row % m]
-                   : group <= p->n_conditions ? p->condition[group - 1].text
-                                              : "the data",
-                   at);
+                   "%s, before any step: a root or logarithm of a negative number, a division by "
+                   "zero, or units that explode?",
+                   what);
+}
+
+/* The first row of a group that is no finite number; -1: all are, or memory is short. */
+static int64_t wild_row(struct glia_solver *s, int k)
+{
+  const struct glia_pinn_points *points = &s->cloud.points[k];
+  const int64_t n = points->n * glia_pinn_residuals(s->now.pinn, k);
+  double *r = n > 0 ? malloc((size_t)n * sizeof *r) : NULL;
+  int64_t found = -1;
+
+  if (r != NULL && glia_pinn_rows(s->now.pinn, k, points, r, NULL) == GLIA_OK)
+    for (int64_t i = 0; i < n && found < 0; i++)
+      if (!isfinite(r[i])) found = i;
+  free(r);
+  return found;
+}
+
+void glia_solver_tell_fault_(struct glia_solver *s, char *out, size_t size)
+{
+  const int64_t n = glia_pinn_size(s->now.pinn);
+
+  for (int64_t i = 0; i < n; i++)
+    if (!isfinite(s->theta[i])) {
+      snprintf(out, size, "weights grew beyond all numbers");
+      return;
+    }
+  glia_pinn_set(s->now.pinn, s->theta);
+  for (int k = 0; k < glia_pinn_groups(s->now.pinn); k++) {
+    const int64_t row = wild_row(s, k);
+    if (row < 0) continue;
+    name_row(s, k, row, out, size);
+    return;
+  }
+  snprintf(out, size, "squares of residuals, or their slopes, are no finite numbers");
 }
 
 /* Residuals must be numbers; a condition that the ansatz fulfils needs no rows. */

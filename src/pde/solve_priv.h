@@ -44,6 +44,9 @@ struct glia_solver {
  * Collective: yes. Errors: GLIA_E_CONFIG, GLIA_E_MEMORY. */
 glia_status glia_solver_draw_(struct glia_solver *s, bool told);
 
+/* What is no finite number at the weights s->theta, and where: into out [size]. Collective: no. */
+void glia_solver_tell_fault_(struct glia_solver *s, char *out, size_t size);
+
 /* Inner points by weights theta: gathered, so that what the loss is stays what it is and only its sum gets finer where it is hard to see;
  * or drawn anew by the residual. Collective: yes. */
 glia_status glia_solver_place_(struct glia_solver *s, bool gathered, int64_t step,
