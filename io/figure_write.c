@@ -109,6 +109,38 @@ glia_status glia_figure_prepare_(struct glia_figure *fig)
   return GLIA_OK;
 }
 
+/* "F.csv" beside F.svg; NULL: no memory. */
+static char *csv_of(const char *path, size_t stem)
+{
+  char *csv = malloc(stem + sizeof ".csv");
+
+  if (csv == NULL) return NULL;
+  memcpy(csv, path, stem);
+  memcpy(csv + stem, ".csv", sizeof ".csv");
+  return csv;
+}
+
+glia_status glia_figure_may_write(const char *path)
+{
+  glia_status st = GLIA_OK;
+  struct whole_file picture = {.temporary.fd = -1};
+  struct whole_file numbers = {.temporary.fd = -1};
+  enum format format;
+  size_t stem;
+
+  GLIA_TRY(format_of(path, &format, &stem));
+  char *csv = csv_of(path, stem);
+  GLIA_CHECK(csv != NULL, GLIA_E_MEMORY, "no memory for the name of a file");
+  GLIA_TRY_TO(done, st, may_replace(csv));
+  GLIA_TRY_TO(done, st, glia_whole_open_(path, &picture));
+  GLIA_TRY_TO(done, st, glia_whole_open_(csv, &numbers));
+done:
+  glia_whole_abort_(&picture);
+  glia_whole_abort_(&numbers);
+  free(csv);
+  return st;
+}
+
 glia_status glia_figure_write(struct glia_figure *fig, const char *path)
 {
   glia_status st = GLIA_OK;
@@ -119,10 +151,8 @@ glia_status glia_figure_write(struct glia_figure *fig, const char *path)
 
   GLIA_TRY(glia_figure_prepare_(fig));
   GLIA_TRY(format_of(path, &format, &stem));
-  char *csv = malloc(stem + sizeof ".csv");
+  char *csv = csv_of(path, stem);
   GLIA_CHECK(csv != NULL, GLIA_E_MEMORY, "no memory for the name of a file");
-  memcpy(csv, path, stem);
-  memcpy(csv + stem, ".csv", sizeof ".csv");
   GLIA_TRY_TO(done, st, may_replace(csv));
   GLIA_TRY_TO(done, st, glia_whole_open_(path, &picture));
   GLIA_TRY_TO(done, st, glia_whole_open_(csv, &numbers));

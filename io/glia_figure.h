@@ -98,6 +98,10 @@ GLIA_API glia_status glia_figure_status(const struct glia_figure *fig);
  */
 GLIA_API GLIA_NODISCARD glia_status glia_figure_write(struct glia_figure *fig, const char *path);
 
+/** Would glia_figure_write refuse that name? To be asked before the work whose figure it is; leaves nothing behind.
+ *  Errors: as there, but for the figure's own. */
+GLIA_API GLIA_NODISCARD glia_status glia_figure_may_write(const char *path);
+
 /** Texts of a panel; an axis' label carries its unit: "power (W)". */
 GLIA_API void glia_panel_title(struct glia_panel *p, const char *title);
 GLIA_API void glia_panel_xlabel(struct glia_panel *p, const char *label);

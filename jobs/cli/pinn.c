@@ -310,6 +310,11 @@ static glia_status run_all(struct job *j)
     fprintf(stderr, "%s\n", j->problem.fault);
   GLIA_TRY(glia_agree(j->comm, read));
   GLIA_TRY(glia_agree_setup(j->comm, "the configuration", j->config_text, true));
+  const glia_status may =
+      a->rank == 0 ? pinn_may_write(glia_args_text(a, "output", NULL),
+                                    glia_args_text(a, "plot", NULL), glia_args_has(a, "force"))
+                   : GLIA_OK;
+  GLIA_TRY(glia_agree(j->comm, may));
   const size_t n = (size_t)j->config.seeds;
   j->error = calloc(n, sizeof *j->error);
   j->wall = calloc(n, sizeof *j->wall);

@@ -35,6 +35,9 @@ struct pinn_state {
   double *placed; /* [glia_pinn_size]: likewise, room for points.theta */
 };
 
+/** Could the files be written that are asked for? Before the fit, which may take hours. NULL: not asked for. Rank 0. */
+glia_status pinn_may_write(const char *solution, const char *picture, bool force);
+
 /** Solution file, and XDMF beside it. Rank 0. */
 glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
                        const struct pinn_grid *g, const struct pinn_state *state,

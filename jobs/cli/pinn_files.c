@@ -289,6 +289,17 @@ static glia_status write_xdmf(const struct glia_problem *p, const struct pinn_gr
   return GLIA_OK;
 }
 
+glia_status pinn_may_write(const char *solution, const char *picture, bool force)
+{
+  struct glia_archive_writer *w = NULL;
+
+  if (solution != NULL) {
+    GLIA_TRY(glia_cli_made(glia_archive_create(solution, "solution", 1, force, &w), solution));
+    glia_archive_abort(&w);
+  }
+  return picture != NULL ? glia_figure_may_write(picture) : GLIA_OK;
+}
+
 glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
                        const struct pinn_grid *g, const struct pinn_state *state,
                        const char *config, const char *path, bool force)
