@@ -14,8 +14,6 @@
 #define REDRAWN  "fit/redrawn"
 #define STAGE    "fit/stage"
 
-enum { MOST_ARRAYS = 2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS };
-
 void pinn_history_add(struct pinn_history *h, double step, double loss, double error)
 {
   if (h->n == h->room) {
@@ -197,25 +195,17 @@ static glia_status get_stage(struct glia_archive *a, struct glia_solve_stage *ou
 
 static glia_status get_state(struct glia_archive *a, struct glia_solver *s, struct pinn_state *out)
 {
-  struct glia_array array[MOST_ARRAYS];
-  const int n = glia_pinn_arrays(glia_solver_pinn(s), MOST_ARRAYS, array);
-  double *to = out->theta;
+  const struct glia_pinn *pinn = glia_solver_pinn(s);
 
-  for (int i = 0; i < n; i++) {
-    array[i].data = to;
-    GLIA_TRY(glia_archive_get(a, &array[i]));
-    to += glia_type_count(&array[i].type);
-  }
+  GLIA_TRY(glia_pinn_load(pinn, a, out->theta));
   GLIA_TRY(glia_archive_get_int(a, "fit", "seed", &out->seed));
   GLIA_TRY(glia_archive_get_int(a, "fit", "step", &out->step));
   GLIA_TRY(glia_archive_get_real(a, "fit", "damping", &out->damping));
   GLIA_CHECK(out->seed >= 0 && out->step >= 0 && out->damping >= 0.0 && isfinite(out->damping),
              GLIA_E_DATA, "step %lld of seed %lld, damping %g", (long long)out->step,
              (long long)out->seed, out->damping);
-  for (const double *v = out->theta; v < to; v++)
-    GLIA_CHECK(isfinite(*v), GLIA_E_DATA, "a weight is %g", *v);
   GLIA_TRY(get_stage(a, &out->stage));
-  return get_points(a, to - out->theta, out);
+  return get_points(a, glia_pinn_size(pinn), out);
 }
 
 glia_status pinn_read(struct glia_solver *s, const char *path, struct pinn_state *out)
@@ -232,8 +222,8 @@ static glia_status put_all(struct glia_archive_writer *w, const struct glia_prob
                            struct glia_solver *s, const struct pinn_grid *g,
                            const struct pinn_state *state, const char *config)
 {
-  struct glia_array array[MOST_ARRAYS];
-  const int n = glia_pinn_arrays(glia_solver_pinn(s), MOST_ARRAYS, array);
+  struct glia_array array[GLIA_PINN_ARRAYS];
+  const int n = glia_pinn_arrays(glia_solver_pinn(s), GLIA_PINN_ARRAYS, array);
 
   GLIA_TRY(put_fields(w, p, g));
   for (int i = 0; i < n; i++) GLIA_TRY(glia_archive_put(w, &array[i]));

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ARRAYS = 2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS, AT_ONCE = 4096 };
+enum { AT_ONCE = 4096 };
 
 /* The problem as it was written down, and its network. */
 struct solved {
@@ -45,19 +45,9 @@ static glia_status build(struct solved *s, const char *path)
 
 static glia_status load(struct solved *s)
 {
-  struct glia_array array[MOST_ARRAYS];
-  const int n = glia_pinn_arrays(s->pinn, MOST_ARRAYS, array);
-
   s->theta = malloc((size_t)glia_pinn_size(s->pinn) * sizeof *s->theta);
   GLIA_CHECK(s->theta != NULL, GLIA_E_MEMORY, "weights");
-  double *to = s->theta;
-  for (int i = 0; i < n; i++) {
-    array[i].data = to;
-    GLIA_TRY(glia_archive_get(s->archive, &array[i]));
-    to += glia_type_count(&array[i].type);
-  }
-  for (const double *v = s->theta; v < to; v++)
-    GLIA_CHECK(isfinite(*v), GLIA_E_DATA, "a weight is %g", *v);
+  GLIA_TRY(glia_pinn_load(s->pinn, s->archive, s->theta));
   glia_pinn_set(s->pinn, s->theta);
   return GLIA_OK;
 }

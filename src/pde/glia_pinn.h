@@ -8,6 +8,7 @@
 #ifndef GLIA_PINN_H
 #define GLIA_PINN_H
 
+#include "glia_archive.h"
 #include "glia_checkpoint.h"
 #include "glia_comm.h"
 #include "glia_jet.h"
@@ -79,6 +80,12 @@ GLIA_API void glia_pinn_set(struct glia_pinn *p, const double *theta);
 /** Weights as arrays under params/, in theta's order and with the values last set: into out [most]. Returns their number.
  *  Ownership: borrowed, to be read alone. */
 GLIA_API int glia_pinn_arrays(const struct glia_pinn *p, int most, struct glia_array *out);
+enum { GLIA_PINN_ARRAYS = 2 * GLIA_JET_LAYERS + GLIA_PDE_PARAMETERS }; /* at most */
+
+/** Those arrays of a solution file, into theta [size]; nothing is set. Collective: no.
+ *  Errors: GLIA_E_MISSING, GLIA_E_SHAPE (another network), GLIA_E_DATA (a weight that is no finite number), GLIA_E_IO. */
+GLIA_API GLIA_NODISCARD glia_status glia_pinn_load(const struct glia_pinn *p,
+                                                   struct glia_archive *a, double *theta);
 
 /** Residuals r [n, residuals] of some points, and their derivatives j [n, residuals, size] (NULL: not wanted).
  *  Collective: no. The bits of a point do not depend on those beside it. */
