@@ -63,7 +63,7 @@ refused() {
   code=$1; shift
   ls >before && exits "$code" "$glia" pinn poisson.yaml "$@" && ! grep -q '^seed' "$out" && ls >after && cmp before after
 }
-: >after; exits 0 "$glia" pinn poisson.yaml -o there.h5 && refused 73 -o there.h5 && said 'there.h5 exists already: --force replaces it' && refused 74 -o none/p.h5 && refused 64 --plot p.jpg && said '.svg, .pdf, .png or .html' &&
+: >after; exits 0 "$glia" pinn poisson.yaml -o there.h5 && refused 73 -o there.h5 && said 'there.h5 exists already: --force replaces it' && refused 74 -o none/p.h5 && refused 78 grid=9999 -o p.h5 && refused 64 --plot p.jpg && said '.svg, .pdf, .png or .html' &&
   refused 74 --plot none/p.svg && printf 'mine\n' >mine.csv && refused 73 --plot mine.svg && said 'choose another name' && exits 0 "$glia" pinn poisson.yaml -o there.h5 --force --plot there.svg && [ -s there.svg ] && [ -s there.csv ]
 point "files that cannot be written are refused before the fit, and replaced where --force says so"
 # unknown in the left half: gaps of its picture, and no part of the error; where it is known the error is the one of u that is drawn

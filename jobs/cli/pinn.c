@@ -19,6 +19,7 @@ struct job {
   struct glia_solve_config config;
   struct glia_solver *solver;
   struct pinn_grid grid;
+  int64_t side; /* points a coordinate of it; 0: chosen */
   struct pinn_history history;
   struct glia_progress progress;
   char *config_text;
@@ -61,6 +62,7 @@ static glia_status configure(struct job *j)
   GLIA_TRY((solved ? glia_problem_read_solved : glia_problem_read)(root, &j->problem));
   GLIA_TRY(glia_solve_config_read(root, &j->problem, &j->config));
   GLIA_TRY(glia_problem_settle(&j->problem, j->doc));
+  GLIA_TRY(glia_yaml_get_int(root, "grid", 2, 2049, &j->side));
   j->classical = true;
   GLIA_TRY(glia_yaml_get_bool(root, "classical", &j->classical));
   return glia_yaml_print(root, &j->config_text);
@@ -232,11 +234,9 @@ static glia_status files(struct job *j)
   struct glia_args *a = j->args;
   const char *solution = glia_args_text(a, "output", NULL),
              *picture = glia_args_text(a, "plot", NULL);
-  int64_t side = 0;
 
   if (a->rank != 0 || (solution == NULL && picture == NULL)) return GLIA_OK;
-  GLIA_TRY(glia_yaml_get_int(glia_yaml_root(j->doc), "grid", 2, 2049, &side));
-  GLIA_TRY(pinn_grid_make(j->solver, &j->problem, side, &j->grid));
+  GLIA_TRY(pinn_grid_make(j->solver, &j->problem, j->side, &j->grid));
   if (solution != NULL)
     GLIA_TRY(pinn_write(&j->problem, j->solver, &j->grid, &j->state, j->config_text, solution,
                         glia_args_has(a, "force")));
