@@ -93,6 +93,8 @@ diverged() {
 }
 diverged optimizer=adam && exits 78 "$glia" pinn log.yaml optimizer=adam --resume log.h5 && said 'not a finite number' && diverged
 point "a residual that leaves the numbers ends the fit, with the equation and the point"
+exits 0 "$glia" pinn poisson.yaml 'equations=["u_xx + u_yy = 1e200"]' --json && [ "$(key reason)" = diverged ] && grep -q "\"fault\": *\"'u_xx + u_yy = 1e200' is 1e+200 wrong (.*) at x = " "$out"
+point "units that explode end the fit, with the equation and its size"
 # shellcheck disable=SC2046
 exits 0 $(on 2) "$glia" pinn log.yaml optimizer=newton-krylov --json && [ "$(key reason)" = diverged ] && grep -q '"fault": *.*u_t = log' "$out"
 point "where TAO leaves the numbers the fit ends in order on two ranks"

@@ -66,17 +66,19 @@ static glia_status draw(struct glia_solver *s)
   return GLIA_OK;
 }
 
-/* Row `row` of a group in words: "'u_t = log(u)' is not a finite number at t = 0.3". */
-static void name_row(const struct glia_solver *s, int group, int64_t row, char *out, size_t size)
+/* Row `row` of a group in words: "'u_t = log(u)' is not a finite number at t = 0.3"; is: what it is. */
+static void name_row(const struct glia_solver *s, int group, int64_t row, const char *is, char *out,
+                     size_t size)
 {
   const struct glia_problem *p = s->now.problem;
   const int m = glia_pinn_residuals(s->now.pinn, group);
   const double *x = s->group[group].x + row / m * p->n_coords;
 
-  snprintf(out, size, "'%s' is not a finite number at ",
+  snprintf(out, size, "'%s' is %s at ",
            group == 0                 ? p->equation_text[row % m]
            : group <= p->n_conditions ? p->condition[group - 1].text
-                                      : "the data");
+                                      : "the data",
+           is);
   for (int c = 0; c < p->n_coords; c++) {
     const size_t n = strlen(out);
     snprintf(out + n, size - n, "%s%s = %g", c > 0 ? ", " : "", p->coord[c], x[c]);
@@ -87,31 +89,39 @@ static glia_status refuse(const struct glia_solver *s, int group, int64_t row)
 {
   char what[384];
 
-  name_row(s, group, row, what, sizeof what);
+  name_row(s, group, row, "not a finite number", what, sizeof what);
   return GLIA_FAIL(GLIA_E_CONFIG,
                    "%s, before any step: a root or logarithm of a negative number, a division by "
                    "zero, or units that explode?",
                    what);
 }
 
-/* The first row of a group that is no finite number; -1: all are, or memory is short. */
-static int64_t wild_row(struct glia_solver *s, int k)
+/* The largest residual of a group, *row: the first that is no finite number where there is one. */
+static double largest(struct glia_solver *s, int k, int64_t *row)
 {
-  const struct glia_pinn_points *points = &s->cloud.points[k];
-  const int64_t n = points->n * glia_pinn_residuals(s->now.pinn, k);
-  double *r = n > 0 ? malloc((size_t)n * sizeof *r) : NULL;
-  int64_t found = -1;
+  /* without weights: an equation is told in its own units */
+  const struct glia_pinn_points points = {
+      .n = s->cloud.points[k].n, .x = s->group[k].x, .target = s->group[k].target};
+  const int64_t n = points.n * glia_pinn_residuals(s->now.pinn, k);
+  double *r = n > 0 ? malloc((size_t)n * sizeof *r) : NULL, most = 0.0;
 
-  if (r != NULL && glia_pinn_rows(s->now.pinn, k, points, r, NULL) == GLIA_OK)
-    for (int64_t i = 0; i < n && found < 0; i++)
-      if (!isfinite(r[i])) found = i;
+  if (r != NULL && glia_pinn_rows(s->now.pinn, k, &points, r, NULL) == GLIA_OK)
+    for (int64_t i = 0; i < n && isfinite(most); i++) {
+      const double size = isfinite(r[i]) ? fabs(r[i]) : HUGE_VAL;
+      if (size > most) *row = i;
+      most = fmax(most, size);
+    }
   free(r);
-  return found;
+  return most;
 }
 
 void glia_solver_tell_fault_(struct glia_solver *s, char *out, size_t size)
 {
   const int64_t n = glia_pinn_size(s->now.pinn);
+  double most = 0.0;
+  int64_t row = 0;
+  int group = 0;
+  char is[96] = "not a finite number";
 
   for (int64_t i = 0; i < n; i++)
     if (!isfinite(s->theta[i])) {
@@ -119,13 +129,18 @@ void glia_solver_tell_fault_(struct glia_solver *s, char *out, size_t size)
       return;
     }
   glia_pinn_set(s->now.pinn, s->theta);
-  for (int k = 0; k < glia_pinn_groups(s->now.pinn); k++) {
-    const int64_t row = wild_row(s, k);
-    if (row < 0) continue;
-    name_row(s, k, row, out, size);
-    return;
+  for (int k = 0; k < glia_pinn_groups(s->now.pinn) && isfinite(most); k++) {
+    int64_t here = 0;
+    const double v = largest(s, k, &here);
+    if (v <= most) continue;
+    most = v;
+    row = here;
+    group = k;
   }
-  snprintf(out, size, "squares of residuals, or their slopes, are no finite numbers");
+  if (isfinite(most))
+    snprintf(is, sizeof is,
+             "%.3g wrong (sums of such squares, or their slopes, are no finite numbers)", most);
+  name_row(s, group, row, is, out, size);
 }
 
 /* Residuals must be numbers; a condition that the ansatz fulfils needs no rows. */
