@@ -403,7 +403,50 @@ static void batch_sum_adds_micro_batches_and_has_its_rules(void)
   glia_graph_destroy(&g);
 }
 
+/* Sums of 128 and 4096 bytes by turns, as biases and weights have them, and one of 512 at the end. */
+static void what_is_small_waits_for_the_next_sum(void)
+{
+  static const int64_t bytes[] = {128, 4096, 128, 4096, 512};
+  static const struct {
+    size_t limit;
+    int n;
+    int64_t of[5];
+  } want[] = {
+      {4096,
+       3,
+       {4224, 4224, 512}}, /* 128 are no more than a sixteenth of it: they hold up nothing */
+      {2047, 5, {128, 4096, 128, 4096, 512}}, /* 128 are more */
+      {8192, 2, {4352, 4608}},                /* together as long as all fits */
+      {8960, 1, {8960}}};
+  struct glia_graph *g;
+
+  CU_ASSERT_EQUAL_FATAL(glia_graph_new(&g), GLIA_OK);
+  struct glia_entry *e = glia_graph_entry(g, "sum");
+  for (size_t i = 0; i < GLIA_COUNT(bytes); i++) {
+    char name[8];
+    const struct glia_type type = glia_type_make(GLIA_F32, 1, (int64_t[]){bytes[i] / 4});
+    snprintf(name, sizeof name, "x%zu", i);
+    const glia_value x = glia_input(g, name, GLIA_PER_MICRO_BATCH, type);
+    glia_entry_output(g, e, name, glia_batch_sum(g, glia_mul(g, x, x)));
+  }
+  for (size_t w = 0; w < GLIA_COUNT(want); w++) {
+    struct glia_program *p;
+    struct glia_bucket bucket[5] = {0};
+    CU_ASSERT_EQUAL_FATAL(glia_program_compile_buckets(g, NULL, want[w].limit, &p), GLIA_OK);
+    const int n = glia_program_buckets(p, "sum", 5, bucket);
+    CU_ASSERT_EQUAL(n, want[w].n);
+    for (int b = 0; b < n && b < 5; b++) {
+      CU_ASSERT_EQUAL(4 * bucket[b].n, want[w].of[b]);
+      if (4 * bucket[b].n != want[w].of[b])
+        tap_note("limit %zu, bucket %d: %lld bytes", want[w].limit, b, 4LL * bucket[b].n);
+    }
+    glia_program_destroy(&p);
+  }
+  glia_graph_destroy(&g);
+}
+
 TAP_MAIN("program", TAP(random_graphs_in_float32_equal_the_interpreter),
          TAP(random_graphs_in_float64_equal_the_interpreter),
          TAP(broadcasts_in_tiles_equal_the_interpreter),
-         TAP(batch_sum_adds_micro_batches_and_has_its_rules))
+         TAP(batch_sum_adds_micro_batches_and_has_its_rules),
+         TAP(what_is_small_waits_for_the_next_sum))

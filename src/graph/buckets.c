@@ -87,7 +87,11 @@ static int list_sums(const struct compiler *k, int phase, int segment, glia_dtyp
   return n;
 }
 
-/* Buckets of one phase and segment, from *sum on; offsets are made when their order is known. */
+/* What a bucket that is not worth a message of its own holds at most, as a part of what travels together: biases before their weights. */
+enum { SMALL_PART = 16 };
+
+/* Buckets of one phase and segment, from *sum on; offsets are made when their order is known. What is small waits for the next sum, even
+ * where the two are more than travels together: nothing that is large waits for what is small. */
 static void fill_buckets(struct compiler *k, int phase, int segment, const int32_t *last,
                          struct sum *sum, int *n_sums)
 {
@@ -99,7 +103,8 @@ static void fill_buckets(struct compiler *k, int phase, int segment, const int32
     struct bucket_plan *b = NULL;
     size_t bytes = 0;
     for (int i = 0; i < n; i++) {
-      if (b == NULL || bytes + s[i].bytes > k->p->bucket_bytes) {
+      const bool full = bytes + s[i].bytes > k->p->bucket_bytes;
+      if (b == NULL || (full && bytes > k->p->bucket_bytes / SMALL_PART)) {
         b = &k->c->bucket[k->c->n_buckets++];
         *b = (struct bucket_plan){.dtype = dtype[d], .first_sum = *n_sums + i, .segment = segment};
         bytes = 0;

@@ -72,8 +72,9 @@ GLIA_API GLIA_NODISCARD glia_status glia_program_compile(const struct glia_graph
                                                          const struct glia_kernels *kernels,
                                                          struct glia_program **out);
 
-/** The same with sums over micro-batches in buckets of up to so many bytes (one sum that is larger travels alone): small ones start
- *  earlier, large ones cost fewer messages. No bit depends on it. */
+/** The same with sums over micro-batches in buckets of up to so many bytes: small ones start earlier, large ones cost fewer
+ *  messages. A bucket holds more where one sum is larger, and where what stands before it is a sixteenth of that or less. No bit depends
+ *  on it. */
 GLIA_API GLIA_NODISCARD glia_status glia_program_compile_buckets(const struct glia_graph *g,
                                                                  const struct glia_kernels *kernels,
                                                                  size_t bucket_bytes,
