@@ -256,4 +256,5 @@ const struct glia_command glia_command_agent_ = {
     .example = "glia agent --record node.h5 --for 1m --period 0.5\nglia agent --once\n"
                "glia agent --listen 127.0.0.1:9777",
     .run = run,
+    .each_node = true,
 };

@@ -51,6 +51,7 @@ struct glia_command {
   bool overrides; /* words of the form key=value are overrides, and counted apart */
   bool parallel;  /* runs on all ranks: MPI is started before run and ended behind it */
   bool alone;     /* one process does it, however many a launcher starts: the others end at once */
+  bool each_node; /* the same, but one on each node */
   bool hidden;    /* not listed */
 };
 
@@ -67,7 +68,7 @@ struct glia_args {
   const char **word; /* [n_words] in their order */
   int n_overrides;
   const char **override; /* [n_overrides] "key=value" */
-  int rank; /* of this process among `size`; 0 of 1 where the command is not parallel */
+  int rank; /* of this process among `size`; 0 of 1 where the command is not parallel; as launched where it is each node's */
   int size;
   int exit_code; /* with which a run that succeeds ends; 0 unless run sets it, to GLIA_EXIT_REQUEUE for one */
   int n_given;

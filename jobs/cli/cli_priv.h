@@ -55,6 +55,8 @@ glia_status cli_finish_output(const struct glia_args *args, glia_status st);
 /* parallel.c */
 /* Rank by the launcher's environment: before MPI runs, so that one rank alone complains. */
 int cli_launcher_rank(void);
+/* The same among the ranks of this node. */
+int cli_launcher_local_rank(void);
 /* Did a launcher tell a rank? */
 bool cli_launched(void);
 /* Start MPI, fill in rank and size. Errors: GLIA_E_USAGE (srun without PMIx), GLIA_E_MPI. */

@@ -391,4 +391,5 @@ const struct glia_command glia_command_collect_ = {
                "glia collect --plan --nodes nodes.txt --metrics 300",
     .run = run,
     .max_words = -1,
+    .alone = true,
 };

@@ -236,4 +236,5 @@ const struct glia_command glia_command_demo_judge_ = {
     .min_words = 1,
     .max_words = 1,
     .hidden = true,
+    .alone = true,
 };

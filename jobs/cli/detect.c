@@ -554,4 +554,5 @@ const struct glia_command glia_command_detect_score_ = {
     .run = run_score,
     .min_words = 1,
     .max_words = 1,
+    .alone = true,
 };

@@ -218,4 +218,5 @@ const struct glia_command glia_command_detect_eval_ = {
     .run = run,
     .min_words = 1,
     .max_words = 1,
+    .alone = true,
 };

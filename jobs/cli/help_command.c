@@ -58,6 +58,7 @@ const struct glia_command glia_command_help_ = {
     .example = "glia help version",
     .run = run_help,
     .max_words = 2,
+    .alone = true,
 };
 
 static glia_status write_page(const char *folder, const struct glia_command *command)
@@ -111,4 +112,5 @@ const struct glia_command glia_command_man_ = {
     .run = run_man,
     .max_words = 2,
     .hidden = true,
+    .alone = true,
 };

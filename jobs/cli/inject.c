@@ -103,4 +103,5 @@ const struct glia_command glia_command_inject_ = {
     .run = run,
     .min_words = 1,
     .max_words = 1,
+    .each_node = true,
 };

@@ -65,6 +65,15 @@ int cli_launcher_rank(void)
   return name != NULL ? (int)env_int(name, 0) : 0;
 }
 
+int cli_launcher_local_rank(void)
+{
+  static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"};
+
+  for (size_t i = 0; i < GLIA_COUNT(names); i++)
+    if (has_env(names[i])) return (int)env_int(names[i], 0);
+  return in_srun_step() ? (int)env_int("SLURM_LOCALID", 0) : 0;
+}
+
 /* srun starts n processes that know nothing of each other, unless it speaks PMIx: n runs would write one checkpoint.
  * A batch script has SLURM_NTASKS too, but is no step of several tasks; and under mpirun its own variables stand. */
 static bool launched_apart(void)

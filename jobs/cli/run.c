@@ -104,10 +104,12 @@ static int run(const struct glia_command *command, int argc, char **argv)
     cli_args_free(&args);
     return fail_on_this_cpu(command, st);
   }
-  if (command->alone && cli_launcher_rank() > 0) {
+  if ((command->alone && cli_launcher_rank() > 0) ||
+      (command->each_node && cli_launcher_local_rank() > 0)) {
     cli_args_free(&args);
     return 0;
   }
+  if (command->each_node) args.rank = cli_launcher_rank(); /* the first node's speaks */
   st = cli_keep_stdout(&args);
   if (st == GLIA_OK && command->parallel) st = cli_parallel_begin(&args);
   if (st == GLIA_OK) st = command->run(&args);
@@ -138,22 +140,23 @@ int cli_main(int argc, char **argv)
   signal(SIGXFSZ, SIG_IGN);
   argc--;
   argv++;
+  const bool first = cli_launcher_rank() == 0; /* of many, one speaks */
   if (argc == 0) {
-    cli_help(stderr, NULL);
+    if (first) cli_help(stderr, NULL);
     return glia_status_exit_code(GLIA_E_USAGE);
   }
   if (is_help(argv[0])) {
-    cli_help(stdout, NULL);
+    if (first) cli_help(stdout, NULL);
     return 0;
   }
   if (strcmp(argv[0], "--version") == 0) {
-    printf("glia %s\n", PACKAGE_VERSION);
+    if (first) printf("glia %s\n", PACKAGE_VERSION);
     return 0;
   }
   const struct glia_command *command = cli_find(argc, argv, &used);
   if (command != NULL) return run(command, argc - used, argv + used);
   if (argc > 1 && cli_is_group(argv[0]) && is_help(argv[1])) {
-    cli_help_group(stdout, argv[0]);
+    if (first) cli_help_group(stdout, argv[0]);
     return 0;
   }
   return cli_fail_at_start(NULL, cli_unknown(argc, argv));

@@ -48,6 +48,7 @@ const struct glia_command glia_command_study_list_ = {
     .summary = "studies that run, with the gates of their last recorded run",
     .example = "glia study list",
     .run = run_list,
+    .alone = true,
 };
 
 /* ---- study docs */
@@ -69,6 +70,7 @@ const struct glia_command glia_command_study_docs_ = {
     .example = "glia study docs >docs/methods.md",
     .run = run_docs,
     .hidden = true,
+    .alone = true,
 };
 
 /* ---- study run */

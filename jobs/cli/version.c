@@ -24,4 +24,5 @@ const struct glia_command glia_command_version_ = {
     .summary = "say which version this is and what it was built with",
     .example = "glia version --json",
     .run = run,
+    .alone = true,
 };
