@@ -1,6 +1,8 @@
 /* Files that appear whole or not at all. */
 #include "tempfile_priv.h"
 
+#include "glia_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,16 +45,45 @@ static void forget(struct glia_tempfile *t)
   *t = (struct glia_tempfile){.fd = -1};
 }
 
-glia_status glia_tempfile_begin_(struct glia_tempfile *t, const char *path, bool force)
+static glia_status may_have_name(const char *path, bool force)
 {
   const size_t n = strlen(path);
   struct stat s;
 
-  *t = (struct glia_tempfile){.fd = -1, .force = force};
   GLIA_CHECK(n > 0 && path[n - 1] != '/', GLIA_E_ARGUMENT, "'%s' is not the name of a file", path);
   const bool exists = stat(path, &s) == 0;
   GLIA_CHECK(!exists || !S_ISDIR(s.st_mode), GLIA_E_EXISTS, "%s is a folder", path);
   GLIA_CHECK(!exists || force, GLIA_E_EXISTS, "%s exists already", path);
+  return GLIA_OK;
+}
+
+/* "." where the path has none. The caller frees it. */
+static char *folder_of(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+
+  return slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+glia_status glia_file_may_make(const char *path, bool force)
+{
+  GLIA_TRY(may_have_name(path, force));
+  char *folder = folder_of(path);
+  GLIA_CHECK(folder != NULL, GLIA_E_MEMORY, "the name of a folder");
+  struct stat s;
+  int why = stat(folder, &s) != 0 ? errno : S_ISDIR(s.st_mode) ? 0 : ENOTDIR;
+  if (why == 0 && access(folder, W_OK | X_OK) != 0) why = errno;
+  free(folder);
+  GLIA_CHECK(why == 0, GLIA_E_IO, "cannot create %s: %s", path, strerror(why));
+  return GLIA_OK;
+}
+
+glia_status glia_tempfile_begin_(struct glia_tempfile *t, const char *path, bool force)
+{
+  const size_t n = strlen(path);
+
+  *t = (struct glia_tempfile){.fd = -1, .force = force};
+  GLIA_TRY(may_have_name(path, force));
   t->path = malloc(n + 1);
   t->temp = malloc(n + sizeof ".tmp");
   if (t->path == NULL || t->temp == NULL) {
@@ -68,9 +99,7 @@ glia_status glia_tempfile_begin_(struct glia_tempfile *t, const char *path, bool
 
 glia_status glia_sync_folder_of_(const char *path)
 {
-  const char *slash = strrchr(path, '/');
-  char *folder =
-      slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+  char *folder = folder_of(path);
 
   GLIA_CHECK(folder != NULL, GLIA_E_MEMORY, "the name of a folder");
   const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

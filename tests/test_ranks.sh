@@ -89,4 +89,21 @@ exits 0 $(on 2) "$glia" --version && [ "$(wc -l <"$out")" = 1 ] && exits 0 $(on 
 point "help and version are said once"
 exits 66 $(on 2) "$glia" detect status none.h5 --models m.h5 --json && [ "$(grep -c '^glia detect status' "$err")" = 1 ] && [ ! -s "$out" ]
 point "and so is a failure of a command that one process does"
+
+# What stands in the way of an output is told before the work: here before the input, which is not there.
+echo mine >taken.h5; mkdir folder
+early() { code=$1; shift; exits "$code" "$glia" "$@"; }
+early 73 detect train none.h5 -o taken.h5 && early 73 detect score none.h5 --models m.h5 -o taken.h5 && early 73 predict none --data none.h5 -o taken.h5 &&
+  early 74 detect train none.h5 -o nodir/m.h5 && early 74 detect score none.h5 --models m.h5 --report nodir/r.html && early 64 detect score none.h5 --models m.h5 --figure a.gif &&
+  early 74 export none -o taken.h5/w.npz && early 73 detect train none.h5 -o folder --force && said 'is a folder'
+point "a file that stands in the way, a folder that is none, a picture that is none"
+if "$glia" spectrum --help >/dev/null 2>&1; then
+  early 73 pinn none.yaml -o taken.h5 && said 'taken.h5 exists already: --force replaces it' && early 66 pinn none.yaml -o taken.h5 --force && early 74 pinn none.yaml -o nodir/u.h5 &&
+    early 64 pinn none.yaml --plot a.gif && said 'a.gif: a figure is .svg' && early 74 discover none.yaml -o nodir/f.yaml && early 64 hessian none -o a.gif && early 64 measures none -o a.gif &&
+    early 64 spectrum none -o a.xyz && early 74 spectrum none --values nodir/v.h5 && early 64 study run none --figure a.gif && exits 73 $(on 2) "$glia" pinn none.yaml -o taken.h5 --json &&
+    [ "$(grep -c '^glia pinn' "$err")" = 1 ] && printf 'mine\n' >a.csv && early 73 pinn none.yaml --plot a.svg && grep -q mine a.csv
+  point "the same of fits and spectra, on all ranks alike"
+fi
+early 64 report none -o r.pdf && said 'r.pdf: a report is .html' && [ ! -e r.pdf ] && [ "$(cat taken.h5)" = mine ]
+point "a report is a page"
 finish

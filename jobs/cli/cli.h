@@ -23,6 +23,15 @@ typedef enum {
   GLIA_OPTION_SIZE      /* "64KiB"; bytes */
 } glia_option_kind;
 
+/* A file that an option names and the command makes: looked at before the work, whose result would be lost otherwise. */
+typedef enum {
+  GLIA_OUTPUT_NONE,
+  GLIA_OUTPUT_NEW,  /* one that is there stands in the way, unless --force is given */
+  GLIA_OUTPUT_ANEW, /* one that is there is replaced */
+  GLIA_OUTPUT_FIGURE, /* the same, and its ending is a picture's; the numbers beside it are looked at, too */
+  GLIA_OUTPUT_PAGE /* the same, and its ending is .html */
+} glia_output;
+
 struct glia_option {
   const char *name; /* without the dashes; NULL ends a table */
   char letter;      /* the same as -o; 0: none */
@@ -33,6 +42,7 @@ struct glia_option {
   double hi;
   const char *const *choices; /* the only texts allowed, NULL-terminated; NULL: any */
   const char *help;           /* one sentence without a full stop */
+  glia_output output;         /* of a text option */
 };
 
 struct glia_args;

@@ -49,6 +49,8 @@ bool cli_in_group(const struct glia_command *command, const char *word);
 glia_status cli_keep_stdout(struct glia_args *args);
 /* The message of this thread's failure, as "glia COMMAND: message", and at debug level the trace. */
 void cli_print_failure(const struct glia_command *command, glia_status st);
+/* Can the files that options name be made? All that stands against it by now. Errors: GLIA_E_EXISTS, GLIA_E_IO, GLIA_E_USAGE. */
+glia_status cli_check_outputs(const struct glia_args *args);
 /* Flush, and see whether all was written. */
 glia_status cli_finish_output(const struct glia_args *args, glia_status st);
 
@@ -61,6 +63,8 @@ int cli_launcher_local_rank(void);
 bool cli_launched(void);
 /* Start MPI, fill in rank and size. Errors: GLIA_E_USAGE (srun without PMIx), GLIA_E_MPI. */
 glia_status cli_parallel_begin(struct glia_args *args);
+/* What the first rank found before the run; the others adopt it. */
+glia_status cli_parallel_follow(const struct glia_args *args, glia_status st);
 /* All ranks meet, whoever must speak prints its failure, MPI ends; the same exit code on all ranks. */
 int cli_parallel_end(const struct glia_args *args, glia_status st, int code);
 

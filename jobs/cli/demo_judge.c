@@ -20,8 +20,16 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "NAME",
      .help = "name of the fault in the file's events; required"},
-    {.name = "figure", .kind = GLIA_OPTION_TEXT, .argument = "F.svg", .help = "picture to write"},
-    {.name = "report", .kind = GLIA_OPTION_TEXT, .argument = "R.html", .help = "report to write"},
+    {.name = "figure",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "F.svg",
+     .help = "picture to write",
+     .output = GLIA_OUTPUT_FIGURE},
+    {.name = "report",
+     .kind = GLIA_OPTION_TEXT,
+     .argument = "R.html",
+     .help = "report to write",
+     .output = GLIA_OUTPUT_PAGE},
     {0},
 };
 

@@ -238,11 +238,13 @@ static const struct glia_option options[] = {
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
      .argument = "FOUND.yaml",
-     .help = "the equations found, as glia pinn solves them; their conditions go to FOUND.csv"},
+     .help = "the equations found, as glia pinn solves them; their conditions go to FOUND.csv",
+     .output = GLIA_OUTPUT_ANEW},
     {.name = "plot",
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.svg",
-     .help = "draw terms against error, coefficients, fit and residual: .svg, .pdf, .png or .html"},
+     .help = "draw terms against error, coefficients, fit and residual: .svg, .pdf, .png or .html",
+     .output = GLIA_OUTPUT_FIGURE},
     {0}};
 
 const struct glia_command glia_command_discover_ = {

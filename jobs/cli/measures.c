@@ -330,7 +330,8 @@ static const struct glia_option options[] = {{.name = "data",
                                               .letter = 'o',
                                               .kind = GLIA_OPTION_TEXT,
                                               .argument = "F.svg",
-                                              .help = "draw how the measures rank a set of runs"},
+                                              .help = "draw how the measures rank a set of runs",
+                                              .output = GLIA_OUTPUT_FIGURE},
                                              {0}};
 
 const struct glia_command glia_command_measures_ = {

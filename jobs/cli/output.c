@@ -1,6 +1,8 @@
 /* What a command says: text for people, one JSON object for scripts, failures on standard error. */
 #include "cli_priv.h"
 
+#include "glia_figure.h"
+#include "glia_file.h"
 #include "glia_log.h"
 
 #include <assert.h>
@@ -25,6 +27,29 @@ glia_status cli_keep_stdout(struct glia_args *args)
 glia_status glia_cli_made(glia_status st, const char *out)
 {
   return st == GLIA_E_EXISTS ? GLIA_FAIL(st, "%s exists already: --force replaces it", out) : st;
+}
+
+static glia_status check_output(const struct glia_args *args, glia_output kind, const char *path)
+{
+  const char *dot = strrchr(path, '.');
+
+  if (kind == GLIA_OUTPUT_FIGURE) return glia_figure_may_write(path);
+  GLIA_CHECK(kind != GLIA_OUTPUT_PAGE ||
+                 (dot != NULL && (strcmp(dot, ".html") == 0 || strcmp(dot, ".htm") == 0)),
+             GLIA_E_USAGE, "%s: a report is .html", path);
+  const bool force = kind != GLIA_OUTPUT_NEW || glia_args_has(args, "force");
+  const glia_status st = glia_file_may_make(path, force);
+  return force ? st : glia_cli_made(st, path);
+}
+
+glia_status cli_check_outputs(const struct glia_args *args)
+{
+  for (int i = 0; i < args->n_given; i++) {
+    const struct glia_given *g = &args->given[i];
+    if (g->option->output != GLIA_OUTPUT_NONE)
+      GLIA_TRY(check_output(args, g->option->output, g->word[0]));
+  }
+  return GLIA_OK;
 }
 
 void glia_cli_print(const struct glia_args *args, const char *format, ...)

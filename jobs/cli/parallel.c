@@ -167,6 +167,16 @@ glia_status cli_parallel_begin(struct glia_args *args)
   return GLIA_OK;
 }
 
+glia_status cli_parallel_follow(const struct glia_args *args, glia_status st)
+{
+  int first = (int)st;
+
+  GLIA_CHECK(MPI_Bcast(&first, 1, MPI_INT, 0, ending) == MPI_SUCCESS, GLIA_E_MPI,
+             "ranks do not reach each other");
+  if (args->rank > 0 && first != GLIA_OK) return GLIA_FAIL((glia_status)first, "rank 0 tells why");
+  return st;
+}
+
 static int abort_code;
 
 static void leave(int signal)

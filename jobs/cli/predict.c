@@ -32,7 +32,8 @@ static const struct glia_option options[] = {
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
      .argument = "FILE",
-     .help = "NAME.npy (of a checkpoint alone), NAME.csv or NAME.h5; required"},
+     .help = "NAME.npy (of a checkpoint alone), NAME.csv or NAME.h5; required",
+     .output = GLIA_OUTPUT_NEW},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace an existing file"},
     {0}};
 

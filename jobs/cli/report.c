@@ -250,7 +250,8 @@ static const struct glia_option options[] = {{.name = "output",
                                               .letter = 'o',
                                               .kind = GLIA_OPTION_TEXT,
                                               .argument = "F.html",
-                                              .help = "the page; required"},
+                                              .help = "the page; required",
+                                              .output = GLIA_OUTPUT_PAGE},
                                              {0}};
 
 const struct glia_command glia_command_report_ = {

@@ -112,6 +112,10 @@ static int run(const struct glia_command *command, int argc, char **argv)
   if (command->each_node) args.rank = cli_launcher_rank(); /* the first node's speaks */
   st = cli_keep_stdout(&args);
   if (st == GLIA_OK && command->parallel) st = cli_parallel_begin(&args);
+  const bool begun = st == GLIA_OK && command->parallel;
+  /* The first rank writes: what stands in its way may not be seen by the others, whose disks may be others. */
+  if (st == GLIA_OK && args.rank == 0) st = cli_check_outputs(&args);
+  if (begun) st = cli_parallel_follow(&args, st);
   if (st == GLIA_OK) st = command->run(&args);
   st = cli_finish_output(&args, st);
   code = st != GLIA_OK ? glia_status_exit_code(st) : args.exit_code;

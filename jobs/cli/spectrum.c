@@ -499,12 +499,14 @@ static const struct glia_option options[] = {
     {.name = "values",
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.h5",
-     .help = "write all singular values"},
+     .help = "write all singular values",
+     .output = GLIA_OUTPUT_ANEW},
     {.name = "output",
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.svg",
-     .help = "draw spectra and laws: .svg, .pdf, .png or .html"},
+     .help = "draw spectra and laws: .svg, .pdf, .png or .html",
+     .output = GLIA_OUTPUT_FIGURE},
     {0}};
 
 const struct glia_command glia_command_spectrum_ = {

@@ -209,11 +209,13 @@ static const struct glia_option run_options[] = {
     {.name = "figure",
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.svg",
-     .help = "a picture (svg, pdf, png, html): every seed, means, effects, gates"},
+     .help = "a picture (svg, pdf, png, html): every seed, means, effects, gates",
+     .output = GLIA_OUTPUT_FIGURE},
     {.name = "record",
      .kind = GLIA_OPTION_TEXT,
      .argument = "FILE",
-     .help = "put the gates of this full run into the sources' table of records"},
+     .help = "put the gates of this full run into the sources' table of records",
+     .output = GLIA_OUTPUT_ANEW},
     {0},
 };
 

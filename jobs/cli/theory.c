@@ -193,7 +193,8 @@ static const struct glia_option options[] = {
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.svg",
-     .help = "draw the curves: .svg, .pdf, .png or .html"},
+     .help = "draw the curves: .svg, .pdf, .png or .html",
+     .output = GLIA_OUTPUT_FIGURE},
     {0}};
 
 const struct glia_command glia_command_theory_ = {
