@@ -13,6 +13,8 @@ exits 0 "$glia" theory --alpha 1 --snr 5 --t 1 --json && [ "$(key late_test_erro
 point "at alpha = 1 the late error has no limit"
 exits 0 "$glia" theory --alpha 2 --snr 5 --inr 1e-6 --depth 3 --t 1,300 --json && [ "$(key depth)" = 3 ]
 point "a deep network is stepped by PETSc"
+exits 64 "$glia" theory --alpha 2 --snr 5 --t -1 && said '0 to 1e+12' && exits 64 "$glia" theory --alpha 2 --snr 5 --t 1,.inf && exits 64 "$glia" theory --alpha 2 --snr 5 --t 1,nan
+point "each number of a list is held against the option's range"
 exits 64 "$glia" theory --snr 5 && said alpha && exits 64 "$glia" theory --alpha 2 --snr 5 --depth 3 --t 1 && said 'inr = 0'
 point "what cannot be answered is refused"
 

@@ -99,6 +99,21 @@ static int parse_reals(const char *text, double *out)
   }
 }
 
+static glia_status check_reals(const struct glia_option *o, const char *word)
+{
+  const int n = parse_reals(word, NULL);
+
+  GLIA_CHECK(n > 0, GLIA_E_USAGE, "--%s: found '%s', expected numbers parted by commas", o->name,
+             word);
+  double *v = calloc((size_t)n, sizeof *v);
+  GLIA_CHECK(v != NULL, GLIA_E_MEMORY, "--%s: %d numbers", o->name, n);
+  parse_reals(word, v);
+  glia_status st = GLIA_OK;
+  for (int i = 0; i < n && st == GLIA_OK; i++) st = check_range(o, word, v[i]);
+  free(v);
+  return st;
+}
+
 static glia_status check_word(const struct glia_option *o, const char *word)
 {
   int64_t i = 0;
@@ -118,9 +133,7 @@ static glia_status check_word(const struct glia_option *o, const char *word)
                o->name, word);
     return check_range(o, word, v);
   case GLIA_OPTION_REALS:
-    GLIA_CHECK(parse_reals(word, NULL) > 0, GLIA_E_USAGE,
-               "--%s: found '%s', expected numbers parted by commas", o->name, word);
-    break;
+    return check_reals(o, word);
   case GLIA_OPTION_DURATION:
     GLIA_CHECK(glia_parse_duration(word, &v) == GLIA_OK, GLIA_E_USAGE,
                "--%s: found '%s', expected a duration such as 90, 5m, 2h or 1-00:00:00", o->name,
