@@ -51,6 +51,9 @@ a,b,kind
 CSV
 exits 0 "$glia" data import csv "$dir/t.csv" --label kind -o "$dir/t.h5" && grep -q '2 classes: 0 (cat) x 2 1 (dog) x 1' "$out"
 point "csv with words as classes"
+tr , '\t' <"$dir/t.csv" >"$dir/t.tsv" && exits 0 "$glia" data import tsv "$dir/t.tsv" --label kind -o "$dir/tabs.h5" && grep -q '2 classes: 0 (cat) x 2 1 (dog) x 1' "$out" &&
+  exits 64 "$glia" data import cifar --label kind -o "$dir/no.h5" && said 'does not go with cifar'
+point "tsv and cifar are names of formats"
 gzip -k "$dir/t.csv"
 exits 0 "$glia" data import csv "$dir/t.csv.gz" "$dir/t.csv" --label 3 -o "$dir/t2.h5" --json && grep -q '"name": *"test"' "$out"
 point "packed csv, with a test file"

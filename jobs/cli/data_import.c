@@ -25,6 +25,11 @@ enum {
   PROMETHEUS = 256,
   PNG = 512
 };
+/* Other names: a table's separator is found from its first row. */
+static const struct {
+  const char *name;
+  unsigned format;
+} aliases[] = {{"tsv", CSV}, {"cifar", CIFAR10}};
 static const char *const missing[] = {"refuse", "drop", "mean", NULL};
 static const char *const normalizations[] = {"none", "symmetric", "row", NULL};
 
@@ -398,6 +403,8 @@ static glia_status run(struct glia_args *a)
 
   for (unsigned i = 0; formats[i] != NULL; i++)
     if (strcmp(a->word[0], formats[i]) == 0) format = 1U << i;
+  for (size_t i = 0; i < GLIA_COUNT(aliases); i++)
+    if (strcmp(a->word[0], aliases[i].name) == 0) format = aliases[i].format;
   const char *near = format == 0 ? glia_nearest(a->word[0], formats) : NULL;
   GLIA_CHECK(
       format != 0, GLIA_E_USAGE, "unknown format '%.40s': %s%s%s", a->word[0],
@@ -425,7 +432,7 @@ const struct glia_command glia_command_data_import_ = {
     .usage = "idx|npy|csv|telemetry|graph|cifar10|cifar100|text|prometheus|png [FILE ...] -o F.h5",
     .options = options,
     .details =
-        "idx: the files of MNIST and its kin. npy: NumPy arrays, rows first. csv: commas, "
+        "idx: the files of MNIST and its kin. npy: NumPy arrays, rows first. csv, or tsv: commas, "
         "semicolons, tabs or blanks, found from "
         "the first row; every column but labels and targets is an input. telemetry: a folder of "
         "NAME.train.csv, NAME.test.csv, "
@@ -433,7 +440,8 @@ const struct glia_command glia_command_data_import_ = {
         "series GROUP__NAME.csv of timestamp,value with anomaly_windows.json, as the Numenta "
         "Anomaly Benchmark has them, one node per series; or a log of failures, Date,Hardware "
         "Identifier,What Failed, which becomes events. "
-        "cifar10, cifar100: the binary files of these sets. graph: tables of edges, features, "
+        "cifar10 (or cifar), cifar100: the binary files of these sets. graph: tables of edges, "
+        "features, "
         "labels "
         "and splits of one graph. "
 
