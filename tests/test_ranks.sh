@@ -80,6 +80,8 @@ once detect budget -- t5.h5 --models c.h5
 once study run -- moons --dir study --quick --seeds 1
 once bench --
 once collect -- --plan --metrics 10 127.0.0.1:1
+exits 0 "$glia" train run.yaml --plan checkpoint.dir=planned && ! grep -q 'local learning' "$out"
+point "a plan of a model too short for local learning has no word of it"
 # nothing was left out
 exits 0 "$glia" help --json && sed 's/"name": "/\n&/g' "$out" | sed -n 's/^"name": "\([^"]*\)".*/\1/p' | grep -vx predict | sort >known &&
   sort told >sorted && comm -23 known sorted >"$out" && [ ! -s "$out" ]

@@ -100,7 +100,9 @@ static json_t *advise_local(struct session *s, struct glia_args *args, int ranks
   }
   if (st == GLIA_OK) st = predict(&l, ranks, true, &a);
   if (st != GLIA_OK) {
-    glia_cli_print(args, "local learning: %s\n", glia_trace_message());
+    /* No error of this model: it has too few layers for modules on so many ranks. Anything else is told. */
+    if (depth > 0)
+      glia_log(GLIA_LOG_INFO, "plan", "no-local-learning", "reason=\"%s\"", glia_trace_message());
     glia_trace_clear();
   } else {
     glia_cli_print(args, "\nwith local: {depth: %d}, which trains other weights", depth);
