@@ -171,6 +171,8 @@ if command -v "${launcher%% *}" >/dev/null 2>&1; then
   exits 65 $launcher "$probe" ranks one && said 'glia ranks: rank 1 fails'; point "a failure of one rank is printed by it"
   exits 65 $launcher "$probe" ranks apart && said 'rank 1 failed alone'; point "a rank that fails alone ends those who wait for it"
   exits 64 $launcher "$probe" ranks && [ "$(grep -c 'something is missing' "$err")" = 1 ]; point "a usage error is printed once"
+  exits 64 mpirun -n 1 "$probe" ranks none : -n 1 "$probe" ranks none --nope && said "^glia ranks: rank 1: unknown option '--nope'"
+  point "an option that one rank alone was given is told by it"
   exits 78 mpirun -n 1 -x GLIA_CPU=plain "$probe" ranks none : -n 1 -x GLIA_CPU=fast "$probe" ranks none &&
     said "^glia ranks: rank 1 on .*: GLIA_CPU is 'fast'"
   point "a level that one rank refuses is told by it"

@@ -7,6 +7,7 @@
 #include "glia_text.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,15 +58,21 @@ glia_status cli_unknown(int argc, char **argv)
                    blank, word, *group != '\0' ? " " : "", group);
 }
 
-/* One rank alone complains. The others give it time: a launcher ends all as soon as one ends badly. */
+/* One rank complains for all. The others give it time: a launcher ends all as soon as one ends badly. Whom nobody ended then has words of its
+ * own that the first rank was not given, and says so; srun lets the others live, and its ranks all have the same words. */
 int cli_fail_at_start(const struct glia_command *command, glia_status st)
 {
-  const struct timespec pause = {.tv_sec = 1};
+  const struct timespec pause = {.tv_sec = 2};
+  char message[512];
 
-  if (cli_launcher_rank() == 0)
-    cli_print_failure(command, st);
-  else
+  if (cli_launcher_rank() > 0) {
     nanosleep(&pause, NULL);
+    if (getenv("OMPI_COMM_WORLD_RANK") == NULL) return glia_status_exit_code(st);
+    snprintf(message, sizeof message, "%s", glia_trace_message());
+    glia_trace_clear();
+    st = GLIA_FAIL(st, "rank %d: %s", cli_launcher_rank(), message);
+  }
+  cli_print_failure(command, st);
   return glia_status_exit_code(st);
 }
 
