@@ -291,13 +291,13 @@ static glia_status resolve(const char *text, struct addrinfo **out)
   const char *colon = strrchr(text, ':');
   char host[HOST_BYTES] = "";
 
-  GLIA_CHECK(colon != NULL && (size_t)(colon - text) < sizeof host, GLIA_E_CONFIG,
+  GLIA_CHECK(colon != NULL && (size_t)(colon - text) < sizeof host, GLIA_E_ARGUMENT,
              "listen on '%s': expected ADDRESS:PORT, such as 127.0.0.1:9777", text);
   char *end = NULL;
   errno = 0;
   const long port = strtol(colon + 1, &end, 10);
   GLIA_CHECK(colon[1] >= '0' && colon[1] <= '9' && *end == '\0' && errno == 0 && port <= 65535,
-             GLIA_E_CONFIG, "listen on '%s': a port is a number up to 65535", text);
+             GLIA_E_ARGUMENT, "listen on '%s': a port is a number up to 65535", text);
   const bool bracket = text[0] == '[' && colon > text + 1 && colon[-1] == ']';
   snprintf(host, sizeof host, "%.*s", (int)(colon - text) - (bracket ? 2 : 0),
            text + (bracket ? 1 : 0));

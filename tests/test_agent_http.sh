@@ -11,8 +11,11 @@ readelf -d "$agent" 2>/dev/null | sed -n 's/.*NEEDED.*\[\(.*\)\.so.*/\1/p' | gre
 [ ! -s "$out" ]; point "links libc, hwloc and libmicrohttpd alone"
 exits 64 "$agent" --nonsense; point "an unknown option is refused"
 exits 78 "$agent" --listen 0.0.0.0:0 && said 'needs a key'; point "nobody listens beyond the loopback without a key"
-exits 78 "$agent" --listen nonsense && said nonsense; point "an address that is none is named"
-exits 78 "$agent" --listen 127.0.0.1:99999 && said 'up to 65535'; point "so is a port that is none"
+exits 64 "$agent" --listen nonsense && said nonsense; point "an address that is none is named"
+exits 64 "$agent" --listen 127.0.0.1:99999 && said 'up to 65535'; point "so is a port that is none"
+
+exits 0 "$glia" agent --listen 127.0.0.1:0 --for 0.3 --json && [ "$(wc -l <"$out")" = 1 ] && [ "$(key reason)" = completed ] && about "$(key port)" 1 65535
+point "glia agent that serves ends with its object"
 
 serve agent "$agent" --listen 127.0.0.1:0 --period 0.1
 agent_pid=$pid

@@ -95,7 +95,7 @@ status=$?
 [ "$status" = 0 ] && about "$(key replayed)" 100 1e6 && about "$(key lost_rows)" 0 0 && about "$(key gap_rows)" 50 1e6; point "killed, the next one reads the journal and asks for the gap"
 echo "# replayed $(key replayed), gap $(key gap_rows), rows $(key rows), latency $(key latency_max_s) s, CPU $(key cpu_s) of $(key wall_s) s"
 ls "$dir"/store/full/*.h5 "$dir"/store/1m/*.h5 "$dir"/store/10m/*.h5 >"$out" 2>"$err"; point "segments are files of three tiers"
-exits 0 "$glia" collect --store "$dir/store" --nodes "$dir/nodes.txt" --period 0.5 --timeout 1 --segment 5 --for 1 --json && about "$(key replayed)" 0 0 && about "$(key files)" 3 9
+exits 0 "$glia" collect --store "$dir/store" --nodes "$dir/nodes.txt" --period 0.5 --timeout 1 --segment 5 --for 1 --json && ! said listening && about "$(key replayed)" 0 0 && about "$(key files)" 3 9
 point "who ends in order leaves all rows in files"
 # Every row of sim4 once and in its order, over all files.
 if "$PYTHON3" -c 'import h5py' 2>/dev/null; then

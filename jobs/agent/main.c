@@ -27,6 +27,7 @@ static const char usage[] =
     "  --history T            how long rows are kept for collectors that were away (10m)\n"
     "  --root DIR             read DIR/proc and DIR/sys: a recorded node\n"
     "  --for T                end after this time\n"
+    "  --json                 print one object at the end: why it ended, port, metrics\n"
     "  --list                 print the metrics instead: name, unit, kind, help\n"
     "  --version, --help\n"
     "\n"
@@ -67,7 +68,7 @@ static int list(const char *root)
 }
 
 static void read_options(int argc, char **argv, struct glia_serve_options *o, double *for_s,
-                         bool *listed)
+                         bool *listed, bool *json)
 {
   static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                         {"token-file", required_argument, NULL, 't'},
@@ -78,6 +79,7 @@ static void read_options(int argc, char **argv, struct glia_serve_options *o, do
                                         {"history", required_argument, NULL, 'H'},
                                         {"root", required_argument, NULL, 'r'},
                                         {"for", required_argument, NULL, 'f'},
+                                        {"json", no_argument, NULL, 'j'},
                                         {"version", no_argument, NULL, 'v'},
                                         {"list", no_argument, NULL, 'L'},
                                         {"help", no_argument, NULL, 'h'},
@@ -113,6 +115,9 @@ static void read_options(int argc, char **argv, struct glia_serve_options *o, do
     case 'f':
       *for_s = duration("for", optarg);
       break;
+    case 'j':
+      *json = true;
+      break;
     case 'L':
       *listed = true;
       break;
@@ -134,13 +139,14 @@ static void read_options(int argc, char **argv, struct glia_serve_options *o, do
 }
 
 /* Until a signal, or for_s seconds. */
-static void wait_for_end(const sigset_t *signals, double for_s)
+static const char *wait_for_end(const sigset_t *signals, double for_s)
 {
   const struct timespec limit = {.tv_sec = (time_t)for_s,
                                  .tv_nsec = (long)(1e9 * (for_s - (double)(time_t)for_s))};
 
   while ((for_s > 0.0 ? sigtimedwait(signals, NULL, &limit) : sigwaitinfo(signals, NULL)) < 0)
-    if (errno != EINTR) return;
+    if (errno != EINTR) return "completed";
+  return "signal";
 }
 
 int main(int argc, char **argv)
@@ -148,11 +154,11 @@ int main(int argc, char **argv)
   struct glia_serve_options options = {.root = "/", .period_s = 1.0, .history_s = 600.0};
   struct glia_serve *serve = NULL;
   double for_s = 0.0;
-  bool listed = false;
+  bool listed = false, json = false;
   sigset_t signals;
 
   options.http.listen = "127.0.0.1:9777";
-  read_options(argc, argv, &options, &for_s, &listed);
+  read_options(argc, argv, &options, &for_s, &listed, &json);
   if (listed) return list(options.root);
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -163,7 +169,12 @@ int main(int argc, char **argv)
   if (st != GLIA_OK) return fail(st);
   glia_log(GLIA_LOG_INFO, "agent", "listening", "port=%d metrics=%lld period_s=%g",
            glia_serve_port(serve), (long long)glia_serve_metrics(serve), options.period_s);
-  wait_for_end(&signals, for_s);
+  const int port = glia_serve_port(serve);
+  const long long metrics = glia_serve_metrics(serve);
+  const char *reason = wait_for_end(&signals, for_s);
   glia_serve_stop(&serve);
-  return 0;
+  if (json)
+    printf("{\"reason\": \"%s\", \"port\": %d, \"metrics\": %lld, \"period_s\": %g}\n", reason,
+           port, metrics, options.period_s);
+  return fflush(stdout) == 0 ? 0 : glia_status_exit_code(GLIA_E_IO);
 }

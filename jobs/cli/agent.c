@@ -187,7 +187,7 @@ static glia_status serve(const struct glia_args *args)
                                        "history", "period",     "root",     "for"};
   char path[4096];
   char name[GLIA_COUNT(passed)][32];
-  const char *argv[2 * GLIA_COUNT(passed) + 2] = {"glia-agent"};
+  const char *argv[2 * GLIA_COUNT(passed) + 3] = {"glia-agent"};
   int n = 1;
   union {
     const char **in;
@@ -199,6 +199,10 @@ static glia_status serve(const struct glia_args *args)
     snprintf(name[i], sizeof name[i], "--%s", passed[i]);
     argv[n++] = name[i];
     argv[n++] = glia_args_text(args, passed[i], "");
+  }
+  if (args->json) {
+    argv[n++] = "--json";
+    GLIA_TRY(glia_cli_give_stdout());
   }
   const char *program = agent_program(path, sizeof path);
   execvp(program, words.out);

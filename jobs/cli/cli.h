@@ -124,6 +124,9 @@ void glia_cli_print(const struct glia_args *args, const char *format, ...) GLIA_
  */
 GLIA_NODISCARD glia_status glia_cli_json(struct glia_args *args, json_t *object);
 
+/** Under --json: standard output is the object's again, for a program that this one becomes and that prints it. Errors: GLIA_E_IO. */
+GLIA_NODISCARD glia_status glia_cli_give_stdout(void);
+
 /** The status of making `out`: where a file of that name stands in the way, says how to replace it. */
 GLIA_NODISCARD glia_status glia_cli_made(glia_status st, const char *out);
 

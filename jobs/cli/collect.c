@@ -312,7 +312,8 @@ static glia_status collect(struct glia_args *args, struct glia_collect_options *
 
   GLIA_TRY(glia_collect_open(o, &c));
   GLIA_TRY_TO(done, st, add_nodes(args, c));
-  glia_log(GLIA_LOG_INFO, "collect", "listening", "port=%d", glia_collect_port(c));
+  if (o->http.listen != NULL)
+    glia_log(GLIA_LOG_INFO, "collect", "listening", "port=%d", glia_collect_port(c));
   glia_stop_catch();
   st = glia_collect_run(c, glia_args_duration(args, "for", 0.0), &result);
 

@@ -24,6 +24,13 @@ glia_status cli_keep_stdout(struct glia_args *args)
   return GLIA_OK;
 }
 
+glia_status glia_cli_give_stdout(void)
+{
+  GLIA_CHECK(json_fd < 0 || dup2(json_fd, STDOUT_FILENO) >= 0, GLIA_E_IO,
+             "cannot use standard output: %s", strerror(errno));
+  return GLIA_OK;
+}
+
 glia_status glia_cli_made(glia_status st, const char *out)
 {
   return st == GLIA_E_EXISTS ? GLIA_FAIL(st, "%s exists already: --force replaces it", out) : st;
