@@ -215,6 +215,6 @@ child=$!
 # the shell starts it with INT ignored: wait until it catches that (bit 1 of the mask), and not the shell's own copy, as which it begins
 catches() { grep -q glia "/proc/$child/comm" && case $(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$child/status") in *[2367abef]) true ;; *) false ;; esac; }
 wait_for 30 catches; kill -INT "$child"; wait "$child"; status=$?; child=
-[ "$status" = 75 ] && grep -q '"reason": *"stopped"' "$out" && [ -s stopped.h5 ]
+[ "$status" = 75 ] && grep -q '"reason": *"signal"' "$out" && [ -s stopped.h5 ]
 point "Ctrl-C ends in order, with what was found"
 finish

@@ -38,7 +38,7 @@ interrupted() {
   "$glia" pinn few.yaml "$2" steps=150 -o part.h5 --force --json >"$out" 2>"$err" &
   child=$!
   wait_for 30 catches; kill -INT "$child"; wait "$child"; status=$?; child=
-  [ "$status" = 75 ] && grep -q '"reason": *"stopped"' "$out" && solved "$1" rest "$2" steps=150 --resume part.h5 && tail -1 whole >w && tail -1 rest >r && cmp w r
+  [ "$status" = 75 ] && grep -q '"reason": *"signal"' "$out" && solved "$1" rest "$2" steps=150 --resume part.h5 && tail -1 whole >w && tail -1 rest >r && cmp w r
 }
 catches() { grep -q glia "/proc/$child/comm" && case $(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$child/status") in *[2367abef]) true ;; *) false ;; esac; }
 interrupted 1 'curriculum={nu: [0.4, 0.2], steps: 60}' && interrupted 2 'curriculum={t: [0.125, 0.25], steps: 60}'

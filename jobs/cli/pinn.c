@@ -133,12 +133,18 @@ static void watch(void *self, const struct glia_fit_state *s, double error, bool
   glia_progress_update(&j->progress, (double)s->step, text);
 }
 
+/* Nothing but a signal stops a fit of this program: the word that glia train has for it. */
+static const char *reason_text(const struct glia_fit_result *fit)
+{
+  return fit->reason == GLIA_FIT_STOPPED ? "signal" : glia_fit_reason_text(fit->reason);
+}
+
 /* A stage is over. */
 static void stage(void *self, const struct glia_solve_stage *s, const struct glia_fit_result *fit,
                   double wall_s)
 {
   struct job *j = self;
-  const char *reason = glia_fit_reason_text(fit->reason);
+  const char *reason = reason_text(fit);
   const int64_t steps = fit->steps - j->before;
 
   j->before = fit->steps;
@@ -184,11 +190,10 @@ static glia_status one_seed(struct job *j, int64_t k)
   for (int i = 0; i < p->n_parameters; i++) j->parameter[j->seeds * p->n_parameters + i] = theta[i];
   if (isfinite(r.relative_l2) && r.relative_l2 <= j->config.target) j->successes++;
   j->seeds++;
-  json_t *run =
-      json_pack("{s:I, s:s, s:I, s:I, s:o, s:o, s:f}", "seed", (json_int_t)seed, "reason",
-                glia_fit_reason_text(r.fit.reason), "steps", (json_int_t)r.fit.steps, "evaluations",
-                (json_int_t)r.fit.evaluations, "loss", glia_json_real(r.fit.loss), "relative_l2",
-                glia_json_real(r.relative_l2), "wall_s", r.wall_s);
+  json_t *run = json_pack("{s:I, s:s, s:I, s:I, s:o, s:o, s:f}", "seed", (json_int_t)seed, "reason",
+                          reason_text(&r.fit), "steps", (json_int_t)r.fit.steps, "evaluations",
+                          (json_int_t)r.fit.evaluations, "loss", glia_json_real(r.fit.loss),
+                          "relative_l2", glia_json_real(r.relative_l2), "wall_s", r.wall_s);
   for (int i = 0; i < p->n_parameters; i++) {
     char name[96];
     snprintf(name, sizeof name, "%s_interval", p->parameter[i]);
@@ -202,7 +207,7 @@ static glia_status one_seed(struct job *j, int64_t k)
   if (!isnan(r.relative_l2)) snprintf(error, sizeof error, "relative L2 error %.3g", r.relative_l2);
   glia_cli_print(j->args, "seed %lld: %s; loss %.3g after %lld steps, %.1f s (%s%s%s)\n",
                  (long long)seed, error, isnan(r.fit.loss) ? (double)NAN : r.fit.loss,
-                 (long long)r.fit.steps, r.wall_s, glia_fit_reason_text(r.fit.reason),
+                 (long long)r.fit.steps, r.wall_s, reason_text(&r.fit),
                  r.fault[0] != '\0' ? ": " : "", r.fault);
   for (int i = 0; i < p->n_parameters; i++)
     if (isnan(half[i]))
