@@ -131,6 +131,46 @@ glia_status glia_h5_exists_(hid_t at, const char *path, bool *group, bool *array
   return GLIA_OK;
 }
 
+/* h5py's bool: an enum of a byte, FALSE = 0 and TRUE = 1. */
+static bool is_bool(hid_t type)
+{
+  static const char *const names[] = {"FALSE", "TRUE"};
+  hid_t base = -1;
+
+  if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2)
+    return false;
+  base = H5Tget_super(type);
+  bool ok = base >= 0 && H5Tget_class(base) == H5T_INTEGER;
+  glia_h5_close_(&base);
+  for (unsigned i = 0; i < 2 && ok; i++) {
+    signed char value = -1;
+    char *name = H5Tget_member_name(type, i);
+    ok = name != NULL && H5Tget_member_value(type, i, &value) >= 0 && value >= 0 && value <= 1 &&
+         strcmp(name, names[value]) == 0;
+    H5free_memory(name);
+  }
+  return ok;
+}
+
+/* Types that we do not compute with, but one of ours holds all their values: HDF5 converts them as they are read. */
+static bool wider_type(hid_t type, glia_dtype *out)
+{
+  const size_t size = H5Tget_size(type);
+  const H5T_class_t class = H5Tget_class(type);
+
+  if (class == H5T_INTEGER && size == 2)
+    *out = GLIA_I32;
+  else if (class == H5T_INTEGER && size == 4 && H5Tget_sign(type) == H5T_SGN_NONE)
+    *out = GLIA_I64;
+  else if (class == H5T_FLOAT && size == 2)
+    *out = GLIA_F32;
+  else if (is_bool(type))
+    *out = GLIA_U8;
+  else
+    return false;
+  return true;
+}
+
 /* Element types: little- or big-endian, of the sizes we compute with. */
 static bool element_type(hid_t type, glia_dtype *out, bool *as_stored)
 {
@@ -147,7 +187,7 @@ static bool element_type(hid_t type, glia_dtype *out, bool *as_stored)
   } else if (class == H5T_INTEGER && size == 1) {
     *out = H5Tget_sign(type) == H5T_SGN_2 ? GLIA_I8 : GLIA_U8;
   } else {
-    return false;
+    return wider_type(type, out);
   }
   *as_stored = H5Tequal(type, glia_h5_type_(*out)) > 0;
   return true;
@@ -175,10 +215,11 @@ static glia_status check_type(hid_t array, const char *file, const char *path,
   glia_status st = GLIA_OK;
 
   GLIA_TRY_H5_TO(out, st, type, GLIA_E_DATA, "%s: %s", file, path);
-  GLIA_CHECK_TO(out, st, element_type(type, &info->type.dtype, &info->as_stored),
-                GLIA_E_UNSUPPORTED,
-                "%s: %s holds %s, expected one of u8, i8, i32, i64, f32, f64, bf16", file, path,
-                describe_type(type, text, sizeof text));
+  info->element_bytes = H5Tget_size(type);
+  GLIA_CHECK_TO(
+      out, st, element_type(type, &info->type.dtype, &info->as_stored), GLIA_E_UNSUPPORTED,
+      "%s: %s holds %s, expected one of u8, i8, i16, u16, i32, u32, i64, f16, bf16, f32, f64, bool",
+      file, path, describe_type(type, text, sizeof text));
 out:
   glia_h5_close_(&type);
   return st;
@@ -237,7 +278,7 @@ static glia_status check_chunks(hid_t create, const char *file, const char *path
                                 struct glia_h5_array *info)
 {
   hsize_t dim[H5S_MAX_RANK] = {0};
-  size_t bytes = glia_dtype_size(info->type.dtype);
+  size_t bytes = info->element_bytes;
 
   GLIA_CHECK(H5Pget_chunk(create, H5S_MAX_RANK, dim) == info->type.rank, GLIA_E_DATA,
              "%s: %s has damaged chunks", file, path);
@@ -250,6 +291,11 @@ static glia_status check_chunks(hid_t create, const char *file, const char *path
   info->chunk_rows = (int64_t)dim[0];
   info->chunk_bytes = bytes;
   return GLIA_OK;
+}
+
+static size_t bytes_in_file(const struct glia_h5_array *info)
+{
+  return (size_t)glia_type_count(&info->type) * info->element_bytes;
 }
 
 /* Deflate makes a byte of 1032 at most: what claims more of its file was never written, and nobody should find room for it. */
@@ -265,9 +311,10 @@ static glia_status check_stored(hid_t array, const char *file, const char *path,
   glia_h5_close_(&whole);
   GLIA_CHECK(known && stored <= file_bytes, GLIA_E_DATA,
              "%s: chunks of %s lie outside the file: was it cut short?", file, path);
-  GLIA_CHECK(glia_type_bytes(&info->type) / DEFLATE_MOST <= stored, GLIA_E_DATA,
+  const size_t bytes = bytes_in_file(info);
+  GLIA_CHECK(bytes / DEFLATE_MOST <= stored, GLIA_E_DATA,
              "%s: %s has %zu bytes, of which %llu are stored: most of it was never written", file,
-             path, glia_type_bytes(&info->type), (unsigned long long)stored);
+             path, bytes, (unsigned long long)stored);
   return GLIA_OK;
 }
 
@@ -288,8 +335,7 @@ static glia_status check_layout(hid_t array, const char *file, const char *path,
   if (layout == H5D_CHUNKED) GLIA_TRY_TO(out, st, check_chunks(create, file, path, info));
   if (glia_type_count(&info->type) == 0) goto out;
   GLIA_CHECK_TO(out, st,
-                layout != H5D_CONTIGUOUS ||
-                    H5Dget_storage_size(array) == glia_type_bytes(&info->type),
+                layout != H5D_CONTIGUOUS || H5Dget_storage_size(array) == bytes_in_file(info),
                 GLIA_E_DATA, "%s: %s was never written", file, path);
   GLIA_CHECK_TO(out, st, H5Dget_storage_size(array) > 0, GLIA_E_DATA, "%s: %s was never written",
                 file, path);

@@ -68,10 +68,11 @@ glia_status glia_h5_exists_(hid_t at, const char *path, bool *group, bool *array
 struct glia_h5_array {
   struct glia_type type;
   bool chunked;
-  bool as_stored;     /* file bytes are the memory's bytes (little-endian, unfiltered) */
-  int64_t chunk_rows; /* chunked: extent 0 of a chunk */
-  size_t chunk_bytes; /* chunked: size of one chunk, unpacked */
-  int64_t offset;     /* contiguous and as_stored: where in the file; -1 otherwise */
+  bool as_stored;       /* file bytes are the memory's bytes (little-endian, unfiltered) */
+  size_t element_bytes; /* in the file: of a narrow type less than in memory */
+  int64_t chunk_rows;   /* chunked: extent 0 of a chunk */
+  size_t chunk_bytes;   /* chunked: size of one chunk, unpacked */
+  int64_t offset;       /* contiguous and as_stored: where in the file; -1 otherwise */
 };
 
 /* Open array `path` and describe it. `file` is for messages. Errors: GLIA_E_MISSING, GLIA_E_DATA, GLIA_E_UNSUPPORTED. */
