@@ -219,11 +219,23 @@ glia_status glia_h5_put_fixed_text_(hid_t at, const char *name, const char *valu
   return put_text(at, name, glia_h5_text_type_(n > 0 ? n : 1), n, value); /* "": a zero */
 }
 
+/* "x.h5: /train/x", or "x.h5" for the file itself. */
+static const char *place_of(hid_t at, char *out, size_t size)
+{
+  char path[512] = "", file[512] = "";
+
+  if (H5Fget_name(at, file, sizeof file) < 0) file[0] = '\0';
+  if (H5Iget_name(at, path, sizeof path) < 0 || strcmp(path, "/") == 0) path[0] = '\0';
+  snprintf(out, size, "%s%s%s", file, path[0] != '\0' ? ": " : "", path);
+  return out;
+}
+
 /* Open a scalar attribute of class `class` (or another that `also` names). */
 static glia_status open_attribute(hid_t at, const char *name, H5T_class_t class, H5T_class_t also,
                                   hid_t *a, hid_t *type, bool *found)
 {
   const htri_t there = H5Aexists(at, name);
+  char place[1100];
 
   *a = -1;
   *type = -1;
@@ -238,7 +250,8 @@ static glia_status open_attribute(hid_t at, const char *name, H5T_class_t class,
   *type = H5Aget_type(*a);
   const H5T_class_t found_class = H5Tget_class(*type);
   GLIA_CHECK(single && (found_class == class || found_class == also), GLIA_E_DATA,
-             "attribute %s is not a single %s", name, class == H5T_STRING ? "text" : "number");
+             "%s: attribute %s is not a single %s", place_of(at, place, sizeof place), name,
+             class == H5T_STRING ? "text" : "number");
   return GLIA_OK;
 }
 

@@ -89,8 +89,25 @@ short|65|short.h5: /train/y has 290 rows, /train/x has 300
 nan|65|nan.h5:/train/x holds nan in row 123
 labels|78|labels go up to 5, layer 02-linear tells 2 classes apart
 negative|65|negative.h5:/train/y: row 78 holds the label -1
+test_wide|65|test_wide.h5:/test: field x gives micro-batches of f32 \[8, 4\], the model reads f32 \[8, 2\]
+test_real|65|test_real.h5:/test: field y gives micro-batches of f32
+test_no_y|66|test_no_y.h5:/test has no field y, which the model reads
+format|65|format.h5: attribute glia_format is not a single number
+scale|65|scale.h5: /train/x: attribute scale is not a single number
 cube|78|model.0.linear: .*rows of shape \[3, 2\].*put flatten before it
 END
+
+# rows that are read when the test comes to them
+if [ -n "$python" ]; then
+  late=0
+  for i in 1 2 3 4; do
+    ends 65 1 data.file=test_late.h5 data.memory=64KiB checkpoint.dir=late --resume && said 'test_late.h5:/test/x holds nan in row 20000' || late=1
+  done
+  [ "$late" = 0 ] && [ ! -e late/failures ] && [ "$(checkpoints late)" = "step-0000000006.h5 " ]
+  point "an evaluation that fails again and again is held against no checkpoint"
+else
+  skip "an evaluation that fails again and again is held against no checkpoint" "no python3 with h5py"
+fi
 
 # what is wrong on one rank alone
 cat >apart.sh <<'END'

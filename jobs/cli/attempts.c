@@ -113,6 +113,8 @@ void attempts_begin(const char *dir, int64_t step, int64_t attempt)
 
 void attempts_advance(int64_t step) { atomic_store(&current, step); }
 
+void attempts_end(void) { file[0] = '\0'; }
+
 /* Failures of the surroundings say nothing about the checkpoint. */
 static bool is_its_own(glia_status st)
 {

@@ -21,6 +21,9 @@ void attempts_begin(const char *dir, int64_t step, int64_t attempt);
 /** There is a newer checkpoint: what fails from here on is not the old one's doing. */
 void attempts_advance(int64_t step);
 
+/** The last state is written: what fails from here on, as evaluation, is no checkpoint's doing, and is not noted. */
+void attempts_end(void);
+
 /** Note a failure that ended the run, where it counts. One rank calls it. */
 void attempts_note(glia_status st);
 

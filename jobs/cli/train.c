@@ -248,6 +248,7 @@ static glia_status train(struct run *r)
   if (at_its_end) r->result.reason = GLIA_REASON_STOPPED;
   GLIA_TRY(hash_states(r));
   GLIA_TRY(keeper_finish(&r->keeper, r->result.steps));
+  attempts_end();
   r->engine = glia_engine_stat(r->s.engine);
   r->profile = profile_json(r);
   GLIA_TRY(average_exchange(r));
@@ -437,6 +438,12 @@ static glia_status open_curves(struct run *r)
   return glia_agree(r->s.comm, st);
 }
 
+/* Before the work: the test would be refused behind it. */
+static glia_status check_test(const struct session *s)
+{
+  return s->test != NULL ? glia_source_suits(s->test, s->model, s->config.micro_batch) : GLIA_OK;
+}
+
 static glia_status run_all(struct run *r)
 {
   struct glia_args *a = r->args;
@@ -451,6 +458,7 @@ static glia_status run_all(struct run *r)
   if (!r->s.staged)
     r->s.config.binding = GLIA_BINDING_NONE; /* and measures where ranks share no core */
   GLIA_TRY(session_build(&r->s));
+  GLIA_TRY(glia_agree(r->s.comm, check_test(&r->s)));
   if (glia_args_has(a, "plan")) return print_plan(r);
   GLIA_TRY(keeper_open(&r->keeper, &r->s, glia_args_has(a, "resume"), &r->first_step));
   stopper_begin(&r->stopper, a->rank, r->s.config.checkpoint_dir,

@@ -42,24 +42,46 @@ static glia_status fill(void *self, int64_t index, int worker, void *const *data
   return GLIA_OK;
 }
 
-static glia_status bind_field(struct feed *f, int i, const struct glia_input *in)
+/* What an input of the graph is filled with. */
+static feed_role role_of(const struct glia_input *in)
+{
+  if (in->per != GLIA_PER_MICRO_BATCH || in->name[0] == '$') return ROLE_NONE;
+  if (strcmp(in->name, "weight") == 0) return ROLE_WEIGHT;
+  if (strcmp(in->name, "position") == 0) return ROLE_POSITION;
+  return strcmp(in->name, "stop") == 0 ? ROLE_STOP : ROLE_FIELD;
+}
+
+/* The field that an input is filled from. */
+static glia_status find_field(const struct glia_source *source, const struct glia_input *in,
+                              int64_t micro_batch, int *out)
 {
   char has[128], wants[128];
-  const int field = glia_source_field(f->source, in->name);
+  const int field = glia_source_field(source, in->name);
 
-  GLIA_CHECK(field >= 0, GLIA_E_MISSING, "%s has no field %s, which the model reads",
-             f->source->name, in->name);
-  const struct glia_type *row = &f->source->field[field].row;
+  GLIA_CHECK(field >= 0, GLIA_E_MISSING, "%s has no field %s, which the model reads", source->name,
+             in->name);
+  const struct glia_type *row = &source->field[field].row;
   struct glia_type full = *row;
   full.rank++;
   for (int k = row->rank; k > 0; k--) full.dim[k] = row->dim[k - 1];
-  full.dim[0] = f->order.micro_batch;
+  full.dim[0] = micro_batch;
   GLIA_CHECK(glia_type_equal(&full, &in->type), GLIA_E_SHAPE,
-             "%s: field %s gives micro-batches of %s, the model reads %s", f->source->name,
-             in->name, glia_type_text(&full, has, sizeof has),
+             "%s: field %s gives micro-batches of %s, the model reads %s", source->name, in->name,
+             glia_type_text(&full, has, sizeof has),
              glia_type_text(&in->type, wants, sizeof wants));
-  f->role[i] = ROLE_FIELD;
-  f->field[i] = field;
+  *out = field;
+  return GLIA_OK;
+}
+
+glia_status glia_source_suits(const struct glia_source *source, const struct glia_model *model,
+                              int64_t micro_batch)
+{
+  const struct glia_input *in;
+  const int n = glia_graph_inputs(glia_model_graph(model), &in);
+  int field;
+
+  for (int i = 0; i < n; i++)
+    if (role_of(&in[i]) == ROLE_FIELD) GLIA_TRY(find_field(source, &in[i], micro_batch, &field));
   return GLIA_OK;
 }
 
@@ -114,16 +136,9 @@ glia_status glia_feed_init_(struct feed *f, const struct glia_graph *g, struct g
                     f->position != NULL && f->weight != NULL,
                 GLIA_E_MEMORY, "micro-batches of %d workers", workers);
   for (int i = 0; i < f->n_inputs; i++) {
-    f->role[i] = ROLE_NONE;
-    if (in[i].per != GLIA_PER_MICRO_BATCH || in[i].name[0] == '$') continue;
-    if (strcmp(in[i].name, "weight") == 0)
-      f->role[i] = ROLE_WEIGHT;
-    else if (strcmp(in[i].name, "position") == 0)
-      f->role[i] = ROLE_POSITION;
-    else if (strcmp(in[i].name, "stop") == 0)
-      f->role[i] = ROLE_STOP;
-    else
-      GLIA_TRY_TO(fail, st, bind_field(f, i, &in[i]));
+    f->role[i] = role_of(&in[i]);
+    if (f->role[i] == ROLE_FIELD)
+      GLIA_TRY_TO(fail, st, find_field(source, &in[i], order->micro_batch, &f->field[i]));
   }
   if (source->slow) GLIA_TRY_TO(fail, st, read_ahead(f, engine, first, last, memory_bytes));
   return GLIA_OK;

@@ -136,6 +136,13 @@ GLIA_API GLIA_NODISCARD glia_status glia_sweep(const struct glia_model *model,
                                                const struct glia_meeting *meeting,
                                                glia_status (*after)(void *self), void *self);
 
+/** Whether a source has all fields that the model reads, in the types that it was built for: what training, evaluation and
+ *  prediction would find out when they begin.
+ *  Collective: no.  Errors: GLIA_E_MISSING (a field), GLIA_E_SHAPE (its type). */
+GLIA_API GLIA_NODISCARD glia_status glia_source_suits(const struct glia_source *source,
+                                                      const struct glia_model *model,
+                                                      int64_t micro_batch);
+
 struct glia_eval_result {
   int64_t n;
   double loss;

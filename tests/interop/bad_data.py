@@ -36,7 +36,19 @@ write("short", ("train", (x, y[:290])), test)
 write("labels", ("train", (x, np.where(np.arange(300) == 77, 5, y).astype(np.int32))), test)
 write("negative", ("train", (x, np.where(np.arange(300) == 78, -1, y).astype(np.int32))), test)
 write("kind", ("train", (x, y)), test, kind="telemetry")
+for name, place in ("format", ""), ("scale", "train/x"):
+    write(name, ("train", (x, y)), test)
+    with h5py.File(f"{sys.argv[1]}/{name}.h5", "r+") as f:
+        (f[place] if place else f).attrs["glia_format" if name == "format" else "scale"] = "one"
 write("cube", ("train", (np.repeat(x[:, None, :], 3, axis=1), y)), test)
+write("test_wide", ("train", (x, y)), ("test", (np.repeat(test[1][0], 2, axis=1), test[1][1])))
+write("test_real", ("train", (x, y)), ("test", (test[1][0], test[1][1].astype(np.float32))))
+write("test_no_y", ("train", (x, y)), test)
+with h5py.File(f"{sys.argv[1]}/test_no_y.h5", "r+") as f:
+    del f["test/y"]
+many = np.repeat(moons(90)[0], 300, axis=0)
+many[20000, 1] = np.nan
+write("test_late", ("train", (x, y)), ("test", (many, np.zeros(len(many), np.int32))))
 with h5py.File(f"{sys.argv[1]}/foreign.h5", "w") as f:
     f["somebody/elses"] = x
 with open(f"{sys.argv[1]}/good.h5", "rb") as whole, open(f"{sys.argv[1]}/truncated.h5", "wb") as cut:
