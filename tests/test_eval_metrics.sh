@@ -39,6 +39,28 @@ exits 0 "$glia" data import csv marks.csv --target a --target b --target c --tes
     ndcg += gain / best }
   END { print "# recall", recall / some, "ndcg", ndcg / some, "of", some, "of", rows, "rows"; exit !(some > 5 && some < rows && (recall / some - r) ^ 2 < 1e-12 && (ndcg / some - g) ^ 2 < 1e-12) }'
 point "recall and ndcg of rows are those counted by hand"
+# a graph of two classes: the test nodes have the labels turned round, nodes of no split have none
+awk 'BEGIN { print "src,dst"; for (i = 0; i < 40; i++) print i "," (i + 2) % 40 }' >edges.csv
+awk 'BEGIN { print "node,feature,value"; for (i = 0; i < 40; i++) print i "," i % 2 ",1" }' >features.csv
+awk 'BEGIN { print "node,label"; for (i = 0; i < 30; i++) print i "," (i < 20 ? i % 2 : 1 - i % 2) }' >labels.csv
+awk 'BEGIN { print "node,split"; for (i = 0; i < 30; i++) print i "," (i < 10 ? "train" : i < 20 ? "valid" : "test") }' >splits.csv
+exits 0 "$glia" data import graph --edges edges.csv --features features.csv --labels labels.csv --splits splits.csv -o graph.h5
+graph() { trains "$1" data='{file: graph.h5, batch: 1}' 'model=[{graph_conv: 2}]' metrics='[accuracy]' epochs=200 "$2" checkpoint.dir="$3"; }
+graph 1 loss=cross_entropy nodes && [ "$(key accuracy)" = 0.0 ] && nodes=$(hashes)
+point "nodes of other splits, and without a label, teach nothing: the test nodes are all wrong"
+exits 0 "$glia" eval nodes --split train --json && [ "$(key accuracy)" = 1.0 ] && exits 0 "$glia" eval nodes --split valid --json && [ "$(key accuracy)" = 1.0 ]
+point "those of training and like them are all right"
+graph 2 'loss={name: cross_entropy, mask: mask}' spelt && same "$nodes"; point "as where mask: says so"
+ends 78 1 data='{file: graph.h5, batch: 1}' 'model=[{graph_conv: 2}]' metrics=null checkpoint.dir=all 'loss={name: cross_entropy, mask: none}' &&
+  said 'field y holds numbers below 0'
+point "mask: none counts all nodes, so all want labels"
+printf '33,train\n35,train\n' >>splits.csv
+exits 0 "$glia" data import graph --edges edges.csv --features features.csv --labels labels.csv --splits splits.csv -o holes.h5 &&
+  ends 65 2 data='{file: holes.h5, batch: 1}' 'model=[{graph_conv: 2}]' metrics=null checkpoint.dir=holes &&
+  said 'holes.h5:/nodes/train: of y 2 labels that mask counts are none (2 below 0), the first in row 0, place 33: -1'
+point "nodes of the training without a label are refused, with how many and where"
+exits 65 "$glia" eval nodes --data holes.h5 --json && said '2 labels that mask counts are none'
+point "eval looks at labels, too"
 if find_python h5py,numpy; then
   trains 1 checkpoint.dir=again
   "$python" "$srcdir/tests/interop/metrics.py" moons.h5 again/step-0000000080.h5 >hand.txt

@@ -65,6 +65,9 @@ exits 0 "$glia" data export moons.h5 --split test --field x -o x.csv && exits 64
 exits 0 "$glia" predict run --data moons.h5 -o a.npy && exits 0 "$glia" predict run --data x.npy -o b.npy &&
   exits 0 "$glia" predict run --data x.csv -o c.npy && cmp a.npy b.npy && cmp a.npy c.npy
 point "predict from a dataset, .npy and a table alike"
+awk 'BEGIN { print "a,b,c,k"; for (i = 0; i < 8; i++) print i "," 2 * i "," 3 * i "," i % 2 }' >three.csv
+exits 0 "$glia" data import csv three.csv --label k --test-share 0.5 -o three.h5 && exits 65 "$glia" predict run --data three.h5 -o none.npy && said 'has rows x of f32 .3.; with such rows the model is not that of the checkpoint' && [ ! -e none.npy ]
+point "predict names the rows that do not fit the model"
 exits 0 "$glia" predict run --data x.npy -o p.csv && [ "$(head -1 p.csv)" = output_0,output_1 ] && exits 0 "$glia" predict run --data x.npy -o p.h5 &&
   exits 0 "$glia" data info p.h5 && grep -q 'output .*f32 \[2\]' "$out"
 point "predict to a table and a dataset"

@@ -51,6 +51,7 @@ static glia_status evaluate(struct glia_args *a, struct session *s, struct glia_
   if (opened == GLIA_OK)
     opened = glia_augment_source(glia_yaml_get(glia_yaml_root(s->doc), "data"), s->config.seed,
                                  false, &source);
+  if (opened == GLIA_OK) opened = session_check_labels(s, source);
   opened = glia_agree(s->comm, opened);
   if (opened != GLIA_OK) {
     glia_source_close(&source);

@@ -234,6 +234,20 @@ static glia_status output_field(const struct session *s, struct glia_field *out)
   return GLIA_FAIL(GLIA_E_INTERNAL, "the model has no output");
 }
 
+/* The model was built for the rows at hand: where its parameters have other shapes than the checkpoint's, rows have, too. */
+static glia_status blame_rows(const struct session *s, glia_status st)
+{
+  const int x = glia_source_field(s->train, "x");
+  char text[128];
+
+  if (st != GLIA_E_SHAPE) return st;
+  return GLIA_FAIL(
+      st, "%s has rows x of %s; with such rows the model is not that of the checkpoint: %s",
+      s->train->name,
+      x >= 0 ? glia_type_text(&s->train->field[x].row, text, sizeof text) : "no type",
+      glia_trace_message());
+}
+
 static glia_status predict(struct glia_args *a, struct session *s, struct glia_checkpoint **c)
 {
   const char *out = glia_args_text(a, "output", NULL);
@@ -248,8 +262,10 @@ static glia_status predict(struct glia_args *a, struct session *s, struct glia_c
   GLIA_TRY(session_configure_text(s, a->word[0], glia_checkpoint_config(*c), 0, NULL));
   GLIA_TRY(learn_columns(s, *c));
   GLIA_TRY(open_rows(a, s, out));
+  s->unlabelled = true;
   GLIA_TRY(session_build(s));
-  GLIA_TRY(session_load(s, *c, true));
+  const glia_status loaded = session_load(s, *c, true);
+  if (loaded != GLIA_OK) return blame_rows(s, loaded);
   GLIA_TRY(output_field(s, &field));
   const glia_status made =
       glia_rows_file_create(out, glia_args_has(a, "force"), glia_args_text(a, "split", "test"), 1,

@@ -76,6 +76,20 @@ static int64_t label(const void *data, glia_dtype dtype, int64_t i)
   }
 }
 
+/* Whether a mask counts its place i. */
+static bool counts(const void *data, const struct glia_field *f, int64_t i)
+{
+  switch (f->row.dtype) {
+#define X(NAME, name, ctype, bytes, is_float)                                                      \
+  case GLIA_##NAME:                                                                                \
+    return (double)((const ctype *)data)[i] * f->scale + f->offset != 0.0;
+    GLIA_DTYPE_LIST(X)
+#undef X
+  default:
+    return true;
+  }
+}
+
 enum { AT_ONCE = 4096 };
 
 /* Fields that may be targets; a pass over a file that does not fit into memory is made for y alone. */
@@ -108,6 +122,69 @@ static glia_status count_labels(const struct glia_source *src, int field, int64_
       *out = v < 0 ? -1 : v + 1 > *out ? v + 1 : *out;
     }
   }
+  return GLIA_OK;
+}
+
+struct labels {
+  int64_t wrong, first, value,
+      below; /* labels that are none: how many, where, which, how many below 0 */
+};
+
+/* Labels that a mask counts. */
+static glia_status look_at_labels(const struct glia_source *src, const struct glia_model_labels *l,
+                                  struct labels *out)
+{
+  const int target = glia_source_field(src, l->target), mask = glia_source_field(src, l->mask);
+  const struct glia_field *t = &src->field[target], *k = &src->field[mask];
+  const int64_t n = glia_type_count(&t->row), of_mask = glia_type_count(&k->row);
+  glia_status st = GLIA_OK;
+
+  *out = (struct labels){.first = -1};
+  void *label_row = malloc(glia_type_bytes(&t->row) + 1);
+  void *mask_row = malloc(glia_type_bytes(&k->row) + 1);
+  GLIA_CHECK_TO(done, st, label_row != NULL && mask_row != NULL, GLIA_E_MEMORY, "a row of labels");
+  for (int64_t r = 0; r < src->n; r++) {
+    GLIA_TRY_TO(done, st, src->read(src->self, target, 1, &r, label_row));
+    GLIA_TRY_TO(done, st, src->read(src->self, mask, 1, &r, mask_row));
+    for (int64_t i = 0; i < n; i++) {
+      const int64_t v = label(label_row, t->row.dtype, i);
+      if ((v >= 0 && v < l->classes) || !counts(mask_row, k, i * of_mask / n)) continue;
+      if (out->wrong++ == 0) out->first = r * n + i, out->value = v;
+      out->below += v < 0;
+    }
+  }
+done:
+  free(label_row);
+  free(mask_row);
+  return st;
+}
+
+/* The labels that a loss looks at through a mask; of a file that does not fit into memory they are taken on trust. */
+static glia_status check_labels(const struct glia_source *src, const struct glia_model_labels *l)
+{
+  struct labels found;
+
+  if (src == NULL || src->slow || glia_source_field(src, l->target) < 0 ||
+      glia_source_field(src, l->mask) < 0)
+    return GLIA_OK;
+  GLIA_TRY(look_at_labels(src, l, &found));
+  const struct glia_type *type = &src->field[glia_source_field(src, l->target)].row;
+  const int64_t n = glia_type_count(type), place = found.first % n;
+  GLIA_CHECK(found.wrong == 0, GLIA_E_DATA,
+             "%s: of %s %lld labels that %s counts are none (%lld below 0), the first in row %lld, "
+             "place %lld: %lld; labels count from 0, and the model tells %lld classes apart",
+             src->name, l->target, (long long)found.wrong, l->mask, (long long)found.below,
+             (long long)(found.first / n), (long long)place, (long long)found.value,
+             (long long)l->classes);
+  return GLIA_OK;
+}
+
+glia_status session_check_labels(const struct session *s, const struct glia_source *source)
+{
+  struct glia_model_labels l[16];
+  const int n = glia_model_labels(s->model, (int)GLIA_COUNT(l), l);
+
+  for (int i = 0; i < n && i < (int)GLIA_COUNT(l); i++) GLIA_TRY(check_labels(source, &l[i]));
   return GLIA_OK;
 }
 
@@ -169,6 +246,8 @@ static glia_status build_model(struct session *s)
   }
   GLIA_TRY(glia_model_build(glia_yaml_root(s->doc), s->train->n_fields, field,
                             s->config.micro_batch, &s->model));
+  if (!s->unlabelled) GLIA_TRY(session_check_labels(s, s->train));
+  if (!s->unlabelled) GLIA_TRY(session_check_labels(s, s->test));
   if (s->extend != NULL) GLIA_TRY(s->extend(s->model));
   glia_graph_hash(glia_model_graph(s->model), s->model_hash);
   return GLIA_OK;

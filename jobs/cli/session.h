@@ -30,6 +30,7 @@ struct session {
   bool
       staged; /* set by the caller, who trains: parallel.stages and the link count; others run the model in one piece */
   bool budgeted;         /* set by the caller: parallel.memory counts */
+  bool unlabelled;       /* set by the caller: nothing looks at labels, so they may be wrong */
   struct stages *stages; /* NULL: one */
   struct glia_meeting meeting;
   int n_arrays;
@@ -66,6 +67,11 @@ GLIA_NODISCARD glia_status session_initialize(struct session *s);
  *  Collective: yes. */
 GLIA_NODISCARD glia_status session_load(struct session *s, struct glia_checkpoint *c,
                                         bool model_only);
+
+/** Whether labels that losses look at through a mask are labels, in rows held in memory; NULL is welcome. Those of the session's own
+ *  rows are known to be. Collective: no.  Errors: GLIA_E_DATA, with how many are not, and where the first is. */
+GLIA_NODISCARD glia_status session_check_labels(const struct session *s,
+                                                const struct glia_source *source);
 
 /** What `metrics:` names, by name beside loss and accuracy. */
 void session_add_metrics(json_t *object, const struct glia_eval_result *r);

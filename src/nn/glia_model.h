@@ -61,6 +61,16 @@ GLIA_API const struct glia_graph *glia_model_graph(const struct glia_model *m);
 GLIA_API int glia_model_parameters(const struct glia_model *m,
                                    const struct glia_model_parameter **out);
 
+/* Labels of which a loss looks at those alone where a field, the mask, is not 0. */
+struct glia_model_labels {
+  const char *target, *mask; /* fields; borrowed for the model's life */
+  int64_t classes;           /* labels count from 0 to below this */
+};
+
+/** Into out [size], which may be NULL for size 0; the number of all such losses. Whoever has the data checks them: others are checked
+ *  by n_labels of their field. */
+GLIA_API int glia_model_labels(const struct glia_model *m, int size, struct glia_model_labels *out);
+
 /** Number of scalars that training changes. */
 GLIA_API int64_t glia_model_size(const struct glia_model *m);
 

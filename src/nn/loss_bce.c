@@ -43,6 +43,7 @@ const struct nn_loss_kind glia_loss_bce_ = {
             {.name = "logits", .type = NN_FLAG, .value = 1},
             {.name = NULL},
         },
+    .masks = true,
     .build = build,
     .correct = correct,
 };

@@ -26,6 +26,7 @@ static glia_value correct(struct glia_model *m, const struct nn_loss *t, glia_va
 const struct nn_loss_kind glia_loss_cross_entropy_ = {
     .name = "cross_entropy",
     .target = NN_TARGET_LABEL,
+    .masks = true,
     .build = build,
     .correct = correct,
 };

@@ -35,6 +35,7 @@ const struct nn_loss_kind glia_loss_hinge_ = {
             {.name = "margin", .type = NN_REAL, .lo = 0.0, .hi = INFINITY, .value = 1.0},
             {.name = NULL},
         },
+    .masks = true,
     .build = build,
     .correct = correct,
 };

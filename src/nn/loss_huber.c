@@ -24,5 +24,6 @@ const struct nn_loss_kind glia_loss_huber_ = {
             {.name = "delta", .type = NN_REAL, .lo = 1e-12, .hi = INFINITY, .value = 1.0},
             {.name = NULL},
         },
+    .masks = true,
     .build = build,
 };

@@ -8,4 +8,4 @@ static glia_value build(struct glia_model *m, const struct nn_loss *t, glia_valu
 }
 
 const struct nn_loss_kind glia_loss_mae_ = {
-    .name = "mae", .target = NN_TARGET_REAL, .build = build};
+    .name = "mae", .target = NN_TARGET_REAL, .masks = true, .build = build};

@@ -10,4 +10,4 @@ static glia_value build(struct glia_model *m, const struct nn_loss *t, glia_valu
 }
 
 const struct nn_loss_kind glia_loss_mse_ = {
-    .name = "mse", .target = NN_TARGET_REAL, .build = build};
+    .name = "mse", .target = NN_TARGET_REAL, .masks = true, .build = build};

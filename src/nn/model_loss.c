@@ -43,6 +43,8 @@ static glia_status check_labels(const struct glia_model *m, const struct nn_loss
                            "%s, field %s holds %s",
                            name, m->layer[t->of].name, glia_row_text_(m, of, a, sizeof a), f->name,
                            text);
+  if (t->masked)
+    return GLIA_OK; /* what the mask leaves out need be no label: see glia_model_labels */
   if (f->n_labels < 0)
     return glia_yaml_error(t->at, "%s: field %s holds numbers below 0, labels count from 0", name,
                            f->name);
@@ -78,14 +80,47 @@ static int64_t places_of(struct glia_model *m, const struct nn_loss *t)
 static glia_status check_mask(struct glia_model *m, const struct nn_loss *t,
                               const struct glia_yaml *at)
 {
+  if (glia_yaml_get(at, "mask") != NULL) at = glia_yaml_get(at, "mask");
+  if (t->mask >= 0) return glia_yaml_error(at, "a mask is a field of the data");
   const struct glia_type *type = glia_value_type_(m, glia_ref_value_(m, t->mask, true));
   const int64_t n = places_of(m, t), k = glia_type_count(type) / m->micro_batch;
 
-  if (t->mask >= 0) return glia_yaml_error(at, "a mask is a field of the data");
   if (k == 0 || n % k != 0)
     return glia_yaml_error(at, "a mask of %lld numbers per row for a loss over %lld", (long long)k,
                            (long long)n);
   return GLIA_OK;
+}
+
+static int field_named(const struct glia_model *m, const char *name)
+{
+  for (int i = 0; i < m->n_fields; i++)
+    if (strcmp(m->field[i].name, name) == 0) return i;
+  return -1;
+}
+
+/* What `mask:` says; none: every place counts. */
+static glia_status find_mask(struct glia_model *m, struct nn_loss *t, const struct glia_yaml *at,
+                             const char *mask, int n_layers)
+{
+  if (mask == NULL || (strcmp(mask, "none") == 0 && field_named(m, mask) < 0)) return GLIA_OK;
+  t->masked = true;
+  return glia_ref_find_(m, at, mask, n_layers, &t->mask);
+}
+
+/* Nodes of a graph of which some belong to other splits, where `mask:` is not given: those count that the field `mask` names, or the
+ * net would learn the labels that it is tested on. */
+static void mask_nodes(struct glia_model *m, struct nn_loss *t)
+{
+  const int mask = field_named(m, "mask"), x = field_named(m, "x");
+
+  if (mask < 0 || field_named(m, "ptr") < 0 || field_named(m, "idx") < 0) return;
+  if (!t->kind->masks || t->target >= 0 || t->target == -1 - x || t->of < 0) return;
+  const struct glia_type *of_mask = &m->field[mask].row, *of = &m->field[-1 - t->target].row;
+  if (of_mask->rank != 1 || of->rank < 1 || of->dim[0] != of_mask->dim[0] ||
+      places_of(m, t) % of_mask->dim[0] != 0)
+    return;
+  t->masked = true;
+  t->mask = -1 - mask;
 }
 
 /* One loss: its name, or a map with of, target, mask, weight and options. It reads one of the first n_layers. */
@@ -113,6 +148,7 @@ static glia_status read_loss(struct glia_model *m, const struct glia_yaml *node,
                            "no name of a loss here: write mse, or {name: huber, of: a layer}");
   t->kind = kinds[kind];
   GLIA_TRY(glia_options_read_beside_(node, t->kind->name, t->kind->option, common, t->v));
+  GLIA_TRY(find_mask(m, t, glia_yaml_get(node, "mask"), mask, n_layers));
   const struct glia_yaml *at_of = glia_yaml_get(node, "of"),
                          *at_target = glia_yaml_get(node, "target");
   if (of != NULL) GLIA_TRY(glia_ref_find_(m, at_of, of, n_layers, &t->of));
@@ -120,14 +156,28 @@ static glia_status read_loss(struct glia_model *m, const struct glia_yaml *node,
     if (at_target != NULL) return glia_yaml_error(at_target, "%s has no target", t->kind->name);
   } else {
     GLIA_TRY(glia_ref_find_(m, at_target != NULL ? at_target : node, target, n_layers, &t->target));
+    if (glia_yaml_get(node, "mask") == NULL) mask_nodes(m, t);
     GLIA_TRY(t->kind->target == NN_TARGET_LABEL ? check_labels(m, t) : check_sizes(m, t));
   }
   if (t->kind->check != NULL) GLIA_TRY(t->kind->check(m, t, glia_ref_value_(m, t->of, true)));
-  t->masked = mask != NULL;
-  if (!t->masked) return GLIA_OK;
-  const struct glia_yaml *at_mask = glia_yaml_get(node, "mask");
-  GLIA_TRY(glia_ref_find_(m, at_mask, mask, n_layers, &t->mask));
-  return check_mask(m, t, at_mask);
+  return t->masked ? check_mask(m, t, node) : GLIA_OK;
+}
+
+int glia_model_labels(const struct glia_model *m, int size, struct glia_model_labels *out)
+{
+  int n = 0;
+
+  for (int i = 0; i < m->n_losses; i++) {
+    const struct nn_loss *t = &m->loss[i];
+    if (t->kind->target != NN_TARGET_LABEL || !t->masked || t->mask >= 0 || t->of < 0) continue;
+    const struct glia_type *type = glia_value_type_(m, m->layer[t->of].out[true]);
+    if (n < size)
+      out[n] = (struct glia_model_labels){.target = m->field[-1 - t->target].name,
+                                          .mask = m->field[-1 - t->mask].name,
+                                          .classes = type->dim[type->rank - 1]};
+    n++;
+  }
+  return n;
 }
 
 glia_status glia_losses_read_(struct glia_model *m, const struct glia_yaml *config)

@@ -246,6 +246,7 @@ struct nn_loss_kind {
   const char *name;
   const char *source;
   nn_target target;
+  bool masks;  /* the mean is over the places that a mask counts */
   bool shaped; /* build wants rows in their shape; else of and target come as [b, n] */
   const struct nn_option *option; /* beside name, of, target, mask, weight; NULL: none */
   /** One number per sample -> [b]. Real targets have of's extents; labels are i32 [b, places] for logits [b, places, n]. */
