@@ -96,8 +96,13 @@ trains 1 --resume checkpoint.keep=1 checkpoint.every=3 max_steps=22 && said 'run
   is "$(count run)" 1 && trains 1 --resume && is "$(key resumed_from_step)" 22 && same "$whole"
 point "damaged ones do not count among those that are kept"
 rm -rf run; trains 1 max_steps=2 && damage run/step-0000000002.h5; sum=$(cksum <run/step-0000000002.h5)
+trains 2 --resume && is "$(grep -c ' fresh-start ' "$err")" 1 && said 'warn.*fresh-start dir=run reason="all 1 checkpoints are damaged" kept="run/step-0000000002.h5.damaged"' &&
+  is "$(key resumed_from_step)" 0 && same "$whole" && is "$(cksum <run/step-0000000002.h5.damaged)" "$sum"
+point "with damaged ones alone a run starts afresh, says so, and keeps them"
+rm -rf run; trains 1 max_steps=2 && damage run/step-0000000002.h5; sum=$(cksum <run/step-0000000002.h5)
+for attempt in 1 2 3; do echo "step=2 attempt=$attempt host=n pid=1 why=SIGSEGV"; done >run/failures
 ends 65 2 --resume && said 'none of its 1 checkpoints can be read' && is "$(cksum <run/step-0000000002.h5)" "$sum"
-point "with damaged ones alone nothing starts from zero"
+point "where runs failed that went on from them nothing starts from zero"
 
 # initial states
 rm -rf run; trains 2 max_steps=0 && is "$(key steps)" 0 && is "$(newest run)" run/step-0000000000.h5 && trains 1 --resume && same "$whole"

@@ -147,11 +147,13 @@ static void set_aside(const char *path, const char *suffix)
     glia_log(GLIA_LOG_WARN, "train", "not-set-aside", "file=\"%s\"", path);
 }
 
-/* The next good one. On failure those before are as they were: nothing is set aside for an answer that is no. */
+/* The next good one; none where all are damaged: there is nothing to go on from. On failure those before are as they were: nothing is
+ * set aside for an answer that is no, as where a file could not be read for its surroundings, or runs failed. */
 static glia_status first_good(const char *dir, int n, const struct candidate *all,
                               const char **why_not, struct glia_checkpoint **c)
 {
   char last[512] = "";
+  bool lost = true;
 
   for (int i = 0; i < n; i++) {
     char *path = glia_checkpoint_path(all[i].dir, all[i].step);
@@ -160,30 +162,51 @@ static glia_status first_good(const char *dir, int n, const struct candidate *al
     if (tries >= ATTEMPTS_MAX) {
       snprintf(last, sizeof last, "%d runs that went on from %s failed by themselves", tries, path);
       why_not[i] = "failed";
-    } else if (glia_checkpoint_open(path, c) == GLIA_OK) {
-      free(path);
-      return GLIA_OK;
+      lost = false;
     } else {
+      const glia_status st = glia_checkpoint_open(path, c);
+      if (st == GLIA_OK) {
+        free(path);
+        return GLIA_OK;
+      }
+      lost = lost && st == GLIA_E_DATA;
       snprintf(last, sizeof last, "%s", glia_trace_message());
       why_not[i] = "damaged";
     }
     glia_log(GLIA_LOG_WARN, "train", "checkpoint-skipped", "file=\"%s\" why=\"%s\"", path, last);
     free(path);
   }
-  if (n == 0) return GLIA_OK;
+  if (lost) return glia_trace_clear(), GLIA_OK;
   return GLIA_FAIL(GLIA_E_DATA,
                    "%s: none of its %d checkpoints can be read and went on without failing; the "
                    "oldest: %s (%s/failures tells of runs that failed)",
                    dir, n, last, dir);
 }
 
-static void tell(const char *dir, const struct glia_checkpoint *c)
+/* One line: all checkpoints were damaged. */
+static void tell_lost(const char *dir, int n, const struct candidate *all)
 {
-  if (c == NULL) {
+  char names[1024] = "";
+  size_t used = 0;
+
+  for (int i = 0; i < n && used < sizeof names; i++) {
+    char *path = glia_checkpoint_path(all[i].dir, all[i].step);
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s.damaged", i > 0 ? " " : "",
+                             path != NULL ? path : "");
+    free(path);
+  }
+  glia_log(GLIA_LOG_WARN, "train", "fresh-start",
+           "dir=%s reason=\"all %d checkpoints are damaged\" kept=\"%s\"", dir, n, names);
+}
+
+static void tell(const char *dir, const struct glia_checkpoint *c, int n,
+                 const struct candidate *all)
+{
+  if (c == NULL && n > 0) tell_lost(dir, n, all);
+  if (c == NULL && n == 0)
     glia_log(GLIA_LOG_INFO, "train", "fresh-start",
              "dir=%s reason=\"no checkpoint to resume from\"", dir);
-    return;
-  }
+  if (c == NULL) return;
   const struct glia_attribute *level = glia_checkpoint_attribute(c, "kernel_level");
   if (level != NULL && level->kind == GLIA_ATTRIBUTE_TEXT &&
       strcmp(level->text, glia_kernels_level()) != 0)
@@ -213,7 +236,7 @@ glia_status resume_find(const struct session *s, const char *local, struct glia_
     if (path != NULL) set_aside(path, why_not[i]);
     free(path);
   }
-  tell(dir, *c);
+  tell(dir, *c, n, all);
 out:
   free(all);
   free(why_not);
