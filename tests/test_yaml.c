@@ -128,7 +128,9 @@ static void what_is_absent_or_null_keeps_the_default(void)
 
 static void numbers_are_those_of_the_core_schema(void)
 {
-  struct glia_yaml_doc *doc = parse("[1e-3, 1e6, \"5\", 1.5, .nan, 12:30, yes, 0x10]");
+  struct glia_yaml_doc *doc =
+      parse("[1e-3, 1e6, \"5\", 1.5, .nan, 12:30, yes, 0x10, 0o17, \"0x10\", 0o18, 0x, -0x1, "
+            "0xffffffffffffffff, 017]");
   double r = 0.0;
   int64_t n = 0;
   bool b = false;
@@ -155,8 +157,22 @@ static void numbers_are_those_of_the_core_schema(void)
   item = item->next;
   CU_ASSERT_EQUAL(glia_yaml_get_bool(item, "", &b), GLIA_E_CONFIG); /* yes is text */
   item = item->next;
+  CU_ASSERT(glia_yaml_get_int(item, "", 0, 99, &n) == GLIA_OK && n == 16);
+  CU_ASSERT(glia_yaml_get_real(item, "", 0.0, 99.0, &r) == GLIA_OK && r == 16.0);
+  item = item->next;
+  CU_ASSERT(glia_yaml_get_int(item, "", 0, 99, &n) == GLIA_OK && n == 15);
+  CU_ASSERT_EQUAL(glia_yaml_get_int(item, "", 0, 9, &n), GLIA_E_CONFIG);
+  item = item->next;
   CU_ASSERT_EQUAL(glia_yaml_get_int(item, "", 0, 99, &n), GLIA_E_CONFIG);
-  CU_ASSERT_EQUAL(n, 1000000);
+  CU_ASSERT(has(glia_trace_message(), "take the quotes away"));
+  for (int bad = 0; bad < 4; bad++) {
+    item = item->next;
+    CU_ASSERT_EQUAL(glia_yaml_get_int(item, "", INT64_MIN, INT64_MAX, &n), GLIA_E_CONFIG);
+    CU_ASSERT_EQUAL(glia_yaml_get_real(item, "", -HUGE_VAL, HUGE_VAL, &r), GLIA_E_CONFIG);
+  }
+  CU_ASSERT_EQUAL(n, 15);
+  item = item->next; /* a leading zero means nothing */
+  CU_ASSERT(glia_yaml_get_int(item, "", 0, 99, &n) == GLIA_OK && n == 17);
   glia_yaml_destroy(&doc);
 }
 

@@ -10,7 +10,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_parse_duration(const char *text, double
 /** Bytes from "4096", "64KiB", "1.5GiB", "10MB". Errors: GLIA_E_ARGUMENT. */
 GLIA_API GLIA_NODISCARD glia_status glia_parse_size(const char *text, int64_t *out_bytes);
 
-/** Whole number or real number, the whole text; false otherwise (YAML core schema, without hex and octal). */
+/** 0x1F or 0o17, the whole text; false otherwise. */
+GLIA_API bool glia_parse_based(const char *text, int64_t *out);
+
+/** Whole number or real number in decimal digits, the whole text; false otherwise. With glia_parse_based they are the numbers of
+ *  YAML's core schema. */
 GLIA_API bool glia_parse_int(const char *text, int64_t *out);
 GLIA_API bool glia_parse_real(const char *text, double *out);
 

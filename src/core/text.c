@@ -52,6 +52,22 @@ bool glia_parse_int(const char *text, int64_t *out)
   return true;
 }
 
+bool glia_parse_based(const char *text, int64_t *out)
+{
+  const bool hex = strncmp(text, "0x", 2) == 0;
+  const char *digits = text + 2;
+
+  if (!hex && strncmp(text, "0o", 2) != 0) return false;
+  if (*digits == '\0' ||
+      digits[strspn(digits, hex ? "0123456789abcdefABCDEF" : "01234567")] != '\0')
+    return false;
+  errno = 0;
+  const long long v = strtoll(digits, NULL, hex ? 16 : 8);
+  if (errno != 0) return false;
+  *out = v;
+  return true;
+}
+
 bool glia_parse_real(const char *text, double *out)
 {
   const char *bare = text + (*text == '-' || *text == '+');

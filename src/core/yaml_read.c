@@ -124,12 +124,22 @@ static const struct glia_yaml *pick(const struct glia_yaml *node, const char *ke
   return c == NULL || c->kind == GLIA_YAML_NULL ? NULL : c;
 }
 
+/* Whole numbers are numbers in whatever base. */
+static bool parse_number(const char *text, double *out)
+{
+  int64_t whole = 0;
+
+  if (!glia_parse_based(text, &whole)) return glia_parse_real(text, out);
+  *out = (double)whole;
+  return true;
+}
+
 static glia_status expected(const struct glia_yaml *node, const char *what)
 {
   char text[96];
   double r;
   const bool unquote =
-      node->kind == GLIA_YAML_SCALAR && node->quoted && glia_parse_real(node->text, &r);
+      node->kind == GLIA_YAML_SCALAR && node->quoted && parse_number(node->text, &r);
 
   return glia_yaml_error(node, "found %s, expected %s%s", found(node, text, sizeof text), what,
                          unquote ? ": take the quotes away" : "");
@@ -144,7 +154,7 @@ glia_status glia_yaml_get_int(const struct glia_yaml *node, const char *key, int
 
   if (c == NULL) return GLIA_OK;
   if (c->kind != GLIA_YAML_SCALAR || c->quoted) return expected(c, "a whole number");
-  if (!glia_parse_int(c->text, &v)) {
+  if (!glia_parse_int(c->text, &v) && !glia_parse_based(c->text, &v)) {
     /* 1e6 is a whole number too */
     if (!glia_parse_real(c->text, &r) || !(fabs(r) <= 0x1p53) || floor(r) != r)
       return expected(c, "a whole number");
@@ -166,7 +176,7 @@ glia_status glia_yaml_get_real(const struct glia_yaml *node, const char *key, do
   double v = 0.0;
 
   if (c == NULL) return GLIA_OK;
-  if (c->kind != GLIA_YAML_SCALAR || c->quoted || !glia_parse_real(c->text, &v))
+  if (c->kind != GLIA_YAML_SCALAR || c->quoted || !parse_number(c->text, &v))
     return expected(c, "a number");
   if (!(v >= lo && v <= hi)) {
     const bool open = (double)(float)hi != hi && hi == nextafter((double)(float)hi, lo);
