@@ -124,6 +124,8 @@ exits 0 "$glia" train line.yaml checkpoint.dir=line --json && step=$(key steps) 
   exits 0 $(on 2) "$glia" train line.yaml data.micro_batch=6 checkpoint.dir=line2 --json && [ "$(key stop_step)" = "$step" ] &&
   exits 0 "$glia" train line.yaml checkpoint.dir=line --resume --json && [ "$(key reason)" = stopped ] && [ "$(key parameters_sha256)" = "$sum" ]
 point "the step is the same on 2 ranks, and a run that goes on from there stays there"
+exits 0 "$glia" train line.yaml 'loss=[{name: mse, target: y}]' epochs=1 && exits 78 "$glia" train line.yaml 'loss={name: mse, weight: 2}' && said 'squared error of y'
+point "the squared error in any of its spellings"
 exits 78 "$glia" train line.yaml model='[{linear: 4}, tanh, {linear: 1}]' && said 'one linear layer' &&
   exits 78 "$glia" train line.yaml optimizer='{adam: {lr: 1e-3}}' && said 'gradient descent' && exits 78 "$glia" train line.yaml loss=mae && said 'loss: mse'
 point "where no law is known theory refuses to stop a run"

@@ -49,6 +49,9 @@ static const struct {
     {"model: [flatten, {linear: [5]}]\n" TAIL, "linear takes a map with units, bias, init"},
     {"model: [flatten, {linear: {units: 5, init: pytorsch}}]\n" TAIL, "did you mean 'pytorch'?"},
     {"model: [flatten, {relu: 5}]\n" TAIL, "relu takes no options"},
+    {"model: [flatten, {relu: {slope: 5}}]\n" TAIL, "relu takes no options"},
+    {"model: [{reshape: {from: [2, 6]}}]\n" TAIL, "unknown key 'from': expected one of to"},
+    {"model: [{reshape: {}}]\n" TAIL, "reshape takes the shape of a row"},
     {"model: [flatten, dropout]\n" TAIL, "dropout needs p"},
     {"model: [flatten, {dropout: 1.0}]\n" TAIL, "found 1.0, expected 0 to less than 1"},
     {"model:\n  - linear: 5\n" TAIL, "run.yaml:2: model.0.linear: layer 00-linear: input has rows "
@@ -179,6 +182,8 @@ static const char *const good[] = {
     "optimizer: {sgd: {momentum: 0.9}, groups: {'*/bias': {decay: 0, lr: 0.1}, '03-linear/*': "
     "{optimizer: adam}}}\n"
     "lr_schedule: {step: {every: 3}}\nclip_norm: 1\ndtype: f64\nepochs: 5\n",
+    "model: [{reshape: {to: [2, 6]}}, {flatten: {}}, {linear: 5}, {relu: {}}]\nloss: "
+    "cross_entropy\n",
 };
 
 static void good_models_build(void)

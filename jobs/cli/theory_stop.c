@@ -2,6 +2,7 @@
 #include "theory_stop.h"
 
 #include "glia_agree.h"
+#include "glia_text.h"
 #include "theory.h"
 
 #include <math.h>
@@ -11,6 +12,24 @@
 static bool is_text(const struct glia_yaml *node, const char *text)
 {
   return node != NULL && node->text != NULL && strcmp(node->text, text) == 0;
+}
+
+/* mse of y over all that a row has: `mse`, `{name: mse}`, or such alone in a list. Another target, a mask or a weight is
+ * another law. */
+static bool is_squares(const struct glia_yaml *loss)
+{
+  if (loss != NULL && loss->kind == GLIA_YAML_LIST && loss->n_children == 1) loss = loss->child;
+  if (loss == NULL || loss->kind != GLIA_YAML_MAP) return is_text(loss, "mse");
+  for (const struct glia_yaml *c = loss->child; c != NULL; c = c->next) {
+    double weight = 0.0;
+    const bool usual = c->kind == GLIA_YAML_NULL ||
+                       (strcmp(c->key, "name") == 0 && is_text(c, "mse")) ||
+                       (strcmp(c->key, "target") == 0 && is_text(c, "y")) ||
+                       (strcmp(c->key, "weight") == 0 && c->kind == GLIA_YAML_SCALAR &&
+                        glia_parse_real(c->text, &weight) && weight == 1.0);
+    if (!usual) return false;
+  }
+  return is_text(glia_yaml_get(loss, "name"), "mse");
 }
 
 /* The law is that of one linear layer under gradient descent on squares. */
@@ -30,8 +49,8 @@ static glia_status check_model(const struct session *s)
                            "theory knows networks of one linear layer; this model has %d and %d "
                            "layers that are not linear",
                            linear, others);
-  if (!is_text(glia_yaml_get(root, "loss"), "mse"))
-    return glia_yaml_error(at, "theory knows the squared error: expected loss: mse");
+  if (!is_squares(glia_yaml_get(root, "loss")))
+    return glia_yaml_error(at, "theory knows the squared error of y: expected loss: mse");
   if (s->config.init != NULL)
     return glia_yaml_error(at,
                            "theory counts from weights that the seed draws: init: gives others");

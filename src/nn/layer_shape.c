@@ -20,8 +20,13 @@ const struct nn_layer_kind glia_layer_flatten_ = {
 static glia_status read_reshape(struct glia_model *m, struct nn_layer *l,
                                 const struct glia_yaml *options)
 {
+  static const char *const keys[] = {"to", NULL};
   struct glia_type *row = glia_arena_take(&m->arena, 1, sizeof *row);
 
+  if (options != NULL && options->kind == GLIA_YAML_MAP) {
+    GLIA_TRY(glia_yaml_check_keys(options, keys));
+    options = glia_yaml_get(options, "to");
+  }
   GLIA_CHECK(row != NULL, GLIA_E_MEMORY, "layer %s", l->name);
   if (options == NULL || options->kind != GLIA_YAML_LIST || options->n_children < 1 ||
       options->n_children >= GLIA_MAX_RANK)

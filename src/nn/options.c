@@ -66,7 +66,8 @@ glia_status glia_options_read_(const struct glia_yaml *node, const struct glia_y
   }
   known[n] = NULL;
   if (node != NULL && node->kind != GLIA_YAML_NULL) {
-    if (n == 0) return glia_yaml_error(node, "%s takes no options", kind);
+    const bool says_nothing = node->kind == GLIA_YAML_MAP && node->n_children == 0;
+    if (n == 0 && !says_nothing) return glia_yaml_error(node, "%s takes no options", kind);
     if (node->kind == GLIA_YAML_SCALAR && shorthand) {
       GLIA_TRY(read_one(node, "", &option[0], &v[0]));
     } else {
