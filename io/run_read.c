@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { ROWS_MAX = 1 << 26 };
 
@@ -185,6 +186,16 @@ static glia_status read_all(struct glia_archive *a, struct glia_run *r)
   return glia_archive_attributes_(a, "run", &r->n_facts, &r->fact);
 }
 
+/* A folder that glia collect writes (docs/formats/store.md). */
+static bool is_store(const char *path)
+{
+  char full[4096];
+  struct stat s;
+
+  return snprintf(full, sizeof full, "%s/full", path) < (int)sizeof full && stat(full, &s) == 0 &&
+         S_ISDIR(s.st_mode);
+}
+
 glia_status glia_run_read(const char *path, struct glia_run **out)
 {
   struct glia_archive *a = NULL;
@@ -196,6 +207,9 @@ glia_status glia_run_read(const char *path, struct glia_run **out)
   if (stat(path, &s) == 0 && S_ISDIR(s.st_mode)) {
     GLIA_CHECK(snprintf(inside, sizeof inside, "%s/run.h5rec", path) < (int)sizeof inside,
                GLIA_E_ARGUMENT, "%s: a name too long", path);
+    GLIA_CHECK(access(inside, F_OK) == 0 || !is_store(path), GLIA_E_DATA,
+               "%s is a store of glia collect, expected a run: glia detect status has its alarms",
+               path);
     path = inside;
   }
   struct glia_run *r = calloc(1, sizeof *r);

@@ -17,6 +17,10 @@ trains 1 && first=$(measured) && about "$(key auroc)" 0.8 1 && about "$(key ece)
 point "a run measures its test split"
 echo "# f1, auroc, auc_pr, ece, ndcg: $first"
 # of two classes the label comes first or second: ndcg = right + wrong / log2(3)
+f1=$(key f1); exits 0 "$glia" report run -o run.html && grep -q "test_f1.*$(printf '%.4g' "$f1" | cut -c1-5)" run.html && grep -q test_ndcg_at_2 run.html
+point "the record keeps what was measured, and its report has it"
+mkdir -p store/full; exits 65 "$glia" report store -o store.html && said 'store is a store of glia collect, expected a run'; point "a store is no run"
+measured >/dev/null; trains 1 checkpoint.dir=twice
 [ "$(key recall_at_1)" = "$(key accuracy)" ] && awk -v a="$(key accuracy)" -v g="$(key ndcg_at_2)" \
   'BEGIN { exit !((a + (1 - a) * log(2) / log(3) - g) ^ 2 < 1e-24) }'
 point "recall at 1 is the accuracy, and the discount of a second place 1 / log2(3)"

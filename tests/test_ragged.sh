@@ -6,6 +6,14 @@ find_python h5py,numpy || { echo "1..0 # SKIP no python3 with h5py"; exit 0; }
 
 "$python" "$srcdir/tests/interop/ragged.py" short.h5 0 >"$out" 2>"$err" && "$python" "$srcdir/tests/interop/ragged.py" long.h5 29 2>"$err"
 point "graphs of 4 to 8 nodes become rows; of 29 in another file's test split"
+exits 0 "$glia" data info long.h5 --json && "$python" - "$out" <<'END'
+import json, sys, h5py, numpy as np
+told = {(s["name"], f["name"]): f for s in json.load(open(sys.argv[1]))["splits"] for f in s["fields"]}
+for split in "train", "test":
+    x, f = h5py.File("long.h5")[split + "/x"][:].astype("f8"), told[split, "x"]
+    assert abs(f["mean"] - x.mean()) < 1e-9 and abs(f["sd"] - x.std()) < 1e-9 and sum(f["histogram"]) == x.size, (split, f)
+END
+[ $? = 0 ]; point "data info counts what is there, and no padding"
 cat >run.yaml <<'END'
 seed: 5
 data: {file: short.h5, batch: 20, micro_batch: 5}

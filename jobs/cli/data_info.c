@@ -51,13 +51,24 @@ double data_element(const char *data, glia_dtype dtype, int64_t i)
   }
 }
 
+/* Rows of a field on their way, with the mask of a ragged one: where its rows have something, per values for each. */
+struct block {
+  char *data;
+  unsigned char *mask; /* NULL: everywhere */
+  int64_t n, per;      /* values; values for each number of the mask */
+};
+
+static bool has(const struct block *b, int64_t i) { return b->mask == NULL || b->mask[i / b->per]; }
+
 /* Welford's update over all values: safe where the mean is far from zero. */
-static void add_values(struct summary *s, const struct glia_field *f, const char *data, int64_t n,
+static void add_values(struct summary *s, const struct glia_field *f, const struct block *b,
                        double *seen)
 {
   const bool classes = f->row.rank == 0 && !glia_dtype_is_float(f->row.dtype);
+  const char *data = b->data;
 
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = 0; i < b->n; i++) {
+    if (!has(b, i)) continue;
     const double stored = data_element(data, f->row.dtype, i);
     const double v = stored * f->scale + f->offset;
     const double before = v - s->mean;
@@ -75,46 +86,74 @@ static void add_values(struct summary *s, const struct glia_field *f, const char
   }
 }
 
-static void count_bins(struct summary *s, const struct glia_field *f, const char *data, int64_t n)
+static void count_bins(struct summary *s, const struct glia_field *f, const struct block *block)
 {
   const double width = (s->max - s->min) / BINS;
 
-  for (int64_t i = 0; i < n; i++) {
-    const double v = data_element(data, f->row.dtype, i) * f->scale + f->offset;
+  for (int64_t i = 0; i < block->n; i++) {
+    if (!has(block, i)) continue;
+    const double v = data_element(block->data, f->row.dtype, i) * f->scale + f->offset;
     const int b = width > 0.0 ? (int)((v - s->min) / width) : 0;
     s->bin[b < BINS ? b : BINS - 1]++;
   }
 }
 
+/* The field that says where rows of a ragged field have something; -1: this one is whole. */
+static int mask_of(const struct glia_source *source, int field)
+{
+  char name[256];
+
+  snprintf(name, sizeof name, "%s_mask", source->field[field].name);
+  for (int i = 0; i < source->n_fields; i++) {
+    const struct glia_field *m = &source->field[i];
+    const int64_t n = glia_type_count(&m->row), all = glia_type_count(&source->field[field].row);
+    if (strcmp(m->name, name) == 0 && m->row.dtype == GLIA_U8 && n > 0 && all % n == 0) return i;
+  }
+  return -1;
+}
+
+/* Rows from `at` on, as many as `row` has room for. */
+static glia_status read_block(struct glia_source *source, int field, int mask, int64_t at,
+                              int64_t most, int64_t *row, struct block *b)
+{
+  const int64_t n = source->n - at < most ? source->n - at : most;
+
+  for (int64_t i = 0; i < n; i++) row[i] = at + i;
+  b->n = n * glia_type_count(&source->field[field].row);
+  if (mask >= 0) GLIA_TRY(source->read(source->self, mask, n, row, b->mask));
+  return source->read(source->self, field, n, row, b->data);
+}
+
 static glia_status summarize(struct glia_source *source, int field, struct summary *s)
 {
   const struct glia_field *f = &source->field[field];
-  const int64_t per_row = glia_type_count(&f->row);
-  const int64_t block =
-      glia_type_bytes(&f->row) < (1 << 20) ? (1 << 20) / (int64_t)glia_type_bytes(&f->row) : 1;
-  char *data = malloc((size_t)block * glia_type_bytes(&f->row));
-  int64_t *row = malloc((size_t)block * sizeof *row);
+  const int64_t bytes = (int64_t)glia_type_bytes(&f->row);
+  const int64_t most = bytes < (1 << 20) ? (1 << 20) / bytes : 1;
+  const int mask = mask_of(source, field);
+  const int64_t per_row = mask >= 0 ? glia_type_count(&source->field[mask].row) : 0;
+  struct block b = {.data = malloc((size_t)(most * bytes)),
+                    .mask = mask >= 0 ? malloc((size_t)(most * per_row)) : NULL,
+                    .per = mask >= 0 ? glia_type_count(&f->row) / per_row : 1};
+  int64_t *row = malloc((size_t)most * sizeof *row);
   double seen = 0.0;
   glia_status st = GLIA_OK;
 
   *s = (struct summary){.min = INFINITY, .max = -INFINITY};
-  GLIA_CHECK_TO(out, st, data != NULL && row != NULL, GLIA_E_MEMORY, "a block of rows");
-  for (int64_t at = 0; at < source->n; at += block) {
-    const int64_t n = source->n - at < block ? source->n - at : block;
-    for (int64_t i = 0; i < n; i++) row[i] = at + i;
-    GLIA_TRY_TO(out, st, source->read(source->self, field, n, row, data));
-    add_values(s, f, data, n * per_row, &seen);
+  GLIA_CHECK_TO(out, st, b.data != NULL && row != NULL && (mask < 0 || b.mask != NULL),
+                GLIA_E_MEMORY, "a block of rows");
+  for (int64_t at = 0; at < source->n; at += most) {
+    GLIA_TRY_TO(out, st, read_block(source, field, mask, at, most, row, &b));
+    add_values(s, f, &b, &seen);
   }
-  for (int64_t at = 0; at < source->n && s->n_classes <= 0; at += block) {
-    const int64_t n = source->n - at < block ? source->n - at : block;
-    for (int64_t i = 0; i < n; i++) row[i] = at + i;
-    GLIA_TRY_TO(out, st, source->read(source->self, field, n, row, data));
-    count_bins(s, f, data, n * per_row);
+  for (int64_t at = 0; at < source->n && s->n_classes <= 0; at += most) {
+    GLIA_TRY_TO(out, st, read_block(source, field, mask, at, most, row, &b));
+    count_bins(s, f, &b);
   }
   s->sd = sqrt(s->sd / seen);
   if (s->n_classes < 0) s->n_classes = 0;
 out:
-  free(data);
+  free(b.data);
+  free(b.mask);
   free(row);
   return st;
 }

@@ -45,6 +45,12 @@ static void put_verdict(struct glia_report *page, const struct glia_run *r)
                       text);
 }
 
+static bool is_metric(const char *fact)
+{
+  return strncmp(fact, "test_", 5) == 0 && strcmp(fact, "test_loss") != 0 &&
+         strcmp(fact, "test_accuracy") != 0;
+}
+
 static void put_outcome(struct glia_report *page, const struct glia_run *r)
 {
   const double *loss = run_picture_column(r, "loss");
@@ -58,6 +64,9 @@ static void put_outcome(struct glia_report *page, const struct glia_run *r)
                      (long long)r->step[0]);
   if (!isnan(test)) glia_report_fact(page, "test loss", "%.6g", test);
   if (!isnan(accuracy)) glia_report_fact(page, "test accuracy", "%.4f", accuracy);
+  for (int i = 0; i < r->n_facts; i++) /* metrics: of the configuration */
+    if (is_metric(r->fact[i].name) && r->fact[i].kind == GLIA_ATTRIBUTE_REAL)
+      glia_report_fact(page, r->fact[i].name, "%.6g", r->fact[i].r);
   if (!isnan(speed) && speed > 0.0) glia_report_fact(page, "samples per second", "%.0f", speed);
   if (last_of(r) != NULL)
     glia_report_fact(page, "workers", "%lld ranks of %lld threads", (long long)last_of(r)->ranks,
@@ -194,7 +203,7 @@ static void put_build(struct glia_report *page, const struct glia_run *r)
   glia_report_table(page, 2, NULL);
   for (int i = 0; i < r->n_facts; i++) {
     const struct glia_attribute *f = &r->fact[i];
-    bool said = false;
+    bool said = is_metric(f->name);
     for (size_t k = 0; k < GLIA_COUNT(outcome); k++) said |= strcmp(f->name, outcome[k]) == 0;
     if (said) continue;
     if (f->kind == GLIA_ATTRIBUTE_INT) glia_report_fact(page, f->name, "%lld", (long long)f->i);

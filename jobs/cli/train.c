@@ -403,6 +403,24 @@ static glia_status print_plan(struct run *r)
   return glia_cli_json(r->args, json_pack("{s:o}", "plan", advice));
 }
 
+enum { METRIC_NAME = 80 };
+
+/* Metrics of the test, by their names: test_f1. Returns how many. */
+static int metric_facts(const struct run *r, char name[][METRIC_NAME], struct glia_attribute *fact)
+{
+  int n = 0;
+
+  for (int i = 0; r->tested && i < r->test.n_metrics; i++) {
+    snprintf(name[n], METRIC_NAME, "test_%s", r->test.metric[i].name);
+    bool there = strcmp(name[n], "test_accuracy") == 0;
+    for (int k = 0; k < n; k++) there |= strcmp(name[n], name[k]) == 0;
+    if (there) continue;
+    fact[n] = glia_attribute_real(name[n], r->test.metric[i].value);
+    n++;
+  }
+  return n;
+}
+
 /* The outcome, into the record. */
 static void close_record(struct run *r, glia_status st)
 {
@@ -411,7 +429,8 @@ static void close_record(struct run *r, glia_status st)
   for (int k = 0; idle != NULL && k < idle->ranks; k++)
     snprintf(waits + strlen(waits), sizeof waits - strlen(waits), "%s%.4f", k > 0 ? " " : "",
              idle->stage[k].waits);
-  const struct glia_attribute fact[] = {
+  char name[GLIA_MODEL_MAX_METRICS][METRIC_NAME];
+  struct glia_attribute fact[8 + GLIA_MODEL_MAX_METRICS] = {
       glia_attribute_text("stage_waits", waits),
       glia_attribute_real("bubble", idle != NULL ? idle->mean.waits : (double)NAN),
       glia_attribute_real("bubble_own_cores",
@@ -422,10 +441,11 @@ static void close_record(struct run *r, glia_status st)
       glia_attribute_real("samples_per_s", r->result.samples_per_s),
       glia_attribute_real("test_accuracy", r->tested ? r->test.accuracy : (double)NAN),
       glia_attribute_real("test_loss", r->tested ? r->test.loss : (double)NAN)};
+  const int n = 8 + metric_facts(r, name, fact + 8);
   const char *reason =
       st != GLIA_OK ? "failed" : glia_reason_name(stopper_reason(&r->stopper, r->result.reason));
 
-  recorder_close(&r->recorder, r->result.steps, reason, (int)GLIA_COUNT(fact), fact);
+  recorder_close(&r->recorder, r->result.steps, reason, n, fact);
 }
 
 static glia_status open_curves(struct run *r)
