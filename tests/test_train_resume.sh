@@ -68,6 +68,8 @@ rm -rf run; trains 1 max_steps=9 && trains 1 --resume data.file=moved.h5 epochs=
   'checkpoint={dir: run, every: 7, keep: 3}' 'parallel={threads: 2, stages: 1, schedule: 1f1b}' && same "$whole"
 point "epochs, max_steps, parallel, checkpoint and data.file may change"
 trains 1 --resume optimizer.adam.lr=0.01 init=null; point "the same number written otherwise is no change"
+trains 1 --resume data.shuffle=True data.last=pad dtype=f32; point "nor is a default said aloud"
+rm -rf aloud; trains 1 data.shuffle=true dtype=f32 max_steps=3 checkpoint.dir=aloud && trains 1 --resume checkpoint.dir=aloud && same "$whole"; point "or no more"
 while IFS='|' read -r words message; do
   before=$(cat run/*.h5 | cksum)
   ends 78 1 --resume "$words" && said "$message" && is "$(cat run/*.h5 | cksum)" "$before"

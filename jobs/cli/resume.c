@@ -30,44 +30,6 @@ static const char *shown(const struct glia_yaml *n)
 /* No key, and a key without a value, say the same. */
 static bool absent(const struct glia_yaml *n) { return n == NULL || n->kind == GLIA_YAML_NULL; }
 
-/* Do two texts say the same? 1e-3 and 0.001 do. */
-static bool same_scalar(const char *a, const char *b)
-{
-  char *a_end, *b_end;
-
-  if (strcmp(a, b) == 0) return true;
-  const double x = strtod(a, &a_end), y = strtod(b, &b_end);
-  return a_end != a && b_end != b && *a_end == '\0' && *b_end == '\0' && x == y;
-}
-
-/* The first key in which two configurations differ and that may not change; false when there is none. */
-static bool differs(const struct glia_yaml *was, const struct glia_yaml *is,
-                    const struct glia_yaml **was_at, const struct glia_yaml **is_at)
-{
-  *was_at = was;
-  *is_at = is;
-  if (absent(was) || absent(is)) return absent(was) != absent(is);
-  if (was->kind != is->kind) return true;
-  if (was->kind == GLIA_YAML_SCALAR) return !same_scalar(was->text, is->text);
-  if (was->kind == GLIA_YAML_LIST && was->n_children != is->n_children) return true;
-  const struct glia_yaml *other = is->child;
-  for (const struct glia_yaml *c = was->child; c != NULL; c = c->next) {
-    const struct glia_yaml *mate = was->kind == GLIA_YAML_MAP ? glia_yaml_get(is, c->key) : other;
-    if (was->kind == GLIA_YAML_LIST) other = other->next;
-    if ((was->kind != GLIA_YAML_MAP || !may_change(c)) && differs(c, mate, was_at, is_at)) {
-      if (mate == NULL) *was_at = c;
-      return true;
-    }
-  }
-  for (const struct glia_yaml *c = is->child; was->kind == GLIA_YAML_MAP && c != NULL; c = c->next)
-    if (!may_change(c) && !absent(c) && glia_yaml_get(was, c->key) == NULL) {
-      *was_at = NULL;
-      *is_at = c;
-      return true;
-    }
-  return false;
-}
-
 static void path_of(const struct glia_yaml *n, char *out, size_t size)
 {
   int index = 0;
@@ -82,6 +44,70 @@ static void path_of(const struct glia_yaml *n, char *out, size_t size)
     snprintf(out + used, size - used, "%s%s", dot, n->key);
   else
     snprintf(out + used, size - used, "%s%d", dot, index);
+}
+
+/* true, True and TRUE, and so with false: as YAML's core schema has them. */
+static int truth(const char *text)
+{
+  static const char *const words[] = {"false", "False", "FALSE", "true", "True", "TRUE"};
+
+  for (int i = 0; i < (int)GLIA_COUNT(words); i++)
+    if (strcmp(text, words[i]) == 0) return i / 3;
+  return -1;
+}
+
+/* Do two texts say the same? 1e-3 and 0.001 do. */
+static bool same_scalar(const char *a, const char *b)
+{
+  char *a_end, *b_end;
+
+  if (strcmp(a, b) == 0) return true;
+  if (truth(a) >= 0) return truth(a) == truth(b);
+  const double x = strtod(a, &a_end), y = strtod(b, &b_end);
+  return a_end != a && b_end != b && *a_end == '\0' && *b_end == '\0' && x == y;
+}
+
+/* Does a key say aloud what is so without it? Those that people spell out or leave away. */
+static bool is_default(const struct glia_yaml *n)
+{
+  static const char *const defaults[][2] = {
+      {"data.shuffle", "true"}, {"data.last", "pad"}, {"dtype", "f32"}};
+  char path[256];
+
+  if (n == NULL || n->kind != GLIA_YAML_SCALAR) return false;
+  path_of(n, path, sizeof path);
+  for (size_t i = 0; i < GLIA_COUNT(defaults); i++)
+    if (strcmp(path, defaults[i][0]) == 0) return same_scalar(n->text, defaults[i][1]);
+  return false;
+}
+
+/* The first key in which two configurations differ and that may not change; false when there is none. */
+static bool differs(const struct glia_yaml *was, const struct glia_yaml *is,
+                    const struct glia_yaml **was_at, const struct glia_yaml **is_at)
+{
+  *was_at = was;
+  *is_at = is;
+  if (absent(was) || absent(is))
+    return absent(was) != absent(is) && !is_default(absent(was) ? is : was);
+  if (was->kind != is->kind) return true;
+  if (was->kind == GLIA_YAML_SCALAR) return !same_scalar(was->text, is->text);
+  if (was->kind == GLIA_YAML_LIST && was->n_children != is->n_children) return true;
+  const struct glia_yaml *other = is->child;
+  for (const struct glia_yaml *c = was->child; c != NULL; c = c->next) {
+    const struct glia_yaml *mate = was->kind == GLIA_YAML_MAP ? glia_yaml_get(is, c->key) : other;
+    if (was->kind == GLIA_YAML_LIST) other = other->next;
+    if ((was->kind != GLIA_YAML_MAP || !may_change(c)) && differs(c, mate, was_at, is_at)) {
+      if (mate == NULL) *was_at = c;
+      return true;
+    }
+  }
+  for (const struct glia_yaml *c = is->child; was->kind == GLIA_YAML_MAP && c != NULL; c = c->next)
+    if (!may_change(c) && !absent(c) && !is_default(c) && glia_yaml_get(was, c->key) == NULL) {
+      *was_at = NULL;
+      *is_at = c;
+      return true;
+    }
+  return false;
 }
 
 static glia_status check_unchanged(const struct session *s, const struct glia_checkpoint *c)
