@@ -97,6 +97,14 @@ scale|65|scale.h5: /train/x: attribute scale is not a single number
 cube|78|model.0.linear: .*rows of shape \[3, 2\].*put flatten before it
 END
 
+# labels behind a mask, in a file that does not fit into memory
+if [ -n "$python" ]; then
+  refused 65 'masked.h5:/train: of y 1 labels that mask counts are none (0 below 0), the first in row 7777, place 0: 500000000' run.yaml \
+    data.file=masked.h5 data.memory=64KiB data.shuffle=false 'loss={name: cross_entropy, mask: mask}'
+else
+  skip "refused: masked.h5" "no python3 with h5py"
+fi
+
 # rows that are read when the test comes to them
 if [ -n "$python" ]; then
   late=0

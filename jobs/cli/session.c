@@ -130,43 +130,47 @@ struct labels {
       below; /* labels that are none: how many, where, which, how many below 0 */
 };
 
-/* Labels that a mask counts. */
+/* Labels that a mask counts; in blocks of rows, as single ones of a file are slow to read. */
 static glia_status look_at_labels(const struct glia_source *src, const struct glia_model_labels *l,
                                   struct labels *out)
 {
   const int target = glia_source_field(src, l->target), mask = glia_source_field(src, l->mask);
   const struct glia_field *t = &src->field[target], *k = &src->field[mask];
   const int64_t n = glia_type_count(&t->row), of_mask = glia_type_count(&k->row);
+  const int64_t block = n > 0 && n < AT_ONCE ? AT_ONCE / n : 1;
+  int64_t row[AT_ONCE];
   glia_status st = GLIA_OK;
 
   *out = (struct labels){.first = -1};
-  void *label_row = malloc(glia_type_bytes(&t->row) + 1);
-  void *mask_row = malloc(glia_type_bytes(&k->row) + 1);
-  GLIA_CHECK_TO(done, st, label_row != NULL && mask_row != NULL, GLIA_E_MEMORY, "a row of labels");
-  for (int64_t r = 0; r < src->n; r++) {
-    GLIA_TRY_TO(done, st, src->read(src->self, target, 1, &r, label_row));
-    GLIA_TRY_TO(done, st, src->read(src->self, mask, 1, &r, mask_row));
-    for (int64_t i = 0; i < n; i++) {
-      const int64_t v = label(label_row, t->row.dtype, i);
-      if ((v >= 0 && v < l->classes) || !counts(mask_row, k, i * of_mask / n)) continue;
-      if (out->wrong++ == 0) out->first = r * n + i, out->value = v;
+  void *labels = malloc((size_t)block * glia_type_bytes(&t->row) + 1);
+  void *masks = malloc((size_t)block * glia_type_bytes(&k->row) + 1);
+  GLIA_CHECK_TO(done, st, labels != NULL && masks != NULL, GLIA_E_MEMORY, "a block of labels");
+  for (int64_t first = 0; first < src->n; first += block) {
+    const int64_t rows = src->n - first < block ? src->n - first : block;
+    for (int64_t r = 0; r < rows; r++) row[r] = first + r;
+    GLIA_TRY_TO(done, st, src->read(src->self, target, rows, row, labels));
+    GLIA_TRY_TO(done, st, src->read(src->self, mask, rows, row, masks));
+    for (int64_t i = 0; i < rows * n; i++) {
+      const int64_t v = label(labels, t->row.dtype, i);
+      if ((v >= 0 && v < l->classes) || !counts(masks, k, i * of_mask / n)) continue;
+      if (out->wrong++ == 0) out->first = first * n + i, out->value = v;
       out->below += v < 0;
     }
   }
 done:
-  free(label_row);
-  free(mask_row);
+  free(labels);
+  free(masks);
   return st;
 }
 
-/* The labels that a loss looks at through a mask; of a file that does not fit into memory they are taken on trust. */
+/* The labels that a loss looks at through a mask; of a file that does not fit into memory those that is_label lets be read. */
 static glia_status check_labels(const struct glia_source *src, const struct glia_model_labels *l)
 {
   struct labels found;
 
-  if (src == NULL || src->slow || glia_source_field(src, l->target) < 0 ||
-      glia_source_field(src, l->mask) < 0)
+  if (src == NULL || glia_source_field(src, l->target) < 0 || glia_source_field(src, l->mask) < 0)
     return GLIA_OK;
+  if (src->slow && !is_label(src, &src->field[glia_source_field(src, l->target)])) return GLIA_OK;
   GLIA_TRY(look_at_labels(src, l, &found));
   const struct glia_type *type = &src->field[glia_source_field(src, l->target)].row;
   const int64_t n = glia_type_count(type), place = found.first % n;

@@ -49,6 +49,12 @@ with h5py.File(f"{sys.argv[1]}/test_no_y.h5", "r+") as f:
 many = np.repeat(moons(90)[0], 300, axis=0)
 many[20000, 1] = np.nan
 write("test_late", ("train", (x, y)), ("test", (many, np.zeros(len(many), np.int32))))
+large = moons(20000)
+large[1][7777] = 500000000
+write("masked", ("train", large), test)
+with h5py.File(f"{sys.argv[1]}/masked.h5", "r+") as f:
+    for split, n in ("train", 20000), ("test", 90):
+        f[f"{split}/mask"] = np.ones(n, np.uint8)
 with h5py.File(f"{sys.argv[1]}/foreign.h5", "w") as f:
     f["somebody/elses"] = x
 with open(f"{sys.argv[1]}/good.h5", "rb") as whole, open(f"{sys.argv[1]}/truncated.h5", "wb") as cut:
