@@ -107,13 +107,15 @@ static glia_status find_mask(struct glia_model *m, struct nn_loss *t, const stru
   return glia_ref_find_(m, at, mask, n_layers, &t->mask);
 }
 
-/* Nodes of a graph of which some belong to other splits, where `mask:` is not given: those count that the field `mask` names, or the
- * net would learn the labels that it is tested on. */
+/* Nodes of a graph or hypergraph of which some belong to other splits, where `mask:` is not given: those count that the field `mask`
+ * names, or the net would learn the labels that it is tested on. */
 static void mask_nodes(struct glia_model *m, struct nn_loss *t)
 {
   const int mask = field_named(m, "mask"), x = field_named(m, "x");
+  const bool graph = field_named(m, "ptr") >= 0 && field_named(m, "idx") >= 0;
+  const bool hyper = field_named(m, "edge_ptr") >= 0 && field_named(m, "edge_idx") >= 0;
 
-  if (mask < 0 || field_named(m, "ptr") < 0 || field_named(m, "idx") < 0) return;
+  if (mask < 0 || (!graph && !hyper)) return;
   if (!t->kind->masks || t->target >= 0 || t->target == -1 - x || t->of < 0) return;
   const struct glia_type *of_mask = &m->field[mask].row, *of = &m->field[-1 - t->target].row;
   if (of_mask->rank != 1 || of->rank < 1 || of->dim[0] != of_mask->dim[0] ||
