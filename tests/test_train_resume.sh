@@ -105,6 +105,10 @@ rm -rf run; trains 1 max_steps=2 && damage run/step-0000000002.h5; sum=$(cksum <
 for attempt in 1 2 3; do echo "step=2 attempt=$attempt host=n pid=1 why=SIGSEGV"; done >run/failures
 ends 65 2 --resume && said 'none of its 1 checkpoints can be read' && is "$(cksum <run/step-0000000002.h5)" "$sum"
 point "where runs failed that went on from them nothing starts from zero"
+rm -rf run; trains 1 max_steps=2 && damage run/step-0000000002.h5; for attempt in 1 2; do echo "step=2 attempt=$attempt host=n pid=1 why=SIGSEGV"; done >run/failures
+trains 1 --resume max_steps=2 && is "$(grep -c attempt= run/failures.damaged)" 2 && [ ! -e run/failures ] &&
+  echo "step=2 attempt=3 host=n pid=1 why=SIGSEGV" >>run/failures && trains 1 --resume && is "$(key resumed_from_step)" 2 && same "$whole"
+point "a fresh start's checkpoints are not held to account for the failures of those that were damaged"
 
 # initial states
 rm -rf run; trains 2 max_steps=0 && is "$(key steps)" 0 && is "$(newest run)" run/step-0000000000.h5 && trains 1 --resume && same "$whole"

@@ -1,6 +1,8 @@
 /* Failed attempts; see attempts.h. */
 #include "attempts.h"
 
+#include "glia_log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -45,6 +47,17 @@ int attempts_failed(const char *dir, int64_t step)
   }
   if (f != NULL) fclose(f);
   return n;
+}
+
+void attempts_forget(const char *dir)
+{
+  char path[4096], aside[4096];
+
+  if (snprintf(path, sizeof path, "%s/failures", dir) >= (int)sizeof path ||
+      snprintf(aside, sizeof aside, "%s/failures.damaged", dir) >= (int)sizeof aside)
+    return;
+  if (rename(path, aside) != 0 && errno != ENOENT)
+    glia_log(GLIA_LOG_WARN, "train", "not-set-aside", "file=\"%s\"", path);
 }
 
 /* Digits of v behind *to; async-signal-safe. */

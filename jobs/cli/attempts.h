@@ -15,6 +15,10 @@ enum { ATTEMPTS_MAX = 3 };
 /** How many runs failed that went on from the checkpoint of `step`. */
 int attempts_failed(const char *dir, int64_t step);
 
+/** Rank 0, of a run that starts afresh because its checkpoints are lost: DIR/failures becomes DIR/failures.damaged, as what it counts
+ *  says nothing of the new run's checkpoints. */
+void attempts_forget(const char *dir);
+
 /** On every rank: this process goes on from `step`; from now on its crashes are noted. `attempt` is one number for all ranks. */
 void attempts_begin(const char *dir, int64_t step, int64_t attempt);
 

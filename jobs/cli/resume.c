@@ -262,6 +262,7 @@ glia_status resume_find(const struct session *s, const char *local, struct glia_
     if (path != NULL) set_aside(path, why_not[i]);
     free(path);
   }
+  if (*c == NULL && n > 0) attempts_forget(dir);
   tell(dir, *c, n, all);
 out:
   free(all);
