@@ -14,12 +14,13 @@ static bool needs_quotes(const struct glia_yaml *node)
 {
   static const char *const words[] = {"",     "~",    "null",  "Null",  "NULL", "true",
                                       "True", "TRUE", "false", "False", "FALSE"};
+  int64_t whole;
   double r;
 
   if (!node->quoted) return false;
   for (size_t i = 0; i < GLIA_COUNT(words); i++)
     if (strcmp(node->text, words[i]) == 0) return true;
-  return glia_parse_real(node->text, &r);
+  return glia_parse_based(node->text, &whole) || glia_parse_real(node->text, &r);
 }
 
 /* libyaml takes unsigned char * that it only reads, without saying const. */
