@@ -63,3 +63,17 @@ glia_status glia_file_note(const char *path, const char *object, const char *nam
   glia_h5_unlock_();
   return st;
 }
+
+glia_status glia_file_holds(const char *path, const char *array, bool *holds)
+{
+  bool group = true;
+  hid_t file = -1;
+
+  *holds = false;
+  glia_h5_lock_();
+  glia_status st = glia_h5_open_(path, &file);
+  if (st == GLIA_OK) st = glia_h5_exists_(file, array, &group, holds);
+  glia_h5_close_(&file);
+  glia_h5_unlock_();
+  return st;
+}

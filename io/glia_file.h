@@ -17,6 +17,10 @@ GLIA_API GLIA_NODISCARD glia_status glia_file_kind(const char *path,
 GLIA_API GLIA_NODISCARD glia_status glia_file_note(const char *path, const char *object,
                                                    const char *name, char **out);
 
+/** Whether it has that array ("train/y"). Errors: as above. */
+GLIA_API GLIA_NODISCARD glia_status glia_file_holds(const char *path, const char *array,
+                                                    bool *holds);
+
 /** Could a file of that name be made by now? For a look before long work: what makes it looks again. force: one that is there
  *  may be replaced. Errors: GLIA_E_EXISTS (it is there and force is false, or it is a folder), GLIA_E_IO (no such folder, or
  *  none to write to), GLIA_E_ARGUMENT (no name of a file). */

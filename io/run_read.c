@@ -186,14 +186,18 @@ static glia_status read_all(struct glia_archive *a, struct glia_run *r)
   return glia_archive_attributes_(a, "run", &r->n_facts, &r->fact);
 }
 
-/* A folder that glia collect writes (docs/formats/store.md). */
+/* A folder that glia collect writes (docs/formats/store.md): it has tiers. */
 static bool is_store(const char *path)
 {
-  char full[4096];
+  static const char *const tier[] = {"full", "1m", "10m"};
+  char at[4096];
   struct stat s;
 
-  return snprintf(full, sizeof full, "%s/full", path) < (int)sizeof full && stat(full, &s) == 0 &&
-         S_ISDIR(s.st_mode);
+  for (size_t i = 0; i < GLIA_COUNT(tier); i++)
+    if (snprintf(at, sizeof at, "%s/%s", path, tier[i]) < (int)sizeof at && stat(at, &s) == 0 &&
+        S_ISDIR(s.st_mode))
+      return true;
+  return false;
 }
 
 glia_status glia_run_read(const char *path, struct glia_run **out)

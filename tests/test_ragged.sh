@@ -14,6 +14,13 @@ for split in "train", "test":
     assert abs(f["mean"] - x.mean()) < 1e-9 and abs(f["sd"] - x.std()) < 1e-9 and sum(f["histogram"]) == x.size, (split, f)
 END
 [ $? = 0 ]; point "data info counts what is there, and no padding"
+"$python" - <<'END'
+import h5py, numpy as np
+with h5py.File("masked.h5", "w") as f:
+    f.attrs["glia_kind"], f.attrs["glia_format"] = "dataset", 1
+    f["train/x"], f["train/x_mask"] = np.arange(8, dtype="f4").reshape(2, 4), np.eye(2, 4, dtype="u1")
+END
+exits 0 "$glia" data info masked.h5 --json && tr -d ' \n' <"$out" | grep -q '"name":"x","dtype":"f32".*"mean":3.5,"sd"'; point "a mask of the file's own hides nothing"
 cat >run.yaml <<'END'
 seed: 5
 data: {file: short.h5, batch: 20, micro_batch: 5}

@@ -98,18 +98,23 @@ static void count_bins(struct summary *s, const struct glia_field *f, const stru
   }
 }
 
-/* The field that says where rows of a ragged field have something; -1: this one is whole. */
-static int mask_of(const struct glia_source *source, int field)
+/* The field that says where rows of a ragged field have something: one that the file does not hold. *mask -1: this field is whole. */
+static glia_status find_mask(const char *path, const char *split, const struct glia_source *source,
+                             int field, int *mask)
 {
-  char name[256];
+  char array[512];
+  bool held = true;
 
-  snprintf(name, sizeof name, "%s_mask", source->field[field].name);
+  *mask = -1;
+  snprintf(array, sizeof array, "%s/%s_mask", split, source->field[field].name);
   for (int i = 0; i < source->n_fields; i++) {
     const struct glia_field *m = &source->field[i];
     const int64_t n = glia_type_count(&m->row), all = glia_type_count(&source->field[field].row);
-    if (strcmp(m->name, name) == 0 && m->row.dtype == GLIA_U8 && n > 0 && all % n == 0) return i;
+    if (strcmp(m->name, array + strlen(split) + 1) != 0 || n == 0 || all % n != 0) continue;
+    GLIA_TRY(glia_file_holds(path, array, &held));
+    if (!held) *mask = i;
   }
-  return -1;
+  return GLIA_OK;
 }
 
 /* Rows from `at` on, as many as `row` has room for. */
@@ -124,12 +129,12 @@ static glia_status read_block(struct glia_source *source, int field, int mask, i
   return source->read(source->self, field, n, row, b->data);
 }
 
-static glia_status summarize(struct glia_source *source, int field, struct summary *s)
+/* mask: as of find_mask. */
+static glia_status summarize(struct glia_source *source, int field, int mask, struct summary *s)
 {
   const struct glia_field *f = &source->field[field];
   const int64_t bytes = (int64_t)glia_type_bytes(&f->row);
   const int64_t most = bytes < (1 << 20) ? (1 << 20) / bytes : 1;
-  const int mask = mask_of(source, field);
   const int64_t per_row = mask >= 0 ? glia_type_count(&source->field[mask].row) : 0;
   struct block b = {.data = malloc((size_t)(most * bytes)),
                     .mask = mask >= 0 ? malloc((size_t)(most * per_row)) : NULL,
@@ -149,6 +154,7 @@ static glia_status summarize(struct glia_source *source, int field, struct summa
     GLIA_TRY_TO(out, st, read_block(source, field, mask, at, most, row, &b));
     count_bins(s, f, &b);
   }
+  if (seen == 0.0) s->min = s->max = s->mean = NAN; /* nothing is there */
   s->sd = sqrt(s->sd / seen);
   if (s->n_classes < 0) s->n_classes = 0;
 out:
@@ -231,7 +237,9 @@ static glia_status describe_field(struct glia_args *a, const char *path, const c
 
   GLIA_CHECK(s != NULL, GLIA_E_MEMORY, "%s", path);
   snprintf(object, sizeof object, "%s/%s", split, f->name);
-  glia_status st = summarize(source, i, s);
+  int mask;
+  glia_status st = find_mask(path, split, source, i, &mask);
+  if (st == GLIA_OK) st = summarize(source, i, mask, s);
   if (st == GLIA_OK) st = glia_file_note(path, object, "classes", &names);
   if (st == GLIA_OK) {
     glia_cli_print(a, "    %-8s %s", f->name, glia_type_text(&f->row, type, sizeof type));

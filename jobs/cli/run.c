@@ -2,6 +2,7 @@
 #include "cli_priv.h"
 #include "glia_clock.h"
 #include "glia_kernels.h"
+#include "glia_log.h"
 #include "timeline.h"
 
 #include "glia_text.h"
@@ -113,10 +114,14 @@ static int run(const struct glia_command *command, int argc, char **argv)
   }
   if ((command->alone && cli_launcher_rank() > 0) ||
       (command->each_node && cli_launcher_local_rank() > 0)) {
+    if (cli_launcher_rank() == 1 && args.n_words > 0) /* a task of its own, perhaps */
+      glia_log(GLIA_LOG_INFO, "cli", "one-does-it",
+               "why=\"of the ranks that a launcher started%s the first does this; for work of its "
+               "own start each alone\"",
+               command->each_node ? " on a node" : "");
     cli_args_free(&args);
     return 0;
   }
-  if (command->each_node) args.rank = cli_launcher_rank(); /* the first node's speaks */
   st = cli_keep_stdout(&args);
   if (st == GLIA_OK && command->parallel) st = cli_parallel_begin(&args);
   const bool begun = st == GLIA_OK && command->parallel;
