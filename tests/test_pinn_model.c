@@ -366,6 +366,9 @@ static void layers_that_are_not_smooth_are_refused(void)
       {"  model: [linear: 4, layer_norm: {norm: l1}, linear: 1]", "norm: l1 has kinks"},
       {"  model: [linear: 4, group_norm: {groups: 2, norm: l1}, linear: 1]", "norm: l1 has kinks"},
       {"  model: [linear: 4, detach, linear: 1]", "it hides derivatives"},
+      {"  model: [linear: 4, reshape: [2, 2], gru: {units: 2, last: true, gradient: truncated}, "
+       "linear: 1]",
+       "truncated hides derivatives"},
       {"  model: [embedding: {count: 4, size: 2}, linear: 1]", "it reads whole numbers"},
       {"  model: [linear: 4, reshape: [2, 2], lif, flatten, linear: 1]", "steps"},
       {"  model: [linear: 4, reshape: [1, 4], max_pool: 2, flatten, linear: 1]", "kinks"},

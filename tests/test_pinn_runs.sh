@@ -101,4 +101,22 @@ point "where TAO leaves the numbers the fit ends in order on two ranks"
 # the answers of one, two and four ranks, figures and bits
 solved 1 one && solved 2 two && solved 4 four && cmp one two && cmp one four
 point "one, two and four ranks give the same bits"
+
+echo precious >q.xdmf
+exits 73 "$glia" pinn few.yaml -o q.h5 && said 'q.xdmf exists already' && [ "$(cat q.xdmf)" = precious ] && exits 64 "$glia" pinn few.yaml -o s.xdmf && said 's.xdmf is what is written beside' &&
+  exits 64 "$glia" pinn few.yaml -o a.svg --plot a.svg && said 'a.svg would be the solution.s file and the picture.s' && [ ! -e a.svg ] && [ ! -e s.xdmf ] && [ ! -e q.h5 ]
+point "no file takes the place of another"
+exits 78 "$glia" pinn few.yaml 'network={depth: 4, width: 512}' && said 'weights hold [0-9.]* GB of matrices' && said 'optimizer: adam'; point "a network too large for its steps is refused at once"
+cat >line.yaml <<'END'
+unknowns: [u]
+constants: {t: 1}
+domain: {x: [0, 1]}
+equations: ["u_xx = -t*pi^2*sin(pi*x)"]
+conditions: [{at: boundary, equation: "u = 0"}]
+curriculum: {t: [2], steps: 5}
+classical: false
+steps: 8
+END
+exits 0 "$glia" pinn line.yaml && grep -q 'stage 1 of 1, t = 2:' "$out"; point "a constant named t is one where there is no time"
+exits 78 "$glia" pinn line.yaml curriculum=null 'network={model: [sin]}' && said 'no weights to find'; point "layers without weights are refused"
 finish

@@ -68,6 +68,12 @@ static glia_status configure(struct job *j)
   return glia_yaml_print(root, &j->config_text);
 }
 
+/* Stages of time see more and more of it. */
+static const char *until(const struct job *j, const char *name)
+{
+  return j->problem.time >= 0 && strcmp(name, "t") == 0 ? "until " : "";
+}
+
 static void tell_curriculum(const struct job *j)
 {
   const struct glia_curriculum *c = &j->config.curriculum;
@@ -77,7 +83,7 @@ static void tell_curriculum(const struct job *j)
   for (int k = 0; k < c->n; k++)
     snprintf(text + strlen(text), sizeof text - strlen(text), "%g, ", c->value[k]);
   glia_cli_print(j->args, "  stages of %lld steps at most: %s%s = %sthen %g\n", (long long)c->steps,
-                 strcmp(c->name, "t") == 0 ? "until " : "", c->name, text, c->own);
+                 until(j, c->name), c->name, text, c->own);
 }
 
 /* What was read, and what was chosen where the user left it open. */
@@ -156,8 +162,8 @@ static void stage(void *self, const struct glia_solve_stage *s, const struct gli
   if (s->number < s->of)
     glia_cli_print(j->args,
                    "  stage %d of %d, %s%s = %g: loss %.3g after %lld steps, %.1f s (%s)\n",
-                   s->number + 1, s->of, strcmp(s->name, "t") == 0 ? "until " : "", s->name,
-                   s->value, fit->loss, (long long)steps, wall_s, reason);
+                   s->number + 1, s->of, until(j, s->name), s->name, s->value, fit->loss,
+                   (long long)steps, wall_s, reason);
 }
 
 static glia_status one_seed(struct job *j, int64_t k)
@@ -179,6 +185,9 @@ static glia_status one_seed(struct job *j, int64_t k)
   glia_progress_end(&j->progress);
   GLIA_TRY(st);
   GLIA_TRY(glia_solver_intervals(j->solver, half));
+  const struct glia_solve_stage at = glia_solver_stage(j->solver);
+  for (int i = 0; i < p->n_parameters && at.number < at.of; i++)
+    half[i] = NAN; /* of an easier problem, perhaps of no data */
   j->stopped = r.fit.reason == GLIA_FIT_STOPPED;
   j->state.seed = (int64_t)seed;
   j->state.step = r.fit.steps;
@@ -205,6 +214,9 @@ static glia_status one_seed(struct job *j, int64_t k)
   json_array_append_new(j->runs, run);
   char error[48] = "no reference to compare with";
   if (!isnan(r.relative_l2)) snprintf(error, sizeof error, "relative L2 error %.3g", r.relative_l2);
+  if (at.number < at.of)
+    glia_cli_print(j->args, "seed %lld ended in stage %d of %d: its loss is that of %s%s = %g\n",
+                   (long long)seed, at.number + 1, at.of, until(j, at.name), at.name, at.value);
   glia_cli_print(j->args, "seed %lld: %s; loss %.3g after %lld steps, %.1f s (%s%s%s)\n",
                  (long long)seed, error, isnan(r.fit.loss) ? (double)NAN : r.fit.loss,
                  (long long)r.fit.steps, r.wall_s, reason_text(&r.fit),
@@ -316,7 +328,7 @@ static glia_status run_all(struct job *j)
   GLIA_TRY(glia_agree(j->comm, read));
   GLIA_TRY(glia_agree_setup(j->comm, "the configuration", j->config_text, true));
   const glia_status may =
-      a->rank == 0 ? pinn_may_write(glia_args_text(a, "output", NULL),
+      a->rank == 0 ? pinn_may_write(&j->problem, glia_args_text(a, "output", NULL),
                                     glia_args_text(a, "plot", NULL), glia_args_has(a, "force"))
                    : GLIA_OK;
   GLIA_TRY(glia_agree(j->comm, may));

@@ -36,7 +36,8 @@ struct pinn_state {
 };
 
 /** Could the files be written that are asked for? Before the fit, which may take hours. NULL: not asked for. Rank 0. */
-glia_status pinn_may_write(const char *solution, const char *picture, bool force);
+glia_status pinn_may_write(const struct glia_problem *p, const char *solution, const char *picture,
+                           bool force);
 
 /** Solution file, and XDMF beside it. Rank 0. */
 glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,

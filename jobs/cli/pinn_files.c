@@ -3,6 +3,7 @@
 
 #include "glia_archive.h"
 #include "glia_figure.h"
+#include "glia_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -262,15 +263,23 @@ static void xdmf(FILE *f, const struct glia_problem *p, const struct pinn_grid *
   fprintf(f, "</Grid></Domain></Xdmf>\n");
 }
 
+/* Beside the solution: F.xdmf of F.h5. */
+static void name_xdmf(const char *path, char *name, size_t size)
+{
+  const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+  const bool ends = dot != NULL && dot > path && (slash == NULL || dot > slash + 1);
+
+  snprintf(name, size, "%.*s.xdmf", ends ? (int)(dot - path) : (int)strlen(path), path);
+}
+
 static glia_status write_xdmf(const struct glia_problem *p, const struct pinn_grid *g,
                               const char *path)
 {
   char name[4096 + 8];
-  const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-  const size_t stem = dot != NULL && dot > path ? (size_t)(dot - path) : strlen(path);
+  const char *slash = strrchr(path, '/');
 
   if (p->n_coords < 2) return GLIA_OK; /* a line is a picture */
-  snprintf(name, sizeof name, "%.*s.xdmf", (int)stem, path);
+  name_xdmf(path, name, sizeof name);
   FILE *f = fopen(name, "w");
   GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", name, strerror(errno));
   xdmf(f, p, g, slash != NULL ? slash + 1 : path);
@@ -279,15 +288,22 @@ static glia_status write_xdmf(const struct glia_problem *p, const struct pinn_gr
   return GLIA_OK;
 }
 
-glia_status pinn_may_write(const char *solution, const char *picture, bool force)
+glia_status pinn_may_write(const struct glia_problem *p, const char *solution, const char *picture,
+                           bool force)
 {
-  struct glia_archive_writer *w = NULL;
+  char beside[4096 + 8] = "";
 
   if (solution != NULL) {
-    GLIA_TRY(glia_cli_made(glia_archive_create(solution, "solution", 1, force, &w), solution));
-    glia_archive_abort(&w);
+    GLIA_TRY(glia_cli_made(glia_file_may_make(solution, force), solution));
+    if (p->n_coords > 1) name_xdmf(solution, beside, sizeof beside);
+    GLIA_CHECK(strcmp(beside, solution) != 0, GLIA_E_USAGE,
+               "%s is what is written beside a solution: name that one, say, F.h5", solution);
+    if (beside[0] != '\0') GLIA_TRY(glia_cli_made(glia_file_may_make(beside, force), beside));
   }
-  return picture != NULL ? glia_figure_may_write(picture) : GLIA_OK;
+  if (picture == NULL) return GLIA_OK;
+  GLIA_CHECK(solution == NULL || (strcmp(picture, solution) != 0 && strcmp(picture, beside) != 0),
+             GLIA_E_USAGE, "%s would be the solution's file and the picture's", picture);
+  return glia_figure_may_write(picture);
 }
 
 glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,

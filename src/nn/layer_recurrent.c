@@ -62,6 +62,8 @@ static glia_status build(struct glia_model *m, struct nn_layer *l, glia_value x,
   const bool lstm = step == lstm_step;
   char text[128];
 
+  if (m->smooth && l->v[GRADIENT] == GLIA_GRADIENT_TRUNCATED)
+    return glia_layer_error_(l, "gradient: truncated hides derivatives");
   if (type.rank != 3)
     return glia_layer_error_(l, "input has rows of shape %s, expected [places, numbers]",
                              glia_row_text_(m, x, text, sizeof text));

@@ -32,7 +32,8 @@ static glia_status number(const struct glia_problem *p, const struct glia_yaml *
 static glia_status read_values(const struct glia_problem *p, const struct glia_yaml *list,
                                struct glia_curriculum *c)
 {
-  const bool time = strcmp(c->name, "t") == 0;
+  const bool time =
+      p->time >= 0 && strcmp(c->name, "t") == 0; /* else a constant may be called so */
   double before = time ? p->lo[p->time] : 0.0;
 
   if (list->kind != GLIA_YAML_LIST || list->n_children < 1 || list->n_children > GLIA_SOLVE_STAGES)

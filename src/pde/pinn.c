@@ -75,6 +75,7 @@ static glia_status make_weights(struct glia_pinn *p)
   }
   p->n_weights = glia_graph_states(p->graph, &s);
   for (int i = 0; i < p->n_weights; i++) p->size += glia_type_count(&s[i].type);
+  GLIA_CHECK(p->size > 0, GLIA_E_CONFIG, "network.model: its layers have no weights to find");
   GLIA_CHECK(p->n_weights <= 2 * GLIA_JET_LAYERS, GLIA_E_CONFIG,
              "the network has %d arrays of weights, at most %d", p->n_weights, 2 * GLIA_JET_LAYERS);
   return glia_graph_status(p->graph);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { TEST_POINTS = 4096, LOOK = 10 };
 
@@ -208,6 +209,26 @@ static glia_status choose_points(struct glia_solver *s)
   return GLIA_OK;
 }
 
+/* Steps that hold square matrices over the weights want more memory than a network of many weights has: said before the hours are spent. */
+static glia_status fits_memory(const struct glia_solver *s)
+{
+  const char *const method = glia_fit_method_names()[s->config.method];
+  const double matrices = strcmp(method, "levenberg-marquardt") == 0 ? 3.0
+                          : strcmp(method, "ssbroyden") == 0         ? 1.0
+                                                                     : 0.0;
+  const double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  int64_t size;
+
+  GLIA_TRY(glia_pinn_weights(s->own.problem, &s->config.network, &size));
+  const double bytes = matrices * 8.0 * (double)size * (double)size;
+  GLIA_CHECK(
+      bytes <= there, GLIA_E_CONFIG,
+      "%s steps over %lld weights hold %.1f GB of matrices, this machine has %.1f GB: take a "
+      "smaller network, or optimizer: adam",
+      method, (long long)size, 1e-9 * bytes, 1e-9 * there);
+  return GLIA_OK;
+}
+
 /* Each rank has read them for itself. */
 static glia_status same_files(const struct glia_solver *s)
 {
@@ -232,6 +253,7 @@ glia_status glia_solver_create(struct glia_problem *problem, const struct glia_s
     s->config = *config;
     s->comm = comm;
     st = choose_points(s);
+    if (st == GLIA_OK) st = fits_memory(s);
     if (problem->data.file != NULL && st == GLIA_OK)
       st = read_file(s, problem->data.file, &s->n_rows, &s->rows);
     if (st == GLIA_OK) st = set_up(s);
