@@ -118,5 +118,5 @@ classical: false
 steps: 8
 END
 exits 0 "$glia" pinn line.yaml && grep -q 'stage 1 of 1, t = 2:' "$out"; point "a constant named t is one where there is no time"
-exits 78 "$glia" pinn line.yaml curriculum=null 'network={model: [sin]}' && said 'no weights to find'; point "layers without weights are refused"
+sed -i '/^curriculum/d' line.yaml; exits 78 "$glia" pinn line.yaml 'network={model: [sin]}' && said 'no weights to find'; point "layers without weights are refused"
 finish

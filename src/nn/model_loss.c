@@ -118,8 +118,8 @@ static void mask_nodes(struct glia_model *m, struct nn_loss *t)
   if (mask < 0 || (!graph && !hyper)) return;
   if (!t->kind->masks || t->target >= 0 || t->target == -1 - x || t->of < 0) return;
   const struct glia_type *of_mask = &m->field[mask].row, *of = &m->field[-1 - t->target].row;
-  if (of_mask->rank != 1 || of->rank < 1 || of->dim[0] != of_mask->dim[0] ||
-      places_of(m, t) % of_mask->dim[0] != 0)
+  if (of_mask->rank != 1 || glia_dtype_is_float(of_mask->dtype) || of->rank < 1 ||
+      of->dim[0] != of_mask->dim[0] || places_of(m, t) % of_mask->dim[0] != 0)
     return;
   t->masked = true;
   t->mask = -1 - mask;

@@ -65,7 +65,7 @@ glia_status glia_curriculum_read_(const struct glia_yaml *root, const struct gli
   struct glia_curriculum *c = &config->curriculum;
   int n = 0;
 
-  if (node == NULL) return GLIA_OK;
+  if (node == NULL || node->kind == GLIA_YAML_NULL) return GLIA_OK;
   *c = (struct glia_curriculum){.root = root, .steps = STEPS};
   for (; n < p->n_constants; n++) known[n] = p->constant[n];
   if (p->time >= 0) known[n++] = "t";
