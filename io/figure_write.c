@@ -120,21 +120,27 @@ static char *csv_of(const char *path, size_t stem)
   return csv;
 }
 
-glia_status glia_figure_may_write(const char *path)
+/* Open a picture and the numbers beside it. *csv is the caller's to free, also where this fails. */
+static glia_status open_both(const char *path, enum format *format, char **csv,
+                             struct whole_file *picture, struct whole_file *numbers)
 {
-  glia_status st = GLIA_OK;
-  struct whole_file picture = {.temporary.fd = -1};
-  struct whole_file numbers = {.temporary.fd = -1};
-  enum format format;
   size_t stem;
 
-  GLIA_TRY(format_of(path, &format, &stem));
-  char *csv = csv_of(path, stem);
-  GLIA_CHECK(csv != NULL, GLIA_E_MEMORY, "no memory for the name of a file");
-  GLIA_TRY_TO(done, st, may_replace(csv));
-  GLIA_TRY_TO(done, st, glia_whole_open_(path, &picture));
-  GLIA_TRY_TO(done, st, glia_whole_open_(csv, &numbers));
-done:
+  GLIA_TRY(format_of(path, format, &stem));
+  *csv = csv_of(path, stem);
+  GLIA_CHECK(*csv != NULL, GLIA_E_MEMORY, "no memory for the name of a file");
+  GLIA_TRY(may_replace(*csv));
+  GLIA_TRY(glia_whole_open_(path, picture));
+  return glia_whole_open_(*csv, numbers);
+}
+
+glia_status glia_figure_may_write(const char *path)
+{
+  struct whole_file picture = {.temporary.fd = -1}, numbers = {.temporary.fd = -1};
+  enum format format;
+  char *csv = NULL;
+  const glia_status st = open_both(path, &format, &csv, &picture, &numbers);
+
   glia_whole_abort_(&picture);
   glia_whole_abort_(&numbers);
   free(csv);
@@ -144,18 +150,12 @@ done:
 glia_status glia_figure_write(struct glia_figure *fig, const char *path)
 {
   glia_status st = GLIA_OK;
-  struct whole_file picture = {.temporary.fd = -1};
-  struct whole_file numbers = {.temporary.fd = -1};
+  struct whole_file picture = {.temporary.fd = -1}, numbers = {.temporary.fd = -1};
   enum format format;
-  size_t stem;
+  char *csv = NULL;
 
   GLIA_TRY(glia_figure_prepare_(fig));
-  GLIA_TRY(format_of(path, &format, &stem));
-  char *csv = csv_of(path, stem);
-  GLIA_CHECK(csv != NULL, GLIA_E_MEMORY, "no memory for the name of a file");
-  GLIA_TRY_TO(done, st, may_replace(csv));
-  GLIA_TRY_TO(done, st, glia_whole_open_(path, &picture));
-  GLIA_TRY_TO(done, st, glia_whole_open_(csv, &numbers));
+  GLIA_TRY_TO(done, st, open_both(path, &format, &csv, &picture, &numbers));
   GLIA_TRY_TO(done, st, render(fig, format, picture.f, csv));
   GLIA_TRY_TO(done, st, glia_figure_csv_(fig, numbers.f));
   GLIA_TRY_TO(done, st, glia_whole_flush_(&picture));
