@@ -35,7 +35,8 @@ struct pinn_state {
   double *placed; /* [glia_pinn_size]: likewise, room for points.theta */
 };
 
-/** Could the files be written that are asked for? Before the fit, which may take hours. NULL: not asked for. Rank 0. */
+/** Could the file beside the solution be written, and does no file take another's place? The files asked for by name the frame has looked at.
+ *  NULL: not asked for. Rank 0. */
 glia_status pinn_may_write(const struct glia_problem *p, const char *solution, const char *picture,
                            bool force);
 

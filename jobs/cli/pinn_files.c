@@ -293,17 +293,14 @@ glia_status pinn_may_write(const struct glia_problem *p, const char *solution, c
 {
   char beside[4096 + 8] = "";
 
-  if (solution != NULL) {
-    GLIA_TRY(glia_cli_made(glia_file_may_make(solution, force), solution));
-    if (p->n_coords > 1) name_xdmf(solution, beside, sizeof beside);
-    GLIA_CHECK(strcmp(beside, solution) != 0, GLIA_E_USAGE,
-               "%s is what is written beside a solution: name that one, say, F.h5", solution);
-    if (beside[0] != '\0') GLIA_TRY(glia_cli_made(glia_file_may_make(beside, force), beside));
-  }
-  if (picture == NULL) return GLIA_OK;
-  GLIA_CHECK(solution == NULL || (strcmp(picture, solution) != 0 && strcmp(picture, beside) != 0),
+  if (solution == NULL) return GLIA_OK;
+  if (p->n_coords > 1) name_xdmf(solution, beside, sizeof beside);
+  GLIA_CHECK(strcmp(beside, solution) != 0, GLIA_E_USAGE,
+             "%s is what is written beside a solution: name that one, say, F.h5", solution);
+  if (beside[0] != '\0') GLIA_TRY(glia_cli_made(glia_file_may_make(beside, force), beside));
+  GLIA_CHECK(picture == NULL || (strcmp(picture, solution) != 0 && strcmp(picture, beside) != 0),
              GLIA_E_USAGE, "%s would be the solution's file and the picture's", picture);
-  return glia_figure_may_write(picture);
+  return GLIA_OK;
 }
 
 glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
