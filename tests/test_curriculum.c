@@ -8,8 +8,10 @@
 #define BURGERS                                                                                    \
   "unknowns: [u]\ndomain: {t: [0, 0.5], x: [0, 2*pi]}\nperiodic: x\nconstants: {nu: %s, k: "       \
   "2*nu}\nequations: [\"u_t + u*u_x = k*u_xx/2\"]\nconditions: [{at: {t: 0}, equation: \"u = "     \
-  "cos(x) + nu\"}]\nnetwork: {depth: 1, width: 6}\n"
-#define FEW "points: {interior: 300%s}\n"
+  "cos(x) + nu\"}]\n"
+#define NETWORK "network: {depth: 1, width: 6}\n"
+#define LAYERS  "network: {model: [linear: 3, sin, residual: [linear: 3, tanh], linear: 1]}\n"
+#define FEW     "points: {interior: 300%s}\n"
 
 enum { SIZE = 31 };
 
@@ -39,13 +41,13 @@ static void close_fit(struct fit *f)
 }
 
 /* The loss of a problem at some weights, with no stages before it. */
-static double loss_of(const char *nu, const double *theta)
+static double loss_of(const char *network, const char *nu, const double *theta)
 {
   char text[1024];
   struct fit *f = malloc(sizeof *f);
   const struct glia_solve_start start = {.theta = theta};
 
-  snprintf(text, sizeof text, BURGERS FEW "steps: 0\n", nu, "");
+  snprintf(text, sizeof text, BURGERS FEW "%ssteps: 0\n", nu, "", network);
   open_fit(f, text);
   CU_ASSERT_EQUAL_FATAL(glia_solver_run(f->solver, 1, &start, NULL, &f->result), GLIA_OK);
   const double loss = f->result.fit.loss;
@@ -58,6 +60,7 @@ static double loss_of(const char *nu, const double *theta)
 struct log {
   struct fit *fit;
   int n;
+  int64_t size; /* of theta */
   struct glia_solve_stage stage[4];
   int64_t steps[4];
   glia_fit_reason reason[4];
@@ -87,8 +90,9 @@ static void stage_over(void *self, const struct glia_solve_stage *stage,
   l->steps[k] = fit->steps;
   l->reason[k] = fit->reason;
   l->loss[k] = fit->loss;
-  CU_ASSERT_EQUAL_FATAL(glia_pinn_size(glia_solver_pinn(l->fit->solver)), SIZE);
-  memcpy(l->theta[k], glia_solver_theta(l->fit->solver), sizeof l->theta[k]);
+  l->size = glia_pinn_size(glia_solver_pinn(l->fit->solver));
+  CU_ASSERT_FATAL(l->size <= SIZE);
+  memcpy(l->theta[k], glia_solver_theta(l->fit->solver), (size_t)l->size * sizeof(double));
   for (int64_t i = 0; i < c->points[0].n; i++)
     l->latest[k] = fmax(l->latest[k], c->points[0].x[2 * i]);
   for (int64_t i = 0; i < c->points[1].n; i++)
@@ -113,8 +117,8 @@ static void stages_run_in_order_and_end_at_the_problem(void)
   struct log *l = calloc(1, sizeof *l);
   char text[1024];
 
-  snprintf(text, sizeof text, BURGERS FEW "steps: 12\ncurriculum: {nu: [0.4, 2*nu], steps: 4}\n",
-           "0.1", "");
+  snprintf(text, sizeof text,
+           BURGERS FEW NETWORK "steps: 12\ncurriculum: {nu: [0.4, 2*nu], steps: 4}\n", "0.1", "");
   open_fit(f, text);
   for (int again = 0; again < 2; again++) { /* a second seed begins at the first stage, too */
     watched(f, l, NULL);
@@ -126,12 +130,48 @@ static void stages_run_in_order_and_end_at_the_problem(void)
       CU_ASSERT_EQUAL(l->steps[k], 4 * (k + 1));
       CU_ASSERT_EQUAL(l->stage[k].value, strtod(nu[k], NULL));
       CU_ASSERT_STRING_EQUAL(l->stage[k].name, "nu");
-      CU_ASSERT_EQUAL(l->loss[k], loss_of(nu[k], l->theta[k]));
-      CU_ASSERT_NOT_EQUAL(l->loss[k], loss_of(nu[(k + 1) % 3], l->theta[k]));
+      CU_ASSERT_FALSE(l->stage[k].time);
+      CU_ASSERT_EQUAL(l->loss[k], loss_of(NETWORK, nu[k], l->theta[k]));
+      CU_ASSERT_NOT_EQUAL(l->loss[k], loss_of(NETWORK, nu[(k + 1) % 3], l->theta[k]));
     }
     CU_ASSERT_EQUAL(f->result.fit.steps, 12);
     CU_ASSERT_EQUAL(f->result.fit.loss, l->loss[2]);
   }
+  close_fit(f);
+  free(f);
+  free(l);
+}
+
+/* Weights of any layers are taken over as well, and stages in mid-fit go on. */
+static void stages_run_with_any_layers(void)
+{
+  static double theta[SIZE];
+  struct fit *f = malloc(sizeof *f);
+  struct log *l = calloc(1, sizeof *l);
+  char text[1024];
+
+  snprintf(text, sizeof text, BURGERS FEW LAYERS "steps: 8\ncurriculum: {nu: [0.4], steps: 4}\n",
+           "0.1", "");
+  open_fit(f, text);
+  CU_ASSERT_FATAL(glia_pinn_by_rules(glia_solver_pinn(f->solver)));
+  watched(f, l, NULL);
+  CU_ASSERT_EQUAL_FATAL(l->n, 2);
+  CU_ASSERT_EQUAL(l->loss[0], loss_of(LAYERS, "0.4", l->theta[0]));
+  CU_ASSERT_EQUAL(l->loss[1], loss_of(LAYERS, "0.1", l->theta[1]));
+  CU_ASSERT(l->loss[1] < loss_of(LAYERS, "0.1", l->theta[0]));
+  const double loss = l->loss[1];
+  l->stop = 2;
+  watched(f, l, NULL);
+  memcpy(theta, glia_solver_theta(f->solver), (size_t)l->size * sizeof *theta);
+  const struct glia_solve_start start = {.step = f->result.fit.steps,
+                                         .damping = f->result.fit.damping,
+                                         .theta = theta,
+                                         .points = glia_solver_points(f->solver),
+                                         .stage = glia_solver_stage(f->solver)};
+  CU_ASSERT_EQUAL(start.stage.number, 0);
+  l->stop = 0;
+  watched(f, l, &start);
+  CU_ASSERT_EQUAL(f->result.fit.loss, loss);
   close_fit(f);
   free(f);
   free(l);
@@ -157,6 +197,7 @@ static void horizons_grow(void)
     watched(f, l, NULL);
     CU_ASSERT_EQUAL_FATAL(l->n, 3);
     for (int k = 0; k < 3; k++) {
+      CU_ASSERT_TRUE(l->stage[k].time);
       CU_ASSERT(l->latest[k] <= horizon[k] && l->latest[k] > 0.95 * horizon[k]);
       CU_ASSERT(fabs(l->seen[k] - (k == 2 || both ? 100.0 : 0.0)) < 1e-9);
     }
@@ -174,8 +215,8 @@ static void stages_end_at_the_tolerance(void)
   char text[1024];
 
   snprintf(text, sizeof text,
-           BURGERS FEW "steps: 200\ntolerance: 0.1\ncurriculum: {nu: [0.4], steps: 50}\n", "0.2",
-           "");
+           BURGERS FEW NETWORK "steps: 200\ntolerance: 0.1\ncurriculum: {nu: [0.4], steps: 50}\n",
+           "0.2", "");
   open_fit(f, text);
   watched(f, l, NULL);
   CU_ASSERT_EQUAL_FATAL(l->n, 2);
@@ -183,7 +224,7 @@ static void stages_end_at_the_tolerance(void)
   CU_ASSERT(l->steps[0] > 0 && l->steps[0] < 50 && l->loss[0] <= 0.1);
   CU_ASSERT_EQUAL(l->stage[1].since, l->steps[0]);
   CU_ASSERT_EQUAL(l->reason[1], GLIA_FIT_TOLERANCE);
-  CU_ASSERT_EQUAL(l->loss[1], loss_of("0.2", l->theta[1]));
+  CU_ASSERT_EQUAL(l->loss[1], loss_of(NETWORK, "0.2", l->theta[1]));
   close_fit(f);
   free(f);
   free(l);
@@ -199,8 +240,8 @@ static void interrupted_stages_go_on(void)
   char text[1024];
 
   for (int m = 0; m < 8; m++) {
-    snprintf(text, sizeof text, BURGERS FEW "steps: 12\ncurriculum: {%s, steps: 4}\n", "0.1",
-             more[m / 2], m % 2 == 0 ? "nu: [0.4, 0.2]" : "t: [0.125, 0.3]");
+    snprintf(text, sizeof text, BURGERS FEW NETWORK "steps: 12\ncurriculum: {%s, steps: 4}\n",
+             "0.1", more[m / 2], m % 2 == 0 ? "nu: [0.4, 0.2]" : "t: [0.125, 0.3]");
     open_fit(f, text);
     l->stop = 0;
     watched(f, l, NULL);
@@ -241,7 +282,8 @@ static void refuses(const char *curriculum, const char *said)
   struct glia_solver *solver = NULL;
   char text[1024];
 
-  snprintf(text, sizeof text, BURGERS FEW "steps: 12\ncurriculum: %s\n", "0.1", "", curriculum);
+  snprintf(text, sizeof text, BURGERS FEW NETWORK "steps: 12\ncurriculum: %s\n", "0.1", "",
+           curriculum);
   must_read(text);
   glia_status st = glia_solve_config_read(glia_yaml_root(doc), &q, &config);
   if (st == GLIA_OK) st = glia_solver_create(&q, &config, NULL, &solver);
@@ -290,6 +332,7 @@ static void stages_of_other_networks_are_refused(void)
   forget();
 }
 
-TAP_MAIN("curriculum", TAP(stages_run_in_order_and_end_at_the_problem), TAP(horizons_grow),
-         TAP(stages_end_at_the_tolerance), TAP(interrupted_stages_go_on),
-         TAP(curricula_that_are_none_are_refused), TAP(stages_of_other_networks_are_refused))
+TAP_MAIN("curriculum", TAP(stages_run_in_order_and_end_at_the_problem),
+         TAP(stages_run_with_any_layers), TAP(horizons_grow), TAP(stages_end_at_the_tolerance),
+         TAP(interrupted_stages_go_on), TAP(curricula_that_are_none_are_refused),
+         TAP(stages_of_other_networks_are_refused))

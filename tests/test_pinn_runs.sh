@@ -106,7 +106,8 @@ echo precious >q.xdmf
 exits 73 "$glia" pinn few.yaml -o q.h5 && said 'q.xdmf exists already' && [ "$(cat q.xdmf)" = precious ] && exits 64 "$glia" pinn few.yaml -o s.xdmf && said 's.xdmf is what is written beside' &&
   exits 64 "$glia" pinn few.yaml -o a.svg --plot a.svg && said 'a.svg would be the solution.s file and the picture.s' && [ ! -e a.svg ] && [ ! -e s.xdmf ] && [ ! -e q.h5 ]
 point "no file takes the place of another"
-exits 78 "$glia" pinn few.yaml 'network={depth: 4, width: 512}' && said 'weights hold [0-9.]* GB of matrices' && said 'optimizer: adam'; point "a network too large for its steps is refused at once"
+exits 78 "$glia" pinn few.yaml 'network={depth: 4, width: 512}' && said 'weights and [0-9]* rows hold [0-9.]* GB of matrices' && said 'optimizer: adam' &&
+  exits 78 "$glia" pinn few.yaml optimizer=brgn 'network={depth: 2, width: 512}' 'points={interior: 10000000}' && said 'brgn steps over .* and 10000000 rows hold'; point "a network too large for its steps is refused at once"
 cat >line.yaml <<'END'
 unknowns: [u]
 constants: {t: 1}

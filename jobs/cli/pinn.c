@@ -69,10 +69,7 @@ static glia_status configure(struct job *j)
 }
 
 /* Stages of time see more and more of it. */
-static const char *until(const struct job *j, const char *name)
-{
-  return j->problem.time >= 0 && strcmp(name, "t") == 0 ? "until " : "";
-}
+static const char *until(bool time) { return time ? "until " : ""; }
 
 static void tell_curriculum(const struct job *j)
 {
@@ -83,7 +80,7 @@ static void tell_curriculum(const struct job *j)
   for (int k = 0; k < c->n; k++)
     snprintf(text + strlen(text), sizeof text - strlen(text), "%g, ", c->value[k]);
   glia_cli_print(j->args, "  stages of %lld steps at most: %s%s = %sthen %g\n", (long long)c->steps,
-                 until(j, c->name), c->name, text, c->own);
+                 until(c->time), c->name, text, c->own);
 }
 
 /* What was read, and what was chosen where the user left it open. */
@@ -162,7 +159,7 @@ static void stage(void *self, const struct glia_solve_stage *s, const struct gli
   if (s->number < s->of)
     glia_cli_print(j->args,
                    "  stage %d of %d, %s%s = %g: loss %.3g after %lld steps, %.1f s (%s)\n",
-                   s->number + 1, s->of, until(j, s->name), s->name, s->value, fit->loss,
+                   s->number + 1, s->of, until(s->time), s->name, s->value, fit->loss,
                    (long long)steps, wall_s, reason);
 }
 
@@ -216,7 +213,7 @@ static glia_status one_seed(struct job *j, int64_t k)
   if (!isnan(r.relative_l2)) snprintf(error, sizeof error, "relative L2 error %.3g", r.relative_l2);
   if (at.number < at.of)
     glia_cli_print(j->args, "seed %lld ended in stage %d of %d: its loss is that of %s%s = %g\n",
-                   (long long)seed, at.number + 1, at.of, until(j, at.name), at.name, at.value);
+                   (long long)seed, at.number + 1, at.of, until(at.time), at.name, at.value);
   glia_cli_print(j->args, "seed %lld: %s; loss %.3g after %lld steps, %.1f s (%s%s%s)\n",
                  (long long)seed, error, isnan(r.fit.loss) ? (double)NAN : r.fit.loss,
                  (long long)r.fit.steps, r.wall_s, reason_text(&r.fit),

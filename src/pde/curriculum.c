@@ -32,9 +32,7 @@ static glia_status number(const struct glia_problem *p, const struct glia_yaml *
 static glia_status read_values(const struct glia_problem *p, const struct glia_yaml *list,
                                struct glia_curriculum *c)
 {
-  const bool time =
-      p->time >= 0 && strcmp(c->name, "t") == 0; /* else a constant may be called so */
-  double before = time ? p->lo[p->time] : 0.0;
+  double before = c->time ? p->lo[p->time] : 0.0;
 
   if (list->kind != GLIA_YAML_LIST || list->n_children < 1 || list->n_children > GLIA_SOLVE_STAGES)
     return glia_yaml_error(list, "expected the values of 1 to %d stages, as in [0.1, 0.03]",
@@ -42,10 +40,10 @@ static glia_status read_values(const struct glia_problem *p, const struct glia_y
   for (const struct glia_yaml *v = list->child; v != NULL; v = v->next) {
     double *value = &c->value[c->n++];
     GLIA_TRY(number(p, v, value));
-    if (time && !(*value > before && *value < c->own))
+    if (c->time && !(*value > before && *value < c->own))
       return glia_yaml_error(v, "stages see more and more of t, between %g and %g: found %g",
                              before, c->own, *value);
-    if (time) before = *value;
+    if (c->time) before = *value;
   }
   return GLIA_OK;
 }
@@ -82,6 +80,7 @@ glia_status glia_curriculum_read_(const struct glia_yaml *root, const struct gli
     return glia_yaml_error(node, "expected a constant, or t, with the values of its stages, as in "
                                  "{nu: [0.1, 0.03], steps: 40}");
   c->name = list->key;
+  c->time = p->time >= 0 && strcmp(c->name, "t") == 0;
   c->own = own_value(p, c->name);
   GLIA_TRY(read_values(p, list, c));
   if (config->steps > 0 && config->steps <= c->n * c->steps)
@@ -148,8 +147,8 @@ glia_status glia_curriculum_enter_(struct glia_solver *s, int number, int64_t si
   glia_status st = GLIA_OK;
 
   glia_curriculum_leave_(s);
-  s->stage = (struct glia_solve_stage){c->n, number, since, c->name,
-                                       number < c->n ? c->value[number] : c->own};
+  s->stage = (struct glia_solve_stage){c->n,    number,  since,
+                                       c->name, c->time, number < c->n ? c->value[number] : c->own};
   if (number == c->n) return GLIA_OK;
   s->easier = calloc(1, sizeof *s->easier);
   if (s->easier == NULL)

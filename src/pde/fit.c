@@ -35,6 +35,15 @@ const char *glia_fit_reason_text(glia_fit_reason r)
   return text[r];
 }
 
+double glia_fit_bytes(int method, int64_t rows, int64_t weights, const struct glia_comm *comm)
+{
+  const struct glia_fit_method_ *m = methods[method];
+  const double n = (double)weights, all = (double)rows * n, local = glia_comm_local_size(comm);
+
+  return 8.0 * local * (m->squares * n * n + m->rows * all) +
+         8.0 * local / glia_comm_size(comm) * m->rows_shared * all;
+}
+
 bool glia_fit_draws_anew(int method) { return methods[method]->run == NULL; }
 
 glia_status glia_cloud_read_(void *self, int64_t first, int64_t n, double *out)

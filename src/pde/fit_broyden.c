@@ -190,5 +190,9 @@ static glia_status start(struct glia_fit_ *f, const double *theta, void **self)
   return glia_agree(f->comm, GLIA_OK);
 }
 
-const struct glia_fit_method_ glia_fit_broyden_ = {
-    .name = "ssbroyden", .source = "urban2025", .open = start, .step = step, .close = finish};
+const struct glia_fit_method_ glia_fit_broyden_ = {.name = "ssbroyden",
+                                                   .source = "urban2025",
+                                                   .squares = 1,
+                                                   .open = start,
+                                                   .step = step,
+                                                   .close = finish};

@@ -181,6 +181,8 @@ static glia_status start(struct glia_fit_ *f, const double *theta, void **self)
 
 const struct glia_fit_method_ glia_fit_levenberg_ = {.name = "levenberg-marquardt",
                                                      .source = "marquardt1963",
+                                                     .squares = 3,
+                                                     .rows_shared = 1,
                                                      .open = start,
                                                      .step = step,
                                                      .close = finish};

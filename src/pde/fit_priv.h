@@ -31,6 +31,8 @@ glia_status glia_cloud_residuals_(const struct glia_cloud *c, int64_t first, int
 /* One way to make the loss smaller. All functions are called on all ranks, with the same arguments. */
 struct glia_fit_method_ {
   const char *name, *source, *help;
+  /* Numbers that every rank holds, in weights^2 and in rows x weights; and in rows x weights over all ranks together. */
+  double squares, rows, rows_shared;
   glia_status (*open)(struct glia_fit_ *f, const double *theta, void **self);
   /** One step: theta, f->now.loss. *found = false: none makes the loss smaller. */
   glia_status (*step)(struct glia_fit_ *f, void *self, double *theta, bool *found);

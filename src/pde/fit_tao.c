@@ -399,5 +399,9 @@ const struct glia_fit_method_ glia_fit_newton_ = {.name = "newton-krylov",
                                                   .open = start_newton,
                                                   .run = run,
                                                   .close = finish};
-const struct glia_fit_method_ glia_fit_brgn_ = {
-    .name = "brgn", .source = "balay2022", .open = start_gauss, .run = run, .close = finish};
+const struct glia_fit_method_ glia_fit_brgn_ = {.name = "brgn",
+                                                .source = "balay2022",
+                                                .rows = 2,
+                                                .open = start_gauss,
+                                                .run = run,
+                                                .close = finish};

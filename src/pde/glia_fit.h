@@ -55,6 +55,10 @@ GLIA_API const char *const *glia_fit_method_names(void);
 /** May rows be drawn or weighed anew between steps of a method? */
 GLIA_API bool glia_fit_draws_anew(int method);
 
+/** Bytes that the ranks of this node hold for a fit by a method, at least. Collective: no. */
+GLIA_API double glia_fit_bytes(int method, int64_t rows, int64_t weights,
+                               const struct glia_comm *comm);
+
 /** Make the loss smaller by a method of the table: theta [size] in and out.
  *  Collective: yes. The same bits for any number of ranks.
  *  Errors: GLIA_E_MEMORY, GLIA_E_MPI. */

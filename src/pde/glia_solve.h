@@ -10,7 +10,8 @@ enum { GLIA_SOLVE_STAGES = 32 };
 struct glia_curriculum {
   const struct glia_yaml *root; /* of the problem; borrowed */
   const char *name;             /* of the constant, or "t": borrowed */
-  int n;                        /* stages; 0: none */
+  bool time; /* stages see more and more of t, which a constant may be called, too */
+  int n;     /* stages; 0: none */
   double value[GLIA_SOLVE_STAGES];
   double own;    /* the problem's */
   int64_t steps; /* of a stage at most */
@@ -66,7 +67,8 @@ struct glia_solve_stage {
   int of, number; /* stages before the problem itself; 0 ..., of: the problem itself */
   int64_t since;  /* the step at which it began */
   const char *name;
-  double value; /* of the constant, or the last t that is seen */
+  bool time;
+  double value; /* of the constant; time: the last t that is seen */
 };
 
 /* Where a fit stood that goes on. */

@@ -212,20 +212,18 @@ static glia_status choose_points(struct glia_solver *s)
 /* Steps that hold square matrices over the weights want more memory than a network of many weights has: said before the hours are spent. */
 static glia_status fits_memory(const struct glia_solver *s)
 {
-  const char *const method = glia_fit_method_names()[s->config.method];
-  const double matrices = strcmp(method, "levenberg-marquardt") == 0 ? 3.0
-                          : strcmp(method, "ssbroyden") == 0         ? 1.0
-                                                                     : 0.0;
   const double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  const int64_t rows = s->config.interior * s->own.problem->n_equations;
   int64_t size;
 
   GLIA_TRY(glia_pinn_weights(s->own.problem, &s->config.network, &size));
-  const double bytes = matrices * 8.0 * (double)size * (double)size;
-  GLIA_CHECK(
-      bytes <= there, GLIA_E_CONFIG,
-      "%s steps over %lld weights hold %.1f GB of matrices, this machine has %.1f GB: take a "
-      "smaller network, or optimizer: adam",
-      method, (long long)size, 1e-9 * bytes, 1e-9 * there);
+  const double bytes = glia_fit_bytes(s->config.method, rows, size, s->comm);
+  GLIA_CHECK(bytes <= there, GLIA_E_CONFIG,
+             "%s steps over %lld weights and %lld rows hold %.1f GB of matrices on this machine, "
+             "which has "
+             "%.1f GB: take a smaller network or fewer points, or optimizer: adam",
+             glia_fit_method_names()[s->config.method], (long long)size, (long long)rows,
+             1e-9 * bytes, 1e-9 * there);
   return GLIA_OK;
 }
 
