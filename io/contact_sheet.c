@@ -2,6 +2,7 @@
 #include "glia_contact_sheet.h"
 
 #include "figure_priv.h"
+#include "glia_whole_file.h"
 
 #include <cairo.h>
 #include <stdlib.h>
@@ -129,7 +130,7 @@ static cairo_surface_t *draw(const struct glia_contact_sheet *c)
 
 glia_status glia_contact_sheet_write(const char *path, const struct glia_contact_sheet *c)
 {
-  struct whole_file w = {.temporary.fd = -1};
+  struct glia_whole_file w = {0};
   glia_status st = GLIA_OK;
 
   GLIA_CHECK(c->rows > 0 && c->rows <= GRID_MAX && c->cols > 0 && c->cols <= GRID_MAX &&
@@ -138,14 +139,14 @@ glia_status glia_contact_sheet_write(const char *path, const struct glia_contact
              GLIA_E_ARGUMENT, "a contact sheet of %d x %d pictures of %d x %d x %d", c->rows,
              c->cols, c->channels, c->height, c->width);
   cairo_surface_t *s = draw(c);
-  GLIA_TRY_TO(out, st, glia_whole_open_(path, &w));
+  GLIA_TRY_TO(out, st, glia_whole_open(path, &w));
   const cairo_status_t e = cairo_surface_write_to_png_stream(s, to_file, w.f);
   GLIA_CHECK_TO(out, st, e == CAIRO_STATUS_SUCCESS || e == CAIRO_STATUS_WRITE_ERROR, GLIA_E_MEMORY,
                 "%s: %s", path, cairo_status_to_string(e));
-  GLIA_TRY_TO(out, st, glia_whole_flush_(&w));
-  GLIA_TRY_TO(out, st, glia_whole_commit_(&w));
+  GLIA_TRY_TO(out, st, glia_whole_flush(&w));
+  GLIA_TRY_TO(out, st, glia_whole_commit(&w));
 out:
-  glia_whole_abort_(&w);
+  glia_whole_abort(&w);
   cairo_surface_destroy(s);
   return st;
 }

@@ -7,7 +7,6 @@
 #define GLIA_FIGURE_PRIV_H
 
 #include "glia_figure.h"
-#include "tempfile_priv.h"
 
 #include <stdio.h>
 
@@ -278,15 +277,5 @@ glia_status glia_png_encode_(int w, int h, const uint32_t *rgb, unsigned char **
 /* Style sheet of HTML pages. */
 extern const char glia_page_style_[];
 #define GLIA_CSV_HEADER "panel,kind,series,x,x_hi,y,y_lo,y_hi,value"
-
-/* A stream to a file that appears whole or not at all. */
-struct whole_file {
-  struct glia_tempfile temporary;
-  FILE *f;
-};
-glia_status glia_whole_open_(const char *path, struct whole_file *w);
-glia_status glia_whole_flush_(struct whole_file *w); /* written, still under its temporary name */
-glia_status glia_whole_commit_(struct whole_file *w);
-void glia_whole_abort_(struct whole_file *w); /* harmless after a commit */
 
 #endif

@@ -1,52 +1,12 @@
 /* From a figure to its files, each whole or absent. */
 #include "figure_priv.h"
 
+#include "glia_whole_file.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- whole files ---- */
-
-glia_status glia_whole_open_(const char *path, struct whole_file *w)
-{
-  *w = (struct whole_file){0};
-  GLIA_TRY(glia_tempfile_begin_(&w->temporary, path, true));
-  const int fd = dup(w->temporary.fd);
-  /* What a writer that was killed has left is cut off. */
-  if (fd >= 0 && ftruncate(fd, 0) == 0) w->f = fdopen(fd, "w");
-  if (w->f != NULL) return GLIA_OK;
-  const glia_status st = GLIA_FAIL(GLIA_E_IO, "cannot write %s: %s", path, strerror(errno));
-  if (fd >= 0) close(fd);
-  glia_tempfile_abort_(&w->temporary);
-  return st;
-}
-
-glia_status glia_whole_flush_(struct whole_file *w)
-{
-  const bool bad = ferror(w->f) != 0;
-  const bool unwritten = fflush(w->f) != 0;
-  const int why = errno;
-  const bool unclosed = fclose(w->f) != 0;
-
-  w->f = NULL;
-  GLIA_CHECK(!bad && !unwritten && !unclosed, GLIA_E_IO, "cannot write %s: %s", w->temporary.path,
-             unwritten ? strerror(why) : "is the disk full?");
-  return GLIA_OK;
-}
-
-glia_status glia_whole_commit_(struct whole_file *w)
-{
-  GLIA_TRY(glia_tempfile_commit_(&w->temporary));
-  return GLIA_OK;
-}
-
-void glia_whole_abort_(struct whole_file *w)
-{
-  if (w->f != NULL) fclose(w->f);
-  w->f = NULL;
-  glia_tempfile_abort_(&w->temporary);
-}
 
 /* ---- the figure's files ---- */
 
@@ -122,7 +82,7 @@ static char *csv_of(const char *path, size_t stem)
 
 /* Open a picture and the numbers beside it. *csv is the caller's to free, also where this fails. */
 static glia_status open_both(const char *path, enum format *format, char **csv,
-                             struct whole_file *picture, struct whole_file *numbers)
+                             struct glia_whole_file *picture, struct glia_whole_file *numbers)
 {
   size_t stem;
 
@@ -130,19 +90,19 @@ static glia_status open_both(const char *path, enum format *format, char **csv,
   *csv = csv_of(path, stem);
   GLIA_CHECK(*csv != NULL, GLIA_E_MEMORY, "no memory for the name of a file");
   GLIA_TRY(may_replace(*csv));
-  GLIA_TRY(glia_whole_open_(path, picture));
-  return glia_whole_open_(*csv, numbers);
+  GLIA_TRY(glia_whole_open(path, picture));
+  return glia_whole_open(*csv, numbers);
 }
 
 glia_status glia_figure_may_write(const char *path)
 {
-  struct whole_file picture = {.temporary.fd = -1}, numbers = {.temporary.fd = -1};
+  struct glia_whole_file picture = {0}, numbers = {0};
   enum format format;
   char *csv = NULL;
   const glia_status st = open_both(path, &format, &csv, &picture, &numbers);
 
-  glia_whole_abort_(&picture);
-  glia_whole_abort_(&numbers);
+  glia_whole_abort(&picture);
+  glia_whole_abort(&numbers);
   free(csv);
   return st;
 }
@@ -150,7 +110,7 @@ glia_status glia_figure_may_write(const char *path)
 glia_status glia_figure_write(struct glia_figure *fig, const char *path)
 {
   glia_status st = GLIA_OK;
-  struct whole_file picture = {.temporary.fd = -1}, numbers = {.temporary.fd = -1};
+  struct glia_whole_file picture = {0}, numbers = {0};
   enum format format;
   char *csv = NULL;
 
@@ -158,14 +118,14 @@ glia_status glia_figure_write(struct glia_figure *fig, const char *path)
   GLIA_TRY_TO(done, st, open_both(path, &format, &csv, &picture, &numbers));
   GLIA_TRY_TO(done, st, render(fig, format, picture.f, csv));
   GLIA_TRY_TO(done, st, glia_figure_csv_(fig, numbers.f));
-  GLIA_TRY_TO(done, st, glia_whole_flush_(&picture));
-  GLIA_TRY_TO(done, st, glia_whole_flush_(&numbers));
-  GLIA_TRY_TO(done, st, glia_whole_commit_(&picture));
-  GLIA_TRY_TO(done, st, glia_whole_commit_(&numbers));
+  GLIA_TRY_TO(done, st, glia_whole_flush(&picture));
+  GLIA_TRY_TO(done, st, glia_whole_flush(&numbers));
+  GLIA_TRY_TO(done, st, glia_whole_commit(&picture));
+  GLIA_TRY_TO(done, st, glia_whole_commit(&numbers));
 
 done:
-  glia_whole_abort_(&picture);
-  glia_whole_abort_(&numbers);
+  glia_whole_abort(&picture);
+  glia_whole_abort(&numbers);
   free(csv);
   return st;
 }

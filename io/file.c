@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static glia_status read_kind(hid_t file, const char *path, char kind[GLIA_FILE_KIND_BYTES],
                              int64_t *format)
@@ -76,4 +77,11 @@ glia_status glia_file_holds(const char *path, const char *array, bool *holds)
   glia_h5_close_(&file);
   glia_h5_unlock_();
   return st;
+}
+
+bool glia_file_same(const char *a, const char *b)
+{
+  struct stat x, y;
+
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }

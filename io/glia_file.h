@@ -26,4 +26,7 @@ GLIA_API GLIA_NODISCARD glia_status glia_file_holds(const char *path, const char
  *  none to write to), GLIA_E_ARGUMENT (no name of a file). */
 GLIA_API GLIA_NODISCARD glia_status glia_file_may_make(const char *path, bool force);
 
+/** Are both names of one file that is there? Links count as what they lead to. */
+GLIA_API bool glia_file_same(const char *a, const char *b);
+
 #endif

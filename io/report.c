@@ -2,6 +2,7 @@
 #include "glia_report.h"
 
 #include "figure_priv.h"
+#include "glia_whole_file.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -214,13 +215,13 @@ void glia_report_figure(struct glia_report *r, struct glia_figure *fig, const ch
 
 glia_status glia_report_write(struct glia_report *r, const char *path)
 {
-  struct whole_file file;
+  struct glia_whole_file file;
   glia_status st;
 
   end_table(r);
   if (fflush(r->f) != 0) fail(r, GLIA_E_MEMORY, "no memory for a report");
   GLIA_CHECK(r->status == GLIA_OK, r->status, "%s", r->why);
-  GLIA_TRY(glia_whole_open_(path, &file));
+  GLIA_TRY(glia_whole_open(path, &file));
   fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>",
         file.f);
@@ -230,10 +231,10 @@ glia_status glia_report_write(struct glia_report *r, const char *path)
   fputs("</h1>\n", file.f);
   fwrite(r->body, 1, r->size, file.f);
   fputs("</body>\n</html>\n", file.f);
-  GLIA_TRY_TO(done, st, glia_whole_flush_(&file));
-  GLIA_TRY_TO(done, st, glia_whole_commit_(&file));
+  GLIA_TRY_TO(done, st, glia_whole_flush(&file));
+  GLIA_TRY_TO(done, st, glia_whole_commit(&file));
 
 done:
-  glia_whole_abort_(&file);
+  glia_whole_abort(&file);
   return st;
 }

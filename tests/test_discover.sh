@@ -20,7 +20,7 @@ END
 exits 0 "$glia" discover burgers.yaml --json -o found.yaml --plot front.svg && [ "$(terms)" = 2 ] &&
   about "$(coefficient 'u\*u_x')" -1.02 -0.98 && about "$(coefficient u_xx)" 0.098 0.102
 point "Burgers' equation from a field with a tenth of noise"
-[ -s front.svg ] && [ -s front.csv ] && grep -q 'u_t' found.yaml && grep -q 'periodic: \[x\]' found.yaml && head -1 found.csv | grep -q '^t,x,u$'
+[ -s front.svg ] && [ -s front.csv ] && grep -q 'u_t' found.yaml && grep -q 'periodic: \[x\]' found.yaml && head -1 found-conditions.csv | grep -q '^t,x,u$'
 point "a picture, and a problem for glia pinn"
 cat >heat.yaml <<'END'
 unknowns: [u]
@@ -34,6 +34,11 @@ exits 0 "$glia" discover heat.yaml --json && sed 's/"wall_s[^,]*,//; s/"ranks[^,
 # shellcheck disable=SC2046
 exits 0 $(on 3) "$glia" discover heat.yaml --json && sed 's/"wall_s[^,]*,//; s/"ranks[^,]*,//' "$out" >three && cmp three once
 point "three ranks give the same bits"
+cp heat.csv mine-conditions.csv && cp heat.yaml mine.yaml && cp heat.csv kept.csv && cp heat.yaml kept.yaml && sed 's/heat.csv/mine-conditions.csv/' heat.yaml >other.yaml
+exits 64 "$glia" discover mine.yaml -o mine.yaml && said 'mine.yaml is what is read' && cmp mine.yaml kept.yaml && exits 64 "$glia" discover other.yaml -o mine.yml &&
+  said 'mine-conditions.csv is the data' && exits 64 "$glia" discover heat.yaml -o heat.csv && said 'what is found is a configuration' && cmp mine-conditions.csv kept.csv && cmp heat.csv kept.csv
+point "what is found is not written over what is read"
+exits 0 "$glia" discover heat.yaml -o both.yaml --plot both.svg && [ -s both.csv ] && head -1 both-conditions.csv | grep -q '^t,x,u$' && [ -s both.svg ]; point "equation and picture may have one name"
 exits 0 "$glia" discover heat.yaml && grep -q 'F = .*u_{xx}' "$out" && grep -q '+-' "$out" && grep -q 'known where u in' "$out"
 point "text and LaTeX, errors, and where it was identified"
 exits 0 "$glia" discover heat.yaml --json -o heat-found.yaml && [ "$(terms)" = 1 ] && about "$(coefficient u_xx)" 0.0999 0.1001 &&

@@ -206,6 +206,9 @@ static glia_status run_all(struct job *j)
     fprintf(stderr, "%s\n", j->d.p.fault);
   GLIA_TRY(glia_agree(j->comm, read));
   GLIA_TRY(glia_agree_setup(j->comm, "the configuration", j->config_text, true));
+  GLIA_TRY(glia_agree(j->comm, a->rank == 0
+                                   ? discover_may_write(&j->d, glia_args_text(a, "output", NULL))
+                                   : GLIA_OK));
   if (j->d.network) glia_stop_catch();
   glia_progress_begin(&j->progress, "discover", "%", 100.0);
   j->progress.silent = j->progress.silent || a->rank != 0;
@@ -238,7 +241,8 @@ static const struct glia_option options[] = {
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
      .argument = "FOUND.yaml",
-     .help = "the equations found, as glia pinn solves them; their conditions go to FOUND.csv",
+     .help = "the equations found, as glia pinn solves them; their conditions go to "
+             "FOUND-conditions.csv",
      .output = GLIA_OUTPUT_ANEW},
     {.name = "plot",
      .kind = GLIA_OPTION_TEXT,

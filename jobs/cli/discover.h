@@ -10,6 +10,10 @@
 glia_status discover_write_yaml(const struct glia_discovery *d, const struct glia_grid_data *g,
                                 const struct glia_found *found, const char *path);
 
+/** Before the work: may those files be written? path NULL: none is asked for. Errors: GLIA_E_USAGE (no such name, or the data's own),
+ *  those of glia_file_may_make. */
+glia_status discover_may_write(const struct glia_discovery *d, const char *path);
+
 /** Terms against what they leave, coefficients, fit and residual of each hidden term. Rank 0. */
 glia_status discover_draw(const struct glia_discovery *d, const struct glia_found *found,
                           const char *path);

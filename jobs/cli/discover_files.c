@@ -2,8 +2,9 @@
 #include "discover.h"
 
 #include "glia_figure.h"
+#include "glia_file.h"
+#include "glia_whole_file.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,35 +90,54 @@ static void print_sides(FILE *f, const struct glia_problem *p, const struct glia
   }
 }
 
-static glia_status finish(FILE *f, const char *path)
+/* Samples at the sides: FOUND-conditions.csv of FOUND.yaml. */
+static glia_status name_csv(const char *path, char *csv, size_t size)
 {
-  const bool bad = ferror(f) != 0;
+  const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+  const size_t stem =
+      dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - path) : strlen(path);
+  const int n = snprintf(csv, size, "%.*s-conditions.csv", (int)stem, path);
 
-  GLIA_CHECK(fclose(f) == 0 && !bad, GLIA_E_IO, "%s: %s", path, strerror(errno));
+  GLIA_CHECK(n >= 0 && (size_t)n < size, GLIA_E_USAGE, "a path of %zu bytes", strlen(path));
+  GLIA_CHECK(dot == NULL || strcmp(dot, ".csv") != 0, GLIA_E_USAGE,
+             "%s: what is found is a configuration: give -o FOUND.yaml", path);
   return GLIA_OK;
+}
+
+glia_status discover_may_write(const struct glia_discovery *d, const char *path)
+{
+  char csv[4096];
+
+  if (path == NULL) return GLIA_OK;
+  GLIA_TRY(name_csv(path, csv, sizeof csv));
+  GLIA_CHECK(
+      !glia_file_same(d->p.data.file, path) && (d->network || !glia_file_same(d->p.data.file, csv)),
+      GLIA_E_USAGE, "%s is the data, and would be written over: give -o another name than %s",
+      d->p.data.file, path);
+  return d->network ? GLIA_OK : glia_file_may_make(csv, true);
 }
 
 glia_status discover_write_yaml(const struct glia_discovery *d, const struct glia_grid_data *g,
                                 const struct glia_found *found, const char *path)
 {
+  struct glia_whole_file yaml = {0}, sides = {0};
   char csv[4096];
-  const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
-  const size_t stem =
-      dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - path) : strlen(path);
+  glia_status st;
 
-  GLIA_CHECK(stem + 5 < sizeof csv, GLIA_E_USAGE, "a path of %zu bytes", strlen(path));
-  snprintf(csv, sizeof csv, "%.*s.csv", (int)stem, path);
-  GLIA_CHECK(strcmp(csv, path) != 0, GLIA_E_USAGE,
-             "%s: the conditions go to that name: give FOUND.yaml", path);
-  FILE *f = fopen(path, "w");
-  GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", path, strerror(errno));
-  print_problem(f, d, found, csv);
-  GLIA_TRY(finish(f, path));
-  if (d->network) return GLIA_OK; /* the samples are few: all of them are told */
-  f = fopen(csv, "w");
-  GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", csv, strerror(errno));
-  print_sides(f, &d->p, g);
-  return finish(f, csv);
+  GLIA_TRY(name_csv(path, csv, sizeof csv));
+  GLIA_TRY_TO(out, st, glia_whole_open(path, &yaml));
+  print_problem(yaml.f, d, found, csv);
+  GLIA_TRY_TO(out, st, glia_whole_flush(&yaml));
+  if (!d->network) { /* of networks the samples are few: all of them are told */
+    GLIA_TRY_TO(out, st, glia_whole_open(csv, &sides));
+    print_sides(sides.f, &d->p, g);
+    GLIA_TRY_TO(out, st, glia_whole_close(&sides));
+  }
+  GLIA_TRY_TO(out, st, glia_whole_commit(&yaml));
+out:
+  glia_whole_abort(&sides);
+  glia_whole_abort(&yaml);
+  return st;
 }
 
 /* Pictures: a row of panels for each hidden term. */

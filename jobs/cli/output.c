@@ -40,6 +40,9 @@ static glia_status check_output(const struct glia_args *args, glia_output kind, 
 {
   const char *dot = strrchr(path, '.');
 
+  for (int i = 0; i < args->n_words; i++)
+    GLIA_CHECK(!glia_file_same(args->word[i], path), GLIA_E_USAGE,
+               "%s is what is read: what is written wants another name", path);
   if (kind == GLIA_OUTPUT_FIGURE) return glia_figure_may_write(path);
   GLIA_CHECK(kind != GLIA_OUTPUT_PAGE ||
                  (dot != NULL && (strcmp(dot, ".html") == 0 || strcmp(dot, ".htm") == 0)),

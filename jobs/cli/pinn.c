@@ -255,6 +255,9 @@ static glia_status files(struct job *j)
     GLIA_TRY(pinn_write(&j->problem, j->solver, &j->grid, &j->state, j->config_text, solution,
                         glia_args_has(a, "force")));
   if (picture != NULL) GLIA_TRY(pinn_draw(&j->problem, j->solver, &j->grid, &j->history, picture));
+  if (j->seeds > 1)
+    glia_cli_print(a, "%s: seed %lld, the last one\n", solution != NULL ? solution : picture,
+                   (long long)j->state.seed);
   return GLIA_OK;
 }
 
@@ -373,7 +376,8 @@ static const struct glia_option options[] = {
      .letter = 'o',
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.h5",
-     .help = "solution on a grid and weights, with F.xdmf for ParaView beside it",
+     .help = "solution on a grid and weights, with F.xdmf for ParaView beside it; of several "
+             "seeds the last one's",
      .output = GLIA_OUTPUT_NEW},
     {.name = "plot",
      .kind = GLIA_OPTION_TEXT,

@@ -4,8 +4,8 @@
 #include "glia_archive.h"
 #include "glia_figure.h"
 #include "glia_file.h"
+#include "glia_whole_file.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -272,20 +272,17 @@ static void name_xdmf(const char *path, char *name, size_t size)
   snprintf(name, size, "%.*s.xdmf", ends ? (int)(dot - path) : (int)strlen(path), path);
 }
 
-static glia_status write_xdmf(const struct glia_problem *p, const struct pinn_grid *g,
-                              const char *path)
+static glia_status open_xdmf(const struct glia_problem *p, const struct pinn_grid *g,
+                             const char *path, struct glia_whole_file *w)
 {
   char name[4096 + 8];
   const char *slash = strrchr(path, '/');
 
   if (p->n_coords < 2) return GLIA_OK; /* a line is a picture */
   name_xdmf(path, name, sizeof name);
-  FILE *f = fopen(name, "w");
-  GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", name, strerror(errno));
-  xdmf(f, p, g, slash != NULL ? slash + 1 : path);
-  const bool failed = ferror(f) != 0;
-  GLIA_CHECK(fclose(f) == 0 && !failed, GLIA_E_IO, "%s: cannot be written", name);
-  return GLIA_OK;
+  GLIA_TRY(glia_whole_open(name, w));
+  xdmf(w->f, p, g, slash != NULL ? slash + 1 : path);
+  return glia_whole_flush(w);
 }
 
 glia_status pinn_may_write(const struct glia_problem *p, const char *solution, const char *picture,
@@ -308,15 +305,18 @@ glia_status pinn_write(const struct glia_problem *p, struct glia_solver *s,
                        const char *config, const char *path, bool force)
 {
   struct glia_archive_writer *w = NULL;
+  struct glia_whole_file beside = {0};
+  glia_status st;
 
   GLIA_TRY(glia_archive_create(path, "solution", 1, force, &w));
-  const glia_status st = put_all(w, p, s, g, state, config);
-  if (st != GLIA_OK) {
-    glia_archive_abort(&w);
-    return st;
-  }
-  GLIA_TRY(glia_archive_commit(&w));
-  return write_xdmf(p, g, path);
+  GLIA_TRY_TO(out, st, put_all(w, p, s, g, state, config));
+  GLIA_TRY_TO(out, st, open_xdmf(p, g, path, &beside));
+  GLIA_TRY_TO(out, st, glia_archive_commit(&w));
+  if (beside.to != NULL) GLIA_TRY_TO(out, st, glia_whole_commit(&beside));
+out:
+  glia_archive_abort(&w);
+  glia_whole_abort(&beside);
+  return st;
 }
 
 /* Pictures. */

@@ -3,8 +3,10 @@
 
 #include "glia_agree.h"
 #include "glia_clock.h"
+#include "glia_file.h"
 #include "glia_log.h"
 #include "glia_timeline.h"
+#include "glia_whole_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -85,27 +87,19 @@ static glia_status own_events(struct glia_comm *c, double offset_s, char **out)
 
 static glia_status write_file(const char *path, int n, char *const *part)
 {
-  FILE *f = fopen(path, "w");
+  struct glia_whole_file w;
 
-  GLIA_CHECK(f != NULL, GLIA_E_IO, "%s: %s", path, strerror(errno));
-  fprintf(f, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
-  for (int r = 0; r < n; r++) fprintf(f, "%s%s", r > 0 ? ",\n" : "", part[r]);
-  fprintf(f, "\n]}\n");
-  const bool written = !ferror(f);
-  GLIA_CHECK(fclose(f) == 0 && written, GLIA_E_IO, "%s: %s", path, strerror(errno));
-  return GLIA_OK;
+  GLIA_TRY(glia_whole_open(path, &w));
+  fprintf(w.f, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+  for (int r = 0; r < n; r++) fprintf(w.f, "%s%s", r > 0 ? ",\n" : "", part[r]);
+  fprintf(w.f, "\n]}\n");
+  return glia_whole_close(&w);
 }
 
 glia_status timeline_open(struct glia_comm *c, const char *path)
 {
-  glia_status st = GLIA_OK;
-
   glia_timeline_record(TRACE_EVENTS, true, false);
-  if (glia_comm_rank(c) == 0) {
-    FILE *f = fopen(path, "a");
-    if (f == NULL || fclose(f) != 0) st = GLIA_FAIL(GLIA_E_IO, "%s: %s", path, strerror(errno));
-  }
-  return glia_agree(c, st);
+  return glia_agree(c, glia_comm_rank(c) == 0 ? glia_file_may_make(path, true) : GLIA_OK);
 }
 
 glia_status timeline_write(struct glia_comm *c, const char *path)

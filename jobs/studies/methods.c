@@ -1,6 +1,8 @@
 /* What was run last, and what is planned: the records, and docs/methods.md made from them. */
 #include "study_priv.h"
 
+#include "glia_whole_file.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -122,37 +124,23 @@ static void print_records(FILE *f, const struct study_table *t)
 }
 
 /* Copy what is not of this study, then add its lines. */
-static glia_status rewrite(const struct study_table *t, const char *path, const char *temp)
+glia_status study_record_write(const struct study_table *t, const char *path)
 {
   char line[512], own[128];
+  struct glia_whole_file to = {0};
+  glia_status st = GLIA_OK;
   FILE *from = fopen(path, "r");
 
   GLIA_CHECK(from != NULL, GLIA_E_IO, "%s: %s", path, strerror(errno));
-  FILE *to = fopen(temp, "w");
-  if (to == NULL) {
-    fclose(from);
-    return GLIA_FAIL(GLIA_E_IO, "%s: %s", temp, strerror(errno));
-  }
+  GLIA_TRY_TO(out, st, glia_whole_open(path, &to));
   snprintf(own, sizeof own, "RECORD(\"%s\",", t->study->name);
   while (fgets(line, sizeof line, from) != NULL)
-    if (strncmp(line, own, strlen(own)) != 0) fputs(line, to);
-  print_records(to, t);
-  bool bad = ferror(from) != 0 || ferror(to) != 0;
+    if (strncmp(line, own, strlen(own)) != 0) fputs(line, to.f);
+  print_records(to.f, t);
+  GLIA_CHECK_TO(out, st, ferror(from) == 0, GLIA_E_IO, "%s: %s", path, strerror(errno));
+  GLIA_TRY_TO(out, st, glia_whole_close(&to));
+out:
+  glia_whole_abort(&to);
   fclose(from);
-  bad = fclose(to) != 0 || bad;
-  GLIA_CHECK(!bad && rename(temp, path) == 0, GLIA_E_IO, "%s: cannot be written", path);
-  return GLIA_OK;
-}
-
-glia_status study_record_write(const struct study_table *t, const char *path)
-{
-  const size_t size = strlen(path) + sizeof ".tmp";
-  char *temp = malloc(size);
-
-  GLIA_CHECK(temp != NULL, GLIA_E_MEMORY, "%s", path);
-  snprintf(temp, size, "%s.tmp", path);
-  const glia_status st = rewrite(t, path, temp);
-  if (st != GLIA_OK) remove(temp);
-  free(temp);
   return st;
 }
