@@ -42,6 +42,10 @@ struct glia_target {
   int64_t last_ns;
   int64_t ours_from_ns, ours_until_ns; /* rows of this time show the traffic of our catching up */
   double skew_s, shift_s;              /* of its clock, and what is taken off its times */
+  bool judged;                         /* the next three are known */
+  double judged_s, judged_doubt_s;     /* its clock less our steady one, when it answered last */
+  int64_t offset_ns;                   /* of its clock from its steady one then */
+  int64_t ahead_until_ns;              /* rows were stored up to here, and that was yet to come */
   int64_t scrapes, failures, in_a_row, restarts, late, lost_rows, rows, malformed;
   char problem[160];
 };

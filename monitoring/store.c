@@ -53,6 +53,8 @@ struct glia_store_mark glia_store_mark(const struct glia_store *s, int node)
   return s->node[node].mark;
 }
 
+void glia_store_turn_back(struct glia_store *s, int node) { s->node[node].mark.time_ns = 0; }
+
 int64_t glia_store_columns(const struct glia_store *s, int node) { return s->node[node].names.n; }
 
 static void put_head(struct glia_buffer *b, uint8_t kind, const char *name)

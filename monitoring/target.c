@@ -98,16 +98,46 @@ static glia_status make_room(struct glia_collect *c, struct glia_target *t)
   return glia_collect_watch_columns_(c, t);
 }
 
-static glia_status put_row(struct glia_collect *c, struct glia_target *t, int64_t time_ns,
-                           int64_t monotonic_ns, int64_t number)
+/* Our own clock was ahead when the last rows came, in this run or in one before: theirs is a time that is yet to come, and nothing would be later until then.
+ * Rows are taken again from now on, and whoever looks at the node is told. */
+static void look_back(struct glia_collect *c, struct glia_target *t, int64_t received_ns)
 {
-  struct glia_store_mark mark = {t->run, number, time_ns - (int64_t)(1e9 * t->shift_s)};
-  bool taken = false;
+  const int64_t last_ns = glia_store_mark(c->store, t->node).time_ns;
+  const double ahead_s = 1e-9 * (double)(last_ns - received_ns);
+
+  if (ahead_s <= skew_allowed_s) return;
+  t->ahead_until_ns = last_ns;
+  glia_store_turn_back(c->store, t->node);
+  glia_log(GLIA_LOG_WARN, "collect", "stored-ahead",
+           "node=%s ahead_s=%.3f reason=\"the clock was wrong when its last rows came\"", t->name,
+           ahead_s);
+}
+
+/* What is said of a node that answered: nothing, where nothing is wrong. */
+static void answered_well(struct glia_target *t, int64_t dropped, int64_t received_ns)
+{
+  t->in_a_row = 0;
+  t->problem[0] = '\0';
+  if (dropped > 0)
+    snprintf(t->problem, sizeof t->problem,
+             "%lld rows of its last answer are not later than the one before: dropped",
+             (long long)dropped);
+  else if (t->ahead_until_ns > received_ns)
+    snprintf(t->problem, sizeof t->problem,
+             "a clock was wrong: some of its rows are stored as of up to %.0f s from now",
+             1e-9 * (double)(t->ahead_until_ns - received_ns));
+}
+
+/* time_ns: on our clock. *taken: is it later than the one before? */
+static glia_status put_row(struct glia_collect *c, struct glia_target *t, int64_t time_ns,
+                           int64_t monotonic_ns, int64_t number, bool *taken)
+{
+  const struct glia_store_mark mark = {t->run, number, time_ns};
 
   GLIA_TRY(glia_intake_row(t->intake, monotonic_ns, (int64_t)t->boot, t->raw, t->value));
-  GLIA_TRY(glia_store_row(c->store, t->node, mark, t->n_mapped, t->column, t->value, &taken));
+  GLIA_TRY(glia_store_row(c->store, t->node, mark, t->n_mapped, t->column, t->value, taken));
   t->number = number;
-  if (!taken) return GLIA_OK;
+  if (!*taken) return GLIA_OK;
   t->rows++;
   t->last_ns = mark.time_ns;
   c->result.rows++;
@@ -160,9 +190,52 @@ static void mark_ours(const struct glia_collect *c, struct glia_target *t, doubl
   t->ours_until_ns = received_ns + (int64_t)(1e9 * shown_s);
 }
 
-/* span_s: from the first row to the last. */
+/* How far the node's clock was from its steady one when it answered: as in its newest row, unless it was put right in between. Then the rows do not show
+ * it yet, but the answer does: the clock differs by as much from our steady one. Of the first answer: no row is from later than it. */
+static int64_t offset_now(struct glia_target *t, const struct glia_rows *rows,
+                          const struct glia_sample_time *newest, int64_t asked_ns,
+                          int64_t received_ns)
+{
+  const double doubt_s = 0.5e-9 * (double)(received_ns - asked_ns);
+  const double clock_s = 1e-9 * (double)rows->head.now_ns - (glia_time_s() - doubt_s);
+  const double step_s = t->judged ? clock_s - t->judged_s : 0.0;
+  const double later_s = 1e-9 * (double)(newest->realtime_ns - rows->head.now_ns);
+  const double sure_s = skew_allowed_s + doubt_s + t->judged_doubt_s;
+  int64_t offset_ns = newest->realtime_ns - newest->monotonic_ns;
+
+  if (fabs(step_s) > sure_s && llabs(offset_ns - t->offset_ns) < 500000000)
+    offset_ns += (int64_t)(1e9 * step_s);
+  else if (later_s > 0.0)
+    offset_ns -= (int64_t)(1e9 * later_s);
+  t->judged = true;
+  t->judged_s = clock_s;
+  t->judged_doubt_s = doubt_s;
+  t->offset_ns = offset_ns;
+  return offset_ns;
+}
+
+/* A row's time on our clock: its own, but where the node's clock was put right after it the steady one tells how long ago it was. Nothing is from later
+ * than its answer. */
+static int64_t time_of(const struct glia_target *t, const struct glia_sample_time *when,
+                       int64_t received_ns)
+{
+  const int64_t latest_ns = received_ns + (int64_t)(1e9 * skew_allowed_s);
+  const int64_t steady_ns = when->monotonic_ns + t->offset_ns;
+  const bool put_right = llabs(when->realtime_ns - steady_ns) > 500000000;
+  const int64_t time_ns = (put_right ? steady_ns : when->realtime_ns) - (int64_t)(1e9 * t->shift_s);
+
+  return time_ns < latest_ns ? time_ns : latest_ns;
+}
+
+/* What an answer brought. */
+struct brought {
+  double span_s; /* from the first row to the last */
+  int64_t taken, dropped;
+};
+
 static glia_status take_rows(struct glia_collect *c, struct glia_target *t,
-                             const struct glia_rows *rows, double *span_s)
+                             const struct glia_rows *rows, int64_t asked_ns, int64_t received_ns,
+                             struct brought *b)
 {
   int64_t first_ns = 0;
   const bool restarted = t->run != 0 && rows->head.run != t->run;
@@ -182,15 +255,22 @@ static glia_status take_rows(struct glia_collect *c, struct glia_target *t,
   if (rows->n_rows > 1) c->result.gap_rows += rows->n_rows - 1;
   read = malloc((size_t)(rows->n_columns + 1) * sizeof *read);
   GLIA_CHECK(read != NULL, GLIA_E_MEMORY, "a row of %s", t->name);
+  struct glia_sample_time when = {0};
+  if (rows->n_rows > 0) {
+    glia_rows_get(rows, rows->n_rows - 1, &when, read);
+    t->offset_ns = offset_now(t, rows, &when, asked_ns, received_ns);
+  }
   for (int64_t i = 0; st == GLIA_OK && i < rows->n_rows; i++) {
-    struct glia_sample_time when;
+    bool taken = false;
     if (rows->first + i <= t->number) continue;
     glia_rows_get(rows, i, &when, read);
     if (first_ns == 0) first_ns = when.monotonic_ns;
-    *span_s = 1e-9 * (double)(when.monotonic_ns - first_ns);
+    b->span_s = 1e-9 * (double)(when.monotonic_ns - first_ns);
     for (int64_t k = 0; k < glia_intake_width(t->intake); k++) t->raw[k] = (double)GLIA_MISSING;
     for (int64_t k = 0; k < rows->n_columns; k++) t->raw[t->series[k]] = read[k];
-    st = put_row(c, t, when.realtime_ns, when.monotonic_ns, rows->first + i);
+    st = put_row(c, t, time_of(t, &when, received_ns), when.monotonic_ns, rows->first + i, &taken);
+    b->taken += taken;
+    b->dropped += !taken;
   }
   free(read);
   return st;
@@ -214,7 +294,7 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
                               int64_t received_ns)
 {
   struct glia_rows rows;
-  double span_s = 0.0;
+  struct brought b = {0};
   glia_status st = glia_rows_read(t->body.text, t->body.n, &rows);
 
   if (st == GLIA_OK && rows.column == NULL &&
@@ -231,15 +311,15 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
     return GLIA_OK;
   }
   judge_clock(t, rows.head.now_ns, asked_ns, received_ns);
-  st = take_rows(c, t, &rows, &span_s);
-  if (st == GLIA_OK) mark_ours(c, t, span_s, asked_ns, received_ns);
-  if (rows.n_rows > 0) saw(t);
+  look_back(c, t, received_ns);
+  st = take_rows(c, t, &rows, asked_ns, received_ns, &b);
+  if (st == GLIA_OK) mark_ours(c, t, b.span_s, asked_ns, received_ns);
+  if (b.taken > 0) saw(t);
   if (rows.first + rows.n_rows <= rows.last)
     t->due_s = 0.0; /* there is more: ask at once */
   else if (rows.n_rows == 1)
     follow_phase(c, t, received_ns); /* it samples at our pace */
-  t->in_a_row = 0;
-  t->problem[0] = '\0';
+  answered_well(t, b.dropped, received_ns);
   glia_rows_free(&rows);
   return st;
 }
@@ -288,12 +368,15 @@ static glia_status take_exporter(struct glia_collect *c, struct glia_target *t, 
     return GLIA_OK;
   }
   GLIA_TRY(st);
-  saw(t);
-  t->in_a_row = 0;
-  t->problem[0] = '\0';
-  /* When it was read is not said: half-way between question and answer. */
+  look_back(c, t, received_ns);
+  /* When it was read is not said: half-way between question and answer. Rates are over our steady time. */
   const int64_t at_ns = asked_ns / 2 + received_ns / 2;
-  return put_row(c, t, at_ns, at_ns, t->number + 1);
+  const int64_t steady_ns = (int64_t)(1e9 * glia_time_s()) - (received_ns - asked_ns) / 2;
+  bool taken = false;
+  GLIA_TRY(put_row(c, t, at_ns, steady_ns, t->number + 1, &taken));
+  if (taken) saw(t);
+  answered_well(t, !taken, received_ns);
+  return GLIA_OK;
 }
 
 glia_status glia_target_take_(struct glia_collect *c, struct glia_target *t, int64_t asked_ns,
