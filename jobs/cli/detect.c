@@ -1,11 +1,11 @@
-/* glia detect: train one model per node, score telemetry with them. */
+/* glia detect train: one model per node. */
 #include "detect.h"
 
 #include "glia_agree.h"
 #include "glia_log.h"
 #include "glia_progress.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +84,10 @@ struct training {
   struct glia_telemetry *file;
   int n; /* nodes to train */
   const char **name;
+  char (
+      *reason)[REASON_BYTES]; /* [n] why one cannot be trained; empty: it can, as far as is known */
+  int n_left;
+  struct unwatched *left; /* [n_left] those */
   int done;
   struct glia_detector **detector;
   int n_old; /* models that are updated */
@@ -124,7 +128,10 @@ static glia_status choose_nodes(struct training *t)
 
   t->name = calloc((size_t)n + 1, sizeof *t->name);
   t->detector = calloc((size_t)n + (size_t)t->n_old + 1, sizeof *t->detector);
-  GLIA_CHECK(t->name != NULL && t->detector != NULL, GLIA_E_MEMORY, "%d nodes", n);
+  t->reason = calloc((size_t)n + 1, sizeof *t->reason);
+  t->left = calloc((size_t)n + 1, sizeof *t->left);
+  GLIA_CHECK(t->name != NULL && t->detector != NULL && t->reason != NULL && t->left != NULL,
+             GLIA_E_MEMORY, "%d nodes", n);
   for (int i = 0; i < n; i++)
     if (chosen(t->args, name[i])) t->name[t->n++] = name[i];
   for (int i = 0; i < glia_args_times(t->args, "node"); i++) {
@@ -187,7 +194,7 @@ static void keep_the_others(struct training *t)
 }
 
 /* comm: who trains together. */
-static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
+static glia_status try_node(struct training *t, struct glia_comm *comm, int i)
 {
   struct glia_telemetry_node node = {0};
 
@@ -198,6 +205,43 @@ static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
   if (st == GLIA_OK) st = glia_detector_train(comm, &t->options, &node, &t->detector[i]);
   glia_telemetry_node_free(&node);
   return st;
+}
+
+/* A node whose rows train nothing, since it is dead or new, must not keep the others from their models: it is left out, with the reason. */
+static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
+{
+  const glia_status st = try_node(t, comm, i);
+
+  if (st != GLIA_E_DATA) return st;
+  snprintf(t->reason[i], sizeof t->reason[i], "%s", glia_trace_message());
+  glia_trace_clear();
+  return GLIA_OK;
+}
+
+/* Part those that cannot be trained from the others; fails where no other is left. */
+static glia_status leave_out(struct training *t)
+{
+  int kept = 0;
+
+  for (int i = 0; i < t->n; i++) {
+    if (t->reason[i][0] == '\0') {
+      t->name[kept] = t->name[i];
+      t->detector[kept++] = t->detector[i];
+      continue;
+    }
+    struct unwatched *u = &t->left[t->n_left++];
+    u->name = t->name[i];
+    memcpy(u->reason, t->reason[i], sizeof u->reason);
+    t->reason[i][0] = '\0';
+    if (t->args->rank == 0)
+      glia_log(GLIA_LOG_WARN, "detect", "left-out", "node=%s reason=\"%s\"", u->name, u->reason);
+  }
+  for (int i = kept; i < t->n; i++) t->detector[i] = NULL;
+  t->n = kept;
+  GLIA_CHECK(kept > 0 || t->n_left > 1, GLIA_E_DATA, "%s", t->left[0].reason);
+  GLIA_CHECK(kept > 0, GLIA_E_DATA, "none of %d nodes can be trained; the first: %s", t->n_left,
+             t->left[0].reason);
+  return GLIA_OK;
 }
 
 static int columns_of(const struct glia_detector *d)
@@ -219,11 +263,12 @@ static glia_status train_round(struct training *t)
     if (t->first == NULL || columns_of(t->old[i]) > columns_of(t->first)) t->first = t->old[i];
   for (int i = 0; i < t->n && st == GLIA_OK; i++, t->done++) {
     st = train_node(t, t->comm, i);
-    if (st == GLIA_OK && (t->first == NULL || columns_of(t->detector[i]) > columns_of(t->first)))
+    if (st == GLIA_OK && t->detector[i] != NULL &&
+        (t->first == NULL || columns_of(t->detector[i]) > columns_of(t->first)))
       t->first = t->detector[i];
   }
   t->first = NULL;
-  return st;
+  return st == GLIA_OK ? leave_out(t) : st;
 }
 
 /* Rounds, each from the mean of all. */
@@ -255,7 +300,7 @@ static glia_status train_nodes(struct training *t)
   if (!t->alone) {
     GLIA_TRY(train_common(t, glia_args_int(t->args, "shared", 0)));
     for (int i = 0; i < t->n && st == GLIA_OK; i++, t->done++) st = train_node(t, t->comm, i);
-    return st;
+    return st == GLIA_OK ? leave_out(t) : st;
   }
   for (int i = t->args->rank; i < t->n && st == GLIA_OK; i += t->args->size) {
     t->done = i;
@@ -263,8 +308,13 @@ static glia_status train_nodes(struct training *t)
     st = train_node(t, NULL, i);
   }
   GLIA_TRY(glia_agree(t->comm, st));
-  for (t->done = 0; t->done < t->n; t->done++)
-    GLIA_TRY(glia_detector_share(t->comm, t->done % t->args->size, &t->detector[t->done]));
+  for (t->done = 0; t->done < t->n; t->done++) {
+    const int owner = t->done % t->args->size;
+    char *reason = t->reason[t->done];
+    GLIA_TRY(glia_comm_bcast(t->comm, reason, REASON_BYTES, owner));
+    if (reason[0] == '\0') GLIA_TRY(glia_detector_share(t->comm, owner, &t->detector[t->done]));
+  }
+  GLIA_TRY(leave_out(t));
   return glia_comm_reduce_i64(t->comm, GLIA_COMM_SUM, &t->masked, 1);
 }
 
@@ -308,12 +358,15 @@ static glia_status report_training(struct training *t, const char *path, double 
           info.node, t->options.budget_per_week, least);
     json_array_append_new(nodes, training_json(t->detector[i]));
   }
+  for (int i = 0; i < t->n_left; i++)
+    glia_cli_print(t->args, "%s: unwatched: %s\n", t->left[i].name, t->left[i].reason);
   glia_cli_print(t->args, "%s: %d model%s, trained by %d rank%s in %.1f s\n", path, t->n,
                  t->n == 1 ? "" : "s", t->args->size, t->args->size == 1 ? "" : "s", wall_s);
   if (t->n_old > 0)
     glia_cli_print(t->args, "%lld rows left out: the old models alarm there\n",
                    (long long)t->masked);
-  return glia_cli_json(t->args, json_pack("{s:o, s:s, s:i, s:f, s:I}", "nodes", nodes, "models",
+  return glia_cli_json(t->args, json_pack("{s:o, s:o, s:s, s:i, s:f, s:I}", "nodes", nodes,
+                                          "unwatched", unwatched_json(t->n_left, t->left), "models",
                                           path, "ranks", t->args->size, "wall_s", wall_s,
                                           "alarmed_rows_left_out", (json_int_t)t->masked));
 }
@@ -322,6 +375,7 @@ static glia_status train_all(struct training *t)
 {
   const char *path = glia_args_text(t->args, "output", NULL);
   const double start_s = glia_time_s();
+  const double budget = t->options.budget_per_week;
   const char *update = glia_args_text(t->args, "update", NULL);
   glia_status st = glia_telemetry_open(t->args->word[0], &t->file);
 
@@ -335,6 +389,9 @@ static glia_status train_all(struct training *t)
   st = train_nodes(t);
   glia_progress_end(&t->progress);
   GLIA_TRY(st);
+  t->options.budget_per_week = budget / t->n;
+  for (int i = 0; i < t->n && t->n_left > 0 && t->options.kind == GLIA_DETECT_COMBINED; i++)
+    GLIA_TRY(glia_detector_set_budget(t->detector[i], t->options.budget_per_week));
   keep_the_others(t);
   if (t->args->rank == 0)
     st = glia_detectors_write(path, glia_args_has(t->args, "force"), t->n, t->detector);
@@ -370,6 +427,8 @@ static glia_status run_train(struct glia_args *args)
   glia_detector_destroy(&t.common);
   glia_detectors_free(t.n_old, &t.old);
   free(t.name);
+  free(t.reason);
+  free(t.left);
   glia_telemetry_close(&t.file);
   glia_comm_destroy(&t.comm);
   return st;
@@ -389,7 +448,10 @@ const struct glia_command glia_command_detect_train_ = {
         "side. The models have the same bits for any "
         "number "
         "of ranks. Where the file says which samples are for training, the others are left alone. "
-        "Metrics that are mostly missing are left out, by autoencoders constant ones as well; of "
+        "A node with too few "
+        "rows, or with hardly any values, gets no model: it is named with the reason, and the "
+        "others are trained. Metrics that are mostly missing are left out, by autoencoders "
+        "constant ones as well; of "
         "their rows every fourth "
         "block of time is kept back, to tell what errors are usual and to place the threshold. No "
         "labels are used.",
@@ -399,164 +461,4 @@ const struct glia_command glia_command_detect_train_ = {
     .min_words = 1,
     .max_words = 1,
     .parallel = true,
-};
-
-static const struct glia_option score_options[] = {
-    {.name = "models",
-     .kind = GLIA_OPTION_TEXT,
-     .argument = "M.h5",
-     .help = "models made by glia detect train; required"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = GLIA_OPTION_TEXT,
-     .argument = "S.h5",
-     .help = "write the scores as telemetry: /scores/NODE/{time, value}",
-     .output = GLIA_OUTPUT_NEW},
-    {.name = "figure",
-     .kind = GLIA_OPTION_TEXT,
-     .argument = "F.svg",
-     .help = "picture of the node with the most alarmed samples: .svg, .pdf, .png or .html",
-     .output = GLIA_OUTPUT_FIGURE},
-    {.name = "report",
-     .kind = GLIA_OPTION_TEXT,
-     .argument = "R.html",
-     .help = "report of all nodes",
-     .output = GLIA_OUTPUT_PAGE},
-    {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace the score file if there is one"},
-    {0},
-};
-
-static glia_status write_scores(const struct scoring *s, const char *path, bool force)
-{
-  const struct glia_telemetry_event *event;
-  const int64_t events = glia_telemetry_events(s->file, &event);
-  struct glia_telemetry_writer *w;
-  glia_status st = GLIA_OK;
-
-  GLIA_TRY(glia_telemetry_create(path, force, 0.0, &w));
-  for (int i = 0; i < s->n && st == GLIA_OK; i++) {
-    const struct scored *k = &s->scored[i];
-    st = glia_telemetry_scores(w, k->node.name, k->node.n, k->node.time_ns, k->result.score,
-                               k->result.threshold);
-  }
-  for (int64_t i = 0; i < events && st == GLIA_OK; i++)
-    st = glia_telemetry_event(w, event[i].time_ns, event[i].node, event[i].text);
-  if (st == GLIA_OK) return glia_telemetry_commit(&w);
-  glia_telemetry_abort(&w);
-  return st;
-}
-
-static json_t *alarm_json(const struct scored *s, const struct glia_detect_alarm *a)
-{
-  json_t *causes = json_array();
-  char utc[48];
-
-  for (int c = 0; c < a->n_causes; c++) {
-    const struct glia_detect_cause *k = &a->cause[c];
-    json_array_append_new(
-        causes, json_pack("{s:s, s:s, s:o, s:o, s:o}", "metric", k->metric, "unit", k->unit,
-                          "observed", glia_json_real(k->observed), "expected",
-                          glia_json_real(k->expected), "share", glia_json_real(k->share)));
-  }
-  return json_pack("{s:f, s:f, s:s, s:f, s:o}", "start_s", scored_seconds(s, a->start_ns), "end_s",
-                   scored_seconds(s, a->end_ns), "start_utc",
-                   utc_text(a->start_ns, utc, sizeof utc), "peak", a->peak, "causes", causes);
-}
-
-static json_t *scored_json(const struct scored *s)
-{
-  const struct glia_detect_result *r = &s->result;
-  json_t *alarms = json_array();
-
-  for (int64_t k = 0; k < r->n_alarms; k++)
-    json_array_append_new(alarms, alarm_json(s, &r->alarm[k]));
-  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:f, s:o}", "name", s->node.name, "samples",
-                   (json_int_t)r->n, "scored", (json_int_t)r->n_scored, "stolen",
-                   (json_int_t)r->n_stolen, "imputed_values", (json_int_t)r->n_imputed,
-                   "alarmed_fraction", glia_json_real((double)r->n_alarmed / (double)r->n_scored),
-                   "threshold", r->threshold, "alarms", alarms);
-}
-
-static void print_scored(const struct glia_args *args, const struct scored *s)
-{
-  const struct glia_detect_result *r = &s->result;
-  char start[48], end[48], text[256];
-
-  glia_cli_print(args, "%s: %lld alarm%s, %.1f %% of %lld samples; threshold %.3g\n", s->node.name,
-                 (long long)r->n_alarms, r->n_alarms == 1 ? "" : "s",
-                 r->n_scored > 0 ? 100.0 * (double)r->n_alarmed / (double)r->n_scored : 0.0,
-                 (long long)r->n_scored, r->threshold);
-  for (int64_t k = 0; k < r->n_alarms; k++) {
-    const struct glia_detect_alarm *a = &r->alarm[k];
-    glia_cli_print(args, "  %s to %s (%.1f s to %.1f s), peak %.3g\n",
-                   utc_text(a->start_ns, start, sizeof start), utc_text(a->end_ns, end, sizeof end),
-                   scored_seconds(s, a->start_ns), scored_seconds(s, a->end_ns), a->peak);
-    for (int c = 0; c < a->n_causes && c < 3; c++)
-      glia_cli_print(args, "      %s (%.0f %%)\n", cause_text(&a->cause[c], text, sizeof text),
-                     100.0 * a->cause[c].share);
-  }
-}
-
-static glia_status write_pictures(const struct glia_args *args, const struct scoring *s)
-{
-  const char *figure = glia_args_text(args, "figure", NULL);
-  const char *report = glia_args_text(args, "report", NULL);
-
-  if (figure != NULL) {
-    struct glia_figure *fig;
-    GLIA_TRY(scoring_figure(s, scoring_worst(s), &fig));
-    const glia_status st = glia_figure_write(fig, figure);
-    glia_figure_destroy(&fig);
-    GLIA_TRY(st);
-  }
-  if (report == NULL) return GLIA_OK;
-  const bool quiet = scoring_worst(s)->result.n_alarms == 0;
-  return scoring_report(s, "Node health", quiet ? GLIA_VERDICT_GOOD : GLIA_VERDICT_BAD, NULL,
-                        report);
-}
-
-static glia_status score_all(struct glia_args *args, struct scoring *s)
-{
-  const char *path = glia_args_text(args, "output", NULL);
-  json_t *nodes;
-
-  GLIA_TRY(scoring_open(s, args->word[0], glia_args_text(args, "models", NULL)));
-  if (path != NULL) GLIA_TRY(write_scores(s, path, glia_args_has(args, "force")));
-  GLIA_TRY(write_pictures(args, s));
-  nodes = json_array();
-  for (int i = 0; i < s->n; i++) {
-    print_scored(args, &s->scored[i]);
-    json_array_append_new(nodes, scored_json(&s->scored[i]));
-  }
-  return glia_cli_json(args, json_pack("{s:o}", "nodes", nodes));
-}
-
-static glia_status run_score(struct glia_args *args)
-{
-  struct scoring s;
-
-  GLIA_CHECK(glia_args_has(args, "models"), GLIA_E_USAGE,
-             "--models M.h5 is missing: which models?");
-  s = (struct scoring){0};
-  const glia_status st = score_all(args, &s);
-  scoring_close(&s);
-  return st;
-}
-
-const struct glia_command glia_command_detect_score_ = {
-    .name = "detect score",
-    .summary = "score telemetry: which node was abnormal, when, and by which metrics",
-    .usage = "F.h5 --models M.h5",
-    .options = score_options,
-    .details = "A score is how far a sample is from what the node's model expects; above the "
-               "threshold for "
-               "three samples it is an alarm, which names the metrics behind it with what was "
-               "observed and "
-               "what was expected. Alarms are an outcome, not an error: the exit code is 0.\n\n"
-               "Metrics are found by name. A file that lacks one that the model knows is refused.",
-    .example = "glia detect score today.h5 --models models.h5 --report today.html",
-    .run = run_score,
-    .min_words = 1,
-    .max_words = 1,
-    .alone = true,
 };

@@ -13,17 +13,31 @@ struct scored {
   struct glia_detect_result result;
 };
 
+enum { REASON_BYTES = 512 };
+
+/* A node that no model watches, and why. */
+struct unwatched {
+  const char *name; /* borrowed from the telemetry file */
+  char reason[REASON_BYTES];
+};
+
+/** [{"name", "reason"}, ...] */
+json_t *unwatched_json(int n, const struct unwatched *u);
+
 /* A telemetry file, scored. */
 struct scoring {
   struct glia_telemetry *file;
   int n_detectors;
   struct glia_detector **detector;
   int n;
-  struct scored *scored; /* [n] the nodes that have a model */
+  struct scored *scored; /* [n] the nodes that have a model which can score them */
+  int n_left;
+  struct unwatched *left; /* [n_left] the others */
 };
 
-/** Score the nodes of a file for which there are models; a node without one is named in the log.
- *  Ownership: scoring_close, also after a failure. Errors: GLIA_E_MISSING when no node has a model; those of reading. */
+/** Score the nodes of a file for which there are models; one without, or whose rows its model
+ *  cannot score, is left out and named in the log. Ownership: scoring_close, also after a failure.
+ *  Errors: GLIA_E_MISSING when no node has a model, GLIA_E_DATA when none can be scored; those of reading. */
 GLIA_NODISCARD glia_status scoring_open(struct scoring *s, const char *telemetry,
                                         const char *models);
 void scoring_close(struct scoring *s);

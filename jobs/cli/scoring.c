@@ -20,18 +20,53 @@ static struct glia_detector *find(const struct scoring *s, const char *name)
   return NULL;
 }
 
+json_t *unwatched_json(int n, const struct unwatched *u)
+{
+  json_t *list = json_array();
+
+  for (int i = 0; i < n; i++)
+    json_array_append_new(list, json_pack("{s:s, s:s}", "name", u[i].name, "reason", u[i].reason));
+  return list;
+}
+
+static void leave_out(struct scoring *s, const char *name, const char *event, const char *reason)
+{
+  struct unwatched *u = &s->left[s->n_left++];
+
+  u->name = name;
+  snprintf(u->reason, sizeof u->reason, "%s", reason);
+  glia_log(GLIA_LOG_WARN, "detect", event, "node=%s reason=\"%s\"", name, u->reason);
+}
+
 static glia_status score_node(struct scoring *s, const char *name)
 {
   struct scored *node = &s->scored[s->n];
 
   node->detector = find(s, name);
   if (node->detector == NULL) {
-    glia_log(GLIA_LOG_WARN, "detect", "no-model", "node=%s", name);
+    leave_out(s, name, "no-model", "it has no model");
     return GLIA_OK;
   }
   GLIA_TRY(glia_telemetry_read_node(s->file, name, &node->node));
   s->n++; /* from here on scoring_close frees it */
-  return glia_detector_score(node->detector, &node->node, &node->result);
+  const glia_status st = glia_detector_score(node->detector, &node->node, &node->result);
+  if (st != GLIA_E_DATA) return st;
+  leave_out(s, name, "unwatched", glia_trace_message());
+  glia_trace_clear();
+  glia_detect_result_free(&node->result);
+  glia_telemetry_node_free(&node->node);
+  *node = (struct scored){0};
+  s->n--;
+  return GLIA_OK;
+}
+
+/* Of nodes all of which were left out: what their models said, if any has one. */
+static glia_status nobody(const struct scoring *s, const char *telemetry, const char *models)
+{
+  for (int i = 0; i < s->n_left; i++)
+    if (find(s, s->left[i].name) != NULL) return GLIA_FAIL(GLIA_E_DATA, "%s", s->left[i].reason);
+  return GLIA_FAIL(GLIA_E_MISSING, "%s has no model for any of the %d nodes of %s", models,
+                   s->n_left, telemetry);
 }
 
 glia_status scoring_open(struct scoring *s, const char *telemetry, const char *models)
@@ -43,11 +78,10 @@ glia_status scoring_open(struct scoring *s, const char *telemetry, const char *m
   GLIA_TRY(glia_telemetry_open(telemetry, &s->file));
   const int n = glia_telemetry_nodes(s->file, &name);
   s->scored = calloc((size_t)n + 1, sizeof *s->scored);
-  GLIA_CHECK(s->scored != NULL, GLIA_E_MEMORY, "%d nodes", n);
+  s->left = calloc((size_t)n + 1, sizeof *s->left);
+  GLIA_CHECK(s->scored != NULL && s->left != NULL, GLIA_E_MEMORY, "%d nodes", n);
   for (int i = 0; i < n; i++) GLIA_TRY(score_node(s, name[i]));
-  GLIA_CHECK(s->n > 0, GLIA_E_MISSING, "%s has no model for any of the %d nodes of %s", models, n,
-             telemetry);
-  return GLIA_OK;
+  return s->n > 0 ? GLIA_OK : nobody(s, telemetry, models);
 }
 
 void scoring_close(struct scoring *s)
@@ -57,6 +91,7 @@ void scoring_close(struct scoring *s)
     glia_telemetry_node_free(&s->scored[i].node);
   }
   free(s->scored);
+  free(s->left);
   glia_detectors_free(s->n_detectors, &s->detector);
   glia_telemetry_close(&s->file);
 }

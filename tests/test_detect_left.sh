@@ -1,0 +1,53 @@
+#!/bin/sh
+# A node that cannot be trained or scored is left out, with the reason; the others have their models and alarms.
+. "$srcdir/tests/points.sh"
+
+mkdir "$dir/tele" "$dir/less"
+# node FOLDER NAME ROWS COLUMNS: waves in noise; NAME dead has no value at all
+node() {
+  awk -v name="$2" -v n="$3" -v columns="$4" 'BEGIN {
+    srand(length(name))
+    for (i = 0; i < n; i++)
+      for (j = 0; j < columns; j++)
+        printf "%s%s", name == "dead" ? "nan" : sprintf("%.5f", 0.5 + 0.2 * sin(6.2831853 * i / 288 + j) + 0.02 * rand()), j + 1 < columns ? "," : "\n"
+  }' >"$dir/$1/$2.train.csv"
+  cp "$dir/$1/$2.train.csv" "$dir/$1/$2.test.csv"
+}
+node tele a 600 5; node tele good 600 5; node tele dead 600 5; node tele fresh 30 5
+unwatched() { tr -d '\n' <"$out" | grep -q "\"unwatched\": \[ *{\"name\": \"$1\", \"reason\": \"[^\"]*$2"; }
+trains() { exits 0 "$1" detect train "$dir/t.h5" -o "$2" --force --json; }
+models() { grep -o '"\(threshold\|parameters_sha256\)": [^,}]*' "$out"; }
+exits 0 "$glia" data import telemetry "$dir/tele" --period 5m -o "$dir/t.h5" && trains "$glia" "$dir/m.h5" && unwatched dead 'metrics are missing' &&
+  grep -q '"fresh", "reason": "node fresh has 30 samples' "$out" && said 'left-out node=dead' && said 'left-out node=fresh'
+point "a dead node and a new one are left out with the reason, the others are trained"
+exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/two.h5" --node a --node good && cmp -s "$dir/m.h5" "$dir/two.h5"
+point "which makes the file, and the share of the budget, that they would have without them"
+for kind in bottleneck sparse; do
+  set -- --kind "$kind" --epochs 2; [ "$kind" = sparse ] || set -- "$@" --shared 1
+  exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/$kind.h5" "$@" --json && unwatched dead 'metrics are missing' &&
+    models >"$dir/$kind.four" && exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/$kind.two.h5" "$@" --node a --node good --json && models | cmp -s "$dir/$kind.four" - &&
+    [ "$(wc -l <"$dir/$kind.four")" = 4 ]
+  point "so it is with autoencoders: $kind"
+done
+launcher=$(printf '%s' "${MPIRUN:-mpirun -n NP}" | sed "s/NP/${NP:-3}/")
+if command -v "${launcher%% *}" >/dev/null 2>&1; then
+  # shellcheck disable=SC2086
+  ASAN_OPTIONS=detect_leaks=0 exits 0 $launcher "$glia" detect train "$dir/t.h5" -o "$dir/three.h5" --json && unwatched dead 'metrics are missing' && cmp -s "$dir/m.h5" "$dir/three.h5"
+  point "ranks that share the nodes leave out the same"
+else
+  skip "ranks that share the nodes leave out the same" "no launcher (${launcher%% *}) on this machine"
+fi
+exits 65 "$glia" detect train "$dir/t.h5" -o "$dir/x.h5" --node dead --node fresh && said 'none of 2 nodes can be trained; the first: node dead' && [ ! -e "$dir/x.h5" ]
+point "where none is left it fails"
+exits 0 "$glia" detect status "$dir/t.h5" --models "$dir/m.h5" && grep -q '^dead: unwatched' "$out" && grep -q '^fresh: unwatched' "$out" && grep -q '^2 watched, 2 unwatched' "$out"
+point "detect status tells them as unwatched"
+
+node less a 600 3; node less good 600 5
+exits 0 "$glia" data import telemetry "$dir/less" --period 5m -o "$dir/l.h5" && exits 0 "$glia" detect score "$dir/l.h5" --models "$dir/m.h5" --json &&
+  unwatched a 'lacks 2 of the 5 metrics' && [ "$(grep -c '"threshold"' "$out")" = 1 ] && said 'unwatched node=a'
+point "a node that lacks metrics is not scored, the other is"
+exits 0 "$glia" detect score "$dir/l.h5" --models "$dir/m.h5" && grep -q '^a: unwatched: node a lacks 2' "$out" && grep -q '^good: .*threshold' "$out"; point "people are told both"
+exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/a.h5" --node a && exits 65 "$glia" detect score "$dir/l.h5" --models "$dir/a.h5" && said 'lacks 2 of the 5 metrics'
+point "where no other is left the file is refused"
+
+finish
