@@ -43,7 +43,8 @@ GLIA_API const char *glia_injector_help(const struct glia_injector *injector);
  *
  *  result  may be NULL
  *
- *  Errors: GLIA_E_ARGUMENT (duration, threads, size, root), GLIA_E_MEMORY, GLIA_E_UNSUPPORTED (no governor to set),
+ *  Errors: GLIA_E_ARGUMENT (duration, threads, size, root), GLIA_E_MEMORY, GLIA_E_UNSUPPORTED (no governor to set), GLIA_E_BUSY (another
+ *  injection has changed governors and not put them back yet),
  *  GLIA_E_IO (io or network cannot work here; a governor may not be set, or it could not be put back, which the message says).
  */
 GLIA_API GLIA_NODISCARD glia_status glia_inject_run(const struct glia_injector *injector,

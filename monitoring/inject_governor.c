@@ -2,7 +2,8 @@
  * Source: the kernel's admin-guide/pm/cpufreq; as a fault, Borghesi et al. 2019, where it is the one that was injected.
  *
  * A setting outlives who made it. So before anything is changed a second process is there, which knows what was and waits on a pipe:
- * when this one ends, however it does, the pipe closes and the second one puts everything back. Should that one be killed, this one does it. */
+ * when this one ends, however it does, the pipe closes and the second one puts everything back. Should that one be killed, this one does it.
+ * What another injection has set is no setting to go back to: one at a time, by a lock that both processes hold until all is back. */
 #include "inject_priv.h"
 
 #include "glia_log.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -201,15 +203,37 @@ static glia_status guarded(const struct policies *all, const struct glia_inject_
   return GLIA_OK;
 }
 
+/* The lock of the folder of policies; -1 where there is no folder. It is of the open file, which the second process shares: so it is held
+ * until both are gone. */
+static glia_status lock(const char *root, int *out)
+{
+  char path[LINE_BYTES];
+
+  snprintf(path, sizeof path, "%s/" FOLDER, root);
+  *out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (*out < 0 || flock(*out, LOCK_EX | LOCK_NB) == 0) return GLIA_OK;
+  const bool busy = errno == EWOULDBLOCK;
+  const char *why = strerror(errno);
+  close(*out);
+  *out = -1;
+  GLIA_CHECK(!busy, GLIA_E_BUSY,
+             "%s: another injection has changed governors there and has not put them back yet",
+             path);
+  return GLIA_FAIL(GLIA_E_IO, "%s cannot be locked: %s", path, why);
+}
+
 static glia_status run(const struct glia_inject_options *options, struct glia_inject_result *result)
 {
   struct policies all = {0};
+  const char *root = options->root != NULL ? options->root : "";
   int end[2] = {-1, -1};
+  int locked;
   glia_status st;
 
   GLIA_CHECK(options->threads == 0, GLIA_E_ARGUMENT,
              "governor changes a setting: it has no threads");
-  st = find(&all, options->root != NULL ? options->root : "");
+  GLIA_TRY(lock(root, &locked));
+  st = find(&all, root); /* what is there is what was, now that nobody else changes it */
   if (st != GLIA_OK) goto done;
   GLIA_CHECK_TO(done, st, pipe2(end, O_CLOEXEC) == 0, GLIA_E_MEMORY, "a pipe: %s", strerror(errno));
   const pid_t helper = fork();
@@ -224,6 +248,7 @@ static glia_status run(const struct glia_inject_options *options, struct glia_in
   st = guarded(&all, options, helper, end[1], result);
 
 done:
+  if (locked >= 0) close(locked);
   free(all.policy);
   glia_paths_free_(all.path);
   return st;

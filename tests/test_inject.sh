@@ -53,9 +53,10 @@ done
 exits 0 env TMPDIR="$dir/tmp" "$glia" inject io --for 0.5 --size 8MiB --json && about "$(key bytes_per_s)" 1e4 1e12; point "io writes"
 exits 0 "$glia" inject leak --for 1 --threads 1 --size 32MiB --json && about "$(key bytes_per_s)" 1.5e7 3.5e7; point "leak takes all of its size, once"
 
-exits 74 env TMPDIR=/nonexistent "$glia" inject io --for 30 && said 'cannot work: No such file' && said TMPDIR; point "io without a folder to write to is no fault, and said so at once"
+exits 74 env TMPDIR="$dir/nowhere" "$glia" inject io --for 30 && said 'cannot work: No such file' && said TMPDIR; point "io without a folder to write to is no fault, and said so at once"
 
 # governor, on a tree of files as the kernel shows it: two policies of ours, one with a core that we may not use, one that has no other governor.
+busy=73
 first=$(awk '/^Cpus_allowed_list/ { split($2, a, /[-,]/); print a[1] }' /proc/self/status)
 policies=$dir/root/sys/devices/system/cpu/cpufreq
 policy() { # NUMBER GOVERNOR CPUS AVAILABLE
@@ -95,6 +96,18 @@ echo performance >"$policies/policy0/scaling_governor" # by somebody else
 kill -9 "$(helper_of)"; wait "$child"; status=$?; child=
 [ "$seen" = 0 ] && [ "$status" = 74 ] && grep -q 'was killed: they are back' "$err" && [ "$(governors)" = "performance powersave ondemand schedutil " ]
 point "the helper killed, it puts back itself what is still its own"
+# What a second one finds is the fault of the first, which is no setting to go back to.
+fresh
+"$glia" inject governor --for 50 --root "$dir/root" >"$dir/first" 2>&1 & child=$!
+wait_for 10 changed; seen=$?
+exits "$busy" "$glia" inject governor --for 1 --root "$dir/root" && said 'another injection'; refused=$?
+still=$(governors); helper=$(helper_of)
+kill -STOP "$helper"; kill -9 "$child"; wait "$child" 2>/dev/null; child=
+exits "$busy" "$glia" inject governor --for 1 --root "$dir/root" && said 'another injection'; after=$?
+kill -CONT "$helper"
+[ "$seen" = 0 ] && [ "$refused" = 0 ] && [ "$still" = "powersave performance ondemand schedutil " ] && [ "$after" = 0 ] && wait_for 5 as_before && wait_for 5 gone "$helper"
+point "a second one is refused while the first is on, and after it is killed until all is back"
+exits 0 "$glia" inject governor --for 0.2 --root "$dir/root" && as_before; point "then there may be another"
 rm -r "$dir/root"; mkdir "$dir/root"
 exits 69 "$glia" inject governor --for 1 --root "$dir/root" && said 'has no policy'; point "a system without governors is refused"
 policy 0 ondemand "$first 1023" 'ondemand powersave'

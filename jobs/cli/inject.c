@@ -98,7 +98,7 @@ const struct glia_command glia_command_inject_ = {
         "on Ctrl-C or SIGTERM, and "
         "with the process however that ends. It uses no core that the process may not use. "
         "governor alone changes a setting: a second process puts it back when the first one ends "
-        "or is killed, unless both are killed at once.",
+        "or is killed, unless both are killed at once; it is refused while another one is on.",
     .example = "glia inject membw --for 20s",
     .run = run,
     .min_words = 1,
