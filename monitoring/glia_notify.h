@@ -18,7 +18,8 @@ struct glia_notify;
 GLIA_API GLIA_NODISCARD glia_status glia_notify_start(const struct glia_notify_options *options,
                                                       struct glia_notify **out);
 
-/** Tell of an alarm that began or ended; returns at once. At most 4,096 wait, older ones are dropped and counted. */
+/** Tell of an alarm that began or ended; returns at once. At most 4,096 wait, older ones are dropped and counted; an
+ *  Alertmanager is told them by the next repetition, at once when nothing waits. */
 GLIA_API void glia_notify_alarm(struct glia_notify *n, const struct glia_watch_alarm *alarm);
 
 struct glia_notify_facts {
@@ -26,7 +27,7 @@ struct glia_notify_facts {
 };
 GLIA_API void glia_notify_facts(struct glia_notify *n, struct glia_notify_facts *out);
 
-/** Delivers what waits, for limit_s at most, and ends; NULL is welcome. */
+/** Delivers what waits, for limit_s or 5 s at most, and ends; NULL is welcome. */
 GLIA_API void glia_notify_stop(struct glia_notify **n);
 
 #endif

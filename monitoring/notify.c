@@ -10,6 +10,7 @@
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
+#include <search.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@
 
 extern char **environ;
 
-enum { WAITING_MAX = 4096, NAME_BYTES = 256, TIME_BYTES = 40 };
+enum { WAITING_MAX = 4096, NAME_BYTES = 256, TIME_BYTES = 40, AGAIN_AT_ONCE = 512 };
+static const double end_s = 5.0; /* what waits has so long when we end, at most */
 
 /* One alarm, copied. */
 struct told {
@@ -31,6 +33,7 @@ struct told {
   bool active;
   int64_t start_ns, end_ns, job;
   double score, threshold;
+  int64_t place; /* of one that is on, in `active` */
 };
 
 struct glia_notify {
@@ -41,11 +44,14 @@ struct glia_notify {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   bool stop;            /* from here on under the mutex */
+  double stop_s;        /* nothing is delivered after it; infinite before the stop */
+  bool missed;          /* one that waited was dropped: whatever is on is to be told again */
   struct told *waiting; /* [WAITING_MAX] a ring */
   int64_t first, next;
   struct glia_notify_facts facts;
-  struct told *active; /* of the thread alone [n_active] */
-  int n_active, active_room;
+  struct told **active; /* whatever is on [n_active], told or not */
+  void *by_node;        /* a tree of the same */
+  int64_t n_active, active_room;
 };
 
 static double now_s(void)
@@ -132,7 +138,25 @@ static size_t ignore(char *data, size_t size, size_t n, void *self)
   return size * n;
 }
 
-static bool post(const struct glia_notify *n, const struct glia_buffer *body)
+static double stop_time(struct glia_notify *n)
+{
+  pthread_mutex_lock(&n->mutex);
+  const double s = n->stop_s;
+  pthread_mutex_unlock(&n->mutex);
+  return s;
+}
+
+/* libcurl asks now and then whether to go on. */
+static int over(void *self, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+  (void)a;
+  (void)b;
+  (void)c;
+  (void)d;
+  return now_s() >= stop_time(self);
+}
+
+static bool post(struct glia_notify *n, const struct glia_buffer *body)
 {
   CURL *e = curl_easy_init();
   struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
@@ -148,6 +172,9 @@ static bool post(const struct glia_notify *n, const struct glia_buffer *body)
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)body->n);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, ignore);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, over);
+    curl_easy_setopt(e, CURLOPT_XFERINFODATA, n);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(1e3 * n->limit_s));
     code = curl_easy_perform(e);
@@ -209,9 +236,9 @@ static void feed(int fd, const char *text, size_t size, double until_s)
   }
 }
 
-static bool run_command(const struct glia_notify *n, const struct glia_buffer *lines)
+static bool run_command(struct glia_notify *n, const struct glia_buffer *lines)
 {
-  const double until_s = now_s() + n->limit_s;
+  const double begin_s = now_s(), until_s = begin_s + n->limit_s;
   const struct timespec nap = {.tv_nsec = 20000000};
   int input, status = 0;
   const pid_t pid = spawn(n->command, &input);
@@ -221,14 +248,15 @@ static bool run_command(const struct glia_notify *n, const struct glia_buffer *l
     glia_log(GLIA_LOG_WARN, "notify", "command", "reason=\"not started\"");
     return false;
   }
-  feed(input, lines->text, lines->n, until_s);
+  feed(input, lines->text, lines->n, fmin(until_s, stop_time(n)));
   close(input);
-  while (!(ended = waitpid(pid, &status, WNOHANG) == pid) && now_s() < until_s)
+  while (!(ended = waitpid(pid, &status, WNOHANG) == pid) && now_s() < fmin(until_s, stop_time(n)))
     nanosleep(&nap, NULL);
   if (!ended) {
     kill(-pid, SIGKILL);
     waitpid(pid, &status, 0);
-    glia_log(GLIA_LOG_WARN, "notify", "command", "reason=\"killed after %g s\"", n->limit_s);
+    glia_log(GLIA_LOG_WARN, "notify", "command", "reason=\"killed after %.1f s\"",
+             now_s() - begin_s);
     return false;
   }
   if (status != 0) glia_log(GLIA_LOG_WARN, "notify", "command", "wait_status=%d", status);
@@ -237,29 +265,49 @@ static bool run_command(const struct glia_notify *n, const struct glia_buffer *l
 
 /* ---- the thread */
 
-static void keep_active(struct glia_notify *n, const struct told *a)
+static int by_node(const void *a, const void *b)
 {
-  int i = 0;
+  const struct told *x = a, *y = b;
 
-  while (i < n->n_active &&
-         (n->active[i].kind != a->kind || strcmp(n->active[i].node, a->node) != 0))
-    i++;
-  if (!a->active) {
-    if (i < n->n_active) n->active[i] = n->active[--n->n_active];
-    return;
-  }
-  if (i == n->active_room) {
-    const int room = n->active_room > 0 ? 2 * n->active_room : 16;
-    struct told *more = realloc(n->active, (size_t)room * sizeof *more);
-    if (more == NULL) return; /* it was told once */
-    n->active = more;
-    n->active_room = room;
-  }
-  n->active[i] = *a;
-  if (i == n->n_active) n->n_active++;
+  return x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->node, y->node);
 }
 
-static void deliver(struct glia_notify *n, int count, const struct told *told, bool command)
+/* Whatever is on stays known until it ends, also where it was never told. Under the mutex. */
+static void keep_active(struct glia_notify *n, const struct told *a)
+{
+  struct told *const *found = tfind(a, &n->by_node, by_node);
+  struct told *t = found != NULL ? *found : NULL;
+
+  if (t != NULL && a->active) {
+    const int64_t place = t->place;
+    *t = *a;
+    t->place = place;
+  } else if (t != NULL) {
+    tdelete(t, &n->by_node, by_node);
+    n->active[t->place] = n->active[--n->n_active];
+    n->active[t->place]->place = t->place;
+    free(t);
+  } else if (a->active) {
+    if (n->n_active == n->active_room) {
+      const int64_t room = n->active_room > 0 ? 2 * n->active_room : 16;
+      struct told **more = realloc((void *)n->active, (size_t)room * sizeof(struct told *));
+      if (more == NULL) return; /* it is told once */
+      n->active = more;
+      n->active_room = room;
+    }
+    t = malloc(sizeof *t);
+    if (t == NULL) return;
+    *t = *a;
+    t->place = n->n_active;
+    if (tsearch(t, &n->by_node, by_node) == NULL)
+      free(t);
+    else
+      n->active[n->n_active++] = t;
+  }
+}
+
+/* false: something failed. */
+static bool deliver(struct glia_notify *n, int count, const struct told *told, bool command)
 {
   struct glia_buffer alerts = {0}, lines = {0};
   int sent = 0, failed = 0;
@@ -283,6 +331,7 @@ static void deliver(struct glia_notify *n, int count, const struct told *told, b
   n->facts.sent += sent;
   n->facts.failed += failed;
   pthread_mutex_unlock(&n->mutex);
+  return failed == 0;
 }
 
 /* Copies what waits, at most room; called under the mutex. */
@@ -294,31 +343,49 @@ static int take_waiting(struct glia_notify *n, int room, struct told *out)
   return count;
 }
 
+/* An Alertmanager forgets alarms that nobody repeats. One that does not answer is asked again when it is time again. */
+static void tell_again(struct glia_notify *n, struct told *batch)
+{
+  int count = 1;
+
+  for (int64_t at = 0; count > 0; at += count) {
+    pthread_mutex_lock(&n->mutex);
+    const bool on = now_s() < n->stop_s;
+    for (count = 0; on && count < AGAIN_AT_ONCE && at + count < n->n_active; count++)
+      batch[count] = *n->active[at + count];
+    pthread_mutex_unlock(&n->mutex);
+    if (count > 0 && !deliver(n, count, batch, false)) return;
+  }
+}
+
 static void *work(void *self)
 {
   enum { AT_ONCE = 64 };
   struct glia_notify *n = self;
-  struct told *batch = calloc(AT_ONCE, sizeof *batch);
+  struct told *batch = calloc(AGAIN_AT_ONCE, sizeof *batch);
   double repeat_s = now_s() + n->repeat_s;
 
   pthread_mutex_lock(&n->mutex);
-  while (batch != NULL) {
-    while (!n->stop && n->first == n->next && now_s() < repeat_s) {
+  while (batch != NULL && now_s() < n->stop_s) {
+    while (!n->stop && n->first == n->next && !n->missed && now_s() < repeat_s) {
       const struct timespec wake = {.tv_sec = (time_t)ceil(repeat_s)};
       pthread_cond_timedwait(&n->changed, &n->mutex, &wake);
     }
     const int count = take_waiting(n, AT_ONCE, batch);
-    if (count == 0 && n->stop) break;
+    const bool again = now_s() >= repeat_s || (n->missed && n->first == n->next);
+    if (count == 0 && !again && n->stop) break;
+    if (again) n->missed = false;
     pthread_mutex_unlock(&n->mutex);
-    for (int i = 0; i < count; i++) keep_active(n, &batch[i]);
     if (count > 0) deliver(n, count, batch, true);
-    if (now_s() >= repeat_s) {
+    if (again) {
       repeat_s = now_s() + n->repeat_s;
-      /* it forgets alarms that nobody repeats */
-      if (n->n_active > 0 && n->alertmanager != NULL) deliver(n, n->n_active, n->active, false);
+      if (n->alertmanager != NULL) tell_again(n, batch);
     }
     pthread_mutex_lock(&n->mutex);
   }
+  if (n->next > n->first)
+    glia_log(GLIA_LOG_WARN, "notify", "undelivered",
+             "alarms=%lld reason=\"no time before the end\"", (long long)(n->next - n->first));
   pthread_mutex_unlock(&n->mutex);
   free(batch);
   return NULL;
@@ -333,7 +400,11 @@ static void destroy(struct glia_notify *n)
   free(n->alertmanager);
   free(n->command);
   free(n->waiting);
-  free(n->active);
+  for (int64_t i = 0; i < n->n_active; i++) {
+    tdelete(n->active[i], &n->by_node, by_node);
+    free(n->active[i]);
+  }
+  free((void *)n->active);
   free(n);
 }
 
@@ -350,6 +421,7 @@ glia_status glia_notify_start(const struct glia_notify_options *o, struct glia_n
   pthread_mutex_init(&n->mutex, NULL);
   pthread_cond_init(&n->changed, &clock);
   pthread_condattr_destroy(&clock);
+  n->stop_s = (double)INFINITY;
   n->limit_s = o->limit_s > 0.0 ? o->limit_s : 10.0;
   n->repeat_s = o->repeat_s > 0.0 ? o->repeat_s : 60.0;
   GLIA_CHECK_TO(fail, st,
@@ -383,6 +455,7 @@ void glia_notify_alarm(struct glia_notify *n, const struct glia_watch_alarm *ala
   if (n->next - n->first == WAITING_MAX) {
     n->first++;
     n->facts.dropped++;
+    n->missed = true;
   }
   struct told *t = &n->waiting[n->next++ % WAITING_MAX];
   *t = (struct told){.kind = alarm->kind,
@@ -394,6 +467,7 @@ void glia_notify_alarm(struct glia_notify *n, const struct glia_watch_alarm *ala
                      .threshold = alarm->threshold};
   snprintf(t->node, sizeof t->node, "%s", alarm->node);
   snprintf(t->text, sizeof t->text, "%s", alarm->text);
+  keep_active(n, t);
   pthread_cond_broadcast(&n->changed);
   pthread_mutex_unlock(&n->mutex);
 }
@@ -412,6 +486,7 @@ void glia_notify_stop(struct glia_notify **notify)
   if (n == NULL) return;
   pthread_mutex_lock(&n->mutex);
   n->stop = true;
+  n->stop_s = now_s() + fmin(n->limit_s, end_s);
   pthread_cond_broadcast(&n->changed);
   pthread_mutex_unlock(&n->mutex);
   if (n->running) pthread_join(n->thread, NULL);

@@ -1,7 +1,6 @@
-/* Nodes watched live: the same scores as in files, alarms told once, peers, and who is told. */
+/* Nodes watched live: the same scores as in files, alarms told once, peers. */
 #include "collect_priv.h"
 #include "detect_node.h"
-#include "glia_notify.h"
 #include "glia_watch.h"
 #include "scratch.h"
 #include "tap.h"
@@ -451,69 +450,6 @@ static void a_node_unlike_its_job_is_named_without_a_model(void)
   glia_watch_close(&w);
 }
 
-static double now_s(void)
-{
-  struct timespec t;
-
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void a_command_reads_alarms_and_cannot_hang(void)
-{
-  const struct glia_watch_alarm alarm = {.node = "n\"1",
-                                         .kind = GLIA_WATCH_PEERS,
-                                         .active = true,
-                                         .start_ns = 12,
-                                         .score = 7.5,
-                                         .threshold = NAN,
-                                         .job = 4,
-                                         .text = "too hot"};
-  struct glia_notify *n;
-  struct glia_notify_facts f;
-  const char *path = scratch("told");
-  char command[600], *text;
-  size_t size;
-
-  snprintf(command, sizeof command, "cat >>'%s'", path);
-  CU_ASSERT_EQUAL_FATAL(glia_notify_start(&(struct glia_notify_options){.command = command}, &n),
-                        GLIA_OK);
-  glia_notify_alarm(n, &alarm);
-  glia_notify_stop(&n); /* delivers what waits */
-  text = scratch_slurp(path, &size);
-  CU_ASSERT_STRING_EQUAL(text, "{\"node\":\"n\\u00221\",\"kind\":\"peers\",\"active\":true,"
-                               "\"start_ns\":12,\"job\":4,\"score\":7.5,\"threshold\":null,"
-                               "\"text\":\"too hot\"}\n");
-  free(text);
-  /* one that sleeps, and has a child, is killed when its time is over */
-  CU_ASSERT_EQUAL_FATAL(
-      glia_notify_start(
-          &(struct glia_notify_options){.command = "sleep 60 & sleep 60", .limit_s = 0.3}, &n),
-      GLIA_OK);
-  const double begin_s = now_s();
-  glia_notify_alarm(n, &alarm);
-  do {
-    glia_notify_facts(n, &f);
-  } while (f.failed == 0 && now_s() - begin_s < 20.0);
-  CU_ASSERT_EQUAL(f.failed, 1);
-  CU_ASSERT(now_s() - begin_s >= 0.3);
-  glia_notify_stop(&n);
-  /* nobody listens there */
-  CU_ASSERT_EQUAL_FATAL(
-      glia_notify_start(&(struct glia_notify_options){.alertmanager = "http://127.0.0.1:1"}, &n),
-      GLIA_OK);
-  glia_notify_alarm(n, &alarm);
-  do {
-    glia_notify_facts(n, &f);
-  } while (f.failed == 0 && now_s() - begin_s < 40.0);
-  CU_ASSERT_EQUAL(f.failed, 1);
-  CU_ASSERT_EQUAL(f.sent, 0);
-  glia_notify_stop(&n);
-  CU_ASSERT_EQUAL(glia_notify_start(&(struct glia_notify_options){.alertmanager = "nonsense"}, &n),
-                  GLIA_E_ARGUMENT);
-  glia_trace_clear();
-}
-
 static void the_worst_is_of_the_last_minute(void)
 {
   struct glia_worst w = {0};
@@ -534,5 +470,4 @@ TAP_MAIN("watch", TAP(a_stream_scores_as_a_file_does), TAP(an_alarm_is_told_once
          TAP(other_columns_are_never_scored_silently),
          TAP(stolen_seconds_are_neither_learnt_nor_scored),
          TAP(peers_are_scored_by_their_second_largest_distance),
-         TAP(a_node_unlike_its_job_is_named_without_a_model),
-         TAP(a_command_reads_alarms_and_cannot_hang))
+         TAP(a_node_unlike_its_job_is_named_without_a_model))
