@@ -22,9 +22,9 @@ struct glia_target {
   int node;    /* in the store */
   int watched; /* in the watch */
   struct glia_intake *intake;
-  int64_t *column; /* [columns of the intake] in the store */
+  int64_t *column; /* [columns of the intake] in the store; -1: there is no room for it */
   int64_t n_mapped;
-  int64_t *series; /* agent: series of its columns [n_series] */
+  int64_t *series; /* agent: series of its columns [n_series], -1: no room */
   int64_t n_series;
   double *raw; /* [raw_room] */
   float *value;
@@ -47,6 +47,9 @@ struct glia_target {
   int64_t offset_ns;                   /* of its clock from its steady one then */
   int64_t ahead_until_ns;              /* rows were stored up to here, and that was yet to come */
   int64_t scrapes, failures, in_a_row, restarts, late, lost_rows, rows, malformed;
+  int64_t no_series,
+      no_columns; /* not kept, for it named too many: of its last answer, and so far */
+  char why_no_room[100];
   char problem[160];
 };
 

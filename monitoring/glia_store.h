@@ -50,7 +50,7 @@ GLIA_API GLIA_NODISCARD glia_status glia_store_column(struct glia_store *s, int 
                                                       int64_t *out);
 GLIA_API int64_t glia_store_columns(const struct glia_store *s, int node);
 
-/** Append a row [n]: column i of the row is column[i] of the node. A row that is not later than the last one is dropped: false
+/** Append a row [n]: column i of the row is column[i] of the node, of none where that is -1. A row that is not later than the last one is dropped: false
  *  in *taken. Errors: GLIA_E_MEMORY, and what the writing thread met: GLIA_E_IO. */
 GLIA_API GLIA_NODISCARD glia_status glia_store_row(struct glia_store *s, int node,
                                                    struct glia_store_mark mark, int64_t n,

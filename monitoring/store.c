@@ -149,7 +149,8 @@ glia_status glia_store_row(struct glia_store *s, int node, struct glia_store_mar
   float *row = malloc((size_t)(width + 1) * sizeof *row);
   GLIA_CHECK(row != NULL, GLIA_E_MEMORY, "a row of %lld", (long long)width);
   for (int64_t i = 0; i < width; i++) row[i] = GLIA_MISSING;
-  for (int64_t i = 0; i < n; i++) row[column[i]] = value[i];
+  for (int64_t i = 0; i < n; i++)
+    if (column[i] >= 0) row[column[i]] = value[i];
   st = glia_segment_row_(&s->current, node, mark.time_ns, width, row);
   if (st == GLIA_OK) {
     note_row(&s->filling, d->names.name, mark, width, row);

@@ -73,6 +73,18 @@ bool glia_target_silent_(const struct glia_collect *c, const struct glia_target 
   return quiet_since(c, t, t->seen_s > 0.0 ? t->seen_s : t->first_s) > lost_after_s(c);
 }
 
+/* One name too many is not kept, those that are known are: names that come and go cost the node nothing else. */
+static glia_status keep_what_fits(struct glia_target *t, glia_status st, int64_t *which,
+                                  int64_t *missed)
+{
+  if (st != GLIA_E_DATA) return st;
+  *which = -1;
+  ++*missed;
+  snprintf(t->why_no_room, sizeof t->why_no_room, "%s", glia_trace_message());
+  glia_trace_clear();
+  return GLIA_OK;
+}
+
 /* Room for as many series and columns as the intake has, and the columns' numbers in the store. */
 static glia_status make_room(struct glia_collect *c, struct glia_target *t)
 {
@@ -93,8 +105,11 @@ static glia_status make_room(struct glia_collect *c, struct glia_target *t)
   }
   if (t->n_mapped == columns) return GLIA_OK;
   for (; t->n_mapped < columns; t->n_mapped++)
-    GLIA_TRY(glia_store_column(c->store, t->node, glia_intake_name(t->intake, t->n_mapped),
-                               glia_intake_unit(t->intake, t->n_mapped), &t->column[t->n_mapped]));
+    GLIA_TRY(keep_what_fits(
+        t,
+        glia_store_column(c->store, t->node, glia_intake_name(t->intake, t->n_mapped),
+                          glia_intake_unit(t->intake, t->n_mapped), &t->column[t->n_mapped]),
+        &t->column[t->n_mapped], &t->no_columns));
   return glia_collect_watch_columns_(c, t);
 }
 
@@ -118,7 +133,10 @@ static void answered_well(struct glia_target *t, int64_t dropped, int64_t receiv
 {
   t->in_a_row = 0;
   t->problem[0] = '\0';
-  if (dropped > 0)
+  if (t->no_series + t->no_columns > 0)
+    snprintf(t->problem, sizeof t->problem, "%lld new names are not kept: %s",
+             (long long)(t->no_series + t->no_columns), t->why_no_room);
+  else if (dropped > 0)
     snprintf(t->problem, sizeof t->problem,
              "%lld rows of its last answer are not later than the one before: dropped",
              (long long)dropped);
@@ -169,12 +187,15 @@ static glia_status new_columns(struct glia_target *t, const struct glia_rows *ro
   GLIA_CHECK(series != NULL, GLIA_E_MEMORY, "%lld columns", (long long)rows->n_columns);
   t->series = series;
   t->n_series = rows->n_columns;
+  t->no_series = 0;
   for (int64_t i = 0; i < rows->n_columns; i++) {
     const struct glia_rows_column *c = &rows->column[i];
-    GLIA_TRY(glia_intake_series(t->intake, c->name, strlen(c->name), c->unit, c->kind, &series[i]));
+    GLIA_TRY(keep_what_fits(
+        t, glia_intake_series(t->intake, c->name, strlen(c->name), c->unit, c->kind, &series[i]),
+        &series[i], &t->no_series));
   }
   for (int64_t i = 0; i < rows->n_columns; i++)
-    if (rows->column[i].clock >= 0)
+    if (rows->column[i].clock >= 0 && series[i] >= 0)
       glia_intake_clock(t->intake, series[i], series[rows->column[i].clock]);
   t->schema = rows->head.schema;
   return GLIA_OK;
@@ -267,7 +288,8 @@ static glia_status take_rows(struct glia_collect *c, struct glia_target *t,
     if (first_ns == 0) first_ns = when.monotonic_ns;
     b->span_s = 1e-9 * (double)(when.monotonic_ns - first_ns);
     for (int64_t k = 0; k < glia_intake_width(t->intake); k++) t->raw[k] = (double)GLIA_MISSING;
-    for (int64_t k = 0; k < rows->n_columns; k++) t->raw[t->series[k]] = read[k];
+    for (int64_t k = 0; k < rows->n_columns; k++)
+      if (t->series[k] >= 0) t->raw[t->series[k]] = read[k];
     st = put_row(c, t, time_of(t, &when, received_ns), when.monotonic_ns, rows->first + i, &taken);
     b->taken += taken;
     b->dropped += !taken;
@@ -330,24 +352,29 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
 static glia_status take_series(struct glia_collect *c, struct glia_target *t,
                                const struct glia_scrape *scrape)
 {
+  int64_t at;
+
+  t->no_series = 0;
   for (int64_t i = 0; i < scrape->n; i++) {
-    int64_t at;
     const struct glia_scrape_series *s = &scrape->series[i];
-    GLIA_TRY(glia_intake_series(t->intake, s->name, s->n, "", s->kind, &at));
+    GLIA_TRY(keep_what_fits(t, glia_intake_series(t->intake, s->name, s->n, "", s->kind, &at), &at,
+                            &t->no_series));
   }
+  const int64_t no_series = t->no_series;
   GLIA_TRY(make_room(c, t));
   for (int64_t k = 0; k < glia_intake_width(t->intake); k++) t->raw[k] = (double)GLIA_MISSING;
   t->boot = 0;
   for (int64_t i = 0; i < scrape->n; i++) {
-    int64_t at;
     const struct glia_scrape_series *s = &scrape->series[i];
-    GLIA_TRY(glia_intake_series(t->intake, s->name, s->n, "", s->kind, &at));
-    t->raw[at] = s->value;
+    GLIA_TRY(keep_what_fits(t, glia_intake_series(t->intake, s->name, s->n, "", s->kind, &at), &at,
+                            &t->no_series));
+    if (at >= 0) t->raw[at] = s->value;
     /* What changes when counters begin anew: the node's boot. */
     if (s->n == strlen("node_boot_time_seconds") &&
         memcmp(s->name, "node_boot_time_seconds", s->n) == 0 && fabs(s->value) < 1e15)
       t->boot = (uint64_t)(int64_t)s->value;
   }
+  t->no_series = no_series; /* the second look met them again */
   return GLIA_OK;
 }
 

@@ -47,14 +47,15 @@ point "rows reach the disk"
 sleep 4; look
 [ "$(field sim0 state)" = up ] && [ "$(field sim19 state)" = up ] && [ "$(field own state)" = up ]; point "agents are up beside those that hang"
 about "$(field sim7 lost_rows)" 0 0; point "none of their rows is lost"
-for what in silent slow endless garbage truncated redirect error names nobody; do
+for what in silent slow endless garbage truncated redirect error nobody; do
   [ "$(field $what state)" = never ] && about "$(field $what failures)" 1 100; point "$what is said to fail ($(field $what problem))"
 done
-for what in nan duplicate vanishing; do
+for what in nan duplicate vanishing newnames; do
   [ "$(field $what state)" = up ]; point "$what is taken as far as it makes sense"
 done
+case $(field names problem) in *"65536 columns"*) about "$(field names rows)" 1 1 && about "$(field names failures)" 0 0 ;; *) false ;; esac; point "one whose names are folded to more columns than fit keeps its row"
 wait_for 30 sh -c "curl -s -m 5 $api/api/v1/nodes | grep -q '65536 \(columns\|series\)'"; look
-case $(field newnames problem) in *65536*) about "$(field sim7 lost_rows)" 0 0 && [ "$(field sim7 state)" = up ] ;; *) false ;; esac; point "one that names ever more is failed for itself ($(field newnames problem))"
+case $(field newnames problem) in *65536*) about "$(field sim7 lost_rows)" 0 0 && [ "$(field sim7 state)" = up ] ;; *) false ;; esac; point "one that names ever more keeps those that fit ($(field newnames problem))"
 about "$(field skewed skew_s)" 98 102 && [ "$(field skewed state)" = up ]; point "a clock 100 s ahead is noticed"
 get "$api/api/v1/series?node=skewed&metric=sim_0"
 python3 -c 'import json, sys, time

@@ -1,0 +1,59 @@
+/* An exporter whose names come and go: what is beyond the limit is not kept, and says so; what is known goes on. */
+#include "collect_priv.h"
+
+#include "scratch.h"
+#include "tap.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NEW = 15000, SCRAPES = 6 };
+
+static struct glia_buffer text;
+static atomic_int asked;
+
+static void answer(void *self, const struct glia_request *request, struct glia_answer *out)
+{
+  const int scrape = asked++;
+
+  (void)self;
+  (void)request;
+  text.n = 0;
+  glia_buffer_print(&text, "up %d\n", scrape);
+  for (int i = 0; scrape < SCRAPES && i < NEW; i++)
+    glia_buffer_print(&text, "pod{pod=\"p%d_%d\"} 1\n", scrape, i);
+  *out = (struct glia_answer){
+      .status = 200, .type = "text/plain", .body = text.text, .size_bytes = text.n};
+}
+
+static void names_beyond_the_limit_cost_nothing_else(void)
+{
+  const struct glia_server_options http = {.listen = "127.0.0.1:0"};
+  const struct glia_collect_options o = {.store = {.path = scratch("names")}, .period_s = 0.1};
+  struct glia_collect_result r;
+  struct glia_server *server;
+  struct glia_collect *c;
+  char url[64];
+
+  CU_ASSERT_EQUAL_FATAL(glia_server_start(&http, answer, NULL, &server), GLIA_OK);
+  CU_ASSERT_EQUAL_FATAL(glia_collect_open(&o, &c), GLIA_OK);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/metrics", glia_server_port(server));
+  CU_ASSERT_EQUAL_FATAL(glia_collect_node(c, "n1", url), GLIA_OK);
+  const struct glia_target *t = c->target[0];
+  for (int i = 0; i < 100 && strstr(t->problem, "65536 series") == NULL; i++)
+    CU_ASSERT_EQUAL_FATAL(glia_collect_run(c, 0.1, &r), GLIA_OK);
+  CU_ASSERT_PTR_NOT_NULL(strstr(t->problem, "65536 series"));
+  for (int i = 0; i < 100 && asked < SCRAPES + 3; i++)
+    CU_ASSERT_EQUAL_FATAL(glia_collect_run(c, 0.1, &r), GLIA_OK);
+  tap_note("%lld rows of %d scrapes, %lld failed", (long long)t->rows, (int)asked,
+           (long long)t->failures);
+  CU_ASSERT_EQUAL(t->failures, 0);
+  CU_ASSERT(t->rows >= asked - 1); /* the last one may be on its way */
+  CU_ASSERT_STRING_EQUAL(t->problem, "");
+  CU_ASSERT_EQUAL(glia_collect_close(&c), GLIA_OK);
+  glia_server_stop(&server);
+  glia_buffer_free(&text);
+}
+
+TAP_MAIN("collect_names", TAP(names_beyond_the_limit_cost_nothing_else))
