@@ -24,7 +24,8 @@ struct place {
 struct glia_run_writer {
   char *path;
   int fd;
-  struct glia_run run; /* memory for rows_max and times_max rows */
+  struct glia_run run;  /* memory for rows_max and times_max rows */
+  struct glia_run *old; /* what the record was, if this start goes on with it */
   int64_t times_max;
   int64_t room, times_room;       /* rows that the file has place for */
   int64_t flushed, times_flushed; /* rows that it has */
@@ -372,6 +373,23 @@ static glia_status add_facts(struct glia_run *r, int n, const struct glia_attrib
   return GLIA_OK;
 }
 
+/* A start that took no step knows nothing of some outcomes: they stay what they were. */
+static glia_status add_outcome(struct glia_run *r, const struct glia_run *old, int n,
+                               const struct glia_attribute *fact)
+{
+  const int first = r->n_facts;
+
+  GLIA_TRY(add_facts(r, n, fact));
+  for (int i = first; old != NULL && i < r->n_facts; i++) {
+    struct glia_attribute *a = &r->fact[i];
+    if (a->kind != GLIA_ATTRIBUTE_REAL || !isnan(a->r)) continue;
+    for (int k = 0; k < old->n_facts; k++)
+      if (old->fact[k].kind == GLIA_ATTRIBUTE_REAL && strcmp(old->fact[k].name, a->name) == 0)
+        a->r = old->fact[k].r;
+  }
+  return GLIA_OK;
+}
+
 static glia_status get_memory(struct glia_run_writer *w)
 {
   struct glia_run *r = &w->run;
@@ -459,6 +477,7 @@ static void forget(struct glia_run_writer *w)
 {
   if (w->fd >= 0) close(w->fd);
   glia_run_clear_(&w->run);
+  glia_run_free(&w->old);
   free(w->path);
   free(w);
 }
@@ -487,6 +506,8 @@ glia_status glia_run_writer_open(const char *dir, const struct glia_run_start *s
   GLIA_TRY_TO(out, st, add_session(&w->run, old, start));
   if (old != NULL) take_rows(w, old, start->first_step);
   GLIA_TRY_TO(out, st, lay_out(w, false));
+  w->old = old;
+  old = NULL;
   *out = w;
 out:
   glia_run_free(&old);
@@ -508,7 +529,7 @@ glia_status glia_run_writer_close(struct glia_run_writer **pw, int64_t last_step
   s->end_s = wall_clock_s();
   snprintf(s->reason, sizeof s->reason, "%s", reason);
   if (last_step > 0) end_row(w, last_step);
-  st = add_facts(&w->run, n_facts, fact);
+  st = add_outcome(&w->run, last_step == s->first_step ? w->old : NULL, n_facts, fact);
   if (st == GLIA_OK) st = lay_out(w, true);
   forget(w);
   return st;

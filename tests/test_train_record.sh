@@ -38,6 +38,16 @@ else
 skip "h5py finds every step, times of every rank, nodes, build and configuration" "no python3 with h5py"
 fi
 
+if [ -n "$have_h5py" ]; then
+outcome() { "$python" -c 'import h5py; a = h5py.File("run/run.h5rec", "r")["run"].attrs; print(a["train_loss"], a["samples_per_s"], a["model_hash"])'; }
+before=$(outcome)
+exits 0 "$glia" train run.yaml --resume && grep -q 'completed: at step 400 already, no step was taken' "$out" && ! grep -q nan "$out" &&
+  [ "$(outcome)" = "$before" ] && [ "${before#nan}" = "$before" ]
+point "--resume of a complete run leaves its outcome in the record, and says that it was complete"
+else
+skip "--resume of a complete run leaves its outcome in the record, and says that it was complete" "no python3 with h5py"
+fi
+
 # while it goes on
 rm -rf run
 "$glia" train run.yaml max_steps=100000000 >"$out" 2>"$err" </dev/null &

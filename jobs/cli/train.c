@@ -320,6 +320,18 @@ static json_t *values_json(const struct run *r)
                    glia_json_real(r->s.values.extra_work));
 }
 
+static void print_end(const struct run *r, const char *reason)
+{
+  const struct glia_train_result *t = &r->result;
+
+  if (t->steps == r->first_step && t->steps > 0)
+    glia_cli_print(r->args, "%s: at step %lld already, no step was taken\n", reason,
+                   (long long)t->steps);
+  else
+    glia_cli_print(r->args, "%s after %lld steps in %.1f s, %.0f samples/s: training loss %.4f\n",
+                   reason, (long long)t->steps, t->wall_s, t->samples_per_s, t->train_loss);
+}
+
 static glia_status report(struct run *r)
 {
   const struct glia_train_result *t = &r->result;
@@ -333,9 +345,7 @@ static glia_status report(struct run *r)
   const glia_reason reason = stopper_reason(&r->stopper, t->reason);
 
   log_cost(r);
-  glia_cli_print(r->args, "%s after %lld steps in %.1f s, %.0f samples/s: training loss %.4f\n",
-                 glia_reason_name(reason), (long long)t->steps, t->wall_s, t->samples_per_s,
-                 t->train_loss);
+  print_end(r, glia_reason_name(reason));
   if (r->tested && !isnan(r->test.accuracy))
     glia_cli_print(r->args, "test: accuracy %.4f, loss %.4f on %lld rows\n", r->test.accuracy,
                    r->test.loss, (long long)r->test.n);
@@ -353,7 +363,6 @@ static glia_status report(struct run *r)
 
   print_values(r);
   stages_print(r->args, r->pipeline);
-
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
       "s:o, s:o, s:o, s:o, s:o}",
@@ -438,7 +447,8 @@ static void close_record(struct run *r, glia_status st)
       glia_attribute_real("theory_stop_step",
                           r->theory.step >= 0 ? (double)r->theory.step : (double)NAN),
       glia_attribute_real("train_loss", r->result.train_loss),
-      glia_attribute_real("samples_per_s", r->result.samples_per_s),
+      glia_attribute_real("samples_per_s",
+                          r->result.steps > r->first_step ? r->result.samples_per_s : (double)NAN),
       glia_attribute_real("test_accuracy", r->tested ? r->test.accuracy : (double)NAN),
       glia_attribute_real("test_loss", r->tested ? r->test.loss : (double)NAN)};
   const int n = 8 + metric_facts(r, name, fact + 8);
