@@ -73,6 +73,10 @@ point "an option of another format is refused"
 exits 64 "$glia" data import cvs "$dir/t.csv" -o "$dir/x.h5" && said 'did you mean csv'; point "a format that is not there"
 exits 64 "$glia" data import csv "$dir/t.csv" && said '-o F.h5 is missing'; point "an import says where to"
 
+exits 73 timeout 20 "$glia" data import text /dev/zero -o "$dir/t.h5" && said 't.h5 exists already: --force replaces it' &&
+  exits 74 timeout 20 "$glia" data import text /dev/zero -o "$dir/no/t.h5" && said 'No such file or directory'
+point "what stands in the way of the output is told before the input is read"
+
 # idx of 3 pictures of 2 x 2, 3 labels
 printf '\000\000\010\003\000\000\000\003\000\000\000\002\000\000\000\002\001\002\003\004\005\006\007\010\011\012\013\014' >"$dir/x.idx"
 printf '\000\000\010\001\000\000\000\003\000\001\002' >"$dir/y.idx"
