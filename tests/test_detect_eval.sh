@@ -33,11 +33,21 @@ print(j)' "$out" "$1"; }
 if [ "$PYTHON3" != none ]; then
   # a jump of ten spreads in two columns cannot be missed; what is not there cannot be found
   about "$(figure mean.auc_pr)" 0.95 1 && about "$(figure mean.f1)" 0.7 1 && about "$(figure mean.f1_at_alarm_threshold)" 0.5 1 && about "$(figure mean.top1_cause)" 1 1; point "a clear fault is found and its metrics are named"
-  about "$(figure mean.event_recall)" 1 1 && about "$(figure mean.false_episodes_per_day)" 0 0.5; point "alarms meet the labelled spans"
+  about "$(figure mean.event_recall)" 1 1 && about "$(figure mean.false_episodes_per_day)" 0 0.5 && about "$(figure mean.normal_time_in_alarm)" 0 0.05; point "alarms meet the labelled spans"
   about "$(figure baselines.null_run.auc_roc)" 0.3 0.7 && about "$(figure baselines.random.auc_roc)" 0.45 0.55; point "nothing is found by the null run and the random score"
   about "$(figure baselines.random.point_adjusted_f1_misleading)" 0.3 1 && about "$(figure baselines.random.best_f1)" 0 0.2; point "point adjustment flatters a random score"
   figure nodes.1.name >/dev/null && figure baselines.z_score.auc_pr >/dev/null && figure baselines.pca.f1 >/dev/null && figure baselines.untrained.best_f1 >/dev/null
   point "the JSON has the keys that are promised"
+fi
+# an alarm that begins with the test part and never ends finds nothing, and most of the normal time is in it
+mkdir "$dir/long" && cp "$dir"/tele/a.*csv "$dir/long" && awk -F, -v OFS=, '{ for (j = 1; j <= NF; j++) $j += 0.5; print }' "$dir/tele/a.test.csv" >"$dir/long/a.test.csv"
+exits 0 "$glia" data import telemetry "$dir/long" --period 5m -o "$dir/long.h5" && exits 0 "$glia" detect train "$dir/long.h5" -o "$dir/long.m.h5" &&
+  exits 0 "$glia" detect budget "$dir/long.h5" --models "$dir/long.m.h5" --list 3 --json && about "$(key alarms)" 1 1 && about "$(key labelled_alarms)" 0 0 && about "$(key normal_time_in_alarm)" 0.99 1
+point "detect budget counts an alarm that never ends as false, and tells the time in alarm"
+exits 0 "$glia" detect eval "$dir/long.h5" --models "$dir/long.m.h5" --json
+if [ "$PYTHON3" != none ]; then
+  about "$(figure mean.event_recall)" 0 0 && about "$(figure mean.normal_time_in_alarm)" 0.99 1 && about "$(figure mean.false_episodes_per_day)" 0.1 0.2 && [ "$(figure mean.delay_s)" = None ]
+  point "an alarm that never ends finds no span"
 fi
 cp "$dir/m.h5" "$dir/once.h5"
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/m.h5" --force --json && cmp -s "$dir/m.h5" "$dir/once.h5"; point "the same data make the same file"

@@ -1,5 +1,6 @@
 /* glia detect budget: which alarms each setting would have raised. */
 #include "detect.h"
+#include "detect_measures.h"
 #include "glia_log.h"
 #include "glia_text.h"
 
@@ -29,15 +30,9 @@ static const double week_s = 604800.0;
 
 struct tally {
   int64_t alarms, labelled;
-  double watched_s; /* of all nodes together */
+  int64_t normal, alarmed; /* samples outside of labelled spans; those of them in alarms */
+  double watched_s;        /* of all nodes together */
 };
-
-static bool is_labelled(const struct glia_telemetry_node *node, const struct glia_detect_alarm *a)
-{
-  for (int64_t i = a->first; node->label != NULL && i <= a->last; i++)
-    if (node->label[i] == GLIA_LABEL_ANOMALY) return true;
-  return false;
-}
 
 /* Rows that the model was not trained on, where there are such; not before `since`. */
 static int64_t first_row(const struct scored *s, int64_t since_ns)
@@ -62,11 +57,16 @@ static void count(struct glia_args *args, const struct scored *s, int64_t since_
   const double span_s = 1e-9 * (double)(s->node.time_ns[s->node.n - 1] - s->node.time_ns[from]);
   char utc[48], text[256];
 
+  int64_t normal, alarmed;
+
   t->watched_s += span_s;
+  measures_alarmed(&s->node, r, from, &normal, &alarmed);
+  t->normal += normal;
+  t->alarmed += alarmed;
   for (int64_t k = 0; k < r->n_alarms; k++) {
     const struct glia_detect_alarm *a = &r->alarm[k];
     if (a->first < from) continue;
-    const bool labelled = is_labelled(&s->node, a);
+    const bool labelled = measures_is_of_a_span(&s->node, a);
     t->alarms++;
     t->labelled += labelled;
     if (!listed) continue;
@@ -133,17 +133,18 @@ static glia_status judge(struct glia_args *args, struct scoring *s, double budge
   /* what all nodes raise in a week of the site */
   const double weeks = t.watched_s / week_s / s->n;
   const int64_t wrong = t.alarms - t.labelled;
+  const double share = t.normal > 0 ? (double)t.alarmed / (double)t.normal : 0.0;
   double lo, hi;
   glia_poisson_interval(wrong, &lo, &hi);
   lo /= weeks;
   hi /= weeks;
-  glia_cli_print(args, "%10g  %8lld  %8lld  %10.3g  [%.3g, %.3g]\n", budget, (long long)t.alarms,
-                 (long long)t.labelled, (double)wrong / weeks, lo, hi);
-  json_array_append_new(rows,
-                        json_pack("{s:f, s:I, s:I, s:f, s:f, s:f, s:f, s:o}", "budget_per_week",
-                                  budget, "alarms", (json_int_t)t.alarms, "labelled_alarms",
-                                  (json_int_t)t.labelled, "weeks", weeks, "unlabelled_per_week",
-                                  (double)wrong / weeks, "lo", lo, "hi", hi, "list", alarms));
+  glia_cli_print(args, "%10g  %8lld  %8lld  %8.4f  %10.3g  [%.3g, %.3g]\n", budget,
+                 (long long)t.alarms, (long long)t.labelled, share, (double)wrong / weeks, lo, hi);
+  json_array_append_new(rows, json_pack("{s:f, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:o}",
+                                        "budget_per_week", budget, "alarms", (json_int_t)t.alarms,
+                                        "labelled_alarms", (json_int_t)t.labelled, "weeks", weeks,
+                                        "unlabelled_per_week", (double)wrong / weeks, "lo", lo,
+                                        "hi", hi, "normal_time_in_alarm", share, "list", alarms));
   return GLIA_OK;
 }
 
@@ -163,8 +164,8 @@ static glia_status judge_all(struct glia_args *args, struct scoring *s)
       st = GLIA_FAIL(GLIA_E_DATA, "node %s has %lld rows", s->scored[i].node.name,
                      (long long)s->scored[i].node.n);
   if (st == GLIA_OK) covered_s = tell_span(args, s, since_s);
-  glia_cli_print(args, "%10s  %8s  %8s  %10s  %s\n", "budget", "alarms", "labelled", "per week",
-                 "95 % interval, without the labelled ones");
+  glia_cli_print(args, "%10s  %8s  %8s  %8s  %10s  %s\n", "budget", "alarms", "labelled",
+                 "in alarm", "per week", "95 % interval, without the labelled ones");
   if (glia_args_has(args, "list") && st == GLIA_OK)
     st = judge(args, s, glia_args_real(args, "list", 3.0), since_s, true, rows);
   else
@@ -198,7 +199,9 @@ const struct glia_command glia_command_detect_budget_ = {
     .details =
         "A budget is how many false alarms a site bears in a week, all nodes together; each "
         "node's threshold is where the tail of its training scores meets its share. The rate that "
-        "was kept is that of alarms which meet no label (all, where there are none), over rows "
+        "was kept is that of alarms which neither began nor were raised in a labelled span (all, "
+        "where there are none), beside the share of the time outside of labels that is in alarm, "
+        "over rows "
         "that were not trained on where there are such, with its exact Poisson interval. The time "
         "that "
         "was judged is told: of a store, what --keep of glia collect has left of full rows, 2 days "

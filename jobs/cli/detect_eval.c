@@ -101,20 +101,22 @@ out:
 
 static json_t *measures_json(const struct measures *m)
 {
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "auc_pr",
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "auc_pr",
                    glia_json_real(m->auc_pr), "auc_roc", glia_json_real(m->auc_roc), "best_f1",
                    glia_json_real(m->best_f1), "f1", glia_json_real(m->f1), "f1_at_alarm_threshold",
                    glia_json_real(m->f1_alarm), "top1_cause", glia_json_real(m->top1_cause),
                    "event_recall", glia_json_real(m->event_recall), "false_episodes_per_day",
                    glia_json_real(m->false_episodes_per_day), "delay_s", glia_json_real(m->delay_s),
+                   "normal_time_in_alarm", glia_json_real(m->normal_in_alarm),
                    "point_adjusted_f1_misleading", glia_json_real(m->adjusted_f1));
 }
 
 static void print_line(const struct glia_args *args, const char *name, const struct measures *m)
 {
-  glia_cli_print(args, "%-16.16s %7.3f %7.3f %7.3f %7.3f %7.3f %7.3f %7.3f %8.2f %8.0f %7.3f\n",
-                 name, m->auc_pr, m->auc_roc, m->best_f1, m->f1, m->f1_alarm, m->top1_cause,
-                 m->event_recall, m->false_episodes_per_day, m->delay_s, m->adjusted_f1);
+  glia_cli_print(
+      args, "%-16.16s %7.3f %7.3f %7.3f %7.3f %7.3f %7.3f %7.3f %8.2f %7.3f %8.0f %7.3f\n", name,
+      m->auc_pr, m->auc_roc, m->best_f1, m->f1, m->f1_alarm, m->top1_cause, m->event_recall,
+      m->false_episodes_per_day, m->normal_in_alarm, m->delay_s, m->adjusted_f1);
 }
 
 static bool has_labels(const struct glia_telemetry_node *node)
@@ -157,8 +159,9 @@ static glia_status evaluate(struct glia_args *args, struct scoring *s)
   json_t *mean;
   glia_status st = GLIA_OK;
 
-  glia_cli_print(args, "%-16s %7s %7s %7s %7s %7s %7s %7s %8s %8s %7s\n", "", "AUC-PR", "AUC-ROC",
-                 "best F1", "F1@99", "F1@alm", "cause", "events", "false/d", "delay s", "(PA F1)");
+  glia_cli_print(args, "%-16s %7s %7s %7s %7s %7s %7s %7s %8s %7s %8s %7s\n", "", "AUC-PR",
+                 "AUC-ROC", "best F1", "F1@99", "F1@alm", "cause", "events", "false/d", "in alm",
+                 "delay s", "(PA F1)");
   for (int i = 0; i < s->n && st == GLIA_OK; i++) st = evaluate_node(args, &s->scored[i], &e);
   if (st == GLIA_OK && e.n == 0)
     st = GLIA_FAIL(GLIA_E_DATA,
@@ -203,8 +206,10 @@ const struct glia_command glia_command_detect_eval_ = {
         "label placed the thresholds of the next two: F1@99 is at the 99th percentile of training "
         "scores, which baselines have, too; F1@alm (f1_at_alarm_threshold) is at the models' own, "
         "above which they raise alarms: it is placed by a budget of false alarms, and higher. "
-        "Events are labelled spans that an alarm meets; false episodes are alarms that meet none; "
-        "the delay is the median from the start of a span to its alarm. Cause: share of labelled "
+        "Events are labelled spans in which an alarm was raised: one that was on before does not "
+        "find a span. False episodes are alarms that neither began nor were raised in one; in alm "
+        "(normal_time_in_alarm) is the share of the samples labelled normal that are in an alarm. "
+        "The delay is the median from the start of a span to its alarm. Cause: share of labelled "
         "spans whose most blamed metric is one that people blamed.\n\n"
         "Baselines are trained on the same rows: the largest z-score, the error of "
         "principal components (99 % of "

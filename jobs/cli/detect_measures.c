@@ -82,6 +82,7 @@ glia_status measures_of(const struct glia_telemetry_node *node, int64_t from, co
                            .top1_cause = (double)NAN,
                            .event_recall = (double)NAN,
                            .false_episodes_per_day = (double)NAN,
+                           .normal_in_alarm = (double)NAN,
                            .delay_s = (double)NAN};
   GLIA_CHECK_TO(out, st, s != NULL && t != NULL && bad != NULL, GLIA_E_MEMORY, "%lld samples",
                 (long long)n);
@@ -127,22 +128,33 @@ static double quantile(int64_t n, double *x, double q)
   return below + 1 < n ? x[below] + (at - (double)below) * (x[below + 1] - x[below]) : x[n - 1];
 }
 
-static bool meets_label(const struct glia_telemetry_node *node, const struct glia_detect_alarm *a)
+bool measures_is_of_a_span(const struct glia_telemetry_node *node,
+                           const struct glia_detect_alarm *a)
 {
-  for (int64_t i = a->first; i <= a->last; i++)
-    if (anomalous(node, i)) return true;
-  return false;
+  return node->label != NULL && (anomalous(node, a->first) || anomalous(node, a->raised));
 }
 
-/* Seconds from sample `first` until an alarm was on in [first, end); < 0: none. */
+void measures_alarmed(const struct glia_telemetry_node *node, const struct glia_detect_result *r,
+                      int64_t from, int64_t *normal, int64_t *alarmed)
+{
+  *normal = *alarmed = 0;
+  for (int64_t i = from; i < node->n; i++)
+    *normal += node->label == NULL || node->label[i] == GLIA_LABEL_NORMAL;
+  for (int64_t k = 0; k < r->n_alarms; k++) {
+    const struct glia_detect_alarm *a = &r->alarm[k];
+    for (int64_t i = a->first > from ? a->first : from; i <= a->last; i++)
+      *alarmed += node->label == NULL || node->label[i] == GLIA_LABEL_NORMAL;
+  }
+}
+
+/* Seconds from sample `first` until an alarm was raised in [first, end); < 0: none. One that was on before tells nothing of the span. */
 static double delay_of(const struct glia_telemetry_node *node, const struct glia_detect_result *r,
                        int64_t first, int64_t end)
 {
   for (int64_t k = 0; k < r->n_alarms; k++) {
     const struct glia_detect_alarm *a = &r->alarm[k];
-    if (a->raised >= end || a->last < first) continue;
-    const int64_t at = a->raised > first ? a->raised : first;
-    return 1e-9 * (double)(node->time_ns[at] - node->time_ns[first]);
+    if (a->raised < first || a->raised >= end) continue;
+    return 1e-9 * (double)(node->time_ns[a->raised] - node->time_ns[first]);
   }
   return -1.0;
 }
@@ -153,7 +165,7 @@ void measures_alarms(const struct glia_telemetry_node *node, const struct glia_d
   const int64_t from = node->train_rows > 0 && node->train_rows < node->n ? node->train_rows : 0;
   const double days = 1e-9 * (double)(node->time_ns[node->n - 1] - node->time_ns[from]) / 86400.0;
   double *delay = malloc(((size_t)node->n + 1) * sizeof *delay);
-  int64_t spans = 0, found = 0, wrong = 0;
+  int64_t spans = 0, found = 0, wrong = 0, normal, alarmed;
 
   for (int64_t i = from; i < node->n && delay != NULL; i++) {
     if (!anomalous(node, i)) continue;
@@ -164,7 +176,9 @@ void measures_alarms(const struct glia_telemetry_node *node, const struct glia_d
     i = end - 1;
   }
   for (int64_t k = 0; k < r->n_alarms; k++)
-    wrong += r->alarm[k].first >= from && !meets_label(node, &r->alarm[k]);
+    wrong += r->alarm[k].first >= from && !measures_is_of_a_span(node, &r->alarm[k]);
+  measures_alarmed(node, r, from, &normal, &alarmed);
+  out->normal_in_alarm = normal > 0 ? (double)alarmed / (double)normal : (double)NAN;
   out->event_recall = spans > 0 ? (double)found / (double)spans : (double)NAN;
   out->false_episodes_per_day = days > 0.0 ? (double)wrong / days : (double)NAN;
   out->delay_s = delay != NULL ? quantile(found, delay, 0.5) : (double)NAN;
@@ -176,9 +190,9 @@ enum { MEASURES = GLIA_COUNT(((struct measures *)0)->count) };
 static void each(struct measures *m, double *v[MEASURES])
 {
   double *const all[MEASURES] = {
-      &m->auc_pr,   &m->auc_roc,    &m->best_f1,      &m->f1,
-      &m->f1_alarm, &m->top1_cause, &m->event_recall, &m->false_episodes_per_day,
-      &m->delay_s,  &m->adjusted_f1};
+      &m->auc_pr,   &m->auc_roc,     &m->best_f1,        &m->f1,
+      &m->f1_alarm, &m->top1_cause,  &m->event_recall,   &m->false_episodes_per_day,
+      &m->delay_s,  &m->adjusted_f1, &m->normal_in_alarm};
 
   memcpy(v, all, sizeof all);
 }

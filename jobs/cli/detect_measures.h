@@ -10,11 +10,12 @@ struct measures {
   double f1;                     /* at the 99th percentile of training scores */
   double f1_alarm;               /* at the threshold of alarms; NaN: no such */
   double top1_cause;             /* share of spans with known causes */
-  double event_recall;           /* share of labelled spans that an alarm meets */
-  double false_episodes_per_day; /* alarms that meet no labelled span */
+  double event_recall;           /* share of labelled spans in which an alarm was raised */
+  double false_episodes_per_day; /* alarms that neither began nor were raised in a labelled span */
   double delay_s;                /* median */
+  double normal_in_alarm;        /* share of the samples labelled normal that are in an alarm */
   double adjusted_f1;            /* best, with point adjustment */
-  int count[10];                 /* of each above, while added up */
+  int count[11];                 /* of each above, while added up */
 };
 
 /** Samples [from, n) with labels: score [n], NaN = lowest; flag, threshold: of f1 and f1_alarm (NaN: none); part [n, n_metrics]: blame of each metric, NULL: none.
@@ -22,6 +23,13 @@ struct measures {
 GLIA_NODISCARD glia_status measures_of(const struct glia_telemetry_node *node, int64_t from,
                                        const double *score, double flag, double threshold,
                                        const double *part, struct measures *out);
+/** Did the alarm begin in a labelled span (its first sample above the threshold), or was it raised in one? Not one that was on before: it
+ *  would be on without the span, too. */
+bool measures_is_of_a_span(const struct glia_telemetry_node *node,
+                           const struct glia_detect_alarm *a);
+/** Samples from `from` on that are labelled normal (all, where there are no labels), and how many of them are in an alarm. */
+void measures_alarmed(const struct glia_telemetry_node *node, const struct glia_detect_result *r,
+                      int64_t from, int64_t *normal, int64_t *alarmed);
 /** What needs alarms. */
 void measures_alarms(const struct glia_telemetry_node *node, const struct glia_detect_result *r,
                      struct measures *out);
