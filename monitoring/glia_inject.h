@@ -10,7 +10,7 @@ struct glia_inject_options {
   double duration_s; /* up to a day */
   int threads;       /* 0: one per core that this process may use; more is refused */
   int64_t
-      size_bytes; /* memory to work on, 0: what suits the kind; more than 1/8 of what is free is refused */
+      size_bytes; /* memory to work on, 0: what suits the kind; more than 1/8 of what is free, on the machine and in the process's cgroup, is refused */
   int (*stop)(void); /* asked now and then: anything but 0 ends the fault; NULL: never */
   const char *root;  /* governor: change the sys below it, not that of /; NULL: / */
 };

@@ -2,10 +2,12 @@
 #include "inject_priv.h"
 
 #include "glia_text.h"
+#include "samplers/numbers.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,6 +24,7 @@ static const struct glia_injector *const all[] = {
 #undef INJECTOR
 };
 
+enum { PATH_BYTES = 4096 };
 static const double longest_s = 86400.0;
 static const int64_t least_bytes = 64 * 1024; /* for each thread */
 static const int64_t nap_ns = 20000000;
@@ -85,6 +88,63 @@ static glia_status choose_threads(struct crew *crew, int wanted)
   return GLIA_OK;
 }
 
+/* A number in a file of a cgroup; -1: none ("max", or no file). */
+static int64_t cgroup_number(const char *folder, const char *name)
+{
+  char path[2 * PATH_BYTES];
+  char text[64];
+
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  glia_line_read_(path, text, sizeof text);
+  return text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) : -1;
+}
+
+/* The least room of a cgroup and those above it, whose limits bind as well. top: where its hierarchy is mounted; in a container that may be
+ * the process's own cgroup, so what is not found below is looked for at the top. */
+static int64_t room_of(const char *top, const char *cgroup, const char *limit, const char *used,
+                       int64_t room)
+{
+  char folder[PATH_BYTES];
+
+  if (snprintf(folder, sizeof folder, "%s%s", top, cgroup) >= (int)sizeof folder) return room;
+  for (;;) {
+    const int64_t most = cgroup_number(folder, limit);
+    const int64_t now = cgroup_number(folder, used);
+    if (most >= 0 && now >= 0 && most - now < room) room = most > now ? most - now : 0;
+    if (strlen(folder) <= strlen(top)) return room;
+    *strrchr(folder, '/') = '\0';
+  }
+}
+
+int64_t glia_inject_room_(const char *root, int64_t free_bytes)
+{
+  char path[PATH_BYTES];
+  char line[PATH_BYTES];
+  int64_t room = free_bytes;
+
+  if (root == NULL) root = "";
+  snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
+  FILE *f = fopen(path, "re");
+  while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+    line[strcspn(line, "\n")] = '\0';
+    char *kinds = strchr(line, ':');
+    char *cgroup = kinds != NULL ? strchr(kinds + 1, ':') : NULL;
+    if (cgroup == NULL) continue;
+    *cgroup++ = '\0';
+    if (strcmp(kinds, ":") == 0) {
+      snprintf(path, sizeof path, "%s/sys/fs/cgroup", root);
+      room = room_of(path, cgroup, "memory.max", "memory.current", room);
+      snprintf(path, sizeof path, "%s/sys/fs/cgroup/unified", root);
+      room = room_of(path, cgroup, "memory.max", "memory.current", room);
+    } else if (strcmp(kinds, ":memory") == 0) {
+      snprintf(path, sizeof path, "%s/sys/fs/cgroup/memory", root);
+      room = room_of(path, cgroup, "memory.limit_in_bytes", "memory.usage_in_bytes", room);
+    }
+  }
+  if (f != NULL) fclose(f);
+  return room;
+}
+
 static glia_status choose_size(struct crew *crew, const struct glia_injector *injector,
                                int64_t wanted_bytes)
 {
@@ -96,8 +156,9 @@ static glia_status choose_size(struct crew *crew, const struct glia_injector *in
              "%s works on no memory: it has no size", injector->name);
   if (injector->default_size_bytes == NULL) return GLIA_OK;
   const int64_t page = sysconf(_SC_PAGESIZE);
-  const int64_t limit = (int64_t)sysconf(_SC_AVPHYS_PAGES) * page / 8;
-  GLIA_CHECK(wanted_bytes <= limit, GLIA_E_ARGUMENT, "%s: at most 1/8 of the free memory, %s",
+  const int64_t limit = glia_inject_room_(NULL, (int64_t)sysconf(_SC_AVPHYS_PAGES) * page) / 8;
+  GLIA_CHECK(wanted_bytes <= limit, GLIA_E_ARGUMENT,
+             "%s: at most 1/8 of the memory that is free for this process, %s",
              glia_format_size(wanted_bytes, found, sizeof found),
              glia_format_size(limit, most, sizeof most));
   int64_t size = wanted_bytes > 0 ? wanted_bytes : injector->default_size_bytes();

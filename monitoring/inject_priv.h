@@ -29,6 +29,10 @@ struct glia_injector {
   glia_status (*run)(const struct glia_inject_options *options, struct glia_inject_result *result);
 };
 
+/* What this process may still take, in bytes: what the machine has free, or less where a memory cgroup of its own or one above it
+ * (v1 or v2) has less room. root: NULL, or a folder with proc/self/cgroup and sys/fs/cgroup below it. */
+int64_t glia_inject_room_(const char *root, int64_t free_bytes);
+
 bool glia_inject_over_(const struct glia_inject_worker *worker);
 
 int64_t glia_inject_now_ns_(void); /* monotonic */

@@ -1,5 +1,5 @@
 /* Faults: bounded in time, size and cores; nothing left behind. */
-#include "glia_inject.h"
+#include "inject_priv.h"
 #include "tap.h"
 
 #include <dirent.h>
@@ -7,7 +7,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -144,6 +147,53 @@ static void what_is_out_of_bounds_is_refused(void)
   }
 }
 
+static void put(const char *root, const char *path, const char *text)
+{
+  char full[512];
+
+  snprintf(full, sizeof full, "%s/%s", root, path);
+  for (char *p = full + 1; (p = strchr(p, '/')) != NULL; p++) {
+    *p = '\0';
+    mkdir(full, 0700);
+    *p = '/';
+  }
+  FILE *f = fopen(full, "w");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+  fputs(text, f);
+  fclose(f);
+}
+
+static void a_cgroup_has_less_room_than_the_machine(void)
+{
+  static const int64_t free_bytes = 1000000;
+  char root[] = "/tmp/glia-inject.XXXXXX";
+  char command[64];
+
+  CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), free_bytes); /* no cgroups */
+  put(root, "proc/self/cgroup", "0::/a/b\n");
+  put(root, "sys/fs/cgroup/a/b/memory.max", "max\n");
+  put(root, "sys/fs/cgroup/a/b/memory.current", "100\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), free_bytes); /* no limit */
+  put(root, "sys/fs/cgroup/a/memory.max", "5000\n");
+  put(root, "sys/fs/cgroup/a/memory.current", "1000\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 4000); /* of the one above */
+  put(root, "sys/fs/cgroup/a/b/memory.max", "3000\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 2900);
+  CU_ASSERT_EQUAL(glia_inject_room_(root, 2000), 2000);
+  put(root, "sys/fs/cgroup/a/b/memory.current", "4000\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 0);
+  put(root, "proc/self/cgroup", "5:cpu,cpuacct:/c\n4:memory:/c/d\n0::/\n");
+  put(root, "sys/fs/cgroup/memory/c/d/memory.limit_in_bytes", "9223372036854771712\n");
+  put(root, "sys/fs/cgroup/memory/c/d/memory.usage_in_bytes", "10\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), free_bytes); /* as v1 says: none */
+  put(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "700\n");
+  put(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "100\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 600); /* as a container sees its own */
+  snprintf(command, sizeof command, "rm -r %s", root);
+  CU_ASSERT_EQUAL(system(command), 0);
+}
+
 static void an_unknown_kind_names_the_nearest(void)
 {
   const struct glia_injector *injector;
@@ -155,4 +205,5 @@ static void an_unknown_kind_names_the_nearest(void)
 
 TAP_MAIN("inject", TAP(every_kind_ends_by_itself_and_leaves_no_thread),
          TAP(memory_is_as_large_as_asked), TAP(a_flag_stops_it),
-         TAP(what_is_out_of_bounds_is_refused), TAP(an_unknown_kind_names_the_nearest))
+         TAP(what_is_out_of_bounds_is_refused), TAP(a_cgroup_has_less_room_than_the_machine),
+         TAP(an_unknown_kind_names_the_nearest))

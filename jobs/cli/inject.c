@@ -21,8 +21,10 @@ static const struct glia_option options[] = {
     {.name = "size",
      .kind = GLIA_OPTION_SIZE,
      .argument = "BYTES",
-     .help = "memory to work on, or of the file of io; at most 1/8 of what is free (default: what "
-             "suits the kind)"},
+     .help =
+         "memory to work on, or of the file of io; at most 1/8 of what is free, on the node and in "
+         "the memory cgroup (default: what "
+         "suits the kind)"},
     {.name = "root",
      .kind = GLIA_OPTION_TEXT,
      .argument = "DIR",
