@@ -62,6 +62,16 @@ static const char tied[] = "seed: 3\n"
                            "optimizer: {adam: {lr: 1e-2}}\n"
                            "max_steps: 50\n";
 
+/* One row a micro-batch: gradients of biases are views, some of what is received, and sums alone read them. */
+static const char single[] =
+    "seed: 3\n"
+    "data: {file: none.h5, batch: 8, micro_batch: 1}\n"
+    "model: [linear: 6, linear: 6, tanh, linear: 6, layer_norm, linear: 6, "
+    "linear: 6, linear: 6, relu, linear: 6, linear: 6, linear: 2]\n"
+    "loss: cross_entropy\n"
+    "optimizer: {adam: {lr: 1e-2}}\n"
+    "max_steps: 50\n";
+
 static glia_status run(struct member *m)
 {
   const struct glia_train_job job = {.config = &m->rig->config,
@@ -145,7 +155,8 @@ static void every_schedule_of(const char *yaml, int batches)
                                      .engine = alone.engine,
                                      .source = alone.source};
   CU_ASSERT_EQUAL_FATAL(glia_train(&job, &result), GLIA_OK);
-  CU_ASSERT_EQUAL_FATAL(glia_evaluate(alone.model, alone.engine, alone.source, 4, 5, NULL, &eval),
+  CU_ASSERT_EQUAL_FATAL(glia_evaluate(alone.model, alone.engine, alone.source,
+                                      alone.config.micro_batch, 5, NULL, &eval),
                         GLIA_OK);
   for (int kind = 0; glia_schedule_names()[kind] != NULL; kind++)
     for (int ranks = 1; ranks <= 4; ranks++) {
@@ -162,6 +173,7 @@ static void every_schedule_has_the_bits_of_one_piece(void)
 {
   every_schedule_of(everything, MICRO_BATCHES);
   every_schedule_of(tied, MICRO_BATCHES);
+  every_schedule_of(single, MICRO_BATCHES);
   every_schedule_of(EVERYTHING(24), 6); /* interleaved on three ranks */
 }
 
@@ -544,8 +556,9 @@ static void local_learning_has_the_bits_of_one_rank(void)
                                          .engine = alone.engine,
                                          .source = alone.source};
       CU_ASSERT_EQUAL_FATAL(glia_train(&job, &result), GLIA_OK);
-      CU_ASSERT_EQUAL_FATAL(
-          glia_evaluate(alone.model, alone.engine, alone.source, 4, 5, NULL, &eval), GLIA_OK);
+      CU_ASSERT_EQUAL_FATAL(glia_evaluate(alone.model, alone.engine, alone.source,
+                                          alone.config.micro_batch, 5, NULL, &eval),
+                            GLIA_OK);
       micro_batches = b == 0 ? MICRO_BATCHES : 1;
       compare(&alone, &result, &eval, kind, ranks, 1);
       micro_batches = MICRO_BATCHES;

@@ -78,7 +78,7 @@ static int list_sums(const struct compiler *k, int phase, int segment, glia_dtyp
     const struct glia_node *node = k->g->node[v];
     if (node->type.dtype != dtype || k->phase[v] != phase) continue;
     const glia_value r = k->root[node->in[0]];
-    if ((k->unit[r] >= 0 ? glia_segment_(k, r) : 0) != segment) continue;
+    if (glia_segment_(k, r) != segment) continue;
     const bool here = runs_in_micro(k, r) && k->phase[r] == phase;
     out[n++] =
         (struct sum){v, here ? last[r] : AT_START, glia_round_up_(glia_type_bytes(&node->type))};

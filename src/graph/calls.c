@@ -55,9 +55,9 @@ static void copies_out(struct compiler *k, struct ref *in)
   }
 }
 
-/* Batch sums of a phase that could not be computed in their slots: behind the unit that makes the summand, or (unit -1) at the start of
- * the phase when it was there before. */
-static glia_status copies_to_sums(struct compiler *k, int phase, int32_t unit)
+/* Batch sums of a phase that could not be computed in their slots: behind the unit that makes the summand, or (unit -1) where it was
+ * there before at the start of the phase, or of the segment in front of which it is received. */
+static glia_status copies_to_sums(struct compiler *k, int phase, int segment, int32_t unit)
 {
   struct list *micro = &k->c->list[REGION_MICRO];
 
@@ -68,7 +68,7 @@ static glia_status copies_to_sums(struct compiler *k, int phase, int32_t unit)
     if (k->phase[v] != phase) continue;
     const bool here = k->region[r] == REGION_MICRO && k->unit[r] >= 0 && k->phase[r] == phase;
     if ((here ? glia_unit_find_(k, k->unit[r]) : -1) != unit ||
-        same_place(k->place[r], k->summand[v]))
+        (!here && glia_segment_(k, r) != segment) || same_place(k->place[r], k->summand[v]))
       continue;
     struct ref *in = glia_arena_take(&k->p->arena, 1, sizeof *in);
     GLIA_CHECK(in != NULL, GLIA_E_MEMORY, "calls");
@@ -189,24 +189,26 @@ glia_status glia_compile_calls_(struct compiler *k)
   int phase = 0;
   int segment = 0;
   for (int32_t u = 0; u < k->n_units; u++) alive += k->u[u].parent == u;
-  GLIA_TRY(copies_to_sums(k, 0, -1));
+  GLIA_TRY(copies_to_sums(k, 0, 0, -1));
   int start = k->c->list[REGION_MICRO].n;
   for (int32_t i = 0; i <= alive; i++) {
     const int32_t u = i < alive ? k->order[i] : -1;
+    for (; segment < (u >= 0 ? k->u[u].segment : k->c->segments); segment++) {
+      k->c->segment_end[segment] = k->c->list[REGION_MICRO].n;
+      GLIA_TRY(copies_to_sums(k, phase, segment + 1, -1));
+    }
     for (; phase < (u >= 0 ? k->u[u].phase : k->c->phases); phase++) {
       end_phase(k, phase, behind, start);
-      GLIA_TRY(copies_to_sums(k, phase + 1, -1));
+      GLIA_TRY(copies_to_sums(k, phase + 1, 0, -1));
       start = k->c->list[REGION_MICRO].n;
     }
-    for (; segment < (u >= 0 ? k->u[u].segment : k->c->segments); segment++)
-      k->c->segment_end[segment] = k->c->list[REGION_MICRO].n;
     if (u < 0) break;
     struct list *list = &k->c->list[k->u[u].region];
     struct unit *unit = &list->unit[list->n++];
     GLIA_TRY(unit_calls(k, u, member, unit));
     unit->need = k->u[u].need;
     if (k->u[u].region != REGION_MICRO) continue;
-    GLIA_TRY(copies_to_sums(k, phase, u));
+    GLIA_TRY(copies_to_sums(k, phase, segment, u));
     behind[k->u[u].position] = list->n;
   }
   GLIA_TRY(copies(k));

@@ -307,8 +307,10 @@ static glia_status note_segments(struct maker *k)
   glia_plan_segments_(p, k->entry, s->rank, all);
   for (int32_t v = 0; v < p->n; v++) {
     const glia_value own = k->map[v];
-    if (own == GLIA_NONE || !needs(k, v)) continue;
-    if (p->micro[v]) s->segment[k->entry][own] = all[v].segment;
+    if (own == GLIA_NONE) continue;
+    /* also of what is received: another rank's, which this one does not make */
+    if (p->micro[v] && all[v].segment != NO_SEGMENT) s->segment[k->entry][own] = all[v].segment;
+    if (!needs(k, v)) continue;
     if (s->g->scope[own] == NULL && glia_scope_of(p->g, v) != NULL)
       s->g->scope[own] = glia_arena_text(&s->g->arena, glia_scope_of(p->g, v));
   }

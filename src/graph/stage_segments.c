@@ -32,6 +32,12 @@ static int kind_of(const struct plan *p, glia_value v, const struct leads *own)
   return p->cut.split && !own->back && own->sum >= 0 ? SEGMENT_WEIGHTS : SEGMENT_BACKWARD;
 }
 
+/* A bias's gradient of one row is a view, made wherever it is read; where sums alone read it, that is with what it is a view of. */
+static bool only_summed(const struct plan *p, glia_value v, const struct leads *own)
+{
+  return own->segment == NO_SEGMENT && !p->forward[v] && p->home[v] >= 0;
+}
+
 void glia_plan_segments_(const struct plan *p, int entry, int rank, struct leads *all)
 {
   for (int32_t v = 0; v < p->n; v++) all[v] = (struct leads){NO_SEGMENT, false, NO_SUM};
@@ -46,9 +52,10 @@ void glia_plan_segments_(const struct plan *p, int entry, int rank, struct leads
       u->sum = u->sum == NO_SUM ? v : MANY_SUMS;
     }
     if (!p->micro[v]) continue;
-    if (p->pinned[v] && p->cut.parts > 0)
+    const bool placed = p->pinned[v] || only_summed(p, v, &all[v]);
+    if (placed && p->cut.parts > 0)
       all[v].segment = p->part[v] > 0 ? p->part[v] : 0;
-    else if (p->pinned[v])
+    else if (placed)
       all[v].segment =
           (int8_t)glia_segment_of_(&p->cut, kind_of(p, v, &all[v]), p->home[v] / p->cut.ranks);
     else if (all[v].segment == NO_SEGMENT)
