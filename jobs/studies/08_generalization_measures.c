@@ -332,7 +332,7 @@ const struct glia_study glia_study_generalization_measures_ = {
     .number = 8,
     .title = "what sample and answer tell of the error of a biased learner over a finite field",
     .source = "gastpar2023",
-    .version = 1,
+    .version = 2,
     .config = config,
     STUDY_TABLES,
     .baseline = "coin",

@@ -5,7 +5,7 @@
  * signals, bent, with noise. The fault sets f to its maximum ("performance") or minimum ("powersave"): single metrics stay
  * in their usual range, what breaks is how they go together. The detector is the one of `glia detect train --kind sparse`: it
  * trains on the first rows and takes its threshold from validation rows, that is blocks of time between those; it is judged on later ones.
- * Baseline: the same threshold on the largest distance of a metric from its mean. Control: the autoencoder where no fault is injected.
+ * Baselines: the same threshold on the largest distance of a metric from its mean, and on what its principal components leave. Control: the autoencoder where no fault is injected.
  * Departs: 5,600 rows instead of 4,200 train the node, of which every fourth block validates, so that 4,200 are fitted on as published.
  * The made-up node decides much. The card leaves the weights of the mixes open: here they have either sign, as in the detector's tests. With
  * positive weights alone powersave is found with an area of 0.937 and its cause named in 32 % of the alarms, and two gates fail.
@@ -13,7 +13,9 @@
 #include "study.h"
 
 #include "cli.h"
+#include "glia_dense.h"
 #include "glia_detect.h"
+#include "glia_linear.h"
 #include "glia_metrics.h"
 #include "glia_random.h"
 
@@ -32,6 +34,7 @@ enum {
   DAY_ROWS = 288,
   NAME_BYTES = 24
 };
+static const double VARIANCE = 0.99; /* that the axes of principal components hold */
 enum { U, M, C, F, P, T, FAN, IPS, SIGNALS };
 
 /* Draws in order. */
@@ -205,16 +208,9 @@ static int by_value(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
-/* No model: the largest distance from the mean, in [0, 1] of the training; every fourth block of 140 rows gives the threshold, as the
- * detector's does. */
-static glia_status without_model(struct study_cell *c, const struct node *n)
+/* Distances from the means, in [0, 1] of the training: x [ROWS, METRICS]. */
+static void distances(const struct node *n, double *x)
 {
-  enum { BLOCK = TRAIN / 40 };
-  double *score = calloc(ROWS, sizeof *score), *valid = calloc(TRAIN, sizeof *valid);
-  int64_t n_valid = 0;
-  glia_status st = GLIA_OK;
-
-  GLIA_CHECK_TO(out, st, score != NULL && valid != NULL, GLIA_E_MEMORY, "%d rows", ROWS);
   for (int j = 0; j < METRICS; j++) {
     double lo = INFINITY, hi = -INFINITY, sum = 0.0;
     for (int64_t i = 0; i < TRAIN; i++) {
@@ -223,11 +219,47 @@ static glia_status without_model(struct study_cell *c, const struct node *n)
       hi = fmax(hi, v);
       sum += v;
     }
-    for (int64_t i = 0; i < ROWS; i++) {
-      const double off = fabs((double)n->x[i * METRICS + j] - sum / TRAIN) / (hi - lo);
-      score[i] = fmax(score[i], off);
-    }
+    for (int64_t i = 0; i < ROWS; i++)
+      x[i * METRICS + j] = ((double)n->x[i * METRICS + j] - sum / TRAIN) / (hi - lo);
   }
+}
+
+/* What the axes leave that hold nearly all of the training's variance: the best linear autoencoder. */
+static glia_status project(double *x)
+{
+  double v[METRICS * METRICS] = {0.0}, value[METRICS], total = 0.0, sum = 0.0;
+  int kept = 0;
+
+  glia_linear_gather(TRAIN, METRICS, METRICS, x, x, v);
+  GLIA_TRY(glia_dense_symmetric(METRICS, v, value, true));
+  for (int k = 0; k < METRICS; k++) total += value[k];
+  while (kept < METRICS && sum < VARIANCE * total)
+    sum += value[METRICS - 1 - kept++]; /* they rise */
+  for (int64_t i = 0; i < ROWS; i++)
+    for (int k = METRICS - kept; k < METRICS; k++) {
+      const double *axis = v + (ptrdiff_t)k * METRICS;
+      double *row = x + i * METRICS, dot = 0.0;
+      for (int j = 0; j < METRICS; j++) dot += axis[j] * row[j];
+      for (int j = 0; j < METRICS; j++) row[j] -= dot * axis[j];
+    }
+  return GLIA_OK;
+}
+
+/* The largest of each row; every fourth block of 140 rows gives the threshold, as the detector's does. */
+static glia_status without_network(struct study_cell *c, const struct node *n)
+{
+  enum { BLOCK = TRAIN / 40 };
+  double *x = calloc((size_t)ROWS * METRICS, sizeof *x);
+  double *score = calloc(ROWS, sizeof *score), *valid = calloc(TRAIN, sizeof *valid);
+  int64_t n_valid = 0;
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK_TO(out, st, x != NULL && score != NULL && valid != NULL, GLIA_E_MEMORY, "%d rows",
+                ROWS);
+  distances(n, x);
+  if (strcmp(c->variant->name, "pca") == 0) GLIA_TRY_TO(out, st, project(x));
+  for (int64_t i = 0; i < ROWS; i++)
+    for (int j = 0; j < METRICS; j++) score[i] = fmax(score[i], fabs(x[i * METRICS + j]));
   for (int64_t i = 0; i < TRAIN; i++)
     if (i / BLOCK % 4 == 3) valid[n_valid++] = score[i];
   qsort(valid, (size_t)n_valid, sizeof *valid, by_value);
@@ -236,6 +268,7 @@ static glia_status without_model(struct study_cell *c, const struct node *n)
   study_put(c, "attribution", (double)NAN);
   study_put(c, "train_loss", (double)NAN);
 out:
+  free(x);
   free(score);
   free(valid);
   return st;
@@ -341,7 +374,9 @@ static glia_status cell(struct study_cell *c)
   if (n == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d rows of %d metrics", ROWS, METRICS);
   if (st == GLIA_OK) {
     make_node(n, (uint64_t)c->seed, governor);
-    st = strcmp(c->variant->name, "no-model") == 0 ? without_model(c, n) : with_autoencoder(c, n);
+    const bool simple =
+        strcmp(c->variant->name, "no-model") == 0 || strcmp(c->variant->name, "pca") == 0;
+    st = simple ? without_network(c, n) : with_autoencoder(c, n);
   }
   free(n);
   return st;
@@ -349,6 +384,7 @@ static glia_status cell(struct study_cell *c)
 
 static const struct study_variant variants[] = {
     {"no-model", "the largest distance of a metric from its mean", NULL},
+    {"pca", "the largest residual of a metric after the axes of 99 % of the variance", NULL},
     {"autoencoder", "ten hidden units per metric, few of them active; the largest error", NULL},
     {"two-epochs", "the same after the two epochs of the published code", NULL},
     {"silent", "the same with a threshold that nothing passes (control)", NULL},
@@ -383,7 +419,22 @@ static double median(const struct study_table *t, const struct study_gate *g, co
   return 0.5 * (v[(t->seeds - 1) / 2] + v[t->seeds / 2]);
 }
 
+/* By how much a variant is ahead of another, seed by seed. */
+static double median_gain(const struct study_table *t, const struct study_gate *g,
+                          const char *variant)
+{
+  const char *against = g->against != NULL ? g->against : "no-model";
+  double v[STUDY_SEEDS_MAX], base[STUDY_SEEDS_MAX];
+
+  study_values(t, g->measure, variant, g->setting, v);
+  study_values(t, g->measure, against, g->setting, base);
+  for (int64_t i = 0; i < t->seeds; i++) v[i] -= base[i];
+  qsort(v, (size_t)t->seeds, sizeof *v, by_value);
+  return 0.5 * (v[(t->seeds - 1) / 2] + v[t->seeds / 2]);
+}
+
 #define MEDIAN .kind = STUDY_OWN, .value = median
+#define GAIN   .kind = STUDY_OWN, .value = median_gain, .measure = "f_w", .direction = STUDY_AT_LEAST
 static const struct study_gate gates[] = {
     {.name = "auc-performance",
      MEDIAN,
@@ -410,18 +461,29 @@ static const struct study_gate gates[] = {
      .limit = 0.90,
      .why = "the card's; no label placed the threshold"},
     {.name = "gain-performance",
-     .measure = "f_w",
-     .kind = STUDY_EFFECT,
-     .direction = STUDY_AT_LEAST,
+     GAIN,
      .limit = 0.05,
-     .why = "the card's: without a model the same threshold must do worse"},
+     .why = "the card's, by the median seed: without a model the same threshold must do worse"},
     {.name = "gain-powersave",
-     .measure = "f_w",
+     GAIN,
      .setting = "powersave",
-     .kind = STUDY_EFFECT,
-     .direction = STUDY_AT_LEAST,
      .limit = 0.05,
-     .why = "the card's: without a model the same threshold must do worse"},
+     .why = "the card's, by the median seed: without a model the same threshold must do worse"},
+    {.name = "gain-pca-performance",
+     GAIN,
+     .against = "pca",
+     .control = "null",
+     .limit = 0.0,
+     .why = "a linear autoencoder with the same threshold must not do better; the card gives no "
+            "margin"},
+    {.name = "gain-pca-powersave",
+     GAIN,
+     .setting = "powersave",
+     .against = "pca",
+     .control = "null",
+     .limit = 0.0,
+     .why = "a linear autoencoder with the same threshold must not do better; the card gives no "
+            "margin"},
     {.name = "null-run",
      MEDIAN,
      .measure = "auc_off",
@@ -458,7 +520,7 @@ const struct glia_study glia_study_hpc_autoencoder_ = {
     .number = 31,
     .title = "an autoencoder of healthy telemetry against a wrong frequency governor",
     .source = "borghesi2018",
-    .version = 1,
+    .version = 2,
     STUDY_TABLES,
     .baseline = "no-model",
     .method = "autoencoder",

@@ -1,6 +1,7 @@
 /* What makes a study and a cell what they are, as hashes: the same hash, the same values. */
 #include "study_priv.h"
 
+#include "glia_kernels.h"
 #include "glia_sha256.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ void study_definition(const struct glia_study *s, char out[65])
   glia_sha256_hex(&h, out);
 }
 
-/* All that a cell function is told, and what it measures. */
+/* All that a cell function is told, what it measures, and the level of the kernels: another one rounds otherwise. */
 void study_cell_hash(const struct study_plan *p, int64_t cell, char out[65])
 {
   const struct glia_study *s = p->study;
@@ -66,6 +67,7 @@ void study_cell_hash(const struct study_plan *p, int64_t cell, char out[65])
   add(&h, s->name);
   add(&h, s->config);
   add(&h, p->data_sha256);
+  add(&h, glia_kernels_level());
   snprintf(number, sizeof number, "%d %lld %d", s->version, (long long)(s->first_seed + at.seed),
            p->quick && s->quick_note != NULL);
   add(&h, number);
