@@ -155,6 +155,23 @@ static void gather_gives_zeros_outside(void)
   end();
 }
 
+/* Arrays with an extent of 0: no kernel divides by it. */
+static void nothing_gives_nothing_or_zeros(void)
+{
+  const double none[1] = {0}, six[6] = {1, 2, 3, 4, 5, 6};
+
+  begin();
+  const glia_value rows = given(GLIA_F64, DIMS(0, 3), none), x = given(GLIA_F64, DIMS(2, 3), six);
+  const glia_value i = given(GLIA_I32, DIMS(2), (double[]){0, 1});
+  EXPECT(glia_gather(g, rows, i), 0, 0, 0, 0, 0, 0);
+  expect_near(__LINE__, glia_matmul(g, rows, x, false, true), 0.0, 0, none);
+  expect_near(__LINE__, glia_matmul(g, x, given(GLIA_F64, DIMS(3, 0), none), false, false), 0.0, 0,
+              none);
+  expect_near(__LINE__, glia_gather(g, x, given(GLIA_I32, DIMS(0), none)), 0.0, 0, none);
+  EXPECT(glia_scatter_add(g, rows, given(GLIA_I32, DIMS(0), none), 2), 0, 0, 0, 0, 0, 0);
+  end();
+}
+
 static void argmax_takes_the_first_and_a_nan_wins(void)
 {
   begin();
@@ -560,10 +577,11 @@ static void random_draws_are_uniform_and_apart(void)
 TAP_MAIN("ops by hand", TAP(softmax_is_shifted_and_sums_to_one),
          TAP(log_softmax_sees_all_of_a_long_row), TAP(matmul_takes_transposes_by_flag),
          TAP(matmul_goes_over_a_batch), TAP(slice_and_pad_step), TAP(pads_side_by_side_concatenate),
-         TAP(gather_gives_zeros_outside), TAP(argmax_takes_the_first_and_a_nan_wins),
-         TAP(comparing_with_nan_is_false_but_for_ne), TAP(pow_by_a_constant_takes_any_base),
-         TAP(kinks_have_the_stated_derivative), TAP(cast_truncates_saturates_and_rounds),
-         TAP(one_hot_is_zero_outside), TAP(integers_count), TAP(shapes_broadcast_as_numpy_does),
+         TAP(gather_gives_zeros_outside), TAP(nothing_gives_nothing_or_zeros),
+         TAP(argmax_takes_the_first_and_a_nan_wins), TAP(comparing_with_nan_is_false_but_for_ne),
+         TAP(pow_by_a_constant_takes_any_base), TAP(kinks_have_the_stated_derivative),
+         TAP(cast_truncates_saturates_and_rounds), TAP(one_hot_is_zero_outside),
+         TAP(integers_count), TAP(shapes_broadcast_as_numpy_does),
          TAP(shape_operators_move_any_type), TAP(many_values_concatenate),
          TAP(reductions_take_any_set_of_axes), TAP(a_million_values_sum_to_the_last_place),
          TAP(float32_functions_keep_their_limits), TAP(float32_functions_are_accurate),

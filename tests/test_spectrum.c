@@ -189,6 +189,9 @@ static void odd_matrices_get_an_answer(void)
   CU_ASSERT(strstr(d.note, "too few") != NULL);
   s[2] = (double)NAN;
   CU_ASSERT_EQUAL(glia_spectrum_describe(9, 5, s, &usual, &d), GLIA_E_ARGUMENT);
+  const double large[2] = {1e155, 1.0}, small[2] = {1e-155, 1e-160};
+  CU_ASSERT_EQUAL(glia_spectrum_describe(2, 2, large, &usual, &d), GLIA_E_DATA);
+  CU_ASSERT_EQUAL(glia_spectrum_describe(2, 2, small, &usual, &d), GLIA_E_DATA);
 }
 
 TAP_MAIN("spectrum", TAP(twelve_decades_to_rounding), TAP(wide_is_tall_on_its_side),

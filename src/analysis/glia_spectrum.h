@@ -101,7 +101,7 @@ struct glia_spectrum {
 };
 
 /** Describe the singular values s [min(rows, cols)], falling.
- *  Collective: no.  Errors: GLIA_E_ARGUMENT, GLIA_E_MEMORY. */
+ *  Collective: no.  Errors: GLIA_E_ARGUMENT, GLIA_E_DATA (singular values whose squares are no doubles), GLIA_E_MEMORY. */
 GLIA_API GLIA_NODISCARD glia_status glia_spectrum_describe(int64_t rows, int64_t cols,
                                                            const double *s,
                                                            const struct glia_spectrum_options *o,

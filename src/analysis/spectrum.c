@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { LAW_MIN = 20, KNOTS = 2048 };
+static const double LARGEST = 1e150; /* whose square is a double, and that of its inverse */
 
 /* Marchenko and Pastur's law of eigenvalues of A^T A / m for m x n entries of variance 1: knots in the angle. */
 struct law {
@@ -282,6 +283,10 @@ glia_status glia_spectrum_describe(int64_t rows, int64_t cols, const double *s,
     say(out, "zero: every entry is 0");
     return GLIA_OK;
   }
+  GLIA_CHECK(s[0] < LARGEST && s[0] > 1.0 / LARGEST, GLIA_E_DATA,
+             "the largest singular value is %g: its square is no double, so give the matrix in "
+             "another unit",
+             s[0]);
   norms(out, s, o->unit, m);
   if (n == 1) say(out, "a single %s: one singular value has no law", cols == 1 ? "column" : "row");
   if (out->frozen > 0) say(out, "rank %lld of %lld", (long long)out->rank, (long long)n);

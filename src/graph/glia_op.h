@@ -89,7 +89,8 @@ struct glia_op {
   glia_derivative derivative;
   /** The value whose derivative the rules are, of a surrogate; NULL: the node itself. */
   glia_value (*stand_in)(const struct glia_node *y);
-  /** Naive C, by element type of `key`; NULL = type not supported. The oracle in every test of a faster one. */
+  /** Naive C, by element type of `key`; NULL = type not supported. The oracle in every test of a faster one. Like all kernels called for
+   *  results that have elements alone, so that extents of results may be divided by. */
   void (*reference[GLIA_DTYPE_COUNT_])(const struct glia_call *c);
   const struct glia_streamed
       *streamed[GLIA_DTYPE_COUNT_]; /* by the input's type; NULL: only as a whole */

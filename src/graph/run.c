@@ -19,7 +19,7 @@ static void run_single(const struct unit *u, char *const *bases, void *scratch)
                               .attr = &u->node->attr,
                               .scratch = scratch,
                               .plan = u->plan};
-  u->run(&c);
+  if (c.out.n > 0) u->run(&c);
 }
 
 static void run_external(const struct unit *u, char *const *bases, char *scratch)

@@ -47,7 +47,7 @@ static void reference(const struct glia_call *c)
 {
   const bool each = c->attr->i[EACH] != 0;
   const int64_t n = c->in[0].type->dim[each ? 1 : 0], slices = each ? c->in[0].type->dim[0] : 1;
-  const size_t row = glia_type_bytes(c->in[0].type) / (size_t)(n * slices);
+  const size_t row = glia_type_bytes(c->out.type) / (size_t)c->in[1].n; /* n may be 0 */
   const char *x = c->in[0].data;
   char *y = c->out.data;
 

@@ -158,7 +158,7 @@ static void run_node(const struct glia_graph *g, const struct glia_node *n, void
   void *scratch = n->op->scratch == NULL ? NULL : malloc(n->op->scratch(g, n) + 1);
   const struct glia_call c = {
       .n_in = n->n_in, .in = in, .out = out, .attr = &n->attr, .scratch = scratch};
-  n->op->reference[key](&c);
+  if (out.n > 0) n->op->reference[key](&c);
   free(scratch);
 }
 
