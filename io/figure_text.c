@@ -1,23 +1,10 @@
 /* Texts of figures: cleaning, escaping, measuring and shortening. */
 #include "figure_priv.h"
+#include "glia_text.h"
 
 #include <cairo.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Length in bytes of the UTF-8 character at s, 0 when it is none or XML forbids it. */
-static size_t character(const unsigned char *s)
-{
-  if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
-  const size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-  if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
-  for (size_t i = 1; i < n; i++)
-    if ((s[i] & 0xc0) != 0x80) return 0;
-  if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0; /* long, half */
-  if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)) return 0;
-  if (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe) return 0; /* U+FFFE, U+FFFF */
-  return n;
-}
 
 char *glia_text_clean_(const char *text)
 {
@@ -28,7 +15,7 @@ char *glia_text_clean_(const char *text)
 
   if (out == NULL) return NULL;
   while (*s != '\0') {
-    const size_t n = character(s);
+    const size_t n = glia_text_character((const char *)s);
     if (n == 0 && (*s == '\n' || *s == '\t')) {
       *to++ = ' ';
     } else if (n == 0) {

@@ -3,6 +3,7 @@
 
 #include "glia_log.h"
 #include "glia_scrape.h"
+#include "glia_text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,13 +13,16 @@
 void glia_json_add_text_(struct glia_buffer *b, const char *text)
 {
   glia_buffer_add(b, "\"", 1);
-  for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-    if (*p == '"' || *p == '\\')
-      glia_buffer_print(b, "\\%c", *p);
-    else if (*p < 0x20 || *p >= 0x7f)
-      glia_buffer_print(b, "\\u%04x", *p);
+  while (*text != '\0') {
+    const unsigned char c = (unsigned char)*text;
+    const size_t n = glia_text_character(text);
+    if (c == '"' || c == '\\')
+      glia_buffer_print(b, "\\%c", c);
+    else if (n > 0)
+      glia_buffer_add(b, text, n);
     else
-      glia_buffer_add(b, (const char *)p, 1);
+      glia_buffer_print(b, "\\u%04x", c < 0x80 ? c : 0xfffdu); /* a byte of no character */
+    text += n > 0 ? n : 1;
   }
   glia_buffer_add(b, "\"", 1);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SERIES_MAX = 1 << 16, CPUS_MAX = 8192, NAME_BYTES = 640, UNIT_BYTES = 16 };
+enum { SERIES_MAX = 1 << 16, CPUS_MAX = 8192, GONE_ROWS = 6, NAME_BYTES = 640, UNIT_BYTES = 16 };
 
 struct column {
   char *name;
@@ -20,6 +20,7 @@ struct series {
   glia_metric_kind kind;
   int64_t clock;  /* series that tells when it was read, or -1 */
   int64_t column; /* its own, or -1 when it is folded */
+  int gone;       /* rows since it was last there */
   int64_t rest;   /* for what a float32 does not hold of it, or -1 */
   int64_t
       fold[3]; /* sum over all, over its package, over its NUMA node: first of the columns, or -1 */
@@ -277,18 +278,20 @@ glia_status glia_intake_row(struct glia_intake *t, int64_t monotonic_ns, int64_t
   memset(t->tally, 0, (size_t)t->n_columns * sizeof *t->tally);
   for (int64_t i = 0; i < t->n_columns; i++) out[i] = GLIA_MISSING;
   for (int64_t i = 0; i < t->n; i++) {
-    const struct series *s = &t->series[i];
+    struct series *s = &t->series[i];
+    s->gone = !isnan(raw[i]) ? 0 : s->gone < GONE_ROWS ? s->gone + 1 : GONE_ROWS;
     if (s->column >= 0) out[s->column] = t->rate[i];
     if (s->rest >= 0) out[s->rest] = (float)(raw[i] - (double)t->rate[i]);
     for (int k = 0; k < 3; k++)
-      if (s->fold[k] >= 0) add(&t->tally[s->fold[k]], (double)t->rate[i]);
+      if (s->fold[k] >= 0 && s->gone < GONE_ROWS) add(&t->tally[s->fold[k]], (double)t->rate[i]);
   }
   for (int64_t i = 0; i < t->n; i++) {
     const struct series *s = &t->series[i];
     for (int k = 0; k < 3; k++) {
       const struct tally *y = s->fold[k] >= 0 ? &t->tally[s->fold[k]] : NULL;
       if (y == NULL || y->n == 0) continue;
-      if (k == 0) { /* a sum without one of its parts would be another quantity */
+      if (k ==
+          0) { /* a sum without one of its parts would be another quantity, until that is gone for good */
         if (y->missing == 0) out[s->fold[k]] = (float)y->sum;
         continue;
       }

@@ -1,6 +1,8 @@
 /* Alarms to others; see glia_notify.h. */
 #include "glia_notify.h"
 
+#include "collect_priv.h"
+
 #include "glia_exposition.h"
 #include "glia_log.h"
 
@@ -64,17 +66,6 @@ static double now_s(void)
 
 /* ---- the words */
 
-static void add_text(struct glia_buffer *b, const char *text)
-{
-  glia_buffer_add(b, "\"", 1);
-  for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
-    if (*p == '"' || *p == '\\' || *p < 0x20 || *p >= 0x7f)
-      glia_buffer_print(b, "\\u%04x", *p);
-    else
-      glia_buffer_add(b, (const char *)p, 1);
-  glia_buffer_add(b, "\"", 1);
-}
-
 static void add_time(struct glia_buffer *b, int64_t ns)
 {
   const time_t t = (time_t)(ns / 1000000000);
@@ -82,7 +73,7 @@ static void add_time(struct glia_buffer *b, int64_t ns)
   struct tm tm;
 
   if (gmtime_r(&t, &tm) != NULL) strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-  add_text(b, text);
+  glia_json_add_text_(b, text);
 }
 
 static void add_number(struct glia_buffer *b, double v)
@@ -100,10 +91,10 @@ static void add_alert(struct glia_buffer *b, const struct told *a)
 
   glia_buffer_print(
       b, "{\"labels\":{\"alertname\":\"%s\",\"severity\":\"warning\",\"node\":", name[a->kind]);
-  add_text(b, a->node);
+  glia_json_add_text_(b, a->node);
   if (a->job > 0) glia_buffer_print(b, ",\"job_id\":\"%lld\"", (long long)a->job);
   glia_buffer_print(b, "},\"annotations\":{\"summary\":");
-  add_text(b, a->text);
+  glia_json_add_text_(b, a->text);
   glia_buffer_print(b, "},\"startsAt\":");
   add_time(b, a->start_ns);
   if (!a->active) {
@@ -117,7 +108,7 @@ static void add_alert(struct glia_buffer *b, const struct told *a)
 static void add_line(struct glia_buffer *b, const struct told *a)
 {
   glia_buffer_print(b, "{\"node\":");
-  add_text(b, a->node);
+  glia_json_add_text_(b, a->node);
   glia_buffer_print(b, ",\"kind\":\"%s\",\"active\":%s,\"start_ns\":%lld,\"job\":%lld,\"score\":",
                     glia_watch_kind_name(a->kind), a->active ? "true" : "false",
                     (long long)a->start_ns, (long long)a->job);
@@ -125,7 +116,7 @@ static void add_line(struct glia_buffer *b, const struct told *a)
   glia_buffer_print(b, ",\"threshold\":");
   add_number(b, a->threshold);
   glia_buffer_print(b, ",\"text\":");
-  add_text(b, a->text);
+  glia_json_add_text_(b, a->text);
   glia_buffer_print(b, "}\n");
 }
 

@@ -12,7 +12,7 @@ struct family {
   const char *name;
   size_t n;
   glia_metric_kind kind;
-  bool known;
+  bool known, summary;
 };
 
 static bool starts(const char *at, const char *end, const char *text)
@@ -29,22 +29,21 @@ static bool ends(const char *name, size_t n, const char *text)
   return n > m && memcmp(name + n - m, text, m) == 0;
 }
 
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
 /* "# TYPE name counter" */
 static void read_type(const char *at, const char *end, struct family *f)
 {
+  const char *word = at + strlen("# TYPE ");
+
   if (!starts(at, end, "# TYPE ")) return;
-  at += strlen("# TYPE ");
-  const char *blank = memchr(at, ' ', (size_t)(end - at));
-  if (blank == NULL) return;
-  *f = (struct family){.name = at, .n = (size_t)(blank - at)};
-  f->known = true;
-  if (starts(blank, end, " counter") || starts(blank, end, " histogram") ||
-      starts(blank, end, " summary"))
-    f->kind = GLIA_METRIC_COUNTER;
-  else if (starts(blank, end, " gauge"))
-    f->kind = GLIA_METRIC_GAUGE;
-  else
-    f->known = false;
+  for (at = word; at < end && !is_blank(*at);) at++;
+  *f = (struct family){.name = word, .n = (size_t)(at - word)};
+  while (at < end && is_blank(*at)) at++;
+  f->summary = starts(at, end, "summary");
+  f->known = f->summary || starts(at, end, "counter") || starts(at, end, "histogram") ||
+             starts(at, end, "gauge");
+  f->kind = starts(at, end, "gauge") ? GLIA_METRIC_GAUGE : GLIA_METRIC_COUNTER;
 }
 
 /* node_exporter calls these untyped; they count. */
@@ -58,9 +57,9 @@ static bool counts_untyped(const char *name, size_t n)
 
 static glia_metric_kind kind_of(const char *name, size_t n, const struct family *f)
 {
-  /* a summary's quantiles are its own name, its sum and count have an end */
-  if (f->known && n >= f->n && memcmp(name, f->name, f->n) == 0)
-    return n == f->n || f->kind == GLIA_METRIC_COUNTER ? f->kind : GLIA_METRIC_GAUGE;
+  /* a summary's quantiles have its own name and rise and fall; its sum and count have an end */
+  if (f->known && n == f->n && memcmp(name, f->name, n) == 0)
+    return f->summary ? GLIA_METRIC_GAUGE : f->kind;
   if (ends(name, n, "_total") || ends(name, n, "_count") || ends(name, n, "_sum") ||
       ends(name, n, "_bucket") || counts_untyped(name, n))
     return GLIA_METRIC_COUNTER;
@@ -88,9 +87,10 @@ static bool read_value(const char *at, const char *end, double *out)
   char text[NUMBER_BYTES];
   char *stop = NULL;
 
-  while (at < end && *at == ' ') at++;
-  const char *blank = memchr(at, ' ', (size_t)(end - at)); /* a time stamp may follow */
-  const size_t n = (size_t)((blank != NULL ? blank : end) - at);
+  while (at < end && is_blank(*at)) at++;
+  const char *behind = at; /* a time stamp may follow */
+  while (behind < end && !is_blank(*behind)) behind++;
+  const size_t n = (size_t)(behind - at);
   if (n == 0 || n >= sizeof text) return false;
   memcpy(text, at, n);
   text[n] = '\0';
@@ -112,7 +112,7 @@ static bool read_sample(const char *at, const char *end, const struct family *f,
   while (p < end && (name_start(*p) || (*p >= '0' && *p <= '9'))) p++;
   const size_t family = (size_t)(p - at);
   if (p < end && *p == '{') p = skip_labels(p, end);
-  if (p == NULL || p == end || *p != ' ' || p - at >= GLIA_SCRAPE_NAME_BYTES) return false;
+  if (p == NULL || p == end || !is_blank(*p) || p - at >= GLIA_SCRAPE_NAME_BYTES) return false;
   out->name = at;
   out->n = (size_t)(p - at);
   out->kind = kind_of(at, family, f);

@@ -106,6 +106,19 @@ static void cores_are_folded_by_package(void)
   CU_ASSERT(isnan(value(&r, "cpu_seconds_total{mode=\"user\"}")));
   CU_ASSERT_EQUAL(value(&r, "cpu_seconds_total{mode=\"user\",package=\"1\",of=\"mean\"}"), 0.75);
   CU_ASSERT_EQUAL(value(&r, "cpu_seconds_total{mode=\"user\",package=\"1\",of=\"spread\"}"), 0.0);
+  /* taken out of service: after some rows it is no part any more, and is one again when it is back */
+  for (int k = 4; k < 20; k++) {
+    for (int i = 0; i < 4; i++) r.raw[at[i]] += 0.25 * i;
+    row(&r, k * second, 0);
+  }
+  CU_ASSERT_EQUAL(value(&r, "cpu_seconds_total{mode=\"user\"}"), 1.0);
+  r.raw[at[2]] = 50.0;
+  for (int k = 20; k < 22; k++) {
+    for (int i = 0; i < 4; i++) r.raw[at[i]] += 0.25 * i;
+    row(&r, k * second, 0);
+    if (k == 20) CU_ASSERT(isnan(value(&r, "cpu_seconds_total{mode=\"user\"}")));
+  }
+  CU_ASSERT_EQUAL(value(&r, "cpu_seconds_total{mode=\"user\"}"), 1.5);
   glia_intake_destroy(&r.intake);
 }
 

@@ -28,4 +28,7 @@ GLIA_API const char *glia_format_duration(double s, char *out, size_t size);
 /** "1.5 GiB" into out [size]; returns out. */
 GLIA_API const char *glia_format_size(int64_t bytes, char *out, size_t size);
 
+/** Length in bytes of the UTF-8 character at s; 0: it is none, or one that XML forbids (controls, U+FFFE, U+FFFF). */
+GLIA_API size_t glia_text_character(const char *s);
+
 #endif
