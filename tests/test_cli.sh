@@ -66,9 +66,17 @@ else
 fi
 if [ -c /dev/full ]; then
   timeout 60 "$glia" version >/dev/full 2>"$err"; [ $? = 74 ]; point "a full disk under standard output is an error"
+  for words in --help --version 'train --help' 'detect --help'; do
+    # shellcheck disable=SC2086
+    timeout 60 "$glia" $words >/dev/full 2>"$err"
+    [ $? = 74 ] && grep -q 'cannot write to standard output' "$err" && continue
+    words="not $words" && break
+  done
+  [ "$words" = 'detect --help' ]; point "so it is under help"
   timeout 60 "$glia" version --json >/dev/full 2>"$err"; [ $? = 74 ]; point "a full disk under --json is an error"
 else
   skip "a full disk under standard output is an error" "no /dev/full"
+  skip "so it is under help" "no /dev/full"
   skip "a full disk under --json is an error" "no /dev/full"
 fi
 if command -v groff >/dev/null 2>&1; then

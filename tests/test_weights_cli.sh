@@ -17,7 +17,7 @@ trained=$(key parameters_sha256)
 
 exits 0 "$glia" export run -o w.safetensors --json && grep -q '"00-linear.weight"' "$out" && [ "$(key numbers)" = 82 ]
 point "export to safetensors"
-exits 0 "$glia" export run -o w.npz && exits 0 "$glia" export run -o h.safetensors --as bf16; point "export to .npz, and as bf16"
+exits 0 "$glia" export run -o w.npz && exits 0 "$glia" export run -o h.safetensors --as bf16 && grep -q '00-linear.weight bf16 \[' "$out" && ! grep -q f32 "$out"; point "export to .npz, and as bf16"
 exits 73 "$glia" export run -o w.npz && said 'exists already'; point "an existing file is kept"
 exits 64 "$glia" export run -o w.pt; point "another ending is refused"
 exits 0 "$glia" export run -o s.safetensors --split 100 && [ -e s.safetensors.index.json ] && [ -e s-00001-of-00004.safetensors ]

@@ -7,6 +7,7 @@
 
 #include "glia_text.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,16 @@ static int fail_on_this_cpu(const struct glia_command *command, glia_status st)
   return glia_status_exit_code(st);
 }
 
+/* What was asked for is told: was it? */
+static int told(const struct glia_command *command)
+{
+  if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+  const glia_status st =
+      GLIA_FAIL(GLIA_E_IO, "cannot write to standard output: %s", strerror(errno));
+  cli_print_failure(command, st);
+  return glia_status_exit_code(st);
+}
+
 static int run(const struct glia_command *command, int argc, char **argv)
 {
   struct glia_args args;
@@ -105,7 +116,7 @@ static int run(const struct glia_command *command, int argc, char **argv)
     cli_args_free(&args);
     if (st != GLIA_OK) return cli_fail_at_start(command, st);
     if (cli_launcher_rank() == 0) cli_help(stdout, command);
-    return 0;
+    return told(command);
   }
   st = glia_kernels_check();
   if (st != GLIA_OK) {
@@ -163,17 +174,17 @@ int cli_main(int argc, char **argv)
   }
   if (is_help(argv[0])) {
     if (first) cli_help(stdout, NULL);
-    return 0;
+    return told(NULL);
   }
   if (strcmp(argv[0], "--version") == 0) {
     if (first) printf("glia %s\n", PACKAGE_VERSION);
-    return 0;
+    return told(NULL);
   }
   const struct glia_command *command = cli_find(argc, argv, &used);
   if (command != NULL) return run(command, argc - used, argv + used);
   if (argc > 1 && cli_is_group(argv[0]) && is_help(argv[1])) {
     if (first) cli_help_group(stdout, argv[0]);
-    return 0;
+    return told(NULL);
   }
   return cli_fail_at_start(NULL, cli_unknown(argc, argv));
 }
