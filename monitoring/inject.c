@@ -99,10 +99,26 @@ static int64_t cgroup_number(const char *folder, const char *name)
   return text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) : -1;
 }
 
+/* Bytes of the page cache that the kernel gives back when somebody wants memory: they count as used, and are room. */
+static int64_t cgroup_cache(const char *folder, const char *name)
+{
+  char path[2 * PATH_BYTES];
+  char line[128];
+  int64_t bytes = 0;
+
+  snprintf(path, sizeof path, "%s/memory.stat", folder);
+  FILE *f = fopen(path, "re");
+  while (f != NULL && fgets(line, sizeof line, f) != NULL)
+    if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ' ')
+      bytes = strtoll(line + strlen(name), NULL, 10);
+  if (f != NULL) fclose(f);
+  return bytes;
+}
+
 /* The least room of a cgroup and those above it, whose limits bind as well. top: where its hierarchy is mounted; in a container that may be
  * the process's own cgroup, so what is not found below is looked for at the top. */
 static int64_t room_of(const char *top, const char *cgroup, const char *limit, const char *used,
-                       int64_t room)
+                       const char *cache, int64_t room)
 {
   char folder[PATH_BYTES];
 
@@ -110,7 +126,8 @@ static int64_t room_of(const char *top, const char *cgroup, const char *limit, c
   for (;;) {
     const int64_t most = cgroup_number(folder, limit);
     const int64_t now = cgroup_number(folder, used);
-    if (most >= 0 && now >= 0 && most - now < room) room = most > now ? most - now : 0;
+    const int64_t kept = now - cgroup_cache(folder, cache);
+    if (most >= 0 && now >= 0 && most - kept < room) room = most > kept ? most - kept : 0;
     if (strlen(folder) <= strlen(top)) return room;
     *strrchr(folder, '/') = '\0';
   }
@@ -133,12 +150,13 @@ int64_t glia_inject_room_(const char *root, int64_t free_bytes)
     *cgroup++ = '\0';
     if (strcmp(kinds, ":") == 0) {
       snprintf(path, sizeof path, "%s/sys/fs/cgroup", root);
-      room = room_of(path, cgroup, "memory.max", "memory.current", room);
+      room = room_of(path, cgroup, "memory.max", "memory.current", "inactive_file", room);
       snprintf(path, sizeof path, "%s/sys/fs/cgroup/unified", root);
-      room = room_of(path, cgroup, "memory.max", "memory.current", room);
+      room = room_of(path, cgroup, "memory.max", "memory.current", "inactive_file", room);
     } else if (strcmp(kinds, ":memory") == 0) {
       snprintf(path, sizeof path, "%s/sys/fs/cgroup/memory", root);
-      room = room_of(path, cgroup, "memory.limit_in_bytes", "memory.usage_in_bytes", room);
+      room = room_of(path, cgroup, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                     "total_inactive_file", room);
     }
   }
   if (f != NULL) fclose(f);

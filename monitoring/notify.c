@@ -313,8 +313,9 @@ static bool deliver(struct glia_notify *n, int count, const struct told *told, b
   if (alerts.failed || lines.failed) {
     failed++;
   } else {
-    if (n->alertmanager != NULL) post(n, &alerts) ? sent++ : failed++;
+    /* the command first: at the end it may not wait for an Alertmanager that does not answer */
     if (n->command != NULL && command) run_command(n, &lines) ? sent++ : failed++;
+    if (n->alertmanager != NULL) post(n, &alerts) ? sent++ : failed++;
   }
   glia_buffer_free(&alerts);
   glia_buffer_free(&lines);

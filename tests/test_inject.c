@@ -190,6 +190,8 @@ static void a_cgroup_has_less_room_than_the_machine(void)
   put(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "700\n");
   put(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "100\n");
   CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 600); /* as a container sees its own */
+  put(root, "sys/fs/cgroup/memory/memory.stat", "inactive_file 7\ntotal_inactive_file 40\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 640); /* page cache is given back */
   snprintf(command, sizeof command, "rm -r %s", root);
   CU_ASSERT_EQUAL(system(command), 0);
 }

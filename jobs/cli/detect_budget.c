@@ -175,8 +175,11 @@ static glia_status judge_all(struct glia_args *args, struct scoring *s)
     json_decref(rows);
     return st;
   }
-  return glia_cli_json(args, json_pack("{s:o, s:i, s:f, s:f}", "settings", rows, "nodes", s->n,
-                                       "covered_s", covered_s, "asked_s", since_s));
+  for (int i = 0; i < s->n_left; i++)
+    glia_cli_print(args, "%s: unwatched: %s\n", s->left[i].name, s->left[i].reason);
+  return glia_cli_json(args, json_pack("{s:o, s:i, s:f, s:f, s:o}", "settings", rows, "nodes", s->n,
+                                       "covered_s", covered_s, "asked_s", since_s, "unwatched",
+                                       unwatched_json(s->n_left, s->left)));
 }
 
 static glia_status run(struct glia_args *args)

@@ -180,8 +180,11 @@ static glia_status evaluate(struct glia_args *args, struct scoring *s)
   glia_cli_print(args, "(PA F1): with point adjustment, which a random score passes: misleading, "
                        "shown to compare with papers\n");
   mean = measures_json(&e.mean[MODELS]);
-  return glia_cli_json(
-      args, json_pack("{s:o, s:o, s:o}", "nodes", e.nodes, "mean", mean, "baselines", baselines));
+  for (int i = 0; i < s->n_left; i++)
+    glia_cli_print(args, "%s: unwatched: %s\n", s->left[i].name, s->left[i].reason);
+  return glia_cli_json(args, json_pack("{s:o, s:o, s:o, s:o}", "nodes", e.nodes, "mean", mean,
+                                       "baselines", baselines, "unwatched",
+                                       unwatched_json(s->n_left, s->left)));
 }
 
 static glia_status run(struct glia_args *args)
