@@ -57,8 +57,9 @@ GLIA_API GLIA_NODISCARD glia_status glia_store_row(struct glia_store *s, int nod
                                                    const int64_t *column, const float *value,
                                                    bool *taken);
 
-/** The clock was wrong when the last row of the node came: the next one is taken whenever it is. */
-GLIA_API void glia_store_turn_back(struct glia_store *s, int node);
+/** The clock was wrong when the last row of the node came: the next one is taken whenever it is, into a segment of its own, so that times
+ *  rise within each. Errors: GLIA_E_IO, GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_store_turn_back(struct glia_store *s, int node);
 
 /** Let time pass: hands what is due to the writing thread, starts segments. Call it a few times a second.
  *  Errors: GLIA_E_IO, GLIA_E_MEMORY. */

@@ -53,8 +53,6 @@ struct glia_store_mark glia_store_mark(const struct glia_store *s, int node)
   return s->node[node].mark;
 }
 
-void glia_store_turn_back(struct glia_store *s, int node) { s->node[node].mark.time_ns = 0; }
-
 int64_t glia_store_columns(const struct glia_store *s, int node) { return s->node[node].names.n; }
 
 static void put_head(struct glia_buffer *b, uint8_t kind, const char *name)
@@ -422,6 +420,17 @@ glia_status glia_store_next_segment_(struct glia_store *s)
   }
   if (st == GLIA_OK) st = seal_in_background(s, x);
   if (st != GLIA_OK) glia_store_free_sealing_(x);
+  return st;
+}
+
+glia_status glia_store_turn_back(struct glia_store *s, int node)
+{
+  s->node[node].mark.time_ns = 0;
+  if (node >= s->current.n_nodes || s->current.node[node].n_rows == 0) return GLIA_OK;
+  pthread_mutex_lock(&s->mutex);
+  while (s->sealing) pthread_cond_wait(&s->changed, &s->mutex); /* one at a time */
+  const glia_status st = glia_store_next_segment_(s);
+  pthread_mutex_unlock(&s->mutex);
   return st;
 }
 

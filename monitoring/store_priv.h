@@ -131,7 +131,7 @@ glia_status glia_store_open_journal_(struct glia_store *s, int64_t number);
 void glia_store_journal_name_(const struct glia_store *s, int64_t number, char *out);
 /* Hand what was noted to the writing thread, if it is free. Under the mutex. */
 void glia_store_hand_over_(struct glia_store *s);
-/* End the segment: files are made of it in the background. */
+/* End the segment: files are made of it in the background. Under the mutex, while none is being sealed. */
 glia_status glia_store_next_segment_(struct glia_store *s);
 /* The writing thread. */
 void *glia_store_write_steadily_(void *store);

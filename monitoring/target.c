@@ -115,17 +115,18 @@ static glia_status make_room(struct glia_collect *c, struct glia_target *t)
 
 /* Our own clock was ahead when the last rows came, in this run or in one before: theirs is a time that is yet to come, and nothing would be later until then.
  * Rows are taken again from now on, and whoever looks at the node is told. */
-static void look_back(struct glia_collect *c, struct glia_target *t, int64_t received_ns)
+static glia_status look_back(struct glia_collect *c, struct glia_target *t, int64_t received_ns)
 {
   const int64_t last_ns = glia_store_mark(c->store, t->node).time_ns;
   const double ahead_s = 1e-9 * (double)(last_ns - received_ns);
 
-  if (ahead_s <= skew_allowed_s) return;
+  if (ahead_s <= skew_allowed_s) return GLIA_OK;
   t->ahead_until_ns = last_ns;
-  glia_store_turn_back(c->store, t->node);
+  GLIA_TRY(glia_store_turn_back(c->store, t->node));
   glia_log(GLIA_LOG_WARN, "collect", "stored-ahead",
            "node=%s ahead_s=%.3f reason=\"the clock was wrong when its last rows came\"", t->name,
            ahead_s);
+  return GLIA_OK;
 }
 
 /* What is said of a node that answered: nothing, where nothing is wrong. */
@@ -333,8 +334,8 @@ static glia_status take_agent(struct glia_collect *c, struct glia_target *t, int
     return GLIA_OK;
   }
   judge_clock(t, rows.head.now_ns, asked_ns, received_ns);
-  look_back(c, t, received_ns);
-  st = take_rows(c, t, &rows, asked_ns, received_ns, &b);
+  st = look_back(c, t, received_ns);
+  if (st == GLIA_OK) st = take_rows(c, t, &rows, asked_ns, received_ns, &b);
   if (st == GLIA_OK) mark_ours(c, t, b.span_s, asked_ns, received_ns);
   if (b.taken > 0) saw(t);
   if (rows.first + rows.n_rows <= rows.last)
@@ -395,7 +396,7 @@ static glia_status take_exporter(struct glia_collect *c, struct glia_target *t, 
     return GLIA_OK;
   }
   GLIA_TRY(st);
-  look_back(c, t, received_ns);
+  GLIA_TRY(look_back(c, t, received_ns));
   /* When it was read is not said: half-way between question and answer. Rates are over our steady time. */
   const int64_t at_ns = asked_ns / 2 + received_ns / 2;
   const int64_t steady_ns = (int64_t)(1e9 * glia_time_s()) - (received_ns - asked_ns) / 2;

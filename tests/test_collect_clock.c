@@ -6,6 +6,7 @@
 #include "scratch.h"
 #include "tap.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,37 @@ static void our_own_clock_is_put_right(void)
   glia_telemetry_node_free(&node);
 }
 
+static void *put_right(void *unused)
+{
+  const struct timespec nap = {.tv_nsec = 300000000};
+
+  nanosleep(&nap, NULL);
+  ahead_ns = 0;
+  return unused;
+}
+
+/* Rows of both times, taken in one run, can be read back. */
+static void our_own_clock_is_put_right_in_mid_run(void)
+{
+  const char *path = scratch("middle");
+  struct glia_telemetry_node node;
+  struct glia_collect *c;
+  pthread_t thread;
+
+  agent_begin();
+  ahead_ns = 60 * second;
+  c = open_collect(path);
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, put_right, NULL), 0);
+  const int64_t taken = run(c);
+  pthread_join(thread, NULL);
+  close_collect(&c);
+  agent_end();
+  read_store(path, &node);
+  tap_note("%lld of %lld rows", (long long)node.n, (long long)taken);
+  CU_ASSERT(taken > 5 && node.n == taken);
+  glia_telemetry_node_free(&node);
+}
+
 /* The wrong time is what a later run finds in the store. */
 static void our_own_clock_is_put_right_while_nobody_collects(void)
 {
@@ -210,4 +242,5 @@ static void our_own_clock_is_put_right_while_nobody_collects(void)
 
 TAP_MAIN("collect_clock", TAP(a_node_an_hour_ahead_is_put_right),
          TAP(a_node_ten_years_behind_is_put_right), TAP(our_own_clock_is_put_right),
+         TAP(our_own_clock_is_put_right_in_mid_run),
          TAP(our_own_clock_is_put_right_while_nobody_collects))
