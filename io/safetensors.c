@@ -1,5 +1,6 @@
 /* safetensors: 8 bytes of length, that many of JSON, the elements without gaps; split files behind an index.
  * Source: the format's description in huggingface/safetensors, README. */
+#include "glia_text.h"
 #include "tempfile_priv.h"
 #include "weights_priv.h"
 
@@ -355,9 +356,14 @@ glia_status glia_safetensors_write_(const char *path, bool force, int n,
   int64_t total = 0;
   glia_status st = GLIA_OK;
 
+  for (int i = 0; i < n; i++)
+    GLIA_CHECK(glia_text_is_utf8(array[i].path), GLIA_E_ARGUMENT,
+               "%s: the array %s: names in safetensors are UTF-8", path, array[i].path);
   for (int at = 0; at < n; parts++)
     at += max_bytes > 0 ? part_size(n - at, array + at, as, max_bytes) : n;
   if (parts <= 1) return write_one(path, force, n, array, as);
+  GLIA_CHECK(glia_text_is_utf8(path + folder), GLIA_E_ARGUMENT,
+             "%s: the index names the parts, in UTF-8: expected such a name", path);
   json_t *map = json_object();
   char *name = malloc(strlen(path) + 32);
   if (map == NULL || name == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%s", path);

@@ -3,6 +3,7 @@
 #include "tap.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double seconds(const char *text)
@@ -120,6 +121,29 @@ static void spans_and_sizes_read_well(void)
   CU_ASSERT_STRING_EQUAL(glia_format_size(INT64_MAX, out, sizeof out), "8.0 EiB");
 }
 
+static void what_is_not_utf8_is_replaced_byte_by_byte(void)
+{
+  static const struct {
+    const char *text;
+    const char *clean;
+  } t[] = {{"", ""},
+           {"a\tb\x01\x7f", "a\tb\x01\x7f"},
+           {"Gr\xc3\xbc\xc3\x9f", "Gr\xc3\xbc\xc3\x9f"},
+           {"\xff", "\xef\xbf\xbd"},
+           {"a\xc3", "a\xef\xbf\xbd"},
+           {"\xc3\xc3\xa4", "\xef\xbf\xbd\xc3\xa4"},
+           {"\xe2\x82z", "\xef\xbf\xbd\xef\xbf\xbdz"},
+           {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}}; /* half of a pair */
+
+  for (size_t i = 0; i < GLIA_COUNT(t); i++) {
+    char *clean = glia_text_utf8(t[i].text);
+    CU_ASSERT_STRING_EQUAL_FATAL(clean, t[i].clean);
+    CU_ASSERT_EQUAL(glia_text_is_utf8(t[i].text), strcmp(t[i].text, t[i].clean) == 0);
+    CU_ASSERT(glia_text_is_utf8(clean));
+    free(clean);
+  }
+}
+
 TAP_MAIN("text", TAP(durations_are_seconds), TAP(what_is_no_duration_is_refused_by_name),
          TAP(sizes_are_bytes), TAP(numbers_follow_the_core_schema), TAP(the_nearest_word_is_found),
-         TAP(spans_and_sizes_read_well))
+         TAP(spans_and_sizes_read_well), TAP(what_is_not_utf8_is_replaced_byte_by_byte))

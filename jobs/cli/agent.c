@@ -94,13 +94,14 @@ static glia_status report(struct glia_args *args, const char *path, const char *
                  path, (long long)r->samples, (long long)r->metrics, host, r->wall_s,
                  (long long)r->missing, (long long)r->late, (long long)r->skipped,
                  1e6 * r->cpu_s_per_sample);
-  return glia_cli_json(
-      args, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "file", path, "host",
-                      host, "reason", glia_agent_reason_name(r->reason), "metrics",
-                      (json_int_t)r->metrics, "samples", (json_int_t)r->samples, "missing",
-                      (json_int_t)r->missing, "late", (json_int_t)r->late, "skipped",
-                      (json_int_t)r->skipped, "wall_s", glia_json_real(r->wall_s),
-                      "cpu_s_per_sample", glia_json_real(r->cpu_s_per_sample)));
+  return glia_cli_json(args, json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "file",
+                                       glia_json_text(path), "host", glia_json_text(host), "reason",
+                                       glia_agent_reason_name(r->reason), "metrics",
+                                       (json_int_t)r->metrics, "samples", (json_int_t)r->samples,
+                                       "missing", (json_int_t)r->missing, "late",
+                                       (json_int_t)r->late, "skipped", (json_int_t)r->skipped,
+                                       "wall_s", glia_json_real(r->wall_s), "cpu_s_per_sample",
+                                       glia_json_real(r->cpu_s_per_sample)));
 }
 
 /* What was recorded before a failure is kept, if it can be. */
@@ -143,7 +144,7 @@ static glia_status show_row(void *self, const struct glia_agent_row *row)
     const char *name = s->metric[i].name;
     const double value =
         s->metric[i].kind == GLIA_METRIC_GAUGE ? row->raw[i] : (double)row->values[i];
-    json_object_set_new(s->values, name, glia_json_real(value));
+    glia_json_set(s->values, name, glia_json_real(value));
     if (isnan(value))
       glia_cli_print(s->args, "%-50s %14s\n", name, "missing");
     else
@@ -165,7 +166,8 @@ static glia_status once(struct glia_args *args, struct glia_sample_set *set, con
     json_decref(shown.values);
     return st;
   }
-  return glia_cli_json(args, json_pack("{s:s, s:o}", "host", host, "metrics", shown.values));
+  return glia_cli_json(
+      args, json_pack("{s:o, s:o}", "host", glia_json_text(host), "metrics", shown.values));
 }
 
 /* The path of glia-agent, beside this program, else wherever the shell finds it. */

@@ -133,6 +133,13 @@ GLIA_NODISCARD glia_status glia_cli_made(glia_status st, const char *out);
 /** A number, or null where it is not finite (JSON has no NaN). */
 json_t *glia_json_real(double v);
 
+/** A text from outside (a name of a file, of what a file holds): JSON is UTF-8, and json_string and "s" of json_pack have no value
+ *  for another. U+FFFD stands for each byte of no character; null for NULL. */
+json_t *glia_json_text(const char *text);
+
+/** The same for a key. Ownership: takes value. */
+void glia_json_set(json_t *object, const char *key, json_t *value);
+
 /* Signals (signals.c). */
 
 /** From now on SIGINT, SIGTERM and SIGUSR1 ask for an orderly end; a second SIGINT or SIGTERM, a second or more after

@@ -95,8 +95,8 @@ static glia_status write_fields(struct glia_args *a, struct glia_source *s, cons
     glia_rows_file_abort(&f);
   GLIA_TRY(st);
   glia_cli_print(a, "%s: %lld rows of %d field%s\n", out, (long long)s->n, n, n == 1 ? "" : "s");
-  return glia_cli_json(
-      a, json_pack("{s:s, s:I, s:i}", "file", out, "n", (json_int_t)s->n, "fields", n));
+  return glia_cli_json(a, json_pack("{s:o, s:I, s:i}", "file", glia_json_text(out), "n",
+                                    (json_int_t)s->n, "fields", n));
 }
 
 static glia_status run(struct glia_args *a)

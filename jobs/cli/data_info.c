@@ -215,13 +215,14 @@ static json_t *json_field(const struct glia_field *f, const struct summary *s, c
   for (int b = 0; b < BINS && s->n_classes <= 0; b++)
     json_array_append_new(bins, json_integer((json_int_t)s->bin[b]));
   for (int k = 0; k < s->n_classes; k++)
-    json_array_append_new(classes, json_pack("{s:i, s:s, s:I}", "class", k, "name",
-                                             data_class_name(names, k, name, sizeof name), "n",
-                                             (json_int_t)s->count[k]));
-  return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", f->name,
-                   "dtype", glia_dtype_name(f->row.dtype), "row_shape", shape, "scale",
-                   glia_json_real(f->scale), "offset", glia_json_real(f->offset), "min",
-                   glia_json_real(s->min), "max", glia_json_real(s->max), "mean",
+    json_array_append_new(classes,
+                          json_pack("{s:i, s:o, s:I}", "class", k, "name",
+                                    glia_json_text(data_class_name(names, k, name, sizeof name)),
+                                    "n", (json_int_t)s->count[k]));
+  return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+                   glia_json_text(f->name), "dtype", glia_dtype_name(f->row.dtype), "row_shape",
+                   shape, "scale", glia_json_real(f->scale), "offset", glia_json_real(f->offset),
+                   "min", glia_json_real(s->min), "max", glia_json_real(s->max), "mean",
                    glia_json_real(s->mean), "sd", glia_json_real(s->sd), "classes", classes,
                    "histogram", bins);
 }
@@ -312,7 +313,8 @@ static glia_status describe_graph(struct glia_args *a, const char *path, json_t 
   for (int i = 0; i < g.n_fields; i++) {
     glia_cli_print(a, "    %-8s %s\n", g.field[i].path,
                    glia_type_text(&g.field[i].type, type, sizeof type));
-    json_array_append_new(fields, json_pack("{s:s, s:s}", "name", g.field[i].path, "type", type));
+    json_array_append_new(
+        fields, json_pack("{s:o, s:s}", "name", glia_json_text(g.field[i].path), "type", type));
   }
   json_object_set_new(out, "graph",
                       json_pack("{s:I, s:I, s:I, s:I, s:o}", "nodes", (json_int_t)g.n_nodes,
@@ -340,8 +342,9 @@ static void describe_arrays(struct glia_args *a, const struct glia_checkpoint *c
     json_t *shape = json_array();
     for (int k = 0; k < array[i].type.rank; k++)
       json_array_append_new(shape, json_integer(array[i].type.dim[k]));
-    json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "path", array[i].path, "dtype",
-                                          glia_dtype_name(array[i].type.dtype), "shape", shape));
+    json_array_append_new(list,
+                          json_pack("{s:o, s:s, s:o}", "path", glia_json_text(array[i].path),
+                                    "dtype", glia_dtype_name(array[i].type.dtype), "shape", shape));
   }
   glia_cli_print(a, "  %" PRId64 " parameters, %d arrays\n", parameters, n);
   json_object_set_new(out, "parameters", json_integer(parameters));
@@ -359,18 +362,18 @@ static glia_status describe_checkpoint(struct glia_args *a, const char *path, js
   glia_cli_print(a, "  step %" PRId64 "\n", glia_checkpoint_step(c));
   for (int i = 0; i < n; i++) {
     if (fact[i].kind == GLIA_ATTRIBUTE_INT)
-      json_object_set_new(run, fact[i].name, json_integer(fact[i].i));
+      glia_json_set(run, fact[i].name, json_integer(fact[i].i));
     if (fact[i].kind == GLIA_ATTRIBUTE_REAL)
-      json_object_set_new(run, fact[i].name, glia_json_real(fact[i].r));
+      glia_json_set(run, fact[i].name, glia_json_real(fact[i].r));
     if (fact[i].kind != GLIA_ATTRIBUTE_TEXT) continue;
-    json_object_set_new(run, fact[i].name, json_string(fact[i].text));
+    glia_json_set(run, fact[i].name, glia_json_text(fact[i].text));
     if (strchr(fact[i].text, '\n') == NULL)
       glia_cli_print(a, "  %s %s\n", fact[i].name, fact[i].text);
   }
   describe_arrays(a, c, out);
   json_object_set_new(out, "step", json_integer(glia_checkpoint_step(c)));
   json_object_set_new(out, "run", run);
-  json_object_set_new(out, "config", json_string(glia_checkpoint_config(c)));
+  json_object_set_new(out, "config", glia_json_text(glia_checkpoint_config(c)));
   glia_checkpoint_close(&c);
   return GLIA_OK;
 }
@@ -397,7 +400,7 @@ static json_t *describe_node(struct glia_args *a, const struct glia_telemetry_no
   if (labelled > 0)
     glia_cli_print(a, ", %" PRId64 " of %" PRId64 " labelled anomalous", anomalous, labelled);
   glia_cli_print(a, "\n");
-  return json_pack("{s:s, s:I, s:i, s:f, s:I, s:f, s:I, s:I}", "name", d->name, "n",
+  return json_pack("{s:o, s:I, s:i, s:f, s:I, s:f, s:I, s:I}", "name", glia_json_text(d->name), "n",
                    (json_int_t)d->n, "metrics", d->n_metrics, "span_s", span_s, "train_rows",
                    (json_int_t)d->train_rows, "missing_fraction", share, "labelled",
                    (json_int_t)labelled, "anomalous", (json_int_t)anomalous);
@@ -442,11 +445,11 @@ static glia_status describe(struct glia_args *a, const char *path, json_t *out)
                  glia_format_size((int64_t)info.st_size, size, sizeof size),
                  source != NULL ? " (" : "", source != NULL ? source : "",
                  source != NULL ? ")" : "");
-  json_object_set_new(out, "file", json_string(path));
-  json_object_set_new(out, "kind", json_string(kind));
+  json_object_set_new(out, "file", glia_json_text(path));
+  json_object_set_new(out, "kind", glia_json_text(kind));
   json_object_set_new(out, "format", json_integer(format));
   json_object_set_new(out, "size_bytes", json_integer((json_int_t)info.st_size));
-  if (source != NULL) json_object_set_new(out, "source", json_string(source));
+  if (source != NULL) json_object_set_new(out, "source", glia_json_text(source));
   free(source);
   if (strcmp(kind, "dataset") == 0) {
     bool have = false;

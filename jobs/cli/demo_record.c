@@ -208,8 +208,8 @@ static glia_status record(struct glia_args *args, struct show *s, struct glia_sa
   GLIA_TRY(glia_recorder_close(&s->recorder));
   glia_cli_print(args, "%s: %lld samples of %lld metrics in %.0f s\n", path,
                  (long long)result.samples, (long long)result.metrics, result.wall_s);
-  return glia_cli_json(
-      args, json_pack("{s:s, s:I}", "file", path, "samples", (json_int_t)result.samples));
+  return glia_cli_json(args, json_pack("{s:o, s:I}", "file", glia_json_text(path), "samples",
+                                       (json_int_t)result.samples));
 }
 
 static glia_status run(struct glia_args *args)

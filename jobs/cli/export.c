@@ -99,15 +99,15 @@ static glia_status export(struct glia_args *a, struct set *s)
   for (int i = 0; i < s->n; i++) {
     char text[128];
     numbers += glia_type_count(&s->array[i].type);
-    json_array_append_new(names, json_string(s->array[i].path));
+    json_array_append_new(names, glia_json_text(s->array[i].path));
     glia_type_text(&s->array[i].type, text, sizeof text);
     const bool other = type > 0 && glia_dtype_is_float(s->array[i].type.dtype);
     glia_cli_print(a, "  %s %s%s\n", s->array[i].path, other ? types[type] : "",
                    other ? strchr(text, ' ') : text);
   }
   glia_cli_print(a, "%s: %d arrays, %lld numbers\n", out, s->n, (long long)numbers);
-  return glia_cli_json(a, json_pack("{s:s, s:o, s:I}", "file", out, "arrays", names, "numbers",
-                                    (json_int_t)numbers));
+  return glia_cli_json(a, json_pack("{s:o, s:o, s:I}", "file", glia_json_text(out), "arrays", names,
+                                    "numbers", (json_int_t)numbers));
 }
 
 static glia_status run(struct glia_args *a)

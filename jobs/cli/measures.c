@@ -31,7 +31,7 @@ static void flatten(const struct glia_yaml *node, const char *prefix, json_t *ou
     if (c->kind == GLIA_YAML_MAP && strcmp(path, "model") != 0) {
       flatten(c, path, out);
     } else if (glia_yaml_print(c, &text) == GLIA_OK) {
-      json_object_set_new(out, path, json_string(text));
+      glia_json_set(out, path, glia_json_text(text));
       free(text);
       text = NULL;
     }
@@ -85,13 +85,14 @@ static glia_status measure(struct glia_args *a, const char *path, struct inspect
     GLIA_TRY(glia_evaluate(in->s.model, in->s.engine, in->s.test, in->s.config.micro_batch,
                            in->s.eval_micro_batches, NULL, &test));
   flatten(glia_yaml_root(in->s.doc), "", config);
-  *out = json_pack("{s:s, s:o, s:f, s:o, s:o, s:f, s:f, s:f, s:f, s:i, s:i, s:s, s:I, s:o}",
-                   "checkpoint", path, "measures", values_json(&m), "train_accuracy",
-                   m.train_accuracy, "test_accuracy", glia_json_real(test.accuracy), "gap",
-                   glia_json_real(m.train_accuracy - test.accuracy), "gamma", m.gamma, "sigma",
-                   m.sigma, "sigma_magnitude", m.sigma_mag, "alpha", m.alpha, "folded", m.folded,
-                   "unfolded", m.unfolded, "start", start_name(in, unknown), "test_rows",
-                   (json_int_t)(in->s.test != NULL ? in->s.test->n : 0), "config", config);
+  *out = json_pack(
+      "{s:o, s:o, s:f, s:o, s:o, s:f, s:f, s:f, s:f, s:i, s:i, s:o, s:I, s:o}", "checkpoint",
+      glia_json_text(path), "measures", values_json(&m), "train_accuracy", m.train_accuracy,
+      "test_accuracy", glia_json_real(test.accuracy), "gap",
+      glia_json_real(m.train_accuracy - test.accuracy), "gamma", m.gamma, "sigma", m.sigma,
+      "sigma_magnitude", m.sigma_mag, "alpha", m.alpha, "folded", m.folded, "unfolded", m.unfolded,
+      "start", glia_json_text(start_name(in, unknown)), "test_rows",
+      (json_int_t)(in->s.test != NULL ? in->s.test->n : 0), "config", config);
   return GLIA_OK;
 }
 

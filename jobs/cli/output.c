@@ -4,6 +4,7 @@
 #include "glia_figure.h"
 #include "glia_file.h"
 #include "glia_log.h"
+#include "glia_text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -73,6 +74,26 @@ void glia_cli_print(const struct glia_args *args, const char *format, ...)
 }
 
 json_t *glia_json_real(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+json_t *glia_json_text(const char *text)
+{
+  if (text == NULL) return json_null();
+  char *clean = glia_text_utf8(text);
+  json_t *string = clean != NULL ? json_string(clean) : NULL;
+
+  free(clean);
+  return string;
+}
+
+void glia_json_set(json_t *object, const char *key, json_t *value)
+{
+  char *clean = glia_text_utf8(key);
+
+  if (clean != NULL)
+    json_object_set_new(object, clean, value);
+  else
+    json_decref(value);
+}
 
 static glia_status write_all(int fd, const char *text)
 {

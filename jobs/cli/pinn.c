@@ -206,7 +206,7 @@ static glia_status one_seed(struct job *j, int64_t k)
     json_object_set_new(run, p->parameter[i], glia_json_real(theta[i]));
     json_object_set_new(run, name, glia_json_real(half[i]));
   }
-  if (r.fault[0] != '\0') json_object_set_new(run, "fault", json_string(r.fault));
+  if (r.fault[0] != '\0') json_object_set_new(run, "fault", glia_json_text(r.fault));
   if (j->config.curriculum.n > 0) json_object_set_new(run, "stages", json_deep_copy(j->stages));
   json_array_append_new(j->runs, run);
   char error[48] = "no reference to compare with";

@@ -66,10 +66,11 @@ static json_t *run_json(const char *path, const struct glia_run *r)
   const struct glia_run_session *last = r->n_sessions > 0 ? &r->session[r->n_sessions - 1] : NULL;
 
   return json_pack(
-      "{s:s, s:I, s:I, s:I, s:o, s:s}", "run", path, "rows", (json_int_t)r->n, "last_step",
-      (json_int_t)(r->n > 0 ? r->step[r->n - 1] : 0), "sessions", (json_int_t)r->n_sessions,
-      "last_loss", glia_json_real(r->n > 0 && loss != NULL ? loss[r->n - 1] : (double)NAN),
-      "reason", last != NULL && last->reason[0] != '\0' ? last->reason : "running or killed");
+      "{s:o, s:I, s:I, s:I, s:o, s:o}", "run", glia_json_text(path), "rows", (json_int_t)r->n,
+      "last_step", (json_int_t)(r->n > 0 ? r->step[r->n - 1] : 0), "sessions",
+      (json_int_t)r->n_sessions, "last_loss",
+      glia_json_real(r->n > 0 && loss != NULL ? loss[r->n - 1] : (double)NAN), "reason",
+      glia_json_text(last != NULL && last->reason[0] != '\0' ? last->reason : "running or killed"));
 }
 
 static glia_status plot(struct glia_args *a, struct glia_run **run)
@@ -88,7 +89,7 @@ static glia_status plot(struct glia_args *a, struct glia_run **run)
   GLIA_TRY_TO(out, st, draw(a, run, &fig));
   GLIA_TRY_TO(out, st, glia_figure_write(fig, path));
   glia_cli_print(a, "%s: %d run%s\n", path, a->n_words, a->n_words == 1 ? "" : "s");
-  st = glia_cli_json(a, json_pack("{s:s, s:O}", "picture", path, "runs", all));
+  st = glia_cli_json(a, json_pack("{s:o, s:O}", "picture", glia_json_text(path), "runs", all));
 out:
   json_decref(all);
   glia_figure_destroy(&fig);

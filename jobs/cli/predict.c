@@ -279,8 +279,9 @@ static glia_status predict(struct glia_args *a, struct session *s, struct glia_c
   GLIA_TRY(st);
   glia_cli_print(a, "%s: %lld rows of %lld outputs\n", out, (long long)s->train->n,
                  (long long)glia_type_count(&field.row));
-  return glia_cli_json(a, json_pack("{s:s, s:I, s:I}", "file", out, "n", (json_int_t)s->train->n,
-                                    "outputs", (json_int_t)glia_type_count(&field.row)));
+  return glia_cli_json(a, json_pack("{s:o, s:I, s:I}", "file", glia_json_text(out), "n",
+                                    (json_int_t)s->train->n, "outputs",
+                                    (json_int_t)glia_type_count(&field.row)));
 }
 
 static glia_status run(struct glia_args *a)

@@ -128,9 +128,9 @@ static glia_status run(struct solved *s, struct glia_args *a)
   GLIA_TRY(write_file(s, a, out));
   glia_cli_print(a, "%s: %lld points%s\n", out, (long long)s->n,
                  s->outside > 0 ? ", NaN outside the domain" : "");
-  return glia_cli_json(a, json_pack("{s:s, s:I, s:I, s:I}", "file", out, "n", (json_int_t)s->n,
-                                    "outputs", (json_int_t)s->problem.n_unknowns, "outside",
-                                    (json_int_t)s->outside));
+  return glia_cli_json(a, json_pack("{s:o, s:I, s:I, s:I}", "file", glia_json_text(out), "n",
+                                    (json_int_t)s->n, "outputs", (json_int_t)s->problem.n_unknowns,
+                                    "outside", (json_int_t)s->outside));
 }
 
 glia_status predict_solution(struct glia_args *a)

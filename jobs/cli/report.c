@@ -242,10 +242,10 @@ static glia_status run(struct glia_args *a)
   GLIA_TRY(glia_run_read(a->word[0], &r));
   const glia_status st = write_page(r, a->word[0], path);
   const struct glia_run_session *last = last_of(r);
-  json_t *j =
-      json_pack("{s:s, s:s, s:I, s:I, s:s}", "page", path, "run", a->word[0], "last_step",
-                (json_int_t)steps_of(r), "sessions", (json_int_t)r->n_sessions, "reason",
-                last != NULL && last->reason[0] != '\0' ? last->reason : "running or killed");
+  json_t *j = json_pack(
+      "{s:o, s:o, s:I, s:I, s:o}", "page", glia_json_text(path), "run", glia_json_text(a->word[0]),
+      "last_step", (json_int_t)steps_of(r), "sessions", (json_int_t)r->n_sessions, "reason",
+      glia_json_text(last != NULL && last->reason[0] != '\0' ? last->reason : "running or killed"));
   glia_run_free(&r);
   if (st != GLIA_OK) {
     json_decref(j);

@@ -34,7 +34,8 @@ struct job {
 static void leave_out(struct job *j, const char *path, const char *why)
 {
   glia_cli_print(j->args, "%s: left out: %s\n", path, why);
-  json_array_append_new(j->left_out, json_pack("{s:s, s:s}", "path", path, "why", why));
+  json_array_append_new(j->left_out,
+                        json_pack("{s:o, s:s}", "path", glia_json_text(path), "why", why));
 }
 
 static glia_status add(struct job *j, const char *path, struct matrix **out)
@@ -332,9 +333,9 @@ static json_t *spectrum_json(const struct matrix *m)
 {
   const struct glia_spectrum *f = &m->found;
   json_t *o =
-      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "path", m->path, "rows", (json_int_t)f->rows,
-                "cols", (json_int_t)f->cols, "rank", (json_int_t)f->rank, "frozen",
-                (json_int_t)f->frozen, "spikes", (json_int_t)f->spikes, "note", f->note);
+      json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "path", glia_json_text(m->path), "rows",
+                (json_int_t)f->rows, "cols", (json_int_t)f->cols, "rank", (json_int_t)f->rank,
+                "frozen", (json_int_t)f->frozen, "spikes", (json_int_t)f->spikes, "note", f->note);
   const struct {
     const char *key;
     double v;

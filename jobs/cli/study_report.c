@@ -162,12 +162,12 @@ static json_t *all_json(const struct glia_args *a, const struct study_plan *p,
       json_array_append_new(rows, row_json(t, v, k, measure));
       if (v != baseline) json_array_append_new(effects, effect_json(t, v, k, measure));
     }
-  return json_pack("{s:s, s:b, s:I, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:b, s:s, s:i, s:o}",
+  return json_pack("{s:s, s:b, s:I, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:b, s:o, s:i, s:o}",
                    "study", t->study->name, "quick", p->quick, "seeds", (json_int_t)t->seeds,
                    "variants", rows, "effects", effects, "gates", gates_json(t, control), "pass",
                    study_passes(t, control), "control", control, "cells", (json_int_t)out->cells,
-                   "cells_run", (json_int_t)out->cells_run, "stopped", false, "dir", p->dir,
-                   "ranks", a->size, "wall_s", glia_json_real(wall_s));
+                   "cells_run", (json_int_t)out->cells_run, "stopped", false, "dir",
+                   glia_json_text(p->dir), "ranks", a->size, "wall_s", glia_json_real(wall_s));
 }
 
 glia_status study_report(struct glia_args *args, const struct study_plan *plan,
@@ -176,10 +176,10 @@ glia_status study_report(struct glia_args *args, const struct study_plan *plan,
   if (out->stopped) {
     glia_cli_print(args, "stopped after %lld more cells of %lld: run again to go on\n",
                    (long long)out->cells_run, (long long)out->cells);
-    return glia_cli_json(args,
-                         json_pack("{s:s, s:b, s:b, s:I, s:I, s:s}", "study", plan->study->name,
-                                   "stopped", true, "pass", false, "cells", (json_int_t)out->cells,
-                                   "cells_run", (json_int_t)out->cells_run, "dir", plan->dir));
+    return glia_cli_json(
+        args, json_pack("{s:s, s:b, s:b, s:I, s:I, s:o}", "study", plan->study->name, "stopped",
+                        true, "pass", false, "cells", (json_int_t)out->cells, "cells_run",
+                        (json_int_t)out->cells_run, "dir", glia_json_text(plan->dir)));
   }
   print_all(args, plan, out, control);
   return glia_cli_json(args, all_json(args, plan, out, control, wall_s));

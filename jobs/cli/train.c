@@ -364,14 +364,14 @@ static glia_status report(struct run *r)
   print_values(r);
   stages_print(r->args, r->pipeline);
   json_t *j = json_pack(
-      "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:s?, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
+      "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
       "s:o, s:o, s:o, s:o, s:o}",
       "reason", glia_reason_name(reason), "steps", (json_int_t)t->steps, "resumed_from_step",
       (json_int_t)r->first_step, "train_loss", glia_json_real(t->train_loss), "test", test_json(r),
       "parameters_sha256", parameters, "state_sha256", state, "kernel_level", glia_kernels_level(),
-      "checkpoint", path, "checkpoint_cost", checkpoint_json(r), "ranks", glia_comm_size(r->s.comm),
-      "threads", r->s.config.threads, "stages", r->s.config.stages, "workers",
-      json_incref(r->workers), "wall_s", glia_json_real(t->wall_s), "samples_per_s",
+      "checkpoint", glia_json_text(path), "checkpoint_cost", checkpoint_json(r), "ranks",
+      glia_comm_size(r->s.comm), "threads", r->s.config.threads, "stages", r->s.config.stages,
+      "workers", json_incref(r->workers), "wall_s", glia_json_real(t->wall_s), "samples_per_s",
       glia_json_real(t->samples_per_s), "communication_s",
       glia_json_real(alone ? 0.0 : r->communication_s), "hidden_fraction", glia_json_real(hidden),
       "input_wait_s", glia_json_real(r->input_wait_s), "theory", theory_json(r), "profile",

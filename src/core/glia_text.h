@@ -31,4 +31,11 @@ GLIA_API const char *glia_format_size(int64_t bytes, char *out, size_t size);
 /** Length in bytes of the UTF-8 character at s; 0: it is none, or one that XML forbids (controls, U+FFFE, U+FFFF). */
 GLIA_API size_t glia_text_character(const char *s);
 
+/** A copy in which U+FFFD stands for each byte that belongs to no UTF-8 character, as names of files may hold; controls stay.
+ *  The caller free()s it; NULL: no memory. */
+GLIA_API char *glia_text_utf8(const char *text);
+
+/** Is that copy the text itself? */
+GLIA_API bool glia_text_is_utf8(const char *text);
+
 #endif

@@ -292,3 +292,36 @@ size_t glia_text_character(const char *text)
   if (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe) return 0; /* U+FFFE, U+FFFF */
   return n;
 }
+
+/* The same, and controls are welcome. */
+static size_t utf8_character(const char *s)
+{
+  return (unsigned char)*s < 0x80 ? 1 : glia_text_character(s);
+}
+
+bool glia_text_is_utf8(const char *text)
+{
+  while (*text != '\0') {
+    const size_t n = utf8_character(text);
+    if (n == 0) return false;
+    text += n;
+  }
+  return true;
+}
+
+char *glia_text_utf8(const char *text)
+{
+  static const char unknown[] = "\xef\xbf\xbd";
+  char *out = malloc(3 * strlen(text) + 1);
+  char *to = out;
+
+  if (out == NULL) return NULL;
+  while (*text != '\0') {
+    const size_t n = utf8_character(text);
+    memcpy(to, n > 0 ? text : unknown, n > 0 ? n : 3);
+    to += n > 0 ? n : 3;
+    text += n > 0 ? n : 1;
+  }
+  *to = '\0';
+  return out;
+}
