@@ -2,6 +2,7 @@
 #include "glia_agree.h"
 #include "glia_augment.h"
 #include "glia_dataset.h"
+#include "passes.h"
 #include "session.h"
 
 #include <math.h>
@@ -57,8 +58,12 @@ static glia_status evaluate(struct glia_args *a, struct session *s, struct glia_
     glia_source_close(&source);
     return opened;
   }
+  struct passes passes;
+  passes_begin(&passes, "eval", NULL);
+  passes_watch(&passes, s->engine, source->n, s->config.micro_batch, s->eval_micro_batches);
   const glia_status st = glia_evaluate(s->model, s->engine, source, s->config.micro_batch,
                                        s->eval_micro_batches, &s->meeting, &r);
+  passes_end(&passes, s->engine);
   glia_source_close(&source);
   GLIA_TRY(st);
   if (isnan(r.accuracy))

@@ -4,6 +4,7 @@
 #include "glia_log.h"
 #include "glia_petsc.h"
 #include "inspect.h"
+#include "passes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -103,7 +104,7 @@ static void print_precision(const struct glia_args *a, const struct glia_curvatu
 }
 
 static glia_status answer(struct glia_args *a, struct inspection *in, struct glia_curvature *c,
-                          const char *kind)
+                          const char *kind, struct passes *passes)
 {
   static struct glia_curvature_top top;
   struct glia_curvature_density d;
@@ -115,10 +116,15 @@ static glia_status answer(struct glia_args *a, struct inspection *in, struct gli
   const bool exactly =
       !glia_args_has(a, "error") && (glia_args_has(a, "probes") || glia_args_has(a, "steps"));
   const double error = exactly ? (double)INFINITY : glia_args_real(a, "error", 1e-3);
+  const int probes = (int)glia_args_int(a, "probes", 4), steps = (int)glia_args_int(a, "steps", 40);
+  passes->note = "largest eigenvalues";
+  passes->later = (int64_t)probes * steps;
   GLIA_TRY(glia_curvature_top(c, k, (int)glia_args_int(a, "top", 10), &top));
-  glia_status st = glia_curvature_density_to(c, k, &top, error, (int)glia_args_int(a, "probes", 4),
-                                             (int)glia_args_int(a, "steps", 40),
+  passes->note = exactly ? "density" : "density, more where its error wants more";
+  passes->later = 0;
+  glia_status st = glia_curvature_density_to(c, k, &top, error, probes, steps,
                                              (uint64_t)glia_args_int(a, "seed", 1), &d);
+  passes_end(passes, in->s.engine);
   glia_curvature_top_free(&top);
   GLIA_TRY(st);
   glia_cli_print(a, "%s of %lld parameters on %lld rows\n", kind, (long long)glia_curvature_size(c),
@@ -155,6 +161,7 @@ static glia_status inspect(struct glia_args *a, struct inspection *in)
 {
   struct glia_comm *comm = NULL;
   struct glia_curvature *c = NULL;
+  struct passes passes;
 
   GLIA_TRY(glia_comm_world(&comm));
   const glia_status begun = glia_petsc_begin(comm);
@@ -169,9 +176,13 @@ static glia_status inspect(struct glia_args *a, struct inspection *in)
                                          .source = in->rows,
                                          .micro_batch = in->s.config.micro_batch,
                                          .micro_batches = in->s.eval_micro_batches,
-                                         .meeting = &in->s.meeting};
+                                         .meeting = &in->s.meeting,
+                                         .planned = &passes.planned};
   GLIA_TRY(glia_curvature_open(&job, &c));
-  const glia_status st = answer(a, in, c, glia_args_text(a, "kind", "hessian"));
+  passes_begin(&passes, "hessian", "products");
+  passes_watch(&passes, job.engine, job.source->n, job.micro_batch, job.micro_batches);
+  const glia_status st = answer(a, in, c, glia_args_text(a, "kind", "hessian"), &passes);
+  passes_end(&passes, job.engine);
   glia_curvature_close(&c);
   return st;
 }

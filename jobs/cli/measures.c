@@ -7,6 +7,7 @@
 #include "glia_log.h"
 #include "glia_petsc.h"
 #include "inspect.h"
+#include "passes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ static const char *start_name(const struct inspection *in, bool unknown)
 }
 
 static glia_status measure(struct glia_args *a, const char *path, struct inspection *in,
-                           json_t **out)
+                           struct passes *passes, json_t **out)
 {
   struct glia_eval_result test = {.accuracy = NAN};
   struct glia_measures m;
@@ -79,8 +80,12 @@ static glia_status measure(struct glia_args *a, const char *path, struct inspect
                                         .seed = (uint64_t)glia_args_int(a, "seed", 1),
                                         .init_seed = in->s.config.seed,
                                         .start = unknown ? NULL : (const double *const *)in->start,
-                                        .start_unknown = unknown};
+                                        .start_unknown = unknown,
+                                        .planned = &passes->planned};
+  passes->note = path;
+  passes_watch(passes, job.engine, job.source->n, job.micro_batch, job.micro_batches);
   GLIA_TRY(glia_measures_of(&job, &m));
+  glia_engine_watch(job.engine, NULL, NULL);
   if (in->s.test != NULL)
     GLIA_TRY(glia_evaluate(in->s.model, in->s.engine, in->s.test, in->s.config.micro_batch,
                            in->s.eval_micro_batches, NULL, &test));
@@ -102,14 +107,18 @@ static glia_status all_runs(struct glia_args *a, struct glia_comm *comm, json_t 
   json_t *own = json_array();
   glia_status st = GLIA_OK;
   char **texts = NULL;
+  struct passes passes;
 
+  passes_begin(&passes, "measures", "passes");
   for (int i = a->rank; i < a->n_words && st == GLIA_OK; i += a->size) {
     struct inspection in = {0};
     json_t *one = NULL;
-    st = measure(a, a->word[i], &in, &one);
+    passes.again = (a->n_words - 1 - i) / a->size;
+    st = measure(a, a->word[i], &in, &passes, &one);
     if (one != NULL) json_array_append_new(own, one);
     inspect_close(&in);
   }
+  passes_end(&passes, NULL);
   char *text = json_dumps(own, JSON_COMPACT);
   json_decref(own);
   if (st == GLIA_OK && text == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "the measures of a run");

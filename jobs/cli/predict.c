@@ -7,6 +7,7 @@
 #include "glia_import.h"
 #include "glia_log.h"
 #include "glia_rows_file.h"
+#include "passes.h"
 #include "session.h"
 
 #include <stdio.h>
@@ -271,7 +272,11 @@ static glia_status predict(struct glia_args *a, struct session *s, struct glia_c
       glia_rows_file_create(out, glia_args_has(a, "force"), glia_args_text(a, "split", "test"), 1,
                             &field, s->train->n, true, &file);
   GLIA_TRY(glia_cli_made(made, out));
+  struct passes passes;
+  passes_begin(&passes, "predict", NULL);
+  passes_watch(&passes, s->engine, s->train->n, s->config.micro_batch, 1);
   glia_status st = glia_predict(s->model, s->engine, s->train, s->config.micro_batch, take, file);
+  passes_end(&passes, s->engine);
   if (st == GLIA_OK)
     st = glia_rows_file_commit(&file);
   else

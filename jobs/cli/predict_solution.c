@@ -3,6 +3,7 @@
 
 #include "glia_archive.h"
 #include "glia_fields.h"
+#include "glia_progress.h"
 #include "glia_rows_file.h"
 #include "glia_solve.h"
 
@@ -75,11 +76,13 @@ static glia_status write_rows(struct solved *s, struct glia_rows_file *f)
   const void *column[GLIA_PDE_COORDS + GLIA_PDE_UNKNOWNS];
   double *u = malloc((size_t)(AT_ONCE * p->n_unknowns) * sizeof *u);
   double *by_column = malloc((size_t)(AT_ONCE * cols) * sizeof *by_column);
+  struct glia_progress progress;
   glia_status st = GLIA_OK;
 
   s->row = malloc((size_t)(AT_ONCE * cols) * sizeof *s->row);
   if (u == NULL || by_column == NULL || s->row == NULL)
     st = GLIA_FAIL(GLIA_E_MEMORY, "%d points", AT_ONCE);
+  glia_progress_begin(&progress, "predict", "points", (double)s->n);
   for (int64_t at = 0; at < s->n && st == GLIA_OK; at += AT_ONCE) {
     const int64_t n = s->n - at < AT_ONCE ? s->n - at : AT_ONCE;
     st = answer(s, n, s->x + at * d, u);
@@ -88,7 +91,9 @@ static glia_status write_rows(struct solved *s, struct glia_rows_file *f)
       for (int64_t k = 0; k < n; k++) by_column[(int64_t)c * n + k] = s->row[k * cols + c];
     }
     if (st == GLIA_OK) st = glia_rows_file_append(f, n, column);
+    glia_progress_update(&progress, (double)(at + n), NULL);
   }
+  glia_progress_end(&progress);
   free(u);
   free(by_column);
   return st;

@@ -8,6 +8,7 @@
 #include "glia_file.h"
 #include "glia_ops.h"
 #include "glia_petsc.h"
+#include "glia_progress.h"
 #include "glia_weights.h"
 #include "inspect.h"
 
@@ -26,13 +27,16 @@ struct job {
   int n;
   struct matrix *m;
   json_t *left_out;
-  struct glia_weights *weights; /* of a checkpoint, or a file of another program */
-  struct glia_source *source;   /* of a data set */
-  struct inspection in;         /* of activations */
+  struct glia_weights *weights;  /* of a checkpoint, or a file of another program */
+  struct glia_source *source;    /* of a data set */
+  struct inspection in;          /* of activations */
+  struct glia_progress progress; /* in percent of the work, as it is thought to be */
+  double work, done;             /* of all; of the matrices before */
 };
 
 static void leave_out(struct job *j, const char *path, const char *why)
 {
+  glia_progress_clear(&j->progress);
   glia_cli_print(j->args, "%s: left out: %s\n", path, why);
   json_array_append_new(j->left_out,
                         json_pack("{s:o, s:s}", "path", glia_json_text(path), "why", why));
@@ -308,6 +312,45 @@ static glia_status open_matrices(struct job *j)
   return from_dataset(j);
 }
 
+/* Operations for the singular values: a factor by blocks of rows, then those of the factor. */
+static double factor_work(const struct glia_rows *r)
+{
+  const double m = (double)r->rows, n = (double)r->cols;
+
+  return 2.0 * m * n * fmin(m, n);
+}
+
+static double work_of(const struct glia_rows *r)
+{
+  const double n = fmin((double)r->rows, (double)r->cols);
+
+  return factor_work(r) + 8.0 / 3.0 * n * n * n;
+}
+
+static void tell(struct job *j, double done, const char *what)
+{
+  glia_progress_update(&j->progress, 100.0 * (j->done + done) / j->work, what);
+}
+
+/* Rows of a matrix, told as they are read: this rank's, as a share of its own. */
+struct told {
+  struct job *job;
+  struct matrix *m;
+  int64_t seen;
+};
+
+static glia_status read_told(void *self, int64_t first, int64_t n, double *out)
+{
+  struct told *t = self;
+  const struct glia_rows *r = &t->m->rows;
+  const double own = (double)r->rows / glia_comm_size(t->job->comm);
+
+  GLIA_TRY(r->read(r->self, first, n, out));
+  t->seen += n;
+  tell(t->job, factor_work(r) * fmin((double)t->seen / own, 1.0), t->m->path);
+  return GLIA_OK;
+}
+
 static glia_status find_values(struct job *j, struct matrix *m)
 {
   const int64_t rows = m->rows.rows, cols = m->rows.cols, n = rows < cols ? rows : cols;
@@ -325,8 +368,27 @@ static glia_status find_values(struct job *j, struct matrix *m)
       m->s != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "%lld values", (long long)n);
   GLIA_TRY(glia_agree(j->comm, st));
   if (n > GLIA_SPECTRUM_DENSE_MAX) GLIA_TRY(glia_petsc_begin(j->comm));
-  if (n > 0) GLIA_TRY(glia_singular_values(j->comm, &m->rows, m->s));
+  struct told told = {j, m, 0};
+  const struct glia_rows seen = {&told, rows, cols, read_told};
+  if (n > 0) GLIA_TRY(glia_singular_values(j->comm, &seen, m->s));
   return glia_spectrum_describe(rows, cols, m->s, &o, &m->found);
+}
+
+static glia_status find_all(struct job *j)
+{
+  glia_status st = GLIA_OK;
+
+  for (int i = 0; i < j->n; i++) j->work += work_of(&j->m[i].rows);
+  glia_progress_begin(&j->progress, "spectrum", "%", 100.0);
+  for (int i = 0; i < j->n && st == GLIA_OK; i++) {
+    st = find_values(j, &j->m[i]);
+    free(j->m[i].data);
+    j->m[i].data = NULL;
+    j->done += work_of(&j->m[i].rows);
+    if (st == GLIA_OK) tell(j, 0.0, j->m[i].path);
+  }
+  glia_progress_end(&j->progress);
+  return st;
 }
 
 static json_t *spectrum_json(const struct matrix *m)
@@ -442,11 +504,7 @@ static glia_status run_all(struct job *j)
   j->m = calloc(MATRICES_MAX, sizeof *j->m);
   GLIA_CHECK(j->m != NULL, GLIA_E_MEMORY, "a table of matrices");
   GLIA_TRY(glia_agree(j->comm, open_matrices(j)));
-  for (int i = 0; i < j->n; i++) {
-    GLIA_TRY(find_values(j, &j->m[i]));
-    free(j->m[i].data);
-    j->m[i].data = NULL;
-  }
+  GLIA_TRY(find_all(j));
   return answer(j);
 }
 

@@ -23,7 +23,7 @@ struct glia_curvature {
   double *sum, weight;
   glia_curvature_kind kind; /* of the shell */
   glia_status failed;
-  int64_t products;
+  int64_t products, restart; /* restart: products that come where more than planned are wanted */
 };
 
 /* Direction and derivatives of one model while its graph is extended. */
@@ -191,6 +191,12 @@ void glia_curvature_close(struct glia_curvature **c)
 int64_t glia_curvature_size(const struct glia_curvature *c) { return c->size; }
 int64_t glia_curvature_products_(const struct glia_curvature *c) { return c->products; }
 
+void glia_curvature_plan_(struct glia_curvature *c, int64_t more, int64_t restart)
+{
+  c->restart = restart;
+  if (c->job.planned != NULL) *c->job.planned = c->products + more;
+}
+
 /* Add the sums of an engine step. */
 static glia_status take(void *self)
 {
@@ -239,6 +245,7 @@ glia_status glia_curvature_apply(struct glia_curvature *c, glia_curvature_kind k
       else
         ((float *)to)[i] = (float)v[p->first + i];
   }
+  if (c->job.planned != NULL && c->products == *c->job.planned) *c->job.planned += c->restart;
   c->products++;
   return sweep(c, entry, out);
 }

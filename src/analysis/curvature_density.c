@@ -277,6 +277,7 @@ static glia_status add_probes(struct quadrature *q, int probes)
   GLIA_TRY(grow(&out->weight, n));
   GLIA_TRY(grow(&q->half_node, (int64_t)probes * q->half));
   GLIA_TRY(grow(&q->half_weight, (int64_t)probes * q->half));
+  glia_curvature_plan_(q->c, (int64_t)(probes - out->probes) * out->steps, 1);
   for (; out->probes < probes; out->probes++) GLIA_TRY(add_probe(q, out->probes));
   out->n = n;
   return estimate(q);
@@ -350,6 +351,7 @@ static glia_status all_values(struct quadrature *q)
   out->weight = calloc(n + 1, sizeof *out->weight);
   if (a == NULL || unit == NULL || out->node == NULL || out->weight == NULL)
     st = GLIA_FAIL(GLIA_E_MEMORY, "a matrix of %lld parameters", (long long)q->n);
+  glia_curvature_plan_(q->c, q->n, 1);
   for (size_t i = 0; i < n && st == GLIA_OK; i++) {
     unit[i] = 1.0;
     st = glia_curvature_apply(q->c, q->kind, unit, a + i * n);

@@ -25,11 +25,12 @@ static glia_status start_vector(EPS eps, Mat a, Vec *x)
 }
 
 /* Outliers on a dense bulk: a wide basis, and few restarts: what lies in the bulk is no eigenvalue to wait for. */
+static PetscInt width_of(int k, PetscInt n) { return 3 * k + 30 < n ? 3 * k + 30 : n; }
+
 static glia_status set_up(EPS eps, Mat a, int k, PetscInt n)
 {
-  PetscInt width = 3 * k + 30;
+  const PetscInt width = width_of(k, n);
 
-  if (width > n) width = n;
   GLIA_TRY_PETSC(EPSSetOperators(eps, a, NULL));
   GLIA_TRY_PETSC(EPSSetProblemType(eps, EPS_HEP));
   GLIA_TRY_PETSC(EPSSetType(eps, EPSKRYLOVSCHUR));
@@ -75,6 +76,8 @@ glia_status glia_curvature_top(struct glia_curvature *c, glia_curvature_kind kin
   GLIA_TRY_PETSC_TO(out, st, EPSCreate(PETSC_COMM_SELF, &eps));
   GLIA_TRY_TO(out, st, set_up(eps, a, k, (PetscInt)size));
   GLIA_TRY_TO(out, st, start_vector(eps, a, &x));
+  const PetscInt width = width_of(k, (PetscInt)size);
+  glia_curvature_plan_(c, width, (width + 1) / 2); /* a restart keeps half of the basis */
   const PetscErrorCode error = EPSSolve(eps);
   GLIA_TRY_TO(out, st, glia_curvature_failure_(c)); /* ours comes first: it says why */
   GLIA_TRY_PETSC_TO(out, st, error);

@@ -28,6 +28,8 @@ struct glia_curvature_job {
   struct glia_source *source;
   int64_t micro_batch, micro_batches; /* as for glia_evaluate */
   const struct glia_meeting *meeting;
+  int64_t *
+      planned; /* kept at the products that are planned by now, those made among them, for progress; may be NULL */
 };
 
 /** Ownership: *out is yours to close; what job names is borrowed until then.  Errors: GLIA_E_UNSUPPORTED (not extended),

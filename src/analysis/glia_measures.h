@@ -75,6 +75,8 @@ struct glia_measures_job {
   /* Initial arrays that the seed does not give (`init:`), float64 by state slot; NULL entries, or NULL: by the seed. Borrowed. */
   const double *const *start;
   bool start_unknown; /* the initial network is lost: what counts from it is NaN */
+  int64_t *
+      planned; /* kept at the passes over the rows that are planned by now, those made among them, for progress; may be NULL */
 };
 
 /** All measures. The trained network's batch_norms stay folded, its function as it was.

@@ -109,9 +109,10 @@ static glia_status searches(struct net *net, const struct sums *s, struct glia_c
   return GLIA_OK;
 }
 
+enum { PROBES = 4, TOP_PRODUCTS = 33 }; /* of the largest eigenvalue, without restarts */
+
 static glia_status curvature(const struct net *net, struct glia_curvature *c, double *mu)
 {
-  enum { PROBES = 4 };
   static _Thread_local struct glia_curvature_top top;
   struct glia_curvature_density d;
 
@@ -138,6 +139,9 @@ static glia_status measure(struct net *net, struct glia_curvature *c, struct gli
   struct sums s = {0};
   double path;
 
+  /* accuracy, margins, searches, curvature */
+  if (net->job->planned != NULL)
+    *net->job->planned = 2 + glia_measured_passes_ + PROBES + TOP_PRODUCTS;
   GLIA_TRY(glia_evaluate(net->job->model, net->job->engine, net->job->source, net->job->micro_batch,
                          net->job->micro_batches, NULL, &r));
   out->train_accuracy = r.accuracy;

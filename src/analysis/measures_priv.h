@@ -37,6 +37,9 @@ glia_status glia_measured_margin_(struct net *net, double *gamma, double *entrop
 /** Sum of the outputs for an input of ones, with every parameter squared. NaN where no stored input means one. */
 glia_status glia_measured_path_norm_(struct net *net, double *out);
 
+/** Passes over the rows of the searches below, at most. */
+extern const int64_t glia_measured_passes_;
+
 /** Largest noise, or box, that lowers the training accuracy by a tenth. */
 glia_status glia_measured_sigma_(struct net *net, double accuracy, bool magnitude, double *out);
 glia_status glia_measured_box_(struct net *net, struct glia_curvature *c, double accuracy,

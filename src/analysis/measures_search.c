@@ -9,6 +9,9 @@
 #include <string.h>
 
 enum { DRAWS = 10, STEPS = 15, ASCENT = 20, AT_ONCE = 1024 };
+
+/* Two searches for noise, one for a box. */
+const int64_t glia_measured_passes_ = 2 * STEPS * DRAWS + STEPS * (ASCENT + 1);
 static const double drop = 0.1, tolerance = 0.01, widest = 2.0;
 static const double mag_eps = 1e-3;
 
@@ -239,6 +242,7 @@ glia_status glia_measured_sigma_(struct net *net, double accuracy, bool magnitud
     const double lost = accuracy - mean;
     if (fabs(lost - drop) < tolerance) {
       lo = hi = mid;
+      if (net->job->planned != NULL) *net->job->planned -= (int64_t)(STEPS - 1 - step) * DRAWS;
       break;
     }
     if (lost > drop)

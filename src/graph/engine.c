@@ -400,7 +400,15 @@ glia_status glia_engine_step(struct glia_engine *e, const char *entry, int64_t v
   if (st == GLIA_OK && e->pipe != NULL) st = glia_pipeline_end_(e);
   if (st == GLIA_E_MPI) return st;
   const glia_status own = failure(e);
+  if (own == GLIA_OK && st == GLIA_OK && e->stepped != NULL) e->stepped(e->watcher, v);
   return own != GLIA_OK ? own : st;
+}
+
+void glia_engine_watch(struct glia_engine *e, void (*stepped)(void *self, int64_t micro_batches),
+                       void *self)
+{
+  e->stepped = stepped;
+  e->watcher = self;
 }
 
 /* Memory in large pages where the system hands them out: a step walks through all of it. free() returns it. */

@@ -84,6 +84,8 @@ struct glia_engine {
   struct team team;                      /* of the workers */
   void (*place)(void *self, int worker); /* threads to their CPUs; NULL: nobody does */
   void *placer;
+  void (*stepped)(void *self, int64_t micro_batches); /* who watches; NULL: nobody */
+  void *watcher;
   struct list together; /* units of the epilogue that they share */
 };
 

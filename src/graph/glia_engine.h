@@ -107,6 +107,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_engine_catch_up(struct glia_engine *e, 
 GLIA_API void glia_engine_place(struct glia_engine *e, void (*place)(void *self, int worker),
                                 void *self);
 
+/** Call stepped(self, v) on the calling thread after each step of v micro-batches that did not fail, of whatever entry point: for progress of
+ *  work whose caller does not see its steps. NULL: nobody is called. Ownership: self is borrowed until another takes its place. */
+GLIA_API void glia_engine_watch(struct glia_engine *e,
+                                void (*stepped)(void *self, int64_t micro_batches), void *self);
+
 /** An output that lives in prologue or epilogue, after a step; NULL when there is none of that name. */
 GLIA_API const void *glia_engine_output(struct glia_engine *e, const char *entry,
                                         const char *output);
