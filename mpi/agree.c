@@ -143,18 +143,48 @@ glia_status glia_agree_data(struct glia_comm *c, const char *name, const void *d
 
 #define LOWER "set GLIA_CPU and OPENBLAS_CORETYPE to the lowest on all ranks (mpirun -x)"
 
-glia_status glia_agree_setup(struct glia_comm *c, const char *name, const char *text, bool refuse)
+/* All go down to the least of what each can. Where one cannot, or its level has no place in the order, some may have gone. */
+static glia_status lower(struct glia_comm *c)
 {
-  char message[MESSAGE_BYTES];
+  struct glia_kernels_isa isa;
+  const glia_status known = glia_kernels_isa_of(glia_kernels_level(), &isa);
+  int least[2] = {isa.cpu, isa.core};
 
-  GLIA_TRY(glia_agree_same(c, name, text));
-  const glia_status st = glia_agree_same(c, "the kernel level", glia_kernels_level());
+  GLIA_TRY(glia_agree(c, known));
+  GLIA_TRY(glia_comm_fold_(c, least, 2, MPI_INT, MPI_MIN));
+  isa = (struct glia_kernels_isa){.cpu = least[0], .core = least[1]};
+  GLIA_TRY(glia_agree(c, glia_kernels_lower(&isa)));
+  return glia_agree_same(c, "the kernel level", glia_kernels_level());
+}
+
+static glia_status agree_level(struct glia_comm *c, bool refuse)
+{
+  char differ[MESSAGE_BYTES], why[MESSAGE_BYTES];
+
+  glia_status st = glia_agree_same(c, "the kernel level", glia_kernels_level());
   if (st != GLIA_E_RANKS) return st;
-  snprintf(message, sizeof message, "%s", glia_trace_message());
+  snprintf(differ, sizeof differ, "%s", glia_trace_message());
   glia_trace_clear();
-  if (refuse) return GLIA_FAIL(st, "%s: " LOWER, message);
+  st = lower(c);
+  if (st == GLIA_E_MPI) return st;
+  if (st == GLIA_OK) {
+    if (glia_comm_rank(c) == 0)
+      glia_log(GLIA_LOG_INFO, "kernels", "levels-lowered", "to=\"%s\" why=\"%s\"",
+               glia_kernels_level(), differ);
+    return GLIA_OK;
+  }
+  snprintf(why, sizeof why, "%s", glia_trace_message());
+  glia_trace_clear();
+  if (refuse) return GLIA_FAIL(GLIA_E_RANKS, "%s (%s): " LOWER, differ, why);
   if (glia_comm_rank(c) == 0)
     glia_log(GLIA_LOG_WARN, "kernels", "levels-differ",
-             "what=\"%s\" advice=\"" LOWER ": bits may differ from other runs\"", message);
+             "what=\"%s\" why=\"%s\" advice=\"" LOWER ": bits may differ from other runs\"", differ,
+             why);
   return GLIA_OK;
+}
+
+glia_status glia_agree_setup(struct glia_comm *c, const char *name, const char *text, bool refuse)
+{
+  GLIA_TRY(glia_agree_same(c, name, text));
+  return agree_level(c, refuse);
 }

@@ -35,10 +35,11 @@ GLIA_API GLIA_NODISCARD glia_status glia_agree_same(struct glia_comm *comm, cons
 GLIA_API GLIA_NODISCARD glia_status glia_agree_data(struct glia_comm *comm, const char *name,
                                                     const void *data, size_t bytes);
 
-/** Do all ranks hold the same text, and run kernels of the same level (glia_kernels.h), on which bits depend?
+/** Do all ranks hold the same text, and run kernels of the same level (glia_kernels.h), on which bits depend? Where levels
+ *  differ all go down to the lowest (glia_kernels_lower), which rank 0 logs; so before kernels are picked.
  *
  *  name    as for glia_agree_same
- *  refuse  true: levels that differ are an error, for work where each rank goes by numbers of its own; false: a warning of rank 0
+ *  refuse  true: levels that differ and cannot be lowered are an error, for work where each rank goes by numbers of its own; false: a warning of rank 0
  *
  *  Collective: yes.
  *  Errors:     as glia_agree_same. */

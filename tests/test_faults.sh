@@ -129,11 +129,27 @@ case $launcher in
   point "another configuration on one rank is refused"
   said 'ranks disagree on the configuration, line [0-9]*: rank 0 has .*64., rank 1 has .*63'; point "with the difference"
   if GLIA_CPU=avx2 "$glia" version >/dev/null 2>&1; then
-    pair 0 "-x GLIA_CPU=plain $glia train run.yaml max_steps=1 checkpoint=null" "-x GLIA_CPU=avx2 $glia train run.yaml max_steps=1 checkpoint=null" &&
-      [ "$(grep -c 'levels-differ .*rank 1 has .*gemm:avx2.*set GLIA_CPU and OPENBLAS_CORETYPE' "$err")" = 1 ]
-    point "kernels of another level on one rank are told"
+    high="$glia train run.yaml checkpoint=null max_steps=40 --json"; low="env GLIA_CPU=plain OPENBLAS_CORETYPE=Nehalem $high"
+    exits 0 $low && lowest=$(hashes)
+    pair 0 "$high" "$low" && same "$lowest" && said 'levels-lowered to="openblas:Nehalem" why="[^"]*rank 0 has .*gemm:avx2'
+    point "where one rank's CPU is of a lower level all compute as it does, and say so"
+    exits 0 $high && [ "$(hashes)" != "$lowest" ]
+    point "which are other bits than of the higher level"
+    exits 0 env GLIA_CPU=plain OPENBLAS_CORETYPE=Nehalem "$glia" train run.yaml max_steps=20 && exits 0 "$glia" train run.yaml max_steps=40 --resume --json &&
+      same "$lowest" && said 'kernel-level is="openblas:Nehalem" instead="[^"]*gemm:avx2" note="as in the checkpoint"'
+    point "a run goes on with the kernels of its checkpoint, and has the bits of one without a break"
+    rm -rf run
+    pair 0 "$glia train run.yaml max_steps=1 checkpoint=null" "env OPENBLAS_CORETYPE=Barcelona $glia train run.yaml max_steps=1 checkpoint=null" &&
+      said 'levels-differ .*rank 1 has .openblas:Barcelona.* bits may differ'
+    point "levels that cannot be lowered are told"
+    exits 0 "$glia" train run.yaml max_steps=20 && exits 0 env GLIA_CPU=plain "$glia" train run.yaml --resume max_steps=21 && said 'kernel-level was=".*gemm:avx2" is=.*bits may differ from here on'
+    point "and so are those of a checkpoint that this CPU may not use"
+    rm -rf run
   else
-    skip "kernels of another level on one rank are told" "this CPU has one level"
+    for what in "where one rank's CPU is of a lower level all compute as it does, and say so" "which are other bits than of the higher level" "a run goes on with the kernels of its checkpoint" \
+      "levels that cannot be lowered are told" "and so are those of a checkpoint that this CPU may not use"; do
+      skip "$what" "this CPU has one level"
+    done
   fi
   mkdir elsewhere && "$glia" data synth moons --n 300 --test-n 90 --seed 8 -o elsewhere/moons.h5 >/dev/null
   pair 70 "$glia train run.yaml" "-wdir $dir/elsewhere $glia train $dir/run.yaml"

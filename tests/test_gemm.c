@@ -11,6 +11,7 @@
 #include "tap.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -209,6 +210,36 @@ static void scratch_is_what_was_asked_for(void)
   unsetenv("GLIA_CPU");
 }
 
+/* Levels as numbers, least first; what has no place is told. Going down to what is above this CPU is refused, and changes nothing. */
+static void levels_have_an_order(void)
+{
+  static const char *const rising[] = {"openblas:Prescott", "openblas:Nehalem",
+                                       "openblas:Haswell conv:avx2,winograd gemm:avx2",
+                                       "openblas:Zen conv:avx2,winograd gemm:avx2",
+                                       "openblas:SkylakeX conv:avx512,winograd gemm:avx512"};
+  struct glia_kernels_isa isa[GLIA_COUNT(rising)], other;
+  char was[64];
+
+  for (size_t i = 0; i < GLIA_COUNT(rising); i++) {
+    CU_ASSERT_FATAL(glia_kernels_isa_of(rising[i], &isa[i]) == GLIA_OK);
+    CU_ASSERT(i == 0 || (isa[i].core > isa[i - 1].core && isa[i].cpu >= isa[i - 1].cpu));
+  }
+  CU_ASSERT(isa[0].cpu == 0 && isa[2].cpu == 1 && isa[4].cpu == 2);
+  static const char *const none[] = {"openblas:Bulldozer gemm:avx2", "openblas:", "", "blis:Zen",
+                                     "openblas:NEOVERSEN1"};
+  for (size_t i = 0; i < GLIA_COUNT(none); i++) {
+    CU_ASSERT(glia_kernels_isa_of(none[i], &other) == GLIA_E_UNSUPPORTED && other.core == -1);
+    glia_trace_clear();
+  }
+  snprintf(was, sizeof was, "%s", glia_kernels_level());
+  if (glia_kernels_isa_of(was, &other) != GLIA_OK) return; /* none that has an order */
+  CU_ASSERT(glia_kernels_lower(&other) == GLIA_OK && strcmp(was, glia_kernels_level()) == 0);
+  other.cpu++;
+  CU_ASSERT(glia_kernels_lower(&other) == GLIA_E_UNSUPPORTED);
+  CU_ASSERT(strcmp(was, glia_kernels_level()) == 0);
+  glia_trace_clear();
+}
+
 /* GLIA_CPU chooses: products run on one kernel at each level. */
 static void each_level_has_a_kernel_of_its_own(void)
 {
@@ -314,4 +345,5 @@ static void a_long_product_looks_up(void)
 
 TAP_MAIN("gemm", TAP(products_are_their_definition), TAP(scratch_is_what_was_asked_for),
          TAP(each_level_has_a_kernel_of_its_own), TAP(rows_do_not_depend_on_their_number),
-         TAP(a_long_product_looks_up))
+         TAP(a_long_product_looks_up),
+         TAP(levels_have_an_order) /* last: it ends at the lowest that GLIA_CPU named */)

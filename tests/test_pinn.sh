@@ -58,14 +58,22 @@ point "three ranks give the same bits"
 case $launcher in
 "mpirun -n NP"*)
   if GLIA_CPU=avx2 "$glia" version >/dev/null 2>&1; then
-    exits 70 mpirun -n 1 -x GLIA_CPU=plain "$glia" pinn poisson.yaml steps=1 : -n 1 -x GLIA_CPU=avx2 "$glia" pinn poisson.yaml steps=1 &&
-      said "ranks disagree on the kernel level: rank 0 has 'openblas:[^ ]*', rank 1 has .*gemm:avx2.*: set GLIA_CPU and"
-    point "ranks of several kernel levels are refused"
+    exits 0 env GLIA_CPU=plain OPENBLAS_CORETYPE=Nehalem "$glia" pinn poisson.yaml steps=5 --json && grep -o '"loss": *[0-9.e-]*' "$out" >low &&
+      exits 0 mpirun -n 1 "$glia" pinn poisson.yaml steps=5 --json : -n 1 -x GLIA_CPU=plain -x OPENBLAS_CORETYPE=Nehalem "$glia" pinn poisson.yaml steps=5 --json &&
+      grep -o '"loss": *[0-9.e-]*' "$out" >mixed && cmp low mixed && said 'levels-lowered to="openblas:Nehalem"'
+    point "ranks of several kernel levels go down to the lowest"
+    exits 70 mpirun -n 1 "$glia" pinn poisson.yaml steps=1 : -n 1 -x OPENBLAS_CORETYPE=Barcelona "$glia" pinn poisson.yaml steps=1 &&
+      said "ranks disagree on the kernel level: rank 0 has 'openblas:[^ ]*.*, rank 1 has .openblas:Barcelona.*: set GLIA_CPU and"
+    point "and are refused where they cannot"
   else
-    skip "ranks of several kernel levels are refused" "this CPU has one level"
+    skip "ranks of several kernel levels go down to the lowest" "this CPU has one level"
+    skip "and are refused where they cannot" "this CPU has one level"
   fi
   ;;
-*) skip "ranks of several kernel levels are refused" "the launcher is not mpirun" ;;
+*)
+  skip "ranks of several kernel levels go down to the lowest" "the launcher is not mpirun"
+  skip "and are refused where they cannot" "the launcher is not mpirun"
+  ;;
 esac
 cat >few.yaml <<'END'
 unknowns: [u]

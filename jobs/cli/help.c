@@ -29,10 +29,11 @@ static const struct {
   const char *name;
   const char *meaning;
 } variables[] = {
-    {"GLIA_CPU",
-     "plain, avx2 or avx512: no kernels of ours for a better CPU than this, so that nodes "
-     "of several kinds agree on bits: set it, and OPENBLAS_CORETYPE for OpenBLAS, to the lowest on "
-     "all ranks (mpirun -x)"},
+    {"GLIA_CPU", "plain, avx2 or avx512: no kernels of ours for a better CPU than this, for the "
+                 "bits of another "
+                 "machine (OPENBLAS_CORETYPE for OpenBLAS); the ranks of one run go down to the "
+                 "lowest of their "
+                 "nodes by themselves"},
     {"GLIA_LOG", "error, warn, info (default) or debug"},
     {"GLIA_LOG_RANKS", "all: every rank logs, not rank 0 alone"},
     {"GLIA_PROGRESS", "off: no progress on standard error"},

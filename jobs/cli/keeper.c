@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ID_DIGITS = 16, PATH_BYTES = 4096 };
+enum { ID_DIGITS = 16, PATH_BYTES = 4096, LEVEL_BYTES = 64 };
 
 /* A run's own name, for its folder on a local disk: another run of the same DIR must not find it. */
 static void make_id(char id[ID_DIGITS + 1])
@@ -79,7 +79,7 @@ static glia_status find_local(struct keeper *k, const char *id)
 }
 
 /* Rank 0: lock the folder, and find what to resume from. */
-static glia_status take_folder(struct keeper *k, bool resume, struct glia_checkpoint **c)
+static glia_status take_folder(struct keeper *k, bool resume)
 {
   const char *dir = k->s->config.checkpoint_dir;
   char id[ID_DIGITS + 1] = "";
@@ -92,7 +92,7 @@ static glia_status take_folder(struct keeper *k, bool resume, struct glia_checkp
   free(step);
   GLIA_TRY(name_run(dir, n == 0, id)); /* none in DIR: those of a local folder are another run's */
   GLIA_TRY(find_local(k, id));
-  return resume ? resume_find(k->s, k->local, c) : GLIA_OK;
+  return resume ? resume_find(k->s, k->local, &k->found) : GLIA_OK;
 }
 
 /* The lock names every rank's process. */
@@ -133,8 +133,9 @@ static glia_status start_writer(struct keeper *k)
 }
 
 /* All ranks: take over what rank 0 found. */
-static glia_status load(struct keeper *k, struct glia_checkpoint *c, int64_t *first_step)
+static glia_status load(struct keeper *k, int64_t *first_step)
 {
+  struct glia_checkpoint *c = k->found;
   struct session *s = k->s;
   int64_t found[2] = {c != NULL ? glia_checkpoint_step(c) : -1,
                       (int64_t)time(NULL) << 20 ^ getpid()};
@@ -149,25 +150,67 @@ static glia_status load(struct keeper *k, struct glia_checkpoint *c, int64_t *fi
   return GLIA_OK;
 }
 
-glia_status keeper_open(struct keeper *k, struct session *s, bool resume, int64_t *first_step)
+/* This process at the level that a checkpoint names. */
+static glia_status keep_level(const char *level)
 {
-  struct glia_checkpoint *c = NULL;
+  struct glia_kernels_isa isa;
+
+  GLIA_TRY(glia_kernels_isa_of(level, &isa));
+  GLIA_TRY(glia_kernels_lower(&isa));
+  GLIA_CHECK(strcmp(level, glia_kernels_level()) == 0, GLIA_E_UNSUPPORTED,
+             "no kernels of this build are at the level %s", level);
+  return GLIA_OK;
+}
+
+/* All ranks: on with the kernels of the checkpoint that rank 0 found, so that bits stay those of a run without a break. */
+static glia_status follow_level(struct keeper *k)
+{
+  struct glia_comm *comm = k->s->comm;
+  const struct glia_attribute *a =
+      k->found != NULL ? glia_checkpoint_attribute(k->found, "kernel_level") : NULL;
+  char level[LEVEL_BYTES] = "", was[LEVEL_BYTES];
+
+  if (a != NULL && a->kind == GLIA_ATTRIBUTE_TEXT) snprintf(level, sizeof level, "%s", a->text);
+  GLIA_TRY(glia_comm_bcast(comm, level, sizeof level, 0));
+  snprintf(was, sizeof was, "%s", glia_kernels_level());
+  if (level[0] == '\0' || strcmp(level, was) == 0) return GLIA_OK;
+  const glia_status st = glia_agree(comm, keep_level(level));
+  if (st == GLIA_E_MPI) return st;
+  if (glia_comm_rank(comm) == 0 && st == GLIA_OK)
+    glia_log(GLIA_LOG_INFO, "train", "kernel-level",
+             "is=\"%s\" instead=\"%s\" note=\"as in the checkpoint\"", level, was);
+  if (glia_comm_rank(comm) == 0 && st != GLIA_OK)
+    glia_log(GLIA_LOG_WARN, "train", "kernel-level",
+             "was=\"%s\" is=\"%s\" why=\"%s\" note=\"bits may differ from here on\"", level,
+             glia_kernels_level(), glia_trace_message());
+  glia_trace_clear();
+  return GLIA_OK;
+}
+
+glia_status keeper_take(struct keeper *k, struct session *s, bool resume)
+{
   glia_status st = GLIA_OK;
 
   *k = (struct keeper){.s = s, .resumed = -1, .newest = -1};
-  *first_step = 0;
   if (s->config.checkpoint_dir == NULL) {
     if (resume)
       return GLIA_FAIL(GLIA_E_CONFIG, "--resume needs checkpoint: {dir: ...} in the configuration");
     return GLIA_OK;
   }
-  if (glia_comm_rank(s->comm) == 0) st = take_folder(k, resume, &c);
-  st = glia_agree(s->comm, st);
-  if (st == GLIA_OK) st = name_ranks(k);
-  if (st == GLIA_OK) st = load(k, c, first_step);
-  glia_checkpoint_close(&c);
+  if (glia_comm_rank(s->comm) == 0) st = take_folder(k, resume);
+  GLIA_TRY(glia_agree(s->comm, st));
+  GLIA_TRY(name_ranks(k));
+  return follow_level(k);
+}
+
+glia_status keeper_open(struct keeper *k, int64_t *first_step)
+{
+  *first_step = 0;
+  if (k->s->config.checkpoint_dir == NULL) return GLIA_OK;
+  const glia_status st = load(k, first_step);
+  glia_checkpoint_close(&k->found);
   GLIA_TRY(st);
-  return glia_agree(s->comm, glia_comm_rank(s->comm) == 0 ? start_writer(k) : GLIA_OK);
+  return glia_agree(k->s->comm, glia_comm_rank(k->s->comm) == 0 ? start_writer(k) : GLIA_OK);
 }
 
 bool keeper_resumed(const struct keeper *k) { return k->resumed >= 0; }
@@ -240,6 +283,7 @@ char *keeper_path(const struct keeper *k)
 void keeper_close(struct keeper *k)
 {
   glia_checkpoint_writer_destroy(&k->writer);
+  glia_checkpoint_close(&k->found);
   glia_run_lock_release(&k->lock);
   free(k->local);
   k->local = NULL;

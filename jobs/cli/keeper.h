@@ -14,17 +14,22 @@ struct keeper {
   char *local; /* rank 0: this run's own folder below checkpoint.local; NULL: none */
   struct glia_attribute fact[5];
   int n_facts;
+  struct glia_checkpoint *found;     /* rank 0, between keeper_take and keeper_open */
   int64_t resumed;                   /* step of the checkpoint that was loaded, -1: none */
   int64_t newest;                    /* step of the newest checkpoint begun or loaded, -1: none */
   struct glia_checkpoint_cost wrote; /* with stages: so far */
   struct glia_checkpoint_cost cost;  /* rank 0, of the training loop: set by keeper_finish */
 };
 
-/** Take the folder of config.checkpoint_dir: lock it, see that it can be written; with `resume` load the newest good checkpoint,
- *  else refuse a folder that holds some. *first_step is the step to go on from (0: fresh).
+/** Take the folder of config.checkpoint_dir: lock it, see that it can be written; with `resume` find the newest good checkpoint and go
+ *  down to the level of its kernels, or say that bits may differ from here on; else refuse a folder that holds some. Before the session is
+ *  built, which picks kernels.
  *  Collective: yes.  Errors: GLIA_E_EXISTS, GLIA_E_BUSY, GLIA_E_CONFIG (a key changed that may not), GLIA_E_IO, those of reading. */
-GLIA_NODISCARD glia_status keeper_open(struct keeper *k, struct session *s, bool resume,
-                                       int64_t *first_step);
+GLIA_NODISCARD glia_status keeper_take(struct keeper *k, struct session *s, bool resume);
+
+/** Load what was found, and be ready to write. *first_step is the step to go on from (0: fresh).
+ *  Collective: yes.  Errors: GLIA_E_IO, those of reading. */
+GLIA_NODISCARD glia_status keeper_open(struct keeper *k, int64_t *first_step);
 
 /** Whether keeper_open loaded a checkpoint: the state needs no initial values. */
 bool keeper_resumed(const struct keeper *k);

@@ -2,7 +2,6 @@
 #include "resume.h"
 
 #include "attempts.h"
-#include "glia_kernels.h"
 #include "glia_log.h"
 
 #include <stdio.h>
@@ -232,13 +231,6 @@ static void tell(const char *dir, const struct glia_checkpoint *c, int n,
   if (c == NULL && n == 0)
     glia_log(GLIA_LOG_INFO, "train", "fresh-start",
              "dir=%s reason=\"no checkpoint to resume from\"", dir);
-  if (c == NULL) return;
-  const struct glia_attribute *level = glia_checkpoint_attribute(c, "kernel_level");
-  if (level != NULL && level->kind == GLIA_ATTRIBUTE_TEXT &&
-      strcmp(level->text, glia_kernels_level()) != 0)
-    glia_log(GLIA_LOG_WARN, "train", "kernel-level",
-             "was=%s is=%s note=\"bits may differ from here on\"", level->text,
-             glia_kernels_level());
 }
 
 glia_status resume_find(const struct session *s, const char *local, struct glia_checkpoint **c)

@@ -477,6 +477,7 @@ static glia_status check_test(const struct session *s)
 static glia_status run_all(struct run *r)
 {
   struct glia_args *a = r->args;
+  const bool plan = glia_args_has(a, "plan"), resume = !plan && glia_args_has(a, "resume");
 
   GLIA_TRY(glia_comm_world(&r->s.comm));
   if (glia_args_has(a, "trace"))
@@ -484,13 +485,14 @@ static glia_status run_all(struct run *r)
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
   if (glia_args_has(a, "profile")) profile_time(true);
   r->s.once_per_node = true;
-  r->s.staged = r->s.budgeted = !glia_args_has(a, "plan"); /* a plan looks at all ways, all kept, */
-  if (!r->s.staged)
-    r->s.config.binding = GLIA_BINDING_NONE; /* and measures where ranks share no core */
+  r->s.staged = r->s.budgeted = !plan;               /* a plan looks at all ways, all kept, */
+  if (plan) r->s.config.binding = GLIA_BINDING_NONE; /* and measures where ranks share no core */
+  if (resume) GLIA_TRY(keeper_take(&r->keeper, &r->s, true)); /* its kernels are to be ours */
   GLIA_TRY(session_build(&r->s));
   GLIA_TRY(glia_agree(r->s.comm, check_test(&r->s)));
-  if (glia_args_has(a, "plan")) return print_plan(r);
-  GLIA_TRY(keeper_open(&r->keeper, &r->s, glia_args_has(a, "resume"), &r->first_step));
+  if (plan) return print_plan(r);
+  if (!resume) GLIA_TRY(keeper_take(&r->keeper, &r->s, false)); /* what is wrong leaves no folder */
+  GLIA_TRY(keeper_open(&r->keeper, &r->first_step));
   stopper_begin(&r->stopper, a->rank, r->s.config.checkpoint_dir,
                 glia_args_duration(a, "max-time", 0.0));
   if (!keeper_resumed(&r->keeper)) GLIA_TRY(session_initialize(&r->s));
@@ -541,8 +543,7 @@ static const struct glia_option options[] = {
     {.name = "csv",
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.csv",
-     .help =
-         "also a line per step: loss, rate, gradient norm, times; a resumed run goes on with it"},
+     .help = "also a line per step: loss, rate, gradient norm, times; --resume goes on with it"},
     {.name = "tensorboard",
      .kind = GLIA_OPTION_TEXT,
      .argument = "FOLDER",
@@ -563,8 +564,7 @@ static const struct glia_option options[] = {
      .argument = "N",
      .lo = 2,
      .hi = 65536,
-     .help =
-         "with --plan: predict for so many ranks, each with a core, from what is measured here"},
+     .help = "with --plan: predict for N ranks, a core each, from what is measured here"},
     {.name = "profile",
      .kind = GLIA_OPTION_FLAG,
      .help = "show where the steps went, by kernel and by layer: rank 0's workers"},
@@ -578,17 +578,17 @@ const struct glia_command glia_command_train_ = {
     .details =
         "The configuration names data, model, loss and optimizer (docs/formats/config.md has every "
         "key). A word key=value overrides one of its keys by dotted path.\n\nRanks are data "
-        "groups: "
-        "each takes micro-batches of its own. With parallel.stages=K each group is K ranks, which "
+        "groups: each takes micro-batches of its own. With parallel.stages=K each group is K "
+        "ranks, which "
         "share the layers out; --plan tells which is faster. The weights have the same bits for "
-        "any number of ranks, stages and threads. SIGTERM, SIGINT and SIGUSR1 finish the step, "
+        "any "
+        "number of ranks, stages and threads. SIGTERM, SIGINT and SIGUSR1 finish the step, "
         "write a checkpoint and end with exit code 75: submit again with --resume. So does a "
         "file named halt in checkpoint.dir, which is removed, and a time limit that comes "
         "near. A second signal ends the process at once.\n\nA rank that others wait for is named "
-        "in the log "
-        "after GLIA_STALL_WARN_S (5) seconds; after GLIA_STALL_ABORT_S (300) all ranks end with "
-        "exit "
-        "code 79, and the living write their last events to glia-stall-rank-N.txt (in "
+        "in the log after GLIA_STALL_WARN_S (5) seconds; after GLIA_STALL_ABORT_S (300) all ranks "
+        "end with exit code 79, and the living write their last events to glia-stall-rank-N.txt "
+        "(in "
         "GLIA_STALL_DIR, or here).",
     .example = "glia train fashion.yaml epochs=2 optimizer.adam.lr=5e-4\nmpirun -n 2 glia train "
                "fashion.yaml --resume\nmpirun -n 4 glia train fashion.yaml parallel.stages=2",

@@ -2,25 +2,7 @@
 #include "kernels_priv.h"
 
 #include <cblas.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static char level[64];
-
-static void set_up(void)
-{
-  openblas_set_num_threads(1);
-  snprintf(level, sizeof level, "openblas:%s%s%s", openblas_get_corename(), glia_conv_level_(),
-           glia_gemm_level_());
-}
-
-const char *glia_kernels_level(void)
-{
-  pthread_once(&once, set_up);
-  return level;
-}
 
 /* What the matmul operator asks for: attr.i[0], attr.i[1] = transpose a, b; leading axes are batches. */
 struct product {
@@ -82,7 +64,7 @@ static int product_candidates(const struct glia_graph *g, const struct glia_node
       return 0;
   }
   if (glia_type_count(&n->type) == 0) return 0;
-  pthread_once(&once, set_up);
+  (void)glia_kernels_level(); /* sets BLAS up */
   const int count = glia_gemm_pick_(t, out) ? 1 : 0;
   out[count] = (struct glia_kernel_choice){.name = t == GLIA_F32 ? "sgemm" : "dgemm",
                                            .run = t == GLIA_F32 ? run_f32 : run_f64};
@@ -111,15 +93,15 @@ static bool pick(const struct glia_graph *g, const struct glia_node *n,
 
 const struct glia_kernels *glia_kernels_default(void)
 {
-  static struct glia_kernels kernels = {
-      .level = level, .pick = pick, .fuse = glia_fuse_, .join = glia_join_};
+  static const struct glia_kernels kernels = {
+      .level = glia_level_, .pick = pick, .fuse = glia_fuse_, .join = glia_join_};
 
-  pthread_once(&once, set_up);
+  (void)glia_kernels_level();
   return &kernels;
 }
 
 void glia_kernels_gemm_f32(int n, const float *a, const float *b, float *c)
 {
-  pthread_once(&once, set_up);
+  (void)glia_kernels_level(); /* one thread */
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0F, a, n, b, n, 0.0F, c, n);
 }

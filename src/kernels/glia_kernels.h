@@ -16,6 +16,22 @@ GLIA_API int glia_kernels_candidates(const struct glia_graph *g, const struct gl
 /** Name of the CPU kernel level that products run on, e.g. "openblas:SkylakeX": same level and build, same bits. */
 GLIA_API const char *glia_kernels_level(void);
 
+/* What such a level stands for, as numbers: of several CPUs the least of each runs on all of them. */
+struct glia_kernels_isa {
+  int cpu;  /* 0 plain, 1 avx2, 2 avx512: as GLIA_CPU */
+  int core; /* place of OpenBLAS's core among those that have an order */
+};
+
+/** The numbers of a level. Errors: GLIA_E_UNSUPPORTED: its core has no place in that order (out->core -1), as on other than x86-64. */
+GLIA_API GLIA_NODISCARD glia_status glia_kernels_isa_of(const char *level,
+                                                        struct glia_kernels_isa *out);
+
+/** Let this process go down to the level of another CPU: bits are that one's from here on. For a program's start: kernels that were
+ *  picked before stay as they are, and no other thread may call BLAS meanwhile. Sets OPENBLAS_CORETYPE for child processes.
+ *
+ *  Errors: GLIA_E_UNSUPPORTED: this CPU, or OpenBLAS as it was built, cannot; nothing has changed. */
+GLIA_API GLIA_NODISCARD glia_status glia_kernels_lower(const struct glia_kernels_isa *to);
+
 /** GLIA_OK unless the environment's GLIA_CPU, which lowers that level, is none (GLIA_E_CONFIG) or higher than this CPU's
  *  (GLIA_E_UNSUPPORTED); kernels then go by the CPU. For a program's start. */
 GLIA_API GLIA_NODISCARD glia_status glia_kernels_check(void);

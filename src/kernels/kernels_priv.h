@@ -49,6 +49,9 @@ void glia_gemm_small_8_f32_(int64_t m, int64_t n, int64_t k, const float *a, int
 bool glia_gemm_pick_(glia_dtype dtype, struct glia_kernel_choice *out);
 const char *glia_gemm_level_(void);
 
+/* What glia_kernels_level says, once it was called. */
+extern char glia_level_[64];
+
 /* Chains of elementwise nodes; see struct glia_kernels. */
 int glia_fuse_(const struct glia_graph *g, const struct glia_node *n, int from,
                struct glia_fused *out);
