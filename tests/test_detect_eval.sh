@@ -49,6 +49,35 @@ if [ "$PYTHON3" != none ]; then
   about "$(figure mean.event_recall)" 0 0 && about "$(figure mean.normal_time_in_alarm)" 0.99 1 && about "$(figure mean.false_episodes_per_day)" 0.1 0.2 && [ "$(figure mean.delay_s)" = None ]
   point "an alarm that never ends finds no span"
 fi
+# rows that trained the model: `full` trains on all, `more` on 984 rows of the part that t.h5 judges
+mkdir "$dir/full" "$dir/more"
+for x in a b; do
+  cat "$dir/tele/$x.train.csv" "$dir/tele/$x.test.csv" >"$dir/all.csv"
+  head -n 4031 "$dir/all.csv" >"$dir/full/$x.train.csv"; tail -n 1 "$dir/all.csv" >"$dir/full/$x.test.csv"
+  head -n 3000 "$dir/all.csv" >"$dir/more/$x.train.csv"; tail -n 1032 "$dir/all.csv" >"$dir/more/$x.test.csv"
+  tail -n 1032 "$dir/tele/$x.test_label.csv" >"$dir/more/$x.test_label.csv"
+  awk -F '[-:]' '$1 >= 984 { print $1 - 984 "-" $2 - 984 ":" $3 }' "$dir/tele/$x.interpretation.txt" >"$dir/more/$x.interpretation.txt"
+done
+for x in full more; do exits 0 "$glia" data import telemetry "$dir/$x" --period 5m -o "$dir/$x.h5" && exits 0 "$glia" detect train "$dir/$x.h5" -o "$dir/$x.m.h5"; done
+# same: the figures of $out are those of $dir/other but for numbers of rows
+figures_of() { sed 's/"trained_rows[a-z_]*": [0-9]*//g' "$1"; }
+same() { figures_of "$dir/other" >"$dir/other.1"; [ -s "$dir/other.1" ] && figures_of "$out" | cmp -s - "$dir/other.1"; }
+exits 0 "$glia" detect eval "$dir/t.h5" --models "$dir/m.h5" --json && ! said trained-on && about "$(key trained_rows)" 0 0 && about "$(key trained_rows_left_out)" 0 0
+point "eval says nothing where no row trained the model"
+exits 0 "$glia" detect eval "$dir/more.h5" --models "$dir/more.m.h5" --json && cp "$out" "$dir/other" &&
+  exits 0 "$glia" detect eval "$dir/t.h5" --models "$dir/more.m.h5" --json && same && about "$(key trained_rows)" 0 0 && about "$(key trained_rows_left_out)" 1968 1968 &&
+  said 'trained-on node=a rows=984 of=2016 judged=no' && said 'trained-on node=b rows=984'
+point "eval leaves out rows that trained the model: the figures are those of a file whose training part they are"
+exits 0 "$glia" detect eval "$dir/t.h5" --models "$dir/more.m.h5" --trained --json && ! same && about "$(key trained_rows)" 1968 1968 && about "$(key trained_rows_left_out)" 0 0 && said 'rows=984 of=2016 judged=yes'
+point "eval --trained judges them"
+exits 0 "$glia" detect eval "$dir/t.h5" --models "$dir/full.m.h5" && said 'trained-on node=b rows=2015 of=2016 judged=yes' && grep -q '^a: 2015 of the 2016 rows that are judged trained its model' "$out"
+point "where nothing else is labelled they are judged, and eval says so"
+exits 0 "$glia" detect budget "$dir/t.h5" --models "$dir/m.h5" --json && ! said trained-on && about "$(key trained_rows)" 0 0
+point "detect budget says nothing of rows behind the training"
+mkdir "$dir/less" && for x in a b; do cp "$dir/tele/$x.train.csv" "$dir/less" && head -n 1000 "$dir/tele/$x.test.csv" >"$dir/less/$x.test.csv"; done
+exits 0 "$glia" data import telemetry "$dir/less" --period 5m -o "$dir/less.h5" && exits 0 "$glia" detect budget "$dir/less.h5" --models "$dir/full.m.h5" --json &&
+  said 'trained-on node=a rows=3016 of=3016 judged=yes' && about "$(key trained_rows)" 6032 6032
+point "but that all rows that it judges trained the models"
 cp "$dir/m.h5" "$dir/once.h5"
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/m.h5" --force --json && cmp -s "$dir/m.h5" "$dir/once.h5"; point "the same data make the same file"
 launcher=$(printf '%s' "${MPIRUN:-mpirun -n NP}" | sed "s/NP/${NP:-3}/")

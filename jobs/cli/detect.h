@@ -55,6 +55,10 @@ GLIA_NODISCARD glia_status scoring_spans(const struct scoring *s, const struct s
 /** Seconds since the node's first sample. */
 double scored_seconds(const struct scored *s, int64_t time_ns);
 
+/** How many of the node's rows from `from` on lie in the time that its model was trained on (0 where its file does not say it). *behind: the first
+ *  row after that time, node.n where there is none. */
+int64_t scored_trained(const struct scored *s, int64_t from, int64_t *behind);
+
 /** "2026-01-31T12:00:00.1Z" into out [size]; returns out. */
 const char *utc_text(int64_t time_ns, char *out, size_t size);
 

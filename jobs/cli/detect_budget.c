@@ -85,6 +85,27 @@ static int64_t since_of(const struct scored *s, double since_s)
   return s->node.time_ns[s->node.n - 1] - (int64_t)(1e9 * since_s);
 }
 
+/* Nodes that have no row behind the time of their training are judged by that. Returns how many such rows. */
+static int64_t tell_known(struct glia_args *args, const struct scoring *s, double since_s)
+{
+  int64_t sum = 0, behind;
+
+  for (int i = 0; i < s->n; i++) {
+    const struct scored *k = &s->scored[i];
+    const int64_t from = first_row(k, since_of(k, since_s));
+    const int64_t rows = scored_trained(k, from, &behind);
+    sum += rows;
+    if (rows == 0) continue;
+    glia_log(GLIA_LOG_WARN, "detect", "trained-on", "node=%s rows=%lld of=%lld judged=yes",
+             k->node.name, (long long)rows, (long long)(k->node.n - from));
+    glia_cli_print(args,
+                   "%s: %lld of the %lld rows that are judged trained its model: the budget was "
+                   "placed by them, and is kept there\n",
+                   k->node.name, (long long)rows, (long long)(k->node.n - from));
+  }
+  return sum;
+}
+
 /* The time that is judged, of the node that has most of it: less than was asked for where rows begin later, or the model was trained on them.
  * Seconds. */
 static double tell_span(struct glia_args *args, const struct scoring *s, double since_s)
@@ -152,6 +173,7 @@ static glia_status judge_all(struct glia_args *args, struct scoring *s)
 {
   const double since_s = glia_args_duration(args, "since", 30.0 * 86400.0);
   double covered_s = 0.0;
+  int64_t trained = 0;
   json_t *rows = json_array();
   glia_status st = GLIA_OK;
 
@@ -175,10 +197,12 @@ static glia_status judge_all(struct glia_args *args, struct scoring *s)
     json_decref(rows);
     return st;
   }
+  trained = tell_known(args, s, since_s);
   for (int i = 0; i < s->n_left; i++)
     glia_cli_print(args, "%s: unwatched: %s\n", s->left[i].name, s->left[i].reason);
-  return glia_cli_json(args, json_pack("{s:o, s:i, s:f, s:f, s:o}", "settings", rows, "nodes", s->n,
-                                       "covered_s", covered_s, "asked_s", since_s, "unwatched",
+  return glia_cli_json(args, json_pack("{s:o, s:i, s:f, s:f, s:I, s:o}", "settings", rows, "nodes",
+                                       s->n, "covered_s", covered_s, "asked_s", since_s,
+                                       "trained_rows", (json_int_t)trained, "unwatched",
                                        unwatched_json(s->n_left, s->left)));
 }
 

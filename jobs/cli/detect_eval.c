@@ -12,6 +12,10 @@ static const struct glia_option options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "M.h5",
      .help = "models made by glia detect train; required"},
+    {.name = "trained",
+     .kind = GLIA_OPTION_FLAG,
+     .help = "judge rows that trained the model, too: files without times of their own begin at 0 "
+             "each, and seem to be of one time"},
     {0},
 };
 
@@ -20,20 +24,30 @@ enum { MODELS, ZSCORE, PCA, UNTRAINED, RANDOM, NULL_RUN, WAYS };
 static const char *const way_name[WAYS] = {"models",    "z_score", "pca",
                                            "untrained", "random",  "null_run"};
 
+/* Rows of a node in the time that its model was trained on. */
+struct known {
+  int64_t judged;   /* rows */
+  int64_t rows;     /* of these, such ones */
+  int64_t left_out; /* such ones that are not judged */
+};
+
 struct evaluation {
   struct measures mean[WAYS];
+  struct known *known; /* [nodes that are scored] */
   json_t *nodes;
   int n;
 };
+
+static int64_t first_judged(const struct glia_telemetry_node *node)
+{
+  return node->train_rows > 0 && node->train_rows < node->n ? node->train_rows : 0;
+}
 
 /* The test samples of a node, with labels; scores of its training samples for a threshold. */
 static glia_status judge(const struct scored *k, double *score, double flag, double threshold,
                          const double *part, struct measures *out)
 {
-  const struct glia_telemetry_node *node = &k->node;
-  const int64_t from = node->train_rows > 0 && node->train_rows < node->n ? node->train_rows : 0;
-
-  return measures_of(node, from, score, flag, threshold, part, out);
+  return measures_of(&k->node, first_judged(&k->node), score, flag, threshold, part, out);
 }
 
 /* The simple scores: trained, where they are, on the node's training rows alone. */
@@ -119,9 +133,8 @@ static void print_line(const struct glia_args *args, const char *name, const str
       m->false_episodes_per_day, m->normal_in_alarm, m->delay_s, m->adjusted_f1);
 }
 
-static bool has_labels(const struct glia_telemetry_node *node)
+static bool has_labels(const struct glia_telemetry_node *node, int64_t from)
 {
-  const int64_t from = node->train_rows > 0 && node->train_rows < node->n ? node->train_rows : 0;
   bool good = false, bad = false;
 
   for (int64_t i = from; node->label != NULL && i < node->n; i++) {
@@ -131,15 +144,48 @@ static bool has_labels(const struct glia_telemetry_node *node)
   return good && bad;
 }
 
-static glia_status evaluate_node(const struct glia_args *args, const struct scored *k,
+/* Rows that trained the model flatter it. Where those behind them are labelled both ways they count as training rows, which are not judged
+ * (baselines are trained on them, too); else there is nothing to judge but them, and that is said. */
+static void leave_out_known(const struct glia_args *args, struct scored *k, struct known *known)
+{
+  struct glia_telemetry_node *node = &k->node;
+  const int64_t from = first_judged(node);
+  int64_t behind;
+  int64_t rows = scored_trained(k, from, &behind);
+
+  *known = (struct known){.judged = node->n - from, .rows = rows};
+  if (rows == 0) return;
+  if (!glia_args_has(args, "trained") && has_labels(node, behind)) {
+    node->train_rows = behind;
+    *known = (struct known){.judged = node->n - behind, .left_out = rows};
+  }
+  glia_log(GLIA_LOG_WARN, "detect", "trained-on", "node=%s rows=%lld of=%lld judged=%s", node->name,
+           (long long)rows, (long long)(node->n - from), known->rows > 0 ? "yes" : "no");
+}
+
+static void tell_known(const struct glia_args *args, const char *name, const struct known *known)
+{
+  if (known->left_out > 0)
+    glia_cli_print(args, "%s: %lld rows trained its model and are left out, %lld are judged\n",
+                   name, (long long)known->left_out, (long long)known->judged);
+  if (known->rows > 0)
+    glia_cli_print(args,
+                   "%s: %lld of the %lld rows that are judged trained its model: its figures say "
+                   "how well it knows them, not how well it tells faults\n",
+                   name, (long long)known->rows, (long long)known->judged);
+}
+
+static glia_status evaluate_node(const struct glia_args *args, struct scored *k,
                                  struct evaluation *e)
 {
   struct measures m[WAYS] = {0};
 
-  if (!has_labels(&k->node)) {
+  if (!has_labels(&k->node, first_judged(&k->node))) {
     glia_log(GLIA_LOG_WARN, "detect", "no-labels", "node=%s", k->node.name);
     return GLIA_OK;
   }
+  struct known *known = &e->known[e->n];
+  leave_out_known(args, k, known);
   GLIA_TRY(of_models(k, false, &m[MODELS]));
   GLIA_TRY(of_models(k, true, &m[NULL_RUN]));
   for (int w = ZSCORE; w <= RANDOM; w++) GLIA_TRY(simple(k, w, &m[w]));
@@ -148,17 +194,21 @@ static glia_status evaluate_node(const struct glia_args *args, const struct scor
   print_line(args, k->node.name, &m[MODELS]);
   json_t *node = measures_json(&m[MODELS]);
   json_object_set_new(node, "name", json_string(k->node.name));
+  json_object_set_new(node, "rows", json_integer(known->judged));
+  json_object_set_new(node, "trained_rows", json_integer(known->rows));
+  json_object_set_new(node, "trained_rows_left_out", json_integer(known->left_out));
   json_array_append_new(e->nodes, node);
   return GLIA_OK;
 }
 
 static glia_status evaluate(struct glia_args *args, struct scoring *s)
 {
-  struct evaluation e = {.nodes = json_array()};
+  struct evaluation e = {.nodes = json_array(), .known = calloc((size_t)s->n + 1, sizeof *e.known)};
   json_t *baselines = json_object();
   json_t *mean;
   glia_status st = GLIA_OK;
 
+  if (e.known == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d nodes", s->n);
   glia_cli_print(args, "%-16s %7s %7s %7s %7s %7s %7s %7s %8s %7s %8s %7s\n", "", "AUC-PR",
                  "AUC-ROC", "best F1", "F1@99", "F1@alm", "cause", "events", "false/d", "in alm",
                  "delay s", "(PA F1)");
@@ -173,6 +223,7 @@ static glia_status evaluate(struct glia_args *args, struct scoring *s)
     if (w != MODELS) json_object_set_new(baselines, way_name[w], measures_json(&e.mean[w]));
   }
   if (st != GLIA_OK) {
+    free(e.known);
     json_decref(e.nodes);
     json_decref(baselines);
     return st;
@@ -180,11 +231,20 @@ static glia_status evaluate(struct glia_args *args, struct scoring *s)
   glia_cli_print(args, "(PA F1): with point adjustment, which a random score passes: misleading, "
                        "shown to compare with papers\n");
   mean = measures_json(&e.mean[MODELS]);
+  struct known sum = {0};
+  for (int i = 0; i < e.n; i++) {
+    tell_known(args, json_string_value(json_object_get(json_array_get(e.nodes, (size_t)i), "name")),
+               &e.known[i]);
+    sum.rows += e.known[i].rows;
+    sum.left_out += e.known[i].left_out;
+  }
+  free(e.known);
   for (int i = 0; i < s->n_left; i++)
     glia_cli_print(args, "%s: unwatched: %s\n", s->left[i].name, s->left[i].reason);
-  return glia_cli_json(args, json_pack("{s:o, s:o, s:o, s:o}", "nodes", e.nodes, "mean", mean,
-                                       "baselines", baselines, "unwatched",
-                                       unwatched_json(s->n_left, s->left)));
+  return glia_cli_json(
+      args, json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "nodes", e.nodes, "mean", mean, "baselines",
+                      baselines, "trained_rows", (json_int_t)sum.rows, "trained_rows_left_out",
+                      (json_int_t)sum.left_out, "unwatched", unwatched_json(s->n_left, s->left)));
 }
 
 static glia_status run(struct glia_args *args)
@@ -202,7 +262,7 @@ static glia_status run(struct glia_args *args)
 const struct glia_command glia_command_detect_eval_ = {
     .name = "detect eval",
     .summary = "figures of the models against labels, beside simple baselines",
-    .usage = "F.h5 --models M.h5",
+    .usage = "F.h5 --models M.h5 [--trained]",
     .options = options,
     .details =
         "Areas under the precision-recall and ROC curves and the best F1 need no threshold. No "
@@ -214,6 +274,9 @@ const struct glia_command glia_command_detect_eval_ = {
         "(normal_time_in_alarm) is the share of the samples labelled normal that are in an alarm. "
         "The delay is the median from the start of a span to its alarm. Cause: share of labelled "
         "spans whose most blamed metric is one that people blamed.\n\n"
+        "Rows in the time that a model was trained on flatter it: they are left out where rows "
+        "behind them are labelled both ways (--trained judges them), and else judged for want of "
+        "others. How many they are is told, for each node.\n\n"
         "Baselines are trained on the same rows: the largest z-score, the error of "
         "principal components (99 % of "
         "the variance), an autoencoder that was not trained, a random score; the null run "

@@ -37,8 +37,8 @@ static int64_t most_blamed(const struct glia_telemetry_node *node, int64_t first
   return best;
 }
 
-/* Causes come span by span. */
-static double top1(const struct glia_telemetry_node *node, const double *part)
+/* Causes come span by span; those that begin before `from` are not judged. */
+static double top1(const struct glia_telemetry_node *node, int64_t from, const double *part)
 {
   int spans = 0, hits = 0;
 
@@ -49,6 +49,7 @@ static double top1(const struct glia_telemetry_node *node, const double *part)
     for (end = k;
          end < node->n_causes && node->cause[end][0] == c[0] && node->cause[end][1] == c[1]; end++)
       hit = hit || node->cause[end][2] == best;
+    if (c[0] < from) continue;
     spans++;
     hits += hit;
   }
@@ -103,7 +104,7 @@ glia_status measures_of(const struct glia_telemetry_node *node, int64_t from, co
   for (int64_t i = from; i < node->n; i++)
     if (node->label[i] != GLIA_LABEL_NONE) t[m++] = s[i];
   GLIA_TRY_TO(out, st, glia_metric_best_f1(m, t, bad, &out->adjusted_f1, NULL));
-  if (part != NULL) out->top1_cause = top1(node, part);
+  if (part != NULL) out->top1_cause = top1(node, from, part);
 out:
   free(s);
   free(t);

@@ -139,6 +139,22 @@ double scored_seconds(const struct scored *s, int64_t time_ns)
   return s->node.n > 0 ? 1e-9 * (double)(time_ns - s->node.time_ns[0]) : 0.0;
 }
 
+int64_t scored_trained(const struct scored *s, int64_t from, int64_t *behind)
+{
+  const int64_t *time = s->node.time_ns;
+  struct glia_detector_info info;
+  int64_t rows = 0;
+
+  *behind = from;
+  glia_detector_info(s->detector, &info);
+  if (info.train_begin_ns >= info.train_end_ns) return 0; /* a model of an older version */
+  for (int64_t i = from; i < s->node.n; i++) {
+    rows += time[i] >= info.train_begin_ns && time[i] <= info.train_end_ns;
+    if (time[i] <= info.train_end_ns) *behind = i + 1;
+  }
+  return rows;
+}
+
 const char *utc_text(int64_t time_ns, char *out, size_t size)
 {
   const int64_t tenths = (int64_t)floor((double)time_ns * 1e-8);
