@@ -1,5 +1,6 @@
 /* For test_formats.sh: writes one file of each kind, and prints what the library sees in files made elsewhere.
- * usage: formats_tool write DIR | dataset F.h5 | checkpoint F.h5 | telemetry F.h5 */
+ * For tests of detectors: telemetry of nodes as it should not be.
+ * usage: formats_tool write DIR | dataset F.h5 | checkpoint F.h5 | telemetry F.h5 | nodes F.h5 NAME WAY ROWS [NAME WAY ROWS ...] */
 #include "glia_checkpoint.h"
 #include "glia_dataset.h"
 #include "glia_telemetry.h"
@@ -76,6 +77,39 @@ static glia_status write_all(const char *dir)
                                facts);
 }
 
+/* Rows of three metrics that vary, a minute apart from 2026 on. way: "well", "fall" (the middle row is of an hour before), "same" (all of one time),
+ * "causes" (they point behind the last row). */
+static glia_status write_node(struct glia_telemetry_writer *w, const char *name, const char *way,
+                              int64_t n)
+{
+  const char *const names[] = {"a", "b", "c"};
+  const char *const units[] = {"", "", ""};
+  int node = 0;
+
+  GLIA_TRY(glia_telemetry_add_node(w, name, 3, names, units, &node));
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t minute = strcmp(way, "same") == 0                 ? 0
+                           : strcmp(way, "fall") == 0 && i == n / 2 ? i - 60
+                                                                    : i;
+    const float row[3] = {(float)(i % 7), (float)(i * i % 11), (float)(i % 5 + i % 3)};
+    GLIA_TRY(glia_telemetry_append(
+        w, node, 1, &(int64_t){(INT64_C(1767225600) + 60 * minute) * 1000000000}, row));
+  }
+  if (strcmp(way, "causes") == 0)
+    GLIA_TRY(glia_telemetry_causes(w, node, 1, (const int64_t[1][3]){{n, n, 0}}));
+  return GLIA_OK;
+}
+
+static glia_status write_nodes(const char *path, int n, char **arg)
+{
+  struct glia_telemetry_writer *w = NULL;
+
+  GLIA_TRY(glia_telemetry_create(path, true, 1.0, &w));
+  for (int i = 0; i + 2 < n; i += 3)
+    GLIA_TRY(write_node(w, arg[i], arg[i + 1], strtoll(arg[i + 2], NULL, 10)));
+  return glia_telemetry_commit(&w);
+}
+
 static glia_status print_dataset(const char *path)
 {
   struct glia_source *s = NULL;
@@ -146,6 +180,7 @@ int main(int argc, char **argv)
   if (argc == 3 && strcmp(argv[1], "dataset") == 0) st = print_dataset(argv[2]);
   if (argc == 3 && strcmp(argv[1], "checkpoint") == 0) st = print_checkpoint(argv[2]);
   if (argc == 3 && strcmp(argv[1], "telemetry") == 0) st = print_telemetry(argv[2]);
+  if (argc > 3 && strcmp(argv[1], "nodes") == 0) st = write_nodes(argv[2], argc - 3, argv + 3);
   if (st != GLIA_OK) fprintf(stderr, "%s\n", glia_trace_message());
   return st == GLIA_OK ? 0 : 1;
 }

@@ -50,4 +50,18 @@ exits 0 "$glia" detect score "$dir/l.h5" --models "$dir/m.h5" && grep -q '^a: un
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/a.h5" --node a && exits 65 "$glia" detect score "$dir/l.h5" --models "$dir/a.h5" && said 'lacks 2 of the 5 metrics'
 point "where no other is left the file is refused"
 
+# rows that no detector can follow, and files that are damaged
+nodes() { "$builddir/formats_tool" nodes "$@"; }
+nodes "$dir/good.h5" a well 600 b well 600 && nodes "$dir/fall.h5" a well 600 b fall 600 && nodes "$dir/same.h5" a well 600 b same 600 && nodes "$dir/causes.h5" a well 600 b causes 600 &&
+  exits 0 "$glia" detect train "$dir/good.h5" -o "$dir/g.h5" --json && exits 0 "$glia" detect status "$dir/good.h5" --models "$dir/g.h5"
+point "times that rise are taken"
+refused() { said 'node b: times must rise, but row 300 is of 2026-01-01T04:00:00.0Z (1767240000000000000 ns) and row 299, before it, of 2026-01-01T04:59:00.0Z (1767243540000000000 ns); so it is with 0 more rows'; }
+exits 65 "$glia" detect train "$dir/fall.h5" -o "$dir/x.h5" && refused && [ ! -e "$dir/x.h5" ]; point "times that fall are refused by train: the node, the row, both times"
+for way in score eval budget status; do
+  exits 65 "$glia" detect $way "$dir/fall.h5" --models "$dir/g.h5" --json && refused && [ ! -s "$out" ]; point "times that fall are refused by $way"
+  exits 65 "$glia" detect $way "$dir/same.h5" --models "$dir/g.h5" --json && said 'row 1 is of .* and row 0, .*with 598 more'; point "so are times that are all equal: $way"
+done
+exits 65 "$glia" detect train "$dir/causes.h5" -o "$dir/x.h5" && said 'cause 0 of b points outside' && [ ! -e "$dir/x.h5" ]
+point "a node that cannot be read fails the training: it is not left out as one that is dead"
+
 finish

@@ -194,24 +194,25 @@ static void keep_the_others(struct training *t)
 }
 
 /* comm: who trains together. */
-static glia_status try_node(struct training *t, struct glia_comm *comm, int i)
+static glia_status try_node(struct training *t, struct glia_comm *comm, int i,
+                            struct glia_telemetry_node *node)
+{
+  struct glia_detector *old = old_of(t, t->name[i]);
+
+  if (old != NULL) GLIA_TRY(glia_agree(comm, mask(t, old, node)));
+  t->options.warm = t->common != NULL ? t->common : t->first != NULL ? t->first : old;
+  return glia_detector_train(comm, &t->options, node, &t->detector[i]);
+}
+
+/* A node whose rows train nothing, since it is dead or new, must not keep the others from their models: it is left out, with the reason. One that
+ * cannot be read fails all: then the file is damaged, and the node may be well. */
+static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
 {
   struct glia_telemetry_node node = {0};
 
-  GLIA_TRY(glia_agree(comm, glia_telemetry_read_node(t->file, t->name[i], &node)));
-  struct glia_detector *old = old_of(t, t->name[i]);
-  glia_status st = old != NULL ? glia_agree(comm, mask(t, old, &node)) : GLIA_OK;
-  t->options.warm = t->common != NULL ? t->common : t->first != NULL ? t->first : old;
-  if (st == GLIA_OK) st = glia_detector_train(comm, &t->options, &node, &t->detector[i]);
+  GLIA_TRY(glia_agree(comm, detect_read_node(t->file, t->args->word[0], t->name[i], &node)));
+  const glia_status st = try_node(t, comm, i, &node);
   glia_telemetry_node_free(&node);
-  return st;
-}
-
-/* A node whose rows train nothing, since it is dead or new, must not keep the others from their models: it is left out, with the reason. */
-static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
-{
-  const glia_status st = try_node(t, comm, i);
-
   if (st != GLIA_E_DATA) return st;
   snprintf(t->reason[i], sizeof t->reason[i], "%s", glia_trace_message());
   glia_trace_clear();

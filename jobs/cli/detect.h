@@ -24,6 +24,11 @@ struct unwatched {
 /** [{"name", "reason"}, ...] */
 json_t *unwatched_json(int n, const struct unwatched *u);
 
+/** Read a node of a file, whose times must rise from row to row: no detector can tell what came first in one that was put together in another order.
+ *  path: of the file, for the message. Ownership: glia_telemetry_node_free. Errors: those of glia_telemetry_read_node; GLIA_E_DATA with the row. */
+GLIA_NODISCARD glia_status detect_read_node(struct glia_telemetry *file, const char *path,
+                                            const char *name, struct glia_telemetry_node *out);
+
 /* A telemetry file, scored. */
 struct scoring {
   struct glia_telemetry *file;

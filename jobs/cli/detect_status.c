@@ -1,6 +1,5 @@
 /* glia detect status: which nodes are watched, by what model, and why the others are not. */
-#include "cli.h"
-#include "glia_telemetry.h"
+#include "detect.h"
 #include "glia_watch.h"
 
 #include <math.h>
@@ -77,7 +76,7 @@ static glia_status tell_all(struct glia_args *args, struct glia_telemetry *file,
 
   for (int i = 0; i < n && st == GLIA_OK; i++) {
     struct glia_telemetry_node node;
-    st = glia_telemetry_read_node(file, name[i], &node);
+    st = detect_read_node(file, args->word[0], name[i], &node);
     if (st != GLIA_OK) break;
     st = tell(args, w, info_of(n_models, model, name[i], &info), &node, &counts, nodes);
     glia_telemetry_node_free(&node);

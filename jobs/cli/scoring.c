@@ -29,6 +29,36 @@ json_t *unwatched_json(int n, const struct unwatched *u)
   return list;
 }
 
+static glia_status check_times(const char *path, const struct glia_telemetry_node *node)
+{
+  int64_t first = -1, more = -1;
+  char before[48], at[48];
+
+  for (int64_t i = 1; i < node->n; i++) {
+    if (node->time_ns[i] > node->time_ns[i - 1]) continue;
+    if (first < 0) first = i;
+    more++;
+  }
+  if (first < 0) return GLIA_OK;
+  return GLIA_FAIL(GLIA_E_DATA,
+                   "%s: node %s: times must rise, but row %lld is of %s (%lld ns) and row %lld, "
+                   "before it, of %s (%lld ns); so it is with %lld more rows",
+                   path, node->name, (long long)first,
+                   utc_text(node->time_ns[first], at, sizeof at), (long long)node->time_ns[first],
+                   (long long)(first - 1),
+                   utc_text(node->time_ns[first - 1], before, sizeof before),
+                   (long long)node->time_ns[first - 1], (long long)more);
+}
+
+glia_status detect_read_node(struct glia_telemetry *file, const char *path, const char *name,
+                             struct glia_telemetry_node *out)
+{
+  GLIA_TRY(glia_telemetry_read_node(file, name, out));
+  const glia_status st = check_times(path, out);
+  if (st != GLIA_OK) glia_telemetry_node_free(out);
+  return st;
+}
+
 static void leave_out(struct scoring *s, const char *name, const char *event, const char *reason)
 {
   struct unwatched *u = &s->left[s->n_left++];
@@ -38,7 +68,7 @@ static void leave_out(struct scoring *s, const char *name, const char *event, co
   glia_log(GLIA_LOG_WARN, "detect", event, "node=%s reason=\"%s\"", name, u->reason);
 }
 
-static glia_status score_node(struct scoring *s, const char *name)
+static glia_status score_node(struct scoring *s, const char *path, const char *name)
 {
   struct scored *node = &s->scored[s->n];
 
@@ -47,7 +77,7 @@ static glia_status score_node(struct scoring *s, const char *name)
     leave_out(s, name, "no-model", "it has no model");
     return GLIA_OK;
   }
-  GLIA_TRY(glia_telemetry_read_node(s->file, name, &node->node));
+  GLIA_TRY(detect_read_node(s->file, path, name, &node->node));
   s->n++; /* from here on scoring_close frees it */
   const glia_status st = glia_detector_score(node->detector, &node->node, &node->result);
   if (st != GLIA_E_DATA) return st;
@@ -80,7 +110,7 @@ glia_status scoring_open(struct scoring *s, const char *telemetry, const char *m
   s->scored = calloc((size_t)n + 1, sizeof *s->scored);
   s->left = calloc((size_t)n + 1, sizeof *s->left);
   GLIA_CHECK(s->scored != NULL && s->left != NULL, GLIA_E_MEMORY, "%d nodes", n);
-  for (int i = 0; i < n; i++) GLIA_TRY(score_node(s, name[i]));
+  for (int i = 0; i < n; i++) GLIA_TRY(score_node(s, telemetry, name[i]));
   return s->n > 0 ? GLIA_OK : nobody(s, telemetry, models);
 }
 
