@@ -14,13 +14,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum {
-  BODY_MAX = 16 << 20,
-  URL_BYTES = 1024,
-  LINE_BYTES = 2048,
-  CONNECTIONS_MOST = 4096,
-  PLACES_MOST = 1024
-};
+enum { BODY_MAX = 16 << 20, URL_BYTES = 1024, CONNECTIONS_MOST = 4096, PLACES_MOST = 1024 };
 static const double tick_s = 0.1, look_s = 0.01;
 static const double connect_limit_s = 3.0;
 static const double longest_pause_s = 10.0; /* between attempts at a node that does not answer */
@@ -36,14 +30,10 @@ static int64_t now_ns(void)
 
 /* ---- nodes */
 
-static glia_status check_new(struct glia_collect *c, const char *name, const char *url)
+static glia_status check_new(struct glia_collect *c, const char *name)
 {
   GLIA_CHECK(glia_names_find_(&c->by_name, name) < 0, GLIA_E_EXISTS, "node %s is listed twice",
              name);
-  GLIA_CHECK(strlen(url) < URL_BYTES - 200, GLIA_E_ARGUMENT, "%s: too long an address", url);
-  GLIA_CHECK(strstr(url, "://") == NULL || strncmp(url, "http://", 7) == 0 ||
-                 strncmp(url, "https://", 8) == 0,
-             GLIA_E_ARGUMENT, "%s: expected http:// or https://", url);
   if (c->n < c->n_room) return GLIA_OK;
   const int64_t room = c->n_room > 0 ? 2 * c->n_room : 64;
   struct glia_target **more = realloc(c->target, (size_t)room * sizeof(struct glia_target *));
@@ -59,10 +49,9 @@ static glia_status add_node(struct glia_collect *c, const char *name, const char
   char full[URL_BYTES];
   int node; /* who cannot be one leaves nothing behind */
 
-  GLIA_TRY(check_new(c, name, url));
+  GLIA_TRY(glia_address_(url, exporter, full, sizeof full));
+  GLIA_TRY(check_new(c, name));
   GLIA_TRY(glia_store_node(c->store, name, &node));
-  snprintf(full, sizeof full, "%s%s", strstr(url, "://") == NULL ? "http://" : "", url);
-  for (size_t n = strlen(full); !exporter && n > 0 && full[n - 1] == '/'; n--) full[n - 1] = '\0';
   struct glia_target *t = calloc(1, sizeof *t);
   GLIA_CHECK(t != NULL, GLIA_E_MEMORY, "node %s", name);
   c->target[c->n++] = t; /* closing frees it */
@@ -104,44 +93,6 @@ glia_status glia_collect_node(struct glia_collect *c, const char *name, const ch
 glia_status glia_collect_exporter(struct glia_collect *c, const char *name, const char *url)
 {
   return add_locked(c, name, url, true);
-}
-
-/* "http://host:9777/x" to "host", "host:9100" for another port. */
-static void name_of_url(const char *url, char *out, size_t size)
-{
-  const char *at = strstr(url, "://");
-
-  at = at != NULL ? at + 3 : url;
-  snprintf(out, size, "%.*s", (int)strcspn(at, "/"), at);
-  const size_t n = strlen(out);
-  if (n > 5 && strcmp(out + n - 5, ":9777") == 0) out[n - 5] = '\0';
-}
-
-glia_status glia_collect_nodes_of_file(struct glia_collect *c, const char *path)
-{
-  char line[LINE_BYTES], first[LINE_BYTES], second[LINE_BYTES], name[256];
-  glia_status st = GLIA_OK;
-  int number = 0;
-  FILE *f = fopen(path, "r");
-
-  GLIA_CHECK(f != NULL, GLIA_E_MISSING, "%s: %s", path, strerror(errno));
-  while (st == GLIA_OK && fgets(line, sizeof line, f) != NULL) {
-    number++;
-    line[strcspn(line, "#\r\n")] = '\0';
-    const int words = sscanf(line, "%2047s %2047s", first, second);
-    if (words < 1) continue;
-    name_of_url(first, name, sizeof name);
-    st = words == 1 ? glia_collect_node(c, name, first) : glia_collect_node(c, first, second);
-    if (st != GLIA_OK) {
-      char why[512];
-      snprintf(why, sizeof why, "%s", glia_trace_message());
-      st = GLIA_FAIL(GLIA_E_DATA, "%s:%d: %s", path, number, why);
-    }
-  }
-  fclose(f);
-  GLIA_TRY(st);
-  GLIA_CHECK(c->n > 0, GLIA_E_DATA, "%s: no node in it; expected lines 'NAME URL'", path);
-  return GLIA_OK;
 }
 
 /* ---- one question */

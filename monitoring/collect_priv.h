@@ -81,6 +81,9 @@ struct glia_collect {
   pthread_mutex_t mutex; /* all of it: the loop lets go of it while it waits */
 };
 
+/* The address of a node as it is asked: with a scheme, an agent's without a slash at its end. GLIA_E_ARGUMENT: it is none. */
+glia_status glia_address_(const char *text, bool exporter, char *out, size_t size);
+
 /* What a whole answer says, into the store. received_ns: when it came. Errors: those of the store; what the node got wrong is
  * noted in the target. */
 glia_status glia_target_take_(struct glia_collect *c, struct glia_target *t, int64_t asked_ns,

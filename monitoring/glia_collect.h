@@ -47,10 +47,27 @@ GLIA_API GLIA_NODISCARD glia_status glia_collect_node(struct glia_collect *c, co
 GLIA_API GLIA_NODISCARD glia_status glia_collect_exporter(struct glia_collect *c, const char *name,
                                                           const char *url);
 
-/** Nodes of a file: lines "URL" or "NAME URL"; # begins a comment. A name left out is the host (with its port where it is not the
- *  agent's own). Errors: GLIA_E_MISSING, GLIA_E_DATA with the line's number. */
-GLIA_API GLIA_NODISCARD glia_status glia_collect_nodes_of_file(struct glia_collect *c,
-                                                               const char *path);
+/** A node that somebody lists. */
+struct glia_collect_listed {
+  char *name;
+  char *url;   /* "http://HOST:PORT" */
+  char *where; /* "FILE:LINE: ", empty for a word */
+  bool named;  /* not by its address alone */
+  bool again;  /* within glia_collect_list: another one is it */
+};
+struct glia_collect_list {
+  int64_t n;
+  struct glia_collect_listed *node; /* [n] */
+};
+
+/** Nodes of a file (NULL: none), a line each, # begins a comment, and of words: "NAME ADDRESS", "NAME=ADDRESS" or "ADDRESS", which is as for glia_collect_node. A name
+ *  left out is the host, with its port where it is not the agent's own 9777. Each comes once: an address that stands alone is the node
+ *  that has it and a name elsewhere. Ownership: out owned, on success. Errors: GLIA_E_MISSING; GLIA_E_DATA with the line's number, and of a word
+ *  GLIA_E_USAGE (no address; one name of two addresses); GLIA_E_MEMORY. */
+GLIA_API GLIA_NODISCARD glia_status glia_collect_list(const char *file, int n_words,
+                                                      const char *const *word,
+                                                      struct glia_collect_list *out);
+GLIA_API void glia_collect_list_free(struct glia_collect_list *list);
 
 GLIA_API int glia_collect_port(const struct glia_collect *c);
 

@@ -38,6 +38,22 @@ lonely=$(port_of lonely)
 exits 66 "$glia" collect --store "$dir/s" --nodes "$dir/nowhere" && said "$dir/nowhere: No such file"; point "a list of nodes that is missing is named"
 : >"$dir/empty"
 exits 65 "$glia" collect --store "$dir/s" --nodes "$dir/empty" && said 'no node in it'; point "so is one without a node"
+# One reading for files and words: where a name is given it is the node's, and an address that is listed twice is one node.
+agents="$glia collect --store $dir/named --for 0.1 --json"
+printf '127.0.0.1:9777 # as itself\nm1=127.0.0.1:11\nm2 http://127.0.0.1:12/\n' >"$dir/list"
+names() { curl -s -m 5 "http://127.0.0.1:$1/api/v1/nodes" | tr '{' '\n' | sed -n 's/^"name":"\([^"]*\)","url":"\([^"]*\)".*/\1 \2/p'; }
+serve named "$glia" collect --store "$dir/named" --listen 127.0.0.1:0 --nodes "$dir/list" 127.0.0.1:9777 http://127.0.0.1:11 127.0.0.1:12 n1=127.0.0.1:13 127.0.0.1:14 'n2=http://127.0.0.1:15/x?of=a/metrics'
+names "$(port_of named)" >"$out"; kill "$pid"; wait "$pid" 2>/dev/null
+printf '%s\n' '127.0.0.1 http://127.0.0.1:9777' 'm1 http://127.0.0.1:11' 'm2 http://127.0.0.1:12' 'n1 http://127.0.0.1:13' '127.0.0.1:14 http://127.0.0.1:14' \
+  'n2 http://127.0.0.1:15/x?of=a/metrics' | diff - "$out" >"$err"; point "NAME=ADDRESS and an address are what they are in a file, and each node is there once"
+exits 0 "$glia" collect --plan --nodes "$dir/list" 127.0.0.1:12 m1=127.0.0.1:11 n1=127.0.0.1:13 --json && about "$(key nodes)" 4 4; point "--plan counts each once"
+exits 0 $agents n3=127.0.0.1:9777 127.0.0.1:9777 && about "$(key nodes)" 1 1; point "an address with a name and without is one node"
+exits 64 $agents n1=127.0.0.1:1 n1=127.0.0.1:2 && said 'n1 is listed twice, as http://127.0.0.1:1 and http://127.0.0.1:2'; point "a name of two addresses is refused"
+for wrong in n1:127.0.0.1:9777 n1= '127.0.0.1:9 777 x' ftp://127.0.0.1/ 127.0.0.1:99999; do
+  exits 64 "$glia" collect --plan "$wrong" && said 'NAME=ADDRESS'; point "'$wrong' is no address: refused at the start, with what is"
+done
+echo 'n1 127.0.0.1:x' >"$dir/list"
+exits 65 "$glia" collect --plan --nodes "$dir/list" && said 'list:1: .*NAME=ADDRESS'; point "so is a line, with its number"
 mkdir "$dir/bin"
 printf '#!/bin/sh\nprintf "n2\\nn1\\nn2\\nn3 \\n"\n' >"$dir/bin/sinfo"; chmod +x "$dir/bin/sinfo"
 exits 0 env PATH="$dir/bin:$PATH" "$glia" collect --plan --slurm --json && about "$(key nodes)" 3 3; point "--plan counts the nodes that sinfo names"

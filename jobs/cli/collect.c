@@ -18,7 +18,7 @@ static const struct glia_option options[] = {
     {.name = "nodes",
      .kind = GLIA_OPTION_TEXT,
      .argument = "FILE",
-     .help = "lines 'NAME URL' or 'URL'; # begins a comment"},
+     .help = "a node a line, 'NAME ADDRESS', 'NAME=ADDRESS' or 'ADDRESS'; # begins a comment"},
     {.name = "slurm",
      .kind = GLIA_OPTION_FLAG,
      .help = "the nodes that sinfo names, each with an agent on port 9777"},
@@ -234,37 +234,19 @@ static glia_status find_nodes(const struct glia_args *args, struct found *found)
   return GLIA_OK;
 }
 
-static glia_status add_nodes(const struct glia_args *args, struct glia_collect *c)
+static glia_status add_nodes(const struct glia_args *args, const struct glia_collect_list *listed,
+                             struct glia_collect *c)
 {
-  const char *file = glia_args_text(args, "nodes", NULL);
-
-  if (file != NULL) GLIA_TRY(glia_collect_nodes_of_file(c, file));
-  GLIA_TRY(find_nodes(args, &(struct found){.collect = c}));
-  for (int i = 0; i < args->n_words; i++) {
-    char name[256];
-    const char *at = strstr(args->word[i], "://");
-    at = at != NULL ? at + 3 : args->word[i];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "/"), at);
-    GLIA_TRY(glia_collect_node(c, name, args->word[i]));
+  for (int64_t i = 0; i < listed->n; i++) {
+    const struct glia_collect_listed *e = &listed->node[i];
+    const glia_status st = glia_collect_node(c, e->name, e->url);
+    if (st == GLIA_E_MEMORY) return st;
+    if (st == GLIA_OK) continue;
+    char why[512];
+    snprintf(why, sizeof why, "%s", glia_trace_message());
+    return GLIA_FAIL(e->where[0] != '\0' ? GLIA_E_DATA : GLIA_E_USAGE, "%s%s", e->where, why);
   }
-  return GLIA_OK;
-}
-
-/* Those that are listed. */
-static glia_status count_listed(const struct glia_args *args, double *n)
-{
-  const char *file = glia_args_text(args, "nodes", NULL);
-  char line[2048], word[2048];
-
-  *n = (double)args->n_words;
-  if (file == NULL) return GLIA_OK;
-  FILE *f = fopen(file, "r");
-  GLIA_CHECK(f != NULL, GLIA_E_MISSING, "%s: %s", file, strerror(errno));
-  const double before = *n;
-  while (fgets(line, sizeof line, f) != NULL) *n += sscanf(line, " %2047[^# \t\r\n]", word) == 1;
-  fclose(f);
-  GLIA_CHECK(*n > before, GLIA_E_DATA, "%s: no node in it: expected lines 'NAME URL'", file);
-  return GLIA_OK;
+  return find_nodes(args, &(struct found){.collect = c});
 }
 
 static glia_status count_found(const struct glia_args *args, double *n)
@@ -304,14 +286,15 @@ static glia_status report(struct glia_args *args, const struct glia_collect_resu
           "wall_s", r->wall_s, "cpu_s", r->cpu_s));
 }
 
-static glia_status collect(struct glia_args *args, struct glia_collect_options *o)
+static glia_status collect(struct glia_args *args, const struct glia_collect_list *listed,
+                           struct glia_collect_options *o)
 {
   struct glia_collect *c = NULL;
   struct glia_collect_result result = {0};
   glia_status st = GLIA_OK;
 
   GLIA_TRY(glia_collect_open(o, &c));
-  GLIA_TRY_TO(done, st, add_nodes(args, c));
+  GLIA_TRY_TO(done, st, add_nodes(args, listed, c));
   if (o->http.listen != NULL)
     glia_log(GLIA_LOG_INFO, "collect", "listening", "port=%d", glia_collect_port(c));
   glia_stop_catch();
@@ -334,34 +317,29 @@ static glia_status read_keep(const struct glia_args *args, double keep_s[3])
   return GLIA_OK;
 }
 
-static glia_status run(struct glia_args *args)
+static glia_status collect_listed(struct glia_args *args, struct plan *plan,
+                                  const struct glia_collect_list *listed)
 {
-  struct plan plan = {.metrics = (double)glia_args_int(args, "metrics", 300),
-                      .period_s = glia_args_duration(args, "period", 1.0),
-                      .segment_s = glia_args_duration(args, "segment", 600.0),
-                      .keep_s = {2 * 86400.0, 30 * 86400.0, 730 * 86400.0}};
   char token[GLIA_TOKEN_BYTES] = "";
   const char *token_file = glia_args_text(args, "token-file", NULL);
 
-  GLIA_CHECK(plan.period_s >= 0.1, GLIA_E_USAGE, "--period %g s: 0.1 s or more", plan.period_s);
-  GLIA_CHECK(plan.segment_s >= 1.0, GLIA_E_USAGE, "--segment %g s: 1 s or more", plan.segment_s);
-  GLIA_TRY(count_listed(args, &plan.nodes));
-  GLIA_CHECK(plan.nodes > 0.0 || glia_args_has(args, "slurm") || glia_args_has(args, "prometheus"),
+  plan->nodes = (double)listed->n;
+  GLIA_CHECK(listed->n > 0 || glia_args_has(args, "slurm") || glia_args_has(args, "prometheus"),
              GLIA_E_USAGE, "no nodes: give --nodes FILE, --slurm, --prometheus URL or addresses");
-  GLIA_TRY(read_keep(args, plan.keep_s));
+  GLIA_TRY(read_keep(args, plan->keep_s));
   if (glia_args_has(args, "plan")) {
-    GLIA_TRY(count_found(args, &plan.nodes));
-    make_plan(&plan);
-    return print_plan(args, &plan);
+    GLIA_TRY(count_found(args, &plan->nodes));
+    make_plan(plan);
+    return print_plan(args, plan);
   }
   GLIA_CHECK(glia_args_has(args, "store"), GLIA_E_USAGE, "--store DIR is missing");
   GLIA_TRY(glia_args_token(args, "token-file", sizeof token, token));
   struct glia_collect_options o = {
-      .period_s = plan.period_s,
+      .period_s = plan->period_s,
       .timeout_s = glia_args_duration(args, "timeout", 10.0),
       .token = token_file != NULL ? token : NULL,
       .ca_file = glia_args_text(args, "ca", NULL),
-      .store = {.path = glia_args_text(args, "store", NULL), .segment_s = plan.segment_s},
+      .store = {.path = glia_args_text(args, "store", NULL), .segment_s = plan->segment_s},
       .http = {.listen = glia_args_text(args, "listen", NULL), .token_file = token_file},
       .models = glia_args_text(args, "models", NULL),
       .notify = {.alertmanager = glia_args_text(args, "alertmanager", NULL),
@@ -369,20 +347,41 @@ static glia_status run(struct glia_args *args)
       .stop = glia_stop_requested};
   o.watch = glia_args_has(args, "watch") || o.models != NULL || o.notify.alertmanager != NULL ||
             o.notify.command != NULL;
-  memcpy(o.store.keep_s, plan.keep_s, sizeof o.store.keep_s);
-  return collect(args, &o);
+  memcpy(o.store.keep_s, plan->keep_s, sizeof o.store.keep_s);
+  return collect(args, listed, &o);
+}
+
+static glia_status run(struct glia_args *args)
+{
+  struct plan plan = {.metrics = (double)glia_args_int(args, "metrics", 300),
+                      .period_s = glia_args_duration(args, "period", 1.0),
+                      .segment_s = glia_args_duration(args, "segment", 600.0),
+                      .keep_s = {2 * 86400.0, 30 * 86400.0, 730 * 86400.0}};
+  struct glia_collect_list listed;
+
+  GLIA_CHECK(plan.period_s >= 0.1, GLIA_E_USAGE, "--period %g s: 0.1 s or more", plan.period_s);
+  GLIA_CHECK(plan.segment_s >= 1.0, GLIA_E_USAGE, "--segment %g s: 1 s or more", plan.segment_s);
+  GLIA_TRY(
+      glia_collect_list(glia_args_text(args, "nodes", NULL), args->n_words, args->word, &listed));
+  const glia_status st = collect_listed(args, &plan, &listed);
+  glia_collect_list_free(&listed);
+  return st;
 }
 
 const struct glia_command glia_command_collect_ = {
     .name = "collect",
     .summary = "scrape agents and exporters, store what they say, serve it",
-    .usage = "--store DIR (--nodes FILE | --slurm | --prometheus URL | ADDRESS ...) [--listen "
-             "ADDR:PORT]",
+    .usage = "--store DIR (--nodes FILE | --slurm | --prometheus URL | [NAME=]ADDRESS ...) "
+             "[--listen ADDR:PORT]",
     .options = options,
     .details =
-        "An address is an agent's, HOST:PORT, or any exporter's, http://HOST:PORT/metrics. Agents "
-        "keep "
-        "ten minutes and are asked for what came after the last row that is stored, so a collector "
+        "An address is an agent's, HOST:PORT, or any exporter's, http://HOST:PORT/metrics. "
+        "NAME=ADDRESS gives the node a name, which the store and models of glia detect know it by; "
+        "without one it is HOST where the port is 9777, or else HOST:PORT. Whoever is listed "
+        "twice, in FILE "
+        "and as a word, is one node.\n\n"
+        "Agents keep ten minutes and are asked for what came after the last row that is stored, so "
+        "a collector "
         "that was away loses nothing meanwhile.\n\n"
         "Rows are in a journal within a second, and in HDF5 files of kind telemetry after each "
         "segment: full, in bins of a minute and of ten minutes with their minima and maxima. After "
