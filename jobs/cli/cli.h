@@ -29,7 +29,8 @@ typedef enum {
   GLIA_OUTPUT_NEW,  /* one that is there stands in the way, unless --force is given */
   GLIA_OUTPUT_ANEW, /* one that is there is replaced */
   GLIA_OUTPUT_FIGURE, /* the same, and its ending is a picture's; the numbers beside it are looked at, too */
-  GLIA_OUTPUT_PAGE /* the same, and its ending is .html */
+  GLIA_OUTPUT_PAGE, /* the same, and its ending is .html */
+  GLIA_OUTPUT_PLACE /* written in its place while the command runs: it just may be nothing that is read */
 } glia_output;
 
 struct glia_option {
@@ -43,6 +44,7 @@ struct glia_option {
   const char *const *choices; /* the only texts allowed, NULL-terminated; NULL: any */
   const char *help;           /* one sentence without a full stop */
   glia_output output;         /* of a text option */
+  bool input; /* its arguments name files that are read: no output may be one of them */
 };
 
 struct glia_args;

@@ -491,7 +491,8 @@ static const struct glia_option options[] = {
     {.name = "sheet",
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.png",
-     .help = "also the first pictures of a dataset, a row per class"},
+     .help = "also the first pictures of a dataset, a row per class",
+     .output = GLIA_OUTPUT_ANEW},
     {0}};
 
 const struct glia_command glia_command_data_info_ = {

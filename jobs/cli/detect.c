@@ -61,7 +61,8 @@ static const struct glia_option train_options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "OLD.h5",
      .help = "train again on what came since: rows in alarms of the old models are left out, "
-             "networks begin at their weights by column name, nodes without rows keep their model"},
+             "networks begin at their weights by column name, nodes without rows keep their model",
+     .input = true},
     {.name = "shared",
      .kind = GLIA_OPTION_INT,
      .argument = "N",

@@ -37,13 +37,28 @@ glia_status glia_cli_made(glia_status st, const char *out)
   return st == GLIA_E_EXISTS ? GLIA_FAIL(st, "%s exists already: --force replaces it", out) : st;
 }
 
+/* Is it what a word, an override or an option names to be read? */
+static bool is_read(const struct glia_args *args, const char *path)
+{
+  for (int i = 0; i < args->n_words; i++)
+    if (glia_file_same(args->word[i], path)) return true;
+  for (int i = 0; i < args->n_overrides; i++)
+    if (glia_file_same(strchr(args->override[i], '=') + 1, path)) return true;
+  for (int i = 0; i < args->n_given; i++) {
+    const struct glia_given *g = &args->given[i];
+    for (int k = 0; g->option->input && k < GLIA_OPTION_WORDS && g->word[k] != NULL; k++)
+      if (glia_file_same(g->word[k], path)) return true;
+  }
+  return false;
+}
+
 static glia_status check_output(const struct glia_args *args, glia_output kind, const char *path)
 {
   const char *dot = strrchr(path, '.');
 
-  for (int i = 0; i < args->n_words; i++)
-    GLIA_CHECK(!glia_file_same(args->word[i], path), GLIA_E_USAGE,
-               "%s is what is read: what is written wants another name", path);
+  if (is_read(args, path))
+    return GLIA_FAIL(GLIA_E_USAGE, "%s is what is read: what is written wants another name", path);
+  if (kind == GLIA_OUTPUT_PLACE) return GLIA_OK;
   if (kind == GLIA_OUTPUT_FIGURE) return glia_figure_may_write(path);
   GLIA_CHECK(kind != GLIA_OUTPUT_PAGE ||
                  (dot != NULL && (strcmp(dot, ".html") == 0 || strcmp(dot, ".htm") == 0)),

@@ -387,7 +387,8 @@ static const struct glia_option options[] = {
     {.name = "resume",
      .kind = GLIA_OPTION_TEXT,
      .argument = "F.h5",
-     .help = "go on with the fit whose solution that is: its seed, weights and step"},
+     .help = "go on with the fit whose solution that is: its seed, weights and step",
+     .input = true},
     {.name = "force", .kind = GLIA_OPTION_FLAG, .help = "replace an existing solution"},
     {0}};
 

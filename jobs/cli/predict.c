@@ -23,7 +23,8 @@ static const struct glia_option options[] = {
      .argument = "FILE",
      .help = "rows to predict: a dataset, .npy (rows first) or .csv (the columns of the training "
              "data, in any order); "
-             "else the data it was trained on. Of a solution: points, .csv or .h5; required"},
+             "else the data it was trained on. Of a solution: points, .csv or .h5; required",
+     .input = true},
     {.name = "split",
      .kind = GLIA_OPTION_TEXT,
      .argument = "SPLIT",
