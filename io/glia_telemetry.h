@@ -109,7 +109,8 @@ struct glia_telemetry_score {
 };
 
 /** Open a telemetry file, or the store of a collector (its full rows, docs/formats/store.md): lists its nodes and reads its events.
- *  Nodes of a store are read whole, over all its files; what is still in a journal is not there yet.
+ *  Nodes of a store are read whole, over all its files; what is still in a journal is not there yet. A file of it that cannot be read is left out, and
+ *  the log has its name; so are a node's rows in it that cannot be. It fails where no file is left.
  *
  *  Collective: no; any rank may read any node.
  *  Ownership:  glia_telemetry_close(out).

@@ -1,4 +1,5 @@
-/* The full rows of a collector's store, file by file, read as one telemetry file. */
+/* The full rows of a collector's store, file by file, read as one telemetry file. One that is damaged does not keep the others from being read. */
+#include "glia_log.h"
 #include "telemetry_priv.h"
 
 #include <dirent.h>
@@ -46,11 +47,39 @@ static glia_status add_nodes(struct glia_telemetry *t, const struct glia_telemet
   return GLIA_OK;
 }
 
+/* Say that the others are read without this file, or without what it has of a node. */
+static void leave_out(const char *path, const char *node)
+{
+  glia_log(GLIA_LOG_WARN, "io", "file-left-out", "file=\"%s\"%s%s why=\"%s\"", path,
+           node != NULL ? " node=" : "", node != NULL ? node : "", glia_trace_message());
+  glia_trace_clear();
+}
+
+/* first: the first failure of a file, which is left out. */
+static glia_status add_part(struct glia_telemetry *t, const char *path, glia_status *first,
+                            char *why, size_t why_bytes)
+{
+  struct glia_telemetry *part = NULL;
+  const glia_status st = glia_telemetry_open(path, &part);
+
+  if (st == GLIA_OK) {
+    t->part[t->n_parts++] = part;
+    return add_nodes(t, part);
+  }
+  if (st == GLIA_E_MEMORY) return st; /* no fault of the file */
+  if (*first == GLIA_OK) {
+    *first = st;
+    snprintf(why, why_bytes, "%s", glia_trace_message());
+  }
+  leave_out(path, NULL);
+  return GLIA_OK;
+}
+
 glia_status glia_telemetry_open_folder_(struct glia_telemetry *t)
 {
-  char path[PATH_BYTES];
+  char path[PATH_BYTES], why[PATH_BYTES] = "";
   struct dirent **entry = NULL;
-  glia_status st = GLIA_OK;
+  glia_status st = GLIA_OK, first = GLIA_OK;
 
   snprintf(path, sizeof path, "%s/full", t->path);
   /* names begin with the time of the first row */
@@ -65,14 +94,14 @@ glia_status glia_telemetry_open_folder_(struct glia_telemetry *t)
   for (int i = 0; i < n; i++) {
     snprintf(path, sizeof path, "%s/full/%s", t->path, entry[i]->d_name);
     free(entry[i]);
-    if (st != GLIA_OK) continue;
-    st = glia_telemetry_open(path, &t->part[i]);
-    if (st == GLIA_OK) st = add_nodes(t, t->part[t->n_parts++]);
+    if (st == GLIA_OK) st = add_part(t, path, &first, why, sizeof why);
   }
   free((void *)entry);
   GLIA_TRY(st);
   GLIA_CHECK(n > 0, GLIA_E_MISSING,
              "%s/full holds no file yet: the first appears when its segment ends", t->path);
+  GLIA_CHECK(t->n_parts > 0, first, "%s: none of its %d files can be read; the first: %s", t->path,
+             n, why);
   qsort(t->nodes.name, (size_t)t->nodes.n, sizeof *t->nodes.name, by_text);
   return GLIA_OK;
 }
@@ -154,9 +183,17 @@ glia_status glia_telemetry_read_parts_(struct glia_telemetry *t, const char *nam
 
   GLIA_CHECK(part != NULL, GLIA_E_MEMORY, "%s: %d files", t->path, t->n_parts);
   GLIA_CHECK_TO(out, st, knows(t, name), GLIA_E_MISSING, "%s has no node %s", t->path, name);
-  for (int i = 0; i < t->n_parts && st == GLIA_OK; i++)
-    if (knows(t->part[i], name)) st = glia_telemetry_read_node(t->part[i], name, &part[n++]);
-  if (st == GLIA_OK) st = join(name, n, part, out);
+  for (int i = 0; i < t->n_parts; i++) {
+    if (!knows(t->part[i], name)) continue;
+    st = glia_telemetry_read_node(t->part[i], name, &part[n]);
+    if (st == GLIA_OK)
+      n++;
+    else if (st == GLIA_E_MEMORY)
+      goto out;
+    else
+      leave_out(t->part[i]->path, name);
+  }
+  st = join(name, n, part, out); /* of no part: a node without rows */
 out:
   for (int i = 0; i < n; i++) glia_telemetry_node_free(&part[i]);
   free(part);

@@ -64,4 +64,18 @@ done
 exits 65 "$glia" detect train "$dir/causes.h5" -o "$dir/x.h5" && said 'cause 0 of b points outside' && [ ! -e "$dir/x.h5" ]
 point "a node that cannot be read fails the training: it is not left out as one that is dead"
 
+# store NAME FILE...: a collector's store of these files
+store() { store_=$dir/$1; shift; mkdir -p "$store_/full"; k=0; for f_ in "$@"; do k=$((k + 1)); cp "$f_" "$store_/full/$k.h5"; done; }
+head -c 3000 "$dir/good.h5" >"$dir/cut.h5"; : >"$dir/empty.h5"
+store whole "$dir/good.h5"; store harmed "$dir/cut.h5" "$dir/good.h5" "$dir/empty.h5"; store part "$dir/good.h5" "$dir/causes.h5"; store lost "$dir/causes.h5"; store none "$dir/cut.h5" "$dir/empty.h5"
+exits 0 "$glia" detect train "$dir/whole" -o "$dir/whole.h5" && exits 0 "$glia" detect train "$dir/harmed" -o "$dir/harmed.h5" && cmp -s "$dir/whole.h5" "$dir/harmed.h5" &&
+  said 'file-left-out file=".*/harmed/full/1.h5" why="' && said 'file-left-out file=".*/harmed/full/3.h5" why="'
+point "a damaged file of a store is told by its name, and the others train"
+exits 0 "$glia" detect status "$dir/harmed" --models "$dir/g.h5" && said 'full/1.h5' && grep -q '^2 watched, 0 unwatched' "$out"
+point "so they say which nodes are watched"
+exits 0 "$glia" detect train "$dir/part" -o "$dir/part.h5" && cmp -s "$dir/whole.h5" "$dir/part.h5" && said 'file-left-out file=".*/part/full/2.h5" node=b why="'
+point "rows of one node in one file that cannot be read are left out alone"
+exits 0 "$glia" detect train "$dir/lost" -o "$dir/lost.h5" --json && said 'file=".*/lost/full/1.h5" node=b' && unwatched b 'node b has 0 samples'; point "a node of which nothing can be read is left out"
+exits 65 "$glia" detect train "$dir/none" -o "$dir/x.h5" && said 'none of its 2 files can be read; the first: ' && [ ! -e "$dir/x.h5" ]; point "where no file is left it fails"
+
 finish
