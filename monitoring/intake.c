@@ -42,8 +42,9 @@ struct glia_intake {
   int64_t n_columns, column_room;
   struct column *column;
   struct tally *tally; /* [n_columns] by first column of a fold */
-  struct place place[CPUS_MAX];
-  bool numa_differs; /* NUMA nodes are not the packages */
+  int n_places;
+  struct place *place; /* [n_places] of CPUs; those beyond are in package 0 */
+  bool numa_differs;   /* NUMA nodes are not the packages */
   struct glia_rates *rates;
   float *rate;         /* [n] */
   int64_t rates_width; /* what rates was made for */
@@ -73,8 +74,22 @@ void glia_intake_destroy(struct glia_intake **intake)
   free(t->column);
   free(t->tally);
   free(t->rate);
+  free(t->place);
   free(t);
   *intake = NULL;
+}
+
+/* Up to the highest CPU that was named: thousands of nodes have some hundred each, or are not there to name any. */
+static glia_status room_for_cpu(struct glia_intake *t, int cpu)
+{
+  if (cpu < t->n_places) return GLIA_OK;
+  const int room = cpu < CPUS_MAX / 2 ? 2 * cpu + 1 : CPUS_MAX;
+  struct place *more = realloc(t->place, (size_t)room * sizeof *more);
+  GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "%d CPUs", room);
+  memset(more + t->n_places, 0, (size_t)(room - t->n_places) * sizeof *more);
+  t->place = more;
+  t->n_places = room;
+  return GLIA_OK;
 }
 
 glia_status glia_intake_topology(struct glia_intake *t, const char *text)
@@ -85,6 +100,7 @@ glia_status glia_intake_topology(struct glia_intake *t, const char *text)
   while (sscanf(text, "%d %d %d%n", &cpu, &package, &numa, &used) == 3) {
     text += used;
     if (cpu < 0 || cpu >= CPUS_MAX || package > CPUS_MAX || numa > CPUS_MAX) continue;
+    GLIA_TRY(room_for_cpu(t, cpu));
     t->place[cpu] = (struct place){package < 0 ? 0 : package, numa < 0 ? 0 : numa};
     t->numa_differs = t->numa_differs || (numa >= 0 && numa != t->place[cpu].package);
   }
@@ -188,11 +204,11 @@ static glia_status place_series(struct glia_intake *t, struct series *s, const c
     GLIA_TRY(column_of(t, s->name, unit, &s->column));
     return add_rest(t, s);
   }
-  const struct place *p = &t->place[cpu];
+  const struct place where = cpu < t->n_places ? t->place[cpu] : (struct place){0};
   if (s->kind == GLIA_METRIC_COUNTER && glia_names_find_(&t->by_name, plain) < 0)
     GLIA_TRY(column_of(t, plain, unit, &s->fold[0]));
-  GLIA_TRY(add_parts(t, plain, "package", p->package, unit, &s->fold[1]));
-  if (t->numa_differs) GLIA_TRY(add_parts(t, plain, "numa", p->numa, unit, &s->fold[2]));
+  GLIA_TRY(add_parts(t, plain, "package", where.package, unit, &s->fold[1]));
+  if (t->numa_differs) GLIA_TRY(add_parts(t, plain, "numa", where.numa, unit, &s->fold[2]));
   return GLIA_OK;
 }
 

@@ -9,6 +9,15 @@
 static const int64_t second = 1000000000;
 enum { ROOM = 32 };
 
+/* Ours is called in place of the C library's: it counts. */
+static int64_t asked_bytes;
+extern void *__libc_calloc(size_t n, size_t size);
+void *calloc(size_t n, size_t size)
+{
+  asked_bytes += (int64_t)(n * size);
+  return __libc_calloc(n, size);
+}
+
 struct rig {
   struct glia_intake *intake;
   double raw[ROOM];
@@ -243,7 +252,29 @@ static void names_that_are_too_long_are_refused(void)
   glia_intake_destroy(&r.intake);
 }
 
+/* A node that never says anything is not paid for; CPUs far up are found all the same, and those that nobody placed are in package 0. */
+static void a_table_of_cpus_is_as_long_as_it_must_be(void)
+{
+  const int64_t before = asked_bytes;
+  struct rig r;
+
+  begin(&r, NULL);
+  CU_ASSERT(asked_bytes - before < 1024);
+  CU_ASSERT_EQUAL(glia_intake_topology(r.intake, "1 1 1\n8191 3 3\n7 2 2\n8192 1 1\n"), GLIA_OK);
+  r.raw[series(&r, "hot{cpu=\"8191\"}", "1", GLIA_METRIC_GAUGE)] = 5.0;
+  r.raw[series(&r, "hot{cpu=\"7\"}", "1", GLIA_METRIC_GAUGE)] = 4.0;
+  r.raw[series(&r, "hot{cpu=\"1\"}", "1", GLIA_METRIC_GAUGE)] = 3.0;
+  r.raw[series(&r, "hot{cpu=\"5000\"}", "1", GLIA_METRIC_GAUGE)] = 2.0;
+  row(&r, second, 1);
+  CU_ASSERT_EQUAL(value(&r, "hot{package=\"3\",of=\"mean\"}"), 5.0);
+  CU_ASSERT_EQUAL(value(&r, "hot{package=\"2\",of=\"mean\"}"), 4.0);
+  CU_ASSERT_EQUAL(value(&r, "hot{package=\"1\",of=\"mean\"}"), 3.0);
+  CU_ASSERT_EQUAL(value(&r, "hot{package=\"0\",of=\"mean\"}"), 2.0);
+  glia_intake_destroy(&r.intake);
+}
+
 TAP_MAIN("intake", TAP(counters_become_rates_with_their_unit), TAP(cores_are_folded_by_package),
          TAP(numa_nodes_are_folded_where_they_differ), TAP(a_sum_that_is_there_is_not_made_again),
          TAP(a_series_that_comes_later_disturbs_nobody), TAP(a_clock_of_its_own_makes_its_rate),
-         TAP(numbers_of_jobs_are_whole), TAP(names_that_are_too_long_are_refused))
+         TAP(numbers_of_jobs_are_whole), TAP(names_that_are_too_long_are_refused),
+         TAP(a_table_of_cpus_is_as_long_as_it_must_be))
