@@ -31,15 +31,22 @@ static bool ends(const char *name, size_t n, const char *text)
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/* "# TYPE name counter" */
+static const char *skip_blanks(const char *at, const char *end)
+{
+  while (at < end && is_blank(*at)) at++;
+  return at;
+}
+
+/* "# TYPE name counter"; blanks are spaces or tabs, and as many as there are */
 static void read_type(const char *at, const char *end, struct family *f)
 {
-  const char *word = at + strlen("# TYPE ");
+  const char *const mark = skip_blanks(at + 1, end);
+  const char *const word = skip_blanks(mark + (end - mark < 4 ? end - mark : 4), end);
 
-  if (!starts(at, end, "# TYPE ")) return;
+  if (mark == at + 1 || !starts(mark, end, "TYPE") || word == mark + 4 || word == end) return;
   for (at = word; at < end && !is_blank(*at);) at++;
   *f = (struct family){.name = word, .n = (size_t)(at - word)};
-  while (at < end && is_blank(*at)) at++;
+  at = skip_blanks(at, end);
   f->summary = starts(at, end, "summary");
   f->known = f->summary || starts(at, end, "counter") || starts(at, end, "histogram") ||
              starts(at, end, "gauge");
@@ -87,7 +94,7 @@ static bool read_value(const char *at, const char *end, double *out)
   char text[NUMBER_BYTES];
   char *stop = NULL;
 
-  while (at < end && is_blank(*at)) at++;
+  at = skip_blanks(at, end);
   const char *behind = at; /* a time stamp may follow */
   while (behind < end && !is_blank(*behind)) behind++;
   const size_t n = (size_t)(behind - at);

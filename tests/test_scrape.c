@@ -46,6 +46,15 @@ static void blanks_may_be_tabs(void)
   is(1, "b{c=\"d\"}", GLIA_METRIC_GAUGE, 3.0);
   CU_ASSERT_EQUAL(s.malformed, 2);
   glia_scrape_free(&s);
+  take("# TYPE\ta\tcounter\na 7\n#\tTYPE  \tb \t counter\t\nb 1\n# TYPEc counter\nc 1\n#TYPE d "
+       "counter\nd "
+       "1\n# TYPE\n#\n# TYPE \t\n# TYP");
+  is(0, "a", GLIA_METRIC_COUNTER, 7.0);
+  is(1, "b", GLIA_METRIC_COUNTER, 1.0);
+  is(2, "c", GLIA_METRIC_GAUGE, 1.0);
+  is(3, "d", GLIA_METRIC_GAUGE, 1.0);
+  CU_ASSERT_EQUAL(s.malformed, 0);
+  glia_scrape_free(&s);
 }
 
 static void names_stay_what_they_are_in_json(void)
