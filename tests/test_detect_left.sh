@@ -78,4 +78,22 @@ point "rows of one node in one file that cannot be read are left out alone"
 exits 0 "$glia" detect train "$dir/lost" -o "$dir/lost.h5" --json && said 'file=".*/lost/full/1.h5" node=b' && unwatched b 'node b has 0 samples'; point "a node of which nothing can be read is left out"
 exits 65 "$glia" detect train "$dir/none" -o "$dir/x.h5" && said 'none of its 2 files can be read; the first: ' && [ ! -e "$dir/x.h5" ]; point "where no file is left it fails"
 
+# models that are trained again: b has too few rows now, d none
+# threshold_of NAME: that of $out, of an object that begins with the name
+threshold_of() { tr -d '\n' <"$out" | grep -o "\"name\": \"$1\"[^}]*\"threshold\": [^,}]*" | sed 's/.* //'; }
+nodes "$dir/four.h5" a well 600 b well 600 c well 600 d well 600 && nodes "$dir/next.h5" a well 700 b well 20 c well 700 &&
+  exits 0 "$glia" detect train "$dir/four.h5" -o "$dir/four.m.h5" --budget 8 --json && about "$(key budget_each)" 2 2 && b=$(threshold_of b) && d=$(threshold_of d) &&
+  exits 0 "$glia" detect train "$dir/next.h5" -o "$dir/two.m.h5" --budget 4 --node a --node c --json && a=$(threshold_of a) &&
+  exits 0 "$glia" detect train "$dir/next.h5" -o "$dir/next.m.h5" --budget 8 --update "$dir/four.m.h5" --json && about "$(key budget_each)" 2 2 && [ -n "$a$b$d" ] && [ "$a" = "$(threshold_of a)" ] &&
+  [ "$b" = "$(threshold_of b)" ] && [ "$d" = "$(threshold_of d)" ]
+point "models that are kept have their share of the budget, which is counted once"
+exits 0 "$glia" detect train "$dir/next.h5" -o "$dir/next.m.h5" --force --budget 16 --update "$dir/four.m.h5" --json && about "$(key budget_each)" 4 4 && awk -v a="$(threshold_of b)" -v b="$b" 'BEGIN { exit !(a > 1 && a < b) }'
+point "theirs changes with it"
+tr -d '\n' <"$out" | grep -q '"kept": \[{"name": "b", "reason": "node b has 20 samples to train on[^}]*"trained_until_ns": 17672615[0-9]*, .*{"name": "d", "reason": "it was not trained now"' &&
+  tr -d '\n' <"$out" | grep -q '"unwatched": \[\]' && said 'old-kept node=b reason="node b has 20' && ! said left-out
+point "a node whose old model is kept is none that is unwatched"
+exits 0 "$glia" detect train "$dir/next.h5" -o "$dir/next.m.h5" --force --update "$dir/four.m.h5" && grep -q '^b: keeps its old model, trained on rows until 2026-01-01T09:59:00.0Z, threshold .*: node b has 20 samples' "$out" &&
+  ! grep -q unwatched "$out" && grep -q ': 2 models, trained by 1 rank in .* s, and 2 that are kept$' "$out" && exits 0 "$glia" detect status "$dir/four.h5" --models "$dir/next.m.h5" && grep -q '^4 watched, 0 unwatched' "$out"
+point "people are told so, and of which time it is"
+
 finish

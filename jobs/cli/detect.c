@@ -5,6 +5,7 @@
 #include "glia_log.h"
 #include "glia_progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,8 @@ static const struct glia_option train_options[] = {
      .kind = GLIA_OPTION_TEXT,
      .argument = "OLD.h5",
      .help = "train again on what came since: rows in alarms of the old models are left out, "
-             "networks begin at their weights by column name, nodes without rows keep their model",
+             "networks begin at their weights by column name, nodes that are not trained now keep "
+             "their model, and their share of --budget",
      .input = true},
     {.name = "shared",
      .kind = GLIA_OPTION_INT,
@@ -90,6 +92,7 @@ struct training {
   int n_left;
   struct unwatched *left; /* [n_left] those */
   int done;
+  int n_trained; /* detectors before those that are kept */
   struct glia_detector **detector;
   int n_old; /* models that are updated */
   struct glia_detector **old;
@@ -180,6 +183,7 @@ static glia_status mask(struct training *t, struct glia_detector *old,
 /* Old models of nodes that were not trained now go to the new file as they are. */
 static void keep_the_others(struct training *t)
 {
+  t->n_trained = t->n;
   for (int i = 0; i < t->n_old; i++) {
     struct glia_detector_info old, now;
     bool replaced = false;
@@ -236,7 +240,8 @@ static glia_status leave_out(struct training *t)
     memcpy(u->reason, t->reason[i], sizeof u->reason);
     t->reason[i][0] = '\0';
     if (t->args->rank == 0)
-      glia_log(GLIA_LOG_WARN, "detect", "left-out", "node=%s reason=\"%s\"", u->name, u->reason);
+      glia_log(GLIA_LOG_WARN, "detect", old_of(t, u->name) != NULL ? "old-kept" : "left-out",
+               "node=%s reason=\"%s\"", u->name, u->reason);
   }
   for (int i = kept; i < t->n; i++) t->detector[i] = NULL;
   t->n = kept;
@@ -340,37 +345,102 @@ static json_t *training_json(const struct glia_detector *d)
       glia_json_real(glia_detector_budget_least(d)), "parameters_sha256", summed ? sha256 : NULL);
 }
 
+static void tell_trained(const struct training *t, const struct glia_detector *d)
+{
+  struct glia_detector_info info;
+
+  glia_detector_info(d, &info);
+  glia_cli_print(t->args,
+                 "%s: %d metrics (%d left out), %lld + %lld samples, loss %.4g, threshold %.3g\n",
+                 info.node, info.n_columns, info.n_all - info.n_columns, (long long)info.rows_train,
+                 (long long)info.rows_valid, info.train_loss, info.threshold);
+  const double least = glia_detector_budget_least(d);
+  if (least > t->options.budget_per_week)
+    glia_cli_print(t->args,
+                   "%s: a recording as short tells what is normal, but not what is as rare as %.3g "
+                   "alarms a week: expect up to %.2g\n",
+                   info.node, t->options.budget_per_week, least);
+}
+
+/* Of a node that keeps its old model: of which time that is, and why it has no new one. NULL: no memory. */
+static json_t *tell_kept(struct training *t, const struct glia_detector *d)
+{
+  struct glia_detector_info info;
+  const char *reason = "it was not trained now";
+  char utc[48] = "unknown time";
+
+  glia_detector_info(d, &info);
+  for (int i = 0; i < t->n_left; i++)
+    if (strcmp(t->left[i].name, info.node) == 0) reason = t->left[i].reason;
+  if (info.train_end_ns > 0) utc_text(info.train_end_ns, utc, sizeof utc);
+  glia_cli_print(t->args, "%s: keeps its old model, trained on rows until %s, threshold %.3g: %s\n",
+                 info.node, utc, info.threshold, reason);
+  return json_pack("{s:s, s:s, s:I, s:o}", "name", info.node, "reason", reason, "trained_until_ns",
+                   (json_int_t)info.train_end_ns, "threshold", glia_json_real(info.threshold));
+}
+
+/* Those whose old model is kept are no more among the unwatched. */
+static void drop_kept(struct training *t)
+{
+  struct glia_detector_info info;
+  int n = 0;
+
+  for (int i = 0; i < t->n_left; i++) {
+    bool kept = false;
+    for (int k = t->n_trained; k < t->n && !kept; k++) {
+      glia_detector_info(t->detector[k], &info);
+      kept = strcmp(info.node, t->left[i].name) == 0;
+    }
+    if (!kept) t->left[n++] = t->left[i];
+  }
+  t->n_left = n;
+}
+
 static glia_status report_training(struct training *t, const char *path, double wall_s)
 {
-  json_t *nodes = json_array();
+  json_t *nodes = json_array(), *kept = json_array();
 
-  for (int i = 0; i < t->n; i++) {
-    struct glia_detector_info info;
-    glia_detector_info(t->detector[i], &info);
-    glia_cli_print(
-        t->args, "%s: %d metrics (%d left out), %lld + %lld samples, loss %.4g, threshold %.3g\n",
-        info.node, info.n_columns, info.n_all - info.n_columns, (long long)info.rows_train,
-        (long long)info.rows_valid, info.train_loss, info.threshold);
-    const double least = glia_detector_budget_least(t->detector[i]);
-    if (least > t->options.budget_per_week)
-      glia_cli_print(
-          t->args,
-          "%s: a recording as short tells what is normal, but not what is as rare as %.3g "
-          "alarms a week: expect up to %.2g\n",
-          info.node, t->options.budget_per_week, least);
+  for (int i = 0; i < t->n_trained; i++) {
+    tell_trained(t, t->detector[i]);
     json_array_append_new(nodes, training_json(t->detector[i]));
   }
+  for (int i = t->n_trained; i < t->n; i++)
+    json_array_append_new(kept, tell_kept(t, t->detector[i]));
+  drop_kept(t);
   for (int i = 0; i < t->n_left; i++)
     glia_cli_print(t->args, "%s: unwatched: %s\n", t->left[i].name, t->left[i].reason);
-  glia_cli_print(t->args, "%s: %d model%s, trained by %d rank%s in %.1f s\n", path, t->n,
-                 t->n == 1 ? "" : "s", t->args->size, t->args->size == 1 ? "" : "s", wall_s);
+  glia_cli_print(t->args, "%s: %d model%s, trained by %d rank%s in %.1f s", path, t->n_trained,
+                 t->n_trained == 1 ? "" : "s", t->args->size, t->args->size == 1 ? "" : "s",
+                 wall_s);
+  if (t->n > t->n_trained)
+    glia_cli_print(t->args, ", and %d that %s kept", t->n - t->n_trained,
+                   t->n - t->n_trained == 1 ? "is" : "are");
+  glia_cli_print(t->args, "\n");
   if (t->n_old > 0)
     glia_cli_print(t->args, "%lld rows left out: the old models alarm there\n",
                    (long long)t->masked);
-  return glia_cli_json(t->args, json_pack("{s:o, s:o, s:s, s:i, s:f, s:I}", "nodes", nodes,
-                                          "unwatched", unwatched_json(t->n_left, t->left), "models",
-                                          path, "ranks", t->args->size, "wall_s", wall_s,
-                                          "alarmed_rows_left_out", (json_int_t)t->masked));
+  return glia_cli_json(
+      t->args,
+      json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:f, s:I}", "nodes", nodes, "kept", kept,
+                "unwatched", unwatched_json(t->n_left, t->left), "models", path, "ranks",
+                t->args->size, "budget_each",
+                glia_json_real(t->options.kind == GLIA_DETECT_COMBINED ? t->options.budget_per_week
+                                                                       : (double)NAN),
+                "wall_s", wall_s, "alarmed_rows_left_out", (json_int_t)t->masked));
+}
+
+/* All models of the new file share the budget, also those that are kept: it is of the site. */
+static glia_status share_budget(struct training *t, double budget)
+{
+  int n = 0;
+
+  for (int i = 0; i < t->n; i++) n += !isnan(glia_detector_threshold(t->detector[i], budget));
+  if (n == 0) return GLIA_OK;
+  t->options.budget_per_week = budget / n;
+  for (int i = 0; i < t->n; i++)
+    if (!isnan(glia_detector_threshold(t->detector[i], budget)))
+      GLIA_TRY(glia_detector_set_budget(t->detector[i], t->options.budget_per_week));
+  return GLIA_OK;
 }
 
 static glia_status train_all(struct training *t)
@@ -391,10 +461,8 @@ static glia_status train_all(struct training *t)
   st = train_nodes(t);
   glia_progress_end(&t->progress);
   GLIA_TRY(st);
-  t->options.budget_per_week = budget / t->n;
-  for (int i = 0; i < t->n && t->n_left > 0 && t->options.kind == GLIA_DETECT_COMBINED; i++)
-    GLIA_TRY(glia_detector_set_budget(t->detector[i], t->options.budget_per_week));
   keep_the_others(t);
+  GLIA_TRY(share_budget(t, budget));
   if (t->args->rank == 0)
     st = glia_detectors_write(path, glia_args_has(t->args, "force"), t->n, t->detector);
   GLIA_TRY(glia_agree(t->comm, st));
