@@ -13,6 +13,10 @@ exits 0 "$glia" theory --alpha 1 --snr 5 --t 1 --json && [ "$(key late_test_erro
 point "at alpha = 1 the late error has no limit"
 exits 0 "$glia" theory --alpha 2 --snr 5 --inr 1e-6 --depth 3 --t 1,300 --json && [ "$(key depth)" = 3 ]
 point "a deep network is stepped by PETSc"
+exits 64 "$glia" theory --alpha 2 --snr 5 --rate 1 && said 'theory: --rate says nothing without --data' &&
+  exits 64 "$glia" theory --data x.h5 --snr 5 && said 'give one or the other' && exits 64 "$glia" spectrum x --data x.h5 && said 'without --layer' &&
+  exits 64 "$glia" measures x -o x.svg && said 'expected several' && exits 64 "$glia" agent --once --history 5m && said 'without --listen'
+point "options that would be ignored are refused"
 exits 64 "$glia" theory --alpha 2 --snr 5 --t -1 && said '0 to 1e+12' && exits 64 "$glia" theory --alpha 2 --snr 5 --t 1,.inf && exits 64 "$glia" theory --alpha 2 --snr 5 --t 1,nan
 point "each number of a list is held against the option's range"
 exits 64 "$glia" theory --snr 5 && said alpha && exits 64 "$glia" theory --alpha 2 --snr 5 --depth 3 --t 1 && said 'inr = 0'

@@ -43,7 +43,12 @@ printf other >other
 checked=0
 while IFS='|' read -r command writes words; do
   grep -qx "$command" commands || continue # PETSc is missing
-  [ "$command" = "data import" ] && format=csv || format=
+  case $command in # what an option needs beside it
+    "data import") format=csv ;;
+    agent) format="--listen 127.0.0.1:0" ;;
+    spectrum) format="--layer x" ;;
+    *) format= ;;
+  esac
   named "$command" >options
   bad=
   for out_option in $writes; do

@@ -74,6 +74,11 @@ sed 's/micro_batch: 8/micro_batch: 10/' run.yaml >multiple.yaml
 refused 78 'multiple.yaml:2: .*batch 64 is no multiple of micro_batch 10; the nearest are 60 and 70' multiple.yaml
 refused 66 'nowhere.yaml: cannot open: No such file' nowhere.yaml
 refused 78 "unknown key 'micro_bacth': did you mean 'micro_batch'" run.yaml data.micro_bacth=8
+for number in optimizer.adam.lr clip_norm; do
+  refusal 1 78 "$number: found .inf, expected a finite number of at least 0" sh ./rank.sh "$glia" train run.yaml checkpoint=null $number=.inf --json
+  point "infinite numbers are refused: $number"
+done
+refused 64 "--ranks says nothing without --plan" run.yaml --ranks 3
 
 # the data
 refused 66 'nowhere.h5: No such file' run.yaml data.file=nowhere.h5

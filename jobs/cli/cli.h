@@ -44,6 +44,8 @@ struct glia_option {
   const char *const *choices; /* the only texts allowed, NULL-terminated; NULL: any */
   const char *help;           /* one sentence without a full stop */
   glia_output output;         /* of a text option */
+  const char
+      *with;  /* the option beside which alone it says anything: refused without; NULL: none */
   bool input; /* its arguments name files that are read: no output may be one of them */
 };
 

@@ -319,6 +319,8 @@ static glia_status run(struct glia_args *a)
 {
   struct glia_comm *comm = NULL;
 
+  GLIA_CHECK(a->n_words > 1 || !glia_args_has(a, "output"), GLIA_E_USAGE,
+             "--output draws how measures rank runs: expected several");
   GLIA_TRY(glia_comm_world(&comm));
   const glia_status st = run_all(a, comm);
   glia_petsc_end();

@@ -243,6 +243,17 @@ static glia_status take_words(struct reader *r, bool *help)
   return GLIA_OK;
 }
 
+/* An option that would be ignored is refused. */
+static glia_status check_company(const struct glia_args *args)
+{
+  for (int i = 0; i < args->n_given; i++) {
+    const struct glia_option *o = args->given[i].option;
+    GLIA_CHECK(o->with == NULL || glia_args_has(args, o->with), GLIA_E_USAGE,
+               "--%s says nothing without --%s", o->name, o->with);
+  }
+  return GLIA_OK;
+}
+
 glia_status cli_parse(const struct glia_command *command, int argc, char **argv,
                       struct glia_args *args, bool *help)
 {
@@ -260,6 +271,7 @@ glia_status cli_parse(const struct glia_command *command, int argc, char **argv,
   GLIA_TRY(take_words(&r, help));
   if (*help) return GLIA_OK;
   args->json = glia_args_has(args, "json");
+  GLIA_TRY(check_company(args));
   GLIA_CHECK(args->n_words >= command->min_words, GLIA_E_USAGE, "something is missing: glia %s %s",
              command->name, usage);
   GLIA_CHECK(command->max_words < 0 || args->n_words <= command->max_words, GLIA_E_USAGE,

@@ -139,6 +139,8 @@ static glia_status run(struct glia_args *a)
   };
 
   glia_status st = GLIA_OK;
+  GLIA_CHECK(!glia_args_has(a, "data") || !(glia_args_has(a, "alpha") || glia_args_has(a, "snr")),
+             GLIA_E_USAGE, "--alpha and --snr are what --data tells: give one or the other");
   if (glia_args_has(a, "data")) st = theory_from_data(a, &q.theory, &q.data);
   /* the answer is an integral: one rank has it at once */
   if (st == GLIA_OK && a->rank == 0) st = glia_args_reals(a, "t", &q.t, &q.n);
@@ -189,6 +191,7 @@ static const struct glia_option options[] = {
      .argument = "R",
      .lo = 1e-12,
      .hi = 1e12,
+     .with = "data",
      .help = "with --data: say the best time in steps of gradient descent at this rate"},
     {.name = "output",
      .letter = 'o',

@@ -1,5 +1,4 @@
 /* glia train: the whole run, on one rank or many. */
-#include "advise.h"
 #include "attempts.h"
 #include "curves.h"
 #include "glia_agree.h"
@@ -8,6 +7,7 @@
 #include "glia_progress.h"
 #include "glia_text.h"
 #include "keeper.h"
+#include "plan.h"
 #include "profile.h"
 #include "recorder.h"
 #include "stages.h"
@@ -301,18 +301,6 @@ static json_t *test_json(const struct run *r)
 }
 
 /* parallel.memory: what it came to. */
-static void print_values(const struct run *r)
-{
-  const struct session *s = &r->s;
-
-  if (s->config.values_bytes > 0)
-    glia_cli_print(r->args,
-                   "values of a micro-batch: %.2f MiB within parallel.memory, %.2f MiB without it; "
-                   "%.1f %% more work\n",
-                   s->values.bytes / 1048576.0, s->values.kept_bytes / 1048576.0,
-                   1e2 * s->values.extra_work);
-}
-
 static json_t *values_json(const struct run *r)
 {
   return json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)r->s.values.bytes, "kept_bytes",
@@ -361,7 +349,7 @@ static glia_status report(struct run *r)
   glia_cli_print(r->args, "waited %.0f ms for rows (%.1f %%)\n", 1e3 * r->input_wait_s,
                  t->wall_s > 0.0 ? 1e2 * r->input_wait_s / t->wall_s : 0.0);
 
-  print_values(r);
+  plan_print_values(r->args, &r->s);
   stages_print(r->args, r->pipeline);
   json_t *j = json_pack(
       "{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, "
@@ -379,37 +367,6 @@ static glia_status report(struct run *r)
       r->pipeline != NULL ? json_incref(r->pipeline) : json_null(), "values", values_json(r));
   free(path);
   return glia_cli_json(r->args, j);
-}
-
-/* --plan: what would run, without running it. */
-static glia_status print_plan(struct run *r)
-{
-  struct glia_program_info info;
-  char *layers;
-
-  GLIA_TRY(glia_model_print(r->s.model, &layers));
-  glia_cli_print(r->args, "%s", layers);
-  free(layers);
-  if (!glia_program_info(r->s.program, "train", &info))
-    return GLIA_FAIL(GLIA_E_INTERNAL, "no entry point train");
-  glia_cli_print(
-      r->args,
-      "%lld parameters; %lld steps of %lld micro-batches of %lld rows on %d x %d workers\n"
-      "a step: %d nodes in %d + %d + %d units, %d of them fused groups\n"
-      "memory: state %.1f MiB, shared %.1f MiB, a worker %.1f MiB (at least %.1f), sums %.1f "
-      "MiB\nkernels: %s\n",
-      (long long)glia_model_size(r->s.model),
-      (long long)glia_train_steps(&r->s.config, r->s.train->n),
-      (long long)(r->s.config.batch / r->s.config.micro_batch), (long long)r->s.config.micro_batch,
-      glia_comm_size(r->s.comm), r->s.config.threads, info.nodes, info.units[0], info.units[1],
-      info.units[2], info.groups, (double)info.state_bytes / 1048576.0,
-      (double)info.shared_bytes / 1048576.0, (double)info.micro_bytes / 1048576.0,
-      (double)info.micro_lower_bound / 1048576.0, (double)info.sums_bytes / 1048576.0,
-      glia_kernels_level());
-  print_values(r);
-  json_t *advice = NULL;
-  GLIA_TRY(advise(&r->s, r->args, (int)glia_args_int(r->args, "ranks", 0), &advice));
-  return glia_cli_json(r->args, json_pack("{s:o}", "plan", advice));
 }
 
 enum { METRIC_NAME = 80 };
@@ -490,7 +447,7 @@ static glia_status run_all(struct run *r)
   if (resume) GLIA_TRY(keeper_take(&r->keeper, &r->s, true)); /* its kernels are to be ours */
   GLIA_TRY(session_build(&r->s));
   GLIA_TRY(glia_agree(r->s.comm, check_test(&r->s)));
-  if (plan) return print_plan(r);
+  if (plan) return plan_print(r->args, &r->s);
   if (!resume) GLIA_TRY(keeper_take(&r->keeper, &r->s, false)); /* what is wrong leaves no folder */
   GLIA_TRY(keeper_open(&r->keeper, &r->first_step));
   stopper_begin(&r->stopper, a->rank, r->s.config.checkpoint_dir,
@@ -565,6 +522,7 @@ static const struct glia_option options[] = {
      .argument = "N",
      .lo = 2,
      .hi = 65536,
+     .with = "plan",
      .help = "with --plan: predict for N ranks, a core each, from what is measured here"},
     {.name = "profile",
      .kind = GLIA_OPTION_FLAG,

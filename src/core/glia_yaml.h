@@ -59,7 +59,7 @@ GLIA_API GLIA_NODISCARD glia_status glia_yaml_error(const struct glia_yaml *node
                                                     const char *format, ...) GLIA_PRINTF(2, 3);
 
 /* Typed readers of child `key` of a map. Missing or null child (or NULL map): *out keeps its value (the default).
- * A present child of another kind or out of [lo, hi] is GLIA_E_CONFIG. An empty key reads `node` itself. */
+ * A present child of another kind or out of [lo, hi] is GLIA_E_CONFIG, and so is a number that is not finite. An empty key reads `node` itself. */
 GLIA_API GLIA_NODISCARD glia_status glia_yaml_get_int(const struct glia_yaml *node, const char *key,
                                                       int64_t lo, int64_t hi, int64_t *out);
 GLIA_API GLIA_NODISCARD glia_status glia_yaml_get_real(const struct glia_yaml *node,

@@ -178,10 +178,12 @@ glia_status glia_yaml_get_real(const struct glia_yaml *node, const char *key, do
   if (c == NULL) return GLIA_OK;
   if (c->kind != GLIA_YAML_SCALAR || c->quoted || !parse_number(c->text, &v))
     return expected(c, "a number");
-  if (!(v >= lo && v <= hi)) {
+  if (!isfinite(v) || v < lo || v > hi) {
     const bool open = (double)(float)hi != hi && hi == nextafter((double)(float)hi, lo);
-    if (isinf(lo)) return expected(c, "a number");
-    if (isinf(hi)) return glia_yaml_error(c, "found %s, expected at least %g", c->text, lo);
+    const char *finite = isfinite(v) ? "" : "a finite number of ";
+    if (isinf(lo)) return expected(c, "a finite number");
+    if (isinf(hi))
+      return glia_yaml_error(c, "found %s, expected %sat least %g", c->text, finite, lo);
     return glia_yaml_error(c, "found %s, expected %g to %s%g", c->text, lo,
                            open ? "less than " : "", hi);
   }
