@@ -3,7 +3,7 @@
 set -u
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT INT TERM
-echo 1..5
+echo 1..7
 n=0
 point() { # STATUS NAME
   n=$((n + 1))
@@ -22,6 +22,21 @@ sed "s|^prefix=.*|prefix=$dir$prefix|" "$builddir/glia.pc" >"$PKG_CONFIG_PATH/gl
 point $? example_builds_and_runs_against_the_installed_tree
 [ -s "$dir$prefix/share/man/man1/glia-train.1" ] && [ -x "$dir$prefix/bin/glia" ]
 point $? program_and_manual_pages_are_there
+doc=$dir$(sed -n 's/^docdir = //p' "$builddir/Makefile" | sed "s|\${datarootdir}|$prefix/share|; s|\${PACKAGE_TARNAME}|glia|")
+missing=
+for file in $(cd "$srcdir" && ls docs/formats/*.md docs/recipes/*.py examples/*.* examples/pinn/*.yaml) README.md; do
+  cmp -s "$srcdir/$file" "$doc/$file" || missing="$missing $file"
+done
+for file in $(for page in "$dir$prefix"/share/man/man1/*.1; do sed 's/\\//g' "$page"; done | grep -o 'docs/[a-z/-]*\.md'); do
+  [ -f "$doc/$file" ] || missing="$missing $file"
+done
+{ [ -z "$missing" ] || echo "missing in $doc:$missing"; } >"$dir/log"
+[ -z "$missing" ]
+point $? formats_recipes_and_examples_are_installed
+(mkdir "$dir/work" && cd "$dir/work" && "$dir$prefix/bin/glia" data synth moons -o moons.h5 &&
+  "$dir$prefix/bin/glia" train "$doc/examples/moons.yaml" epochs=2 && "$dir$prefix/bin/glia" eval run) >"$dir/log" 2>&1 &&
+  grep -q '^test: accuracy' "$dir/log"
+point $? an_installed_example_trains
 cat >"$dir/mpi.c" <<'END'
 #include <glia.h>
 #include <glia_mpi.h>

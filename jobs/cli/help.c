@@ -262,6 +262,9 @@ static void man_glia(FILE *f)
     snprintf(text, sizeof text, "%d", exits[i].code);
     man_item(f, text, exits[i].meaning);
   }
+  fputs(".SH FILES\n", f);
+  man_item(f, GLIA_DOC_DIR,
+           "docs/formats, docs/recipes and examples, which pages and messages name");
   fputs(".SH ENVIRONMENT\n", f);
   for (size_t i = 0; i < GLIA_COUNT(variables); i++)
     man_item(f, variables[i].name, variables[i].meaning);
