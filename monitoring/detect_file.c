@@ -117,17 +117,91 @@ static glia_status put_detector(struct glia_archive_writer *w, const struct glia
   return GLIA_OK;
 }
 
-glia_status glia_detectors_write(const char *path, bool force, int n,
-                                 struct glia_detector *const *d)
+/* Without such nodes the file is what older versions write. */
+static glia_status put_left(struct glia_archive_writer *w, int n,
+                            const struct glia_detect_left *left)
+{
+  const char **text = calloc((size_t)n + 1, sizeof *text);
+  glia_status st = GLIA_OK;
+
+  GLIA_CHECK(text != NULL, GLIA_E_MEMORY, "%d nodes", n);
+  for (int i = 0; i < n; i++) text[i] = left[i].node;
+  if (n > 0) st = glia_archive_put_texts(w, "unwatched/nodes", n, text);
+  for (int i = 0; i < n; i++) text[i] = left[i].reason;
+  if (n > 0 && st == GLIA_OK) st = glia_archive_put_texts(w, "unwatched/reasons", n, text);
+  free(text);
+  return st;
+}
+
+glia_status glia_detectors_write_all(const char *path, bool force, int n,
+                                     struct glia_detector *const *d, int n_left,
+                                     const struct glia_detect_left *left)
 {
   struct glia_archive_writer *w;
   glia_status st = GLIA_OK;
 
   GLIA_TRY(glia_archive_create(path, "models", GLIA_MODELS_FORMAT, force, &w));
   for (int i = 0; i < n && st == GLIA_OK; i++) st = put_detector(w, d[i]);
+  if (st == GLIA_OK) st = put_left(w, n_left, left);
   if (st == GLIA_OK) return glia_archive_commit(&w);
   glia_archive_abort(&w);
   return st;
+}
+
+glia_status glia_detectors_write(const char *path, bool force, int n,
+                                 struct glia_detector *const *d)
+{
+  return glia_detectors_write_all(path, force, n, d, 0, NULL);
+}
+
+static glia_status get_left(struct glia_archive *a, int *n, struct glia_detect_left **out)
+{
+  char **name = NULL, **reason = NULL;
+  int64_t n_names = 0, n_reasons = 0;
+  glia_status st = glia_archive_get_texts(a, "unwatched/nodes", &n_names, &name);
+
+  if (st == GLIA_E_MISSING) { /* of an older version, or there was none */
+    glia_trace_clear();
+    return GLIA_OK;
+  }
+  GLIA_TRY(st);
+  GLIA_TRY_TO(out, st, glia_archive_get_texts(a, "unwatched/reasons", &n_reasons, &reason));
+  GLIA_CHECK_TO(out, st, n_names == n_reasons && n_names <= 1 << 20, GLIA_E_SHAPE,
+                "%lld nodes without a model, but %lld reasons", (long long)n_names,
+                (long long)n_reasons);
+  *out = calloc((size_t)n_names + 1, sizeof **out);
+  GLIA_CHECK_TO(out, st, *out != NULL, GLIA_E_MEMORY, "%lld nodes", (long long)n_names);
+  for (; *n < n_names; ++*n) { /* the texts are theirs now */
+    (*out)[*n] = (struct glia_detect_left){name[*n], reason[*n]};
+    name[*n] = reason[*n] = NULL;
+  }
+out:
+  glia_texts_free(n_names, &name);
+  glia_texts_free(n_reasons, &reason);
+  return st;
+}
+
+glia_status glia_detectors_read_left(const char *path, int *n, struct glia_detect_left **out)
+{
+  struct glia_archive *a;
+
+  *n = 0;
+  *out = NULL;
+  GLIA_TRY(glia_archive_open(path, "models", GLIA_MODELS_FORMAT, &a));
+  const glia_status st = get_left(a, n, out);
+  glia_archive_close(&a);
+  return st;
+}
+
+void glia_detect_left_free(int n, struct glia_detect_left **left)
+{
+  if (left == NULL || *left == NULL) return;
+  for (int i = 0; i < n; i++) {
+    free((*left)[i].node);
+    free((*left)[i].reason);
+  }
+  free(*left);
+  *left = NULL;
 }
 
 static glia_status get_int(struct glia_archive *a, const char *node, const char *name, int64_t lo,

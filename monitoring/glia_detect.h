@@ -213,6 +213,23 @@ GLIA_API void glia_poisson_interval(int64_t k, double *lo, double *hi);
 GLIA_API GLIA_NODISCARD glia_status glia_detectors_write(const char *path, bool force, int n,
                                                          struct glia_detector *const *d);
 
+/* A node that has no model since its rows trained none, and why. */
+struct glia_detect_left {
+  char *node;
+  char *reason;
+};
+
+/** The same with the nodes that have no model: left [n_left], as the file keeps them. */
+GLIA_API GLIA_NODISCARD glia_status glia_detectors_write_all(const char *path, bool force, int n,
+                                                             struct glia_detector *const *d,
+                                                             int n_left,
+                                                             const struct glia_detect_left *left);
+
+/** Read those; none in files of older versions. Ownership: glia_detect_left_free. Errors: as glia_detectors_read. */
+GLIA_API GLIA_NODISCARD glia_status glia_detectors_read_left(const char *path, int *n,
+                                                             struct glia_detect_left **out);
+GLIA_API void glia_detect_left_free(int n, struct glia_detect_left **left);
+
 /** Read them. Ownership: glia_detectors_free. Errors: GLIA_E_MISSING, GLIA_E_IO, GLIA_E_DATA, GLIA_E_SHAPE, GLIA_E_CONFIG. */
 GLIA_API GLIA_NODISCARD glia_status glia_detectors_read(const char *path, int *n,
                                                         struct glia_detector ***out);

@@ -20,8 +20,8 @@ models() { grep -o '"\(threshold\|parameters_sha256\)": [^,}]*' "$out"; }
 exits 0 "$glia" data import telemetry "$dir/tele" --period 5m -o "$dir/t.h5" && trains "$glia" "$dir/m.h5" && unwatched dead 'metrics are missing' &&
   grep -q '"fresh", "reason": "node fresh has 30 samples' "$out" && said 'left-out node=dead' && said 'left-out node=fresh'
 point "a dead node and a new one are left out with the reason, the others are trained"
-exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/two.h5" --node a --node good && cmp -s "$dir/m.h5" "$dir/two.h5"
-point "which makes the file, and the share of the budget, that they would have without them"
+models >"$dir/m.two" && exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/two.h5" --node a --node good --json && models | cmp -s "$dir/m.two" - && [ "$(wc -l <"$dir/m.two")" = 4 ]
+point "which makes the models, and the share of the budget, that they would have without them"
 for kind in bottleneck sparse; do
   set -- --kind "$kind" --epochs 2; [ "$kind" = sparse ] || set -- "$@" --shared 1
   exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/$kind.h5" "$@" --json && unwatched dead 'metrics are missing' &&
@@ -41,12 +41,27 @@ exits 65 "$glia" detect train "$dir/t.h5" -o "$dir/x.h5" --node dead --node fres
 point "where none is left it fails"
 exits 0 "$glia" detect status "$dir/t.h5" --models "$dir/m.h5" && grep -q '^dead: unwatched' "$out" && grep -q '^fresh: unwatched' "$out" && grep -q '^2 watched, 2 unwatched' "$out"
 point "detect status tells them as unwatched"
+why='it has no model; when models were trained: node dead: most metrics are missing'
+grep -q "^dead: unwatched: $why" "$out" && exits 0 "$glia" detect status "$dir/t.h5" --models "$dir/m.h5" --json && tr -d '\n' <"$out" | grep -q '"name": "dead", [^}]*"left_out_at_training": "node dead: most' &&
+  tr -d '\n' <"$out" | grep -q '"name": "good", [^}]*"left_out_at_training": null'
+point "and why they were left out: the models' file says it"
+exits 0 "$glia" detect score "$dir/t.h5" --models "$dir/m.h5" --json && unwatched dead "$why" && exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/again.h5" --update "$dir/m.h5" --node a &&
+  exits 0 "$glia" detect status "$dir/t.h5" --models "$dir/again.h5" && grep -q "^dead: unwatched: $why" "$out" && grep -q '^2 watched, 2' "$out"
+point "detect score says it, too, and an update carries it on"
+grep -q unwatched "$dir/m.h5" && ! grep -q unwatched "$dir/two.h5" && exits 0 "$glia" detect status "$dir/t.h5" --models "$dir/two.h5" && grep -q '^dead: unwatched: it has no model$' "$out"
+point "a file without such nodes is as those of older versions, which are read"
 
 node less a 600 3; node less good 600 5
 exits 0 "$glia" data import telemetry "$dir/less" --period 5m -o "$dir/l.h5" && exits 0 "$glia" detect score "$dir/l.h5" --models "$dir/m.h5" --json &&
   unwatched a 'lacks 2 of the 5 metrics' && [ "$(grep -c '"threshold"' "$out")" = 1 ] && said 'unwatched node=a'
 point "a node that lacks metrics is not scored, the other is"
-exits 0 "$glia" detect score "$dir/l.h5" --models "$dir/m.h5" && grep -q '^a: unwatched: node a lacks 2' "$out" && grep -q '^good: .*threshold' "$out"; point "people are told both"
+awk 'BEGIN { for (i = 0; i < 600; i++) print i % 50 == 49 }' | tee "$dir/less/a.test_label.csv" >"$dir/less/good.test_label.csv"
+exits 0 "$glia" data import telemetry "$dir/less" --period 5m -o "$dir/l.h5" --force; point "the same with labels"
+for way in score eval budget; do
+  exits 0 "$glia" detect $way "$dir/l.h5" --models "$dir/m.h5" && grep -q '^a: unwatched: node a lacks 2' "$out" && [ "$(grep -c unwatched "$out")" = 1 ] && { [ $way = budget ] || grep -q '^good.*[0-9]' "$out"; }
+  point "people are told both by $way"
+  exits 0 "$glia" detect $way "$dir/l.h5" --models "$dir/m.h5" --json && unwatched a 'node a lacks 2 of the 5' && [ "$(grep -c 'node a lacks' "$err")" = 1 ]; point "so are programs: $way"
+done
 exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/a.h5" --node a && exits 65 "$glia" detect score "$dir/l.h5" --models "$dir/a.h5" && said 'lacks 2 of the 5 metrics'
 point "where no other is left the file is refused"
 
@@ -63,6 +78,11 @@ for way in score eval budget status; do
 done
 exits 65 "$glia" detect train "$dir/causes.h5" -o "$dir/x.h5" && said 'cause 0 of b points outside' && [ ! -e "$dir/x.h5" ]
 point "a node that cannot be read fails the training: it is not left out as one that is dead"
+
+nodes "$dir/one.h5" a well 600 b well 1 && nodes "$dir/alone.h5" b well 1 && exits 0 "$glia" detect budget "$dir/one.h5" --models "$dir/g.h5" --json &&
+  unwatched b 'node b has 1 row to judge, of 1: at least 2' && tr -d '\n' <"$out" | grep -q '"nodes": 1,' && said 'unwatched node=b'
+point "detect budget leaves out a node that has one row, with a word"
+exits 65 "$glia" detect budget "$dir/alone.h5" --models "$dir/g.h5" && said 'at least 2 are needed'; point "where no other is left it fails"
 
 # store NAME FILE...: a collector's store of these files
 store() { store_=$dir/$1; shift; mkdir -p "$store_/full"; k=0; for f_ in "$@"; do k=$((k + 1)); cp "$f_" "$store_/full/$k.h5"; done; }

@@ -198,6 +198,17 @@ static void keep_the_others(struct training *t)
   }
 }
 
+static bool has_model(const struct training *t, const char *name)
+{
+  struct glia_detector_info info;
+
+  for (int i = 0; i < t->n; i++) {
+    glia_detector_info(t->detector[i], &info);
+    if (strcmp(info.node, name) == 0) return true;
+  }
+  return false;
+}
+
 /* comm: who trains together. */
 static glia_status try_node(struct training *t, struct glia_comm *comm, int i,
                             struct glia_telemetry_node *node)
@@ -382,17 +393,10 @@ static json_t *tell_kept(struct training *t, const struct glia_detector *d)
 /* Those whose old model is kept are no more among the unwatched. */
 static void drop_kept(struct training *t)
 {
-  struct glia_detector_info info;
   int n = 0;
 
-  for (int i = 0; i < t->n_left; i++) {
-    bool kept = false;
-    for (int k = t->n_trained; k < t->n && !kept; k++) {
-      glia_detector_info(t->detector[k], &info);
-      kept = strcmp(info.node, t->left[i].name) == 0;
-    }
-    if (!kept) t->left[n++] = t->left[i];
-  }
+  for (int i = 0; i < t->n_left; i++)
+    if (!has_model(t, t->left[i].name)) t->left[n++] = t->left[i];
   t->n_left = n;
 }
 
@@ -407,8 +411,7 @@ static glia_status report_training(struct training *t, const char *path, double 
   for (int i = t->n_trained; i < t->n; i++)
     json_array_append_new(kept, tell_kept(t, t->detector[i]));
   drop_kept(t);
-  for (int i = 0; i < t->n_left; i++)
-    glia_cli_print(t->args, "%s: unwatched: %s\n", t->left[i].name, t->left[i].reason);
+  unwatched_tell(t->args, t->n_left, t->left);
   glia_cli_print(t->args, "%s: %d model%s, trained by %d rank%s in %.1f s", path, t->n_trained,
                  t->n_trained == 1 ? "" : "s", t->args->size, t->args->size == 1 ? "" : "s",
                  wall_s);
@@ -443,6 +446,33 @@ static glia_status share_budget(struct training *t, double budget)
   return GLIA_OK;
 }
 
+/* The nodes without a model go to the file with their reasons: those of now, and those of the models before that were not tried now. */
+static glia_status write_models(struct training *t, const char *path, const char *update)
+{
+  struct glia_detect_left *old = NULL, *left;
+  int n_old = 0, n = 0;
+  glia_status st = GLIA_OK;
+
+  if (update != NULL) GLIA_TRY(glia_detectors_read_left(update, &n_old, &old));
+  left = calloc((size_t)t->n_left + (size_t)n_old + 1, sizeof *left);
+  if (left == NULL) st = GLIA_FAIL(GLIA_E_MEMORY, "%d nodes", t->n_left + n_old);
+  for (int i = 0; i < t->n_left && st == GLIA_OK; i++)
+    if (!has_model(t, t->left[i].name))
+      left[n++] = (struct glia_detect_left){(char *)(uintptr_t)t->left[i].name, t->left[i].reason};
+  const int n_now = n;
+  for (int i = 0; i < n_old && st == GLIA_OK; i++) {
+    bool tried = has_model(t, old[i].node);
+    for (int k = 0; k < n_now && !tried; k++) tried = strcmp(left[k].node, old[i].node) == 0;
+    if (!tried) left[n++] = old[i];
+  }
+  if (st == GLIA_OK)
+    st =
+        glia_detectors_write_all(path, glia_args_has(t->args, "force"), t->n, t->detector, n, left);
+  free(left);
+  glia_detect_left_free(n_old, &old);
+  return st;
+}
+
 static glia_status train_all(struct training *t)
 {
   const char *path = glia_args_text(t->args, "output", NULL);
@@ -463,8 +493,7 @@ static glia_status train_all(struct training *t)
   GLIA_TRY(st);
   keep_the_others(t);
   GLIA_TRY(share_budget(t, budget));
-  if (t->args->rank == 0)
-    st = glia_detectors_write(path, glia_args_has(t->args, "force"), t->n, t->detector);
+  if (t->args->rank == 0) st = write_models(t, path, update);
   GLIA_TRY(glia_agree(t->comm, st));
   return report_training(t, path, glia_time_s() - start_s);
 }

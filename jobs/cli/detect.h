@@ -24,6 +24,9 @@ struct unwatched {
 /** [{"name", "reason"}, ...] */
 json_t *unwatched_json(int n, const struct unwatched *u);
 
+/** "NAME: unwatched: REASON", a line each. */
+void unwatched_tell(const struct glia_args *args, int n, const struct unwatched *u);
+
 /** Read a node of a file, whose times must rise from row to row: no detector can tell what came first in one that was put together in another order.
  *  path: of the file, for the message. Ownership: glia_telemetry_node_free. Errors: those of glia_telemetry_read_node; GLIA_E_DATA with the row. */
 GLIA_NODISCARD glia_status detect_read_node(struct glia_telemetry *file, const char *path,
@@ -34,6 +37,9 @@ struct scoring {
   struct glia_telemetry *file;
   int n_detectors;
   struct glia_detector **detector;
+  int n_reasons;
+  struct glia_detect_left
+      *reason; /* [n_reasons] why nodes had no model, as the models' file says it */
   int n;
   struct scored *scored; /* [n] the nodes that have a model which can score them */
   int n_left;
@@ -46,6 +52,9 @@ struct scoring {
 GLIA_NODISCARD glia_status scoring_open(struct scoring *s, const char *telemetry,
                                         const char *models);
 void scoring_close(struct scoring *s);
+
+/** Leave out the i-th node that was scored, which cannot be used: it goes to `left`, and those behind it move up. */
+void scoring_leave_out(struct scoring *s, int i, const char *reason);
 
 /* What happened between two events "NAME start" and "NAME stop". */
 struct span {

@@ -5,6 +5,7 @@
 #include "glia_text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct glia_option options[] = {
@@ -169,22 +170,37 @@ static glia_status judge(struct glia_args *args, struct scoring *s, double budge
   return GLIA_OK;
 }
 
+/* A rate is over a time: nodes that have none, since they have one row to judge or none, are left out. */
+static glia_status leave_out_short(struct scoring *s, double since_s)
+{
+  char reason[REASON_BYTES] = "";
+
+  for (int i = s->n - 1; i >= 0; i--) {
+    const struct scored *k = &s->scored[i];
+    const int64_t n = k->node.n;
+    const int64_t judged = n > 0 ? n - first_row(k, since_of(k, since_s)) : 0;
+    if (judged >= 2) continue;
+    snprintf(reason, sizeof reason,
+             "node %s has %lld row%s to judge, of %lld: at least 2 are needed", k->node.name,
+             (long long)judged, judged == 1 ? "" : "s", (long long)n);
+    scoring_leave_out(s, i, reason);
+  }
+  return s->n > 0 ? GLIA_OK : GLIA_FAIL(GLIA_E_DATA, "%s", reason);
+}
+
 static glia_status judge_all(struct glia_args *args, struct scoring *s)
 {
   const double since_s = glia_args_duration(args, "since", 30.0 * 86400.0);
   double covered_s = 0.0;
   int64_t trained = 0;
   json_t *rows = json_array();
-  glia_status st = GLIA_OK;
+  glia_status st = leave_out_short(s, since_s);
 
   for (int i = 0; i < s->n && st == GLIA_OK; i++)
     if (isnan(glia_detector_threshold(s->scored[i].detector, 1.0)))
       st = GLIA_FAIL(GLIA_E_UNSUPPORTED,
                      "node %s: its model has no budget; train it again as kind combined",
                      s->scored[i].node.name);
-    else if (s->scored[i].node.n < 2)
-      st = GLIA_FAIL(GLIA_E_DATA, "node %s has %lld rows", s->scored[i].node.name,
-                     (long long)s->scored[i].node.n);
   if (st == GLIA_OK) covered_s = tell_span(args, s, since_s);
   glia_cli_print(args, "%10s  %8s  %8s  %8s  %10s  %s\n", "budget", "alarms", "labelled",
                  "in alarm", "per week", "95 % interval, without the labelled ones");
@@ -198,8 +214,7 @@ static glia_status judge_all(struct glia_args *args, struct scoring *s)
     return st;
   }
   trained = tell_known(args, s, since_s);
-  for (int i = 0; i < s->n_left; i++)
-    glia_cli_print(args, "%s: unwatched: %s\n", s->left[i].name, s->left[i].reason);
+  unwatched_tell(args, s->n_left, s->left);
   return glia_cli_json(args, json_pack("{s:o, s:i, s:f, s:f, s:I, s:o}", "settings", rows, "nodes",
                                        s->n, "covered_s", covered_s, "asked_s", since_s,
                                        "trained_rows", (json_int_t)trained, "unwatched",

@@ -239,8 +239,7 @@ static glia_status evaluate(struct glia_args *args, struct scoring *s)
     sum.left_out += e.known[i].left_out;
   }
   free(e.known);
-  for (int i = 0; i < s->n_left; i++)
-    glia_cli_print(args, "%s: unwatched: %s\n", s->left[i].name, s->left[i].reason);
+  unwatched_tell(args, s->n_left, s->left);
   return glia_cli_json(
       args, json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "nodes", e.nodes, "mean", mean, "baselines",
                       baselines, "trained_rows", (json_int_t)sum.rows, "trained_rows_left_out",

@@ -131,8 +131,7 @@ static glia_status score_all(struct glia_args *args, struct scoring *s)
     print_scored(args, &s->scored[i]);
     json_array_append_new(nodes, scored_json(&s->scored[i]));
   }
-  for (int i = 0; i < s->n_left; i++)
-    glia_cli_print(args, "%s: unwatched: %s\n", s->left[i].name, s->left[i].reason);
+  unwatched_tell(args, s->n_left, s->left);
   return glia_cli_json(args, json_pack("{s:o, s:o}", "nodes", nodes, "unwatched",
                                        unwatched_json(s->n_left, s->left)));
 }

@@ -17,6 +17,14 @@ struct counts {
   int watched, unwatched;
 };
 
+/* What the models' file holds. */
+struct models {
+  int n;
+  struct glia_detector **detector;
+  int n_left;
+  struct glia_detect_left *left; /* nodes that had no rows to train on */
+};
+
 static const struct glia_detector_info *info_of(int n, struct glia_detector *const *d,
                                                 const char *name, struct glia_detector_info *info)
 {
@@ -27,9 +35,18 @@ static const struct glia_detector_info *info_of(int n, struct glia_detector *con
   return NULL;
 }
 
+/* Why the node was left out when the models were trained; NULL: it was not, or it has a model since. */
+static const char *left_out(const struct models *m, const struct glia_detector_info *info,
+                            const char *name)
+{
+  for (int i = 0; i < m->n_left && info == NULL; i++)
+    if (strcmp(m->left[i].node, name) == 0) return m->left[i].reason;
+  return NULL;
+}
+
 /* One node: what the collector would say of it. */
 static glia_status tell(struct glia_args *args, struct glia_watch *w,
-                        const struct glia_detector_info *info,
+                        const struct glia_detector_info *info, const char *left,
                         const struct glia_telemetry_node *node, struct counts *counts,
                         json_t *nodes)
 {
@@ -52,11 +69,12 @@ static glia_status tell(struct glia_args *args, struct glia_watch *w,
                    (long long)s.unknown_metrics, s.threshold, (long long)info->rows_train,
                    age_s / 3600.0);
   else
-    glia_cli_print(args, "%s: unwatched: %s\n", node->name, s.reason);
+    glia_cli_print(args, "%s: unwatched: %s%s%s\n", node->name, s.reason,
+                   left != NULL ? "; when models were trained: " : "", left != NULL ? left : "");
   json_array_append_new(
       nodes,
-      json_pack("{s:s, s:b, s:s, s:s?, s:o, s:I, s:I, s:o, s:I}", "name", node->name, "watched",
-                s.watched, "reason", s.reason, "kind",
+      json_pack("{s:s, s:b, s:s, s:s?, s:s?, s:o, s:I, s:I, s:o, s:I}", "name", node->name,
+                "watched", s.watched, "reason", s.reason, "left_out_at_training", left, "kind",
                 info != NULL ? glia_detect_kind_name(info->kind) : NULL, "threshold",
                 glia_json_real(s.threshold), "unknown_metrics", (json_int_t)s.unknown_metrics,
                 "rows_train", info != NULL ? (json_int_t)info->rows_train : 0, "model_age_s",
@@ -65,7 +83,7 @@ static glia_status tell(struct glia_args *args, struct glia_watch *w,
 }
 
 static glia_status tell_all(struct glia_args *args, struct glia_telemetry *file,
-                            struct glia_watch *w, int n_models, struct glia_detector *const *model)
+                            struct glia_watch *w, const struct models *m)
 {
   struct glia_detector_info info;
   struct counts counts = {0};
@@ -78,12 +96,13 @@ static glia_status tell_all(struct glia_args *args, struct glia_telemetry *file,
     struct glia_telemetry_node node;
     st = detect_read_node(file, args->word[0], name[i], &node);
     if (st != GLIA_OK) break;
-    st = tell(args, w, info_of(n_models, model, name[i], &info), &node, &counts, nodes);
+    const struct glia_detector_info *known = info_of(m->n, m->detector, name[i], &info);
+    st = tell(args, w, known, left_out(m, known, name[i]), &node, &counts, nodes);
     glia_telemetry_node_free(&node);
   }
-  for (int i = 0; i < n_models && st == GLIA_OK; i++) {
+  for (int i = 0; i < m->n && st == GLIA_OK; i++) {
     int k = 0;
-    glia_detector_info(model[i], &info);
+    glia_detector_info(m->detector[i], &info);
     while (k < n && strcmp(name[k], info.node) != 0) k++;
     if (k < n) continue;
     glia_cli_print(args, "%s: has a model, but no telemetry\n", info.node);
@@ -105,16 +124,17 @@ static glia_status run(struct glia_args *args)
   const char *models = glia_args_text(args, "models", NULL);
   struct glia_telemetry *file = NULL;
   struct glia_watch *w = NULL;
-  struct glia_detector **model = NULL;
-  int n_models = 0;
+  struct models m = {0};
 
   GLIA_CHECK(models != NULL, GLIA_E_USAGE, "--models M.h5 is missing: which models?");
   glia_status st = glia_telemetry_open(args->word[0], &file);
-  if (st == GLIA_OK) st = glia_detectors_read(models, &n_models, &model);
+  if (st == GLIA_OK) st = glia_detectors_read(models, &m.n, &m.detector);
+  if (st == GLIA_OK) st = glia_detectors_read_left(models, &m.n_left, &m.left);
   if (st == GLIA_OK) st = glia_watch_open(models, &w);
-  if (st == GLIA_OK) st = tell_all(args, file, w, n_models, model);
+  if (st == GLIA_OK) st = tell_all(args, file, w, &m);
   glia_watch_close(&w);
-  glia_detectors_free(n_models, &model);
+  glia_detect_left_free(m.n_left, &m.left);
+  glia_detectors_free(m.n, &m.detector);
   glia_telemetry_close(&file);
   return st;
 }

@@ -29,6 +29,11 @@ json_t *unwatched_json(int n, const struct unwatched *u)
   return list;
 }
 
+void unwatched_tell(const struct glia_args *args, int n, const struct unwatched *u)
+{
+  for (int i = 0; i < n; i++) glia_cli_print(args, "%s: unwatched: %s\n", u[i].name, u[i].reason);
+}
+
 static glia_status check_times(const char *path, const struct glia_telemetry_node *node)
 {
   int64_t first = -1, more = -1;
@@ -68,25 +73,41 @@ static void leave_out(struct scoring *s, const char *name, const char *event, co
   glia_log(GLIA_LOG_WARN, "detect", event, "node=%s reason=\"%s\"", name, u->reason);
 }
 
+void scoring_leave_out(struct scoring *s, int i, const char *reason)
+{
+  struct scored *node = &s->scored[i];
+  const char *name = node->node.name;
+  char *const *all;
+  const int n = glia_telemetry_nodes(s->file, &all);
+
+  for (int k = 0; k < n; k++)
+    if (strcmp(all[k], name) == 0) name = all[k]; /* which stays */
+  leave_out(s, name, "unwatched", reason);
+  glia_detect_result_free(&node->result);
+  glia_telemetry_node_free(&node->node);
+  memmove(node, node + 1, (size_t)(--s->n - i) * sizeof *node);
+}
+
 static glia_status score_node(struct scoring *s, const char *path, const char *name)
 {
   struct scored *node = &s->scored[s->n];
 
   node->detector = find(s, name);
   if (node->detector == NULL) {
-    leave_out(s, name, "no-model", "it has no model");
+    char reason[REASON_BYTES] = "it has no model";
+    for (int i = 0; i < s->n_reasons; i++)
+      if (strcmp(s->reason[i].node, name) == 0)
+        snprintf(reason, sizeof reason, "it has no model; when models were trained: %s",
+                 s->reason[i].reason);
+    leave_out(s, name, "no-model", reason);
     return GLIA_OK;
   }
   GLIA_TRY(detect_read_node(s->file, path, name, &node->node));
   s->n++; /* from here on scoring_close frees it */
   const glia_status st = glia_detector_score(node->detector, &node->node, &node->result);
   if (st != GLIA_E_DATA) return st;
-  leave_out(s, name, "unwatched", glia_trace_message());
+  scoring_leave_out(s, s->n - 1, glia_trace_message());
   glia_trace_clear();
-  glia_detect_result_free(&node->result);
-  glia_telemetry_node_free(&node->node);
-  *node = (struct scored){0};
-  s->n--;
   return GLIA_OK;
 }
 
@@ -105,6 +126,7 @@ glia_status scoring_open(struct scoring *s, const char *telemetry, const char *m
 
   *s = (struct scoring){0};
   GLIA_TRY(glia_detectors_read(models, &s->n_detectors, &s->detector));
+  GLIA_TRY(glia_detectors_read_left(models, &s->n_reasons, &s->reason));
   GLIA_TRY(glia_telemetry_open(telemetry, &s->file));
   const int n = glia_telemetry_nodes(s->file, &name);
   s->scored = calloc((size_t)n + 1, sizeof *s->scored);
@@ -122,6 +144,7 @@ void scoring_close(struct scoring *s)
   }
   free(s->scored);
   free(s->left);
+  glia_detect_left_free(s->n_reasons, &s->reason);
   glia_detectors_free(s->n_detectors, &s->detector);
   glia_telemetry_close(&s->file);
 }
