@@ -4,6 +4,7 @@
 #include "glia_text.h"
 #include "samplers/numbers.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -133,6 +134,36 @@ static int64_t room_of(const char *top, const char *cgroup, const char *limit, c
   }
 }
 
+/* Is "memory" one of the words of "cpu,memory"? */
+static bool has_memory(const char *list)
+{
+  static const char word[] = "memory";
+  const size_t n = sizeof word - 1;
+
+  for (const char *at = list; at != NULL; at = strchr(at, ',')) {
+    at += *at == ',';
+    if (strncmp(at, word, n) == 0 && (at[n] == ',' || at[n] == '\0')) return true;
+  }
+  return false;
+}
+
+/* Version 1: a hierarchy for some kinds together is mounted under their names, in an order that its /proc file need not have. */
+static int64_t room_of_v1(const char *root, const char *cgroup, int64_t room)
+{
+  char path[PATH_BYTES];
+
+  snprintf(path, sizeof path, "%s/sys/fs/cgroup", root);
+  DIR *d = opendir(path);
+  for (const struct dirent *e = NULL; d != NULL && (e = readdir(d)) != NULL;) {
+    if (!has_memory(e->d_name)) continue;
+    snprintf(path, sizeof path, "%s/sys/fs/cgroup/%s", root, e->d_name);
+    room = room_of(path, cgroup, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                   "total_inactive_file", room);
+  }
+  if (d != NULL) closedir(d);
+  return room;
+}
+
 int64_t glia_inject_room_(const char *root, int64_t free_bytes)
 {
   char path[PATH_BYTES];
@@ -153,10 +184,8 @@ int64_t glia_inject_room_(const char *root, int64_t free_bytes)
       room = room_of(path, cgroup, "memory.max", "memory.current", "inactive_file", room);
       snprintf(path, sizeof path, "%s/sys/fs/cgroup/unified", root);
       room = room_of(path, cgroup, "memory.max", "memory.current", "inactive_file", room);
-    } else if (strcmp(kinds, ":memory") == 0) {
-      snprintf(path, sizeof path, "%s/sys/fs/cgroup/memory", root);
-      room = room_of(path, cgroup, "memory.limit_in_bytes", "memory.usage_in_bytes",
-                     "total_inactive_file", room);
+    } else if (has_memory(kinds + 1)) {
+      room = room_of_v1(root, cgroup, room);
     }
   }
   if (f != NULL) fclose(f);

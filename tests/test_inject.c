@@ -192,6 +192,13 @@ static void a_cgroup_has_less_room_than_the_machine(void)
   CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 600); /* as a container sees its own */
   put(root, "sys/fs/cgroup/memory/memory.stat", "inactive_file 7\ntotal_inactive_file 40\n");
   CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 640); /* page cache is given back */
+  /* mounted with other kinds, in another order than the kernel's */
+  put(root, "proc/self/cgroup", "5:memory_like:/c\n4:cpu,memory:/e\n");
+  put(root, "sys/fs/cgroup/memory,cpu/e/memory.limit_in_bytes", "500\n");
+  put(root, "sys/fs/cgroup/memory,cpu/e/memory.usage_in_bytes", "100\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), 400);
+  put(root, "proc/self/cgroup", "5:memory_like:/e\n4:cpu:/e\n");
+  CU_ASSERT_EQUAL(glia_inject_room_(root, free_bytes), free_bytes); /* no memory among them */
   snprintf(command, sizeof command, "rm -r %s", root);
   CU_ASSERT_EQUAL(system(command), 0);
 }
