@@ -63,17 +63,20 @@ static void put_head(struct glia_buffer *b, uint8_t kind, const char *name)
   glia_journal_put_(b, name, head[1]);
 }
 
-/* "NAME\0UNIT\0" */
-static void note_column(struct glia_buffer *b, const char *node,
-                        const struct glia_segment_column *c)
+/* Its number, "NAME\0UNIT\0" */
+static void note_column(struct glia_store *s, const struct glia_segment_names *node, int64_t column)
 {
+  const struct glia_segment_column *c = &node->column[column];
+  const uint32_t number = (uint32_t)column;
+  struct glia_buffer *b = &s->filling;
   size_t at;
 
   glia_journal_begin_(b, &at);
-  put_head(b, GLIA_JOURNAL_COLUMN, node);
+  put_head(b, GLIA_JOURNAL_COLUMN, node->name);
+  glia_journal_put_(b, &number, sizeof number);
   glia_journal_put_(b, c->name, strlen(c->name) + 1);
   glia_journal_put_(b, c->unit, strlen(c->unit) + 1);
-  glia_journal_end_(b, at);
+  glia_journal_end_(b, at, s->salt);
 }
 
 glia_status glia_store_add_column_(struct glia_store *s, int node, const char *name,
@@ -114,20 +117,21 @@ glia_status glia_store_column(struct glia_store *s, int node, const char *name, 
              d->names.name, GLIA_STORE_COLUMNS_MAX);
   GLIA_TRY(glia_store_add_column_(s, node, name, unit));
   *out = d->names.n - 1;
-  note_column(&s->filling, d->names.name, &d->names.column[*out]);
+  note_column(s, &d->names, *out);
   return GLIA_OK;
 }
 
-static void note_row(struct glia_buffer *b, const char *node, struct glia_store_mark mark,
-                     int64_t n, const float *value)
+static void note_row(struct glia_store *s, const char *node, struct glia_store_mark mark, int64_t n,
+                     const float *value)
 {
+  struct glia_buffer *b = &s->filling;
   size_t at;
 
   glia_journal_begin_(b, &at);
   put_head(b, GLIA_JOURNAL_ROW, node);
   glia_journal_put_(b, &mark, sizeof mark);
   glia_journal_put_(b, value, (size_t)n * sizeof *value);
-  glia_journal_end_(b, at);
+  glia_journal_end_(b, at, s->salt);
 }
 
 glia_status glia_store_row(struct glia_store *s, int node, struct glia_store_mark mark, int64_t n,
@@ -151,7 +155,7 @@ glia_status glia_store_row(struct glia_store *s, int node, struct glia_store_mar
     if (column[i] >= 0) row[column[i]] = value[i];
   st = glia_segment_row_(&s->current, node, mark.time_ns, width, row);
   if (st == GLIA_OK) {
-    note_row(&s->filling, d->names.name, mark, width, row);
+    note_row(s, d->names.name, mark, width, row);
     d->mark = mark;
     s->filling_rows++;
     s->sum_ns += (double)mark.time_ns;
@@ -228,14 +232,27 @@ static void forget_old(const struct glia_store *s, int tier)
   if (d != NULL) closedir(d);
 }
 
+/* Whoever wants to may look what can be had of it: under a name of its own, for numbers begin anew in a store that was emptied. */
+static int set_aside(const struct glia_store *s, int64_t number, const char *name)
+{
+  char to[PATH_BYTES];
+
+  snprintf(to, sizeof to, "%s/damaged-journal-%lld", s->path, (long long)number);
+  for (int i = 2; access(to, F_OK) == 0; i++)
+    snprintf(to, sizeof to, "%s/damaged-journal-%lld.%d", s->path, (long long)number, i);
+  const int done = rename(name, to);
+  if (done == 0) glia_log(GLIA_LOG_WARN, "collect", "journal-set-aside", "file=%s as=%s", name, to);
+  return done;
+}
+
 glia_status glia_store_seal_(struct glia_store *s, struct glia_sealing *x, int64_t *files)
 {
   char name[PATH_BYTES];
 
   GLIA_TRY(glia_segment_write_(&x->segment, s->path, x->names, files));
   glia_store_journal_name_(s, x->segment.number, name);
-  if (unlink(name) != 0 && errno != ENOENT)
-    return GLIA_FAIL(GLIA_E_IO, "%s: %s", name, strerror(errno));
+  const int gone = x->segment.damaged ? set_aside(s, x->segment.number, name) : unlink(name);
+  if (gone != 0 && errno != ENOENT) return GLIA_FAIL(GLIA_E_IO, "%s: %s", name, strerror(errno));
   for (int tier = 0; tier < TIERS; tier++) forget_old(s, tier);
   return GLIA_OK;
 }
@@ -336,17 +353,18 @@ void glia_store_hand_over_(struct glia_store *s)
 
 glia_status glia_store_open_journal_(struct glia_store *s, int64_t number)
 {
-  char name[PATH_BYTES];
+  char name[PATH_BYTES], head[GLIA_JOURNAL_HEAD_BYTES];
   struct stat info;
 
   glia_store_journal_name_(s, number, name);
   s->journal = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   GLIA_CHECK(s->journal >= 0 && fstat(s->journal, &info) == 0, GLIA_E_IO, "%s: %s", name,
              strerror(errno));
-  GLIA_CHECK(info.st_size > 0 ||
-                 write_all(s->journal, GLIA_JOURNAL_MAGIC, GLIA_JOURNAL_MAGIC_BYTES),
-             GLIA_E_IO, "%s: %s", name, strerror(errno));
   s->current.number = number;
+  if (info.st_size > 0) return GLIA_OK; /* its salt was read with it */
+  s->salt = glia_journal_salt_();
+  glia_journal_head_(s->salt, head);
+  GLIA_CHECK(write_all(s->journal, head, sizeof head), GLIA_E_IO, "%s: %s", name, strerror(errno));
   return GLIA_OK;
 }
 
@@ -359,9 +377,8 @@ static void note_all(struct glia_store *s)
     glia_journal_begin_(&s->filling, &at);
     put_head(&s->filling, GLIA_JOURNAL_MARK, d->names.name);
     glia_journal_put_(&s->filling, &d->mark, sizeof d->mark);
-    glia_journal_end_(&s->filling, at);
-    for (int64_t c = 0; c < d->names.n; c++)
-      note_column(&s->filling, d->names.name, &d->names.column[c]);
+    glia_journal_end_(&s->filling, at, s->salt);
+    for (int64_t c = 0; c < d->names.n; c++) note_column(s, &d->names, c);
   }
 }
 

@@ -24,7 +24,44 @@ enum {
 };
 static const double default_keep_s[TIERS] = {2 * 86400.0, 30 * 86400.0, 730 * 86400.0};
 
-static glia_status replay_record(struct glia_store *s, const unsigned char *p, size_t n)
+/* Columns up to n: what a record that is lost would have named. */
+static glia_status unnamed_up_to(struct glia_store *s, int node, int64_t n)
+{
+  char name[64];
+
+  GLIA_CHECK(n <= GLIA_STORE_COLUMNS_MAX, GLIA_E_DATA, "%s has column %lld",
+             s->node[node].names.name, (long long)n);
+  while (s->node[node].names.n < n) {
+    snprintf(name, sizeof name, "glia_unnamed{column=\"%lld\"}", (long long)s->node[node].names.n);
+    GLIA_TRY(glia_store_add_column_(s, node, name, ""));
+  }
+  return GLIA_OK;
+}
+
+/* at [n]: its number, but in older journals, then "NAME\0UNIT\0" */
+static glia_status replay_column(struct glia_store *s, int node, bool numbered,
+                                 const unsigned char *at, size_t n)
+{
+  struct glia_store_node_ *d = &s->node[node];
+  uint32_t number = 0;
+  const size_t head = numbered ? sizeof number : 0;
+
+  GLIA_CHECK(n > head + 1 && at[n - 1] == '\0', GLIA_E_DATA, "a column of %s", d->names.name);
+  const char *text = (const char *)at + head;
+  const size_t first = strnlen(text, n - head);
+  GLIA_CHECK(first + 1 < n - head, GLIA_E_DATA, "a column of %s", d->names.name);
+  if (glia_names_find_(&d->by_name, text) >= 0) return GLIA_OK;
+  if (numbered) {
+    memcpy(&number, at, sizeof number);
+    GLIA_TRY(unnamed_up_to(s, node, number));
+    GLIA_CHECK(s->node[node].names.n == (int64_t)number, GLIA_E_DATA, "two columns %u of %s",
+               number, d->names.name);
+  }
+  return glia_store_add_column_(s, node, text, text + first + 1);
+}
+
+static glia_status replay_record(struct glia_store *s, bool numbered, const unsigned char *p,
+                                 size_t n)
 {
   char name[256];
   int node;
@@ -36,18 +73,13 @@ static glia_status replay_record(struct glia_store *s, const unsigned char *p, s
   struct glia_store_node_ *d = &s->node[node];
   const unsigned char *at = p + 2 + p[1];
   const size_t left = n - 2 - p[1];
-  if (p[0] == GLIA_JOURNAL_COLUMN) {
-    const char *text = (const char *)at;
-    const size_t first = strnlen(text, left);
-    GLIA_CHECK(first + 1 < left && text[left - 1] == '\0', GLIA_E_DATA, "a column of %s", name);
-    if (glia_names_find_(&d->by_name, text) >= 0) return GLIA_OK;
-    return glia_store_add_column_(s, node, text, text + first + 1);
-  }
+  if (p[0] == GLIA_JOURNAL_COLUMN) return replay_column(s, node, numbered, at, left);
   GLIA_CHECK(left >= sizeof d->mark, GLIA_E_DATA, "a row of %s", name);
   struct glia_store_mark mark;
   memcpy(&mark, at, sizeof mark);
   const size_t width = (left - sizeof mark) / sizeof(float);
   if (p[0] == GLIA_JOURNAL_ROW) {
+    if (numbered) GLIA_TRY(unnamed_up_to(s, node, (int64_t)width));
     GLIA_CHECK(width <= (size_t)d->names.n, GLIA_E_DATA, "a row of %s wider than its columns",
                name);
     float *row = malloc((width + 1) * sizeof *row);
@@ -62,51 +94,65 @@ static glia_status replay_record(struct glia_store *s, const unsigned char *p, s
   return GLIA_OK;
 }
 
-/* Where its first record is. A file that begins with neither the magic, nor, as older ones did, with a whole record is not ours to cut. */
-static glia_status begin_of(const unsigned char *data, size_t size, const char *name, size_t *at)
+/* All good records, also those behind damage. Not so in an older journal: its columns have no numbers, so that nobody knows what rows behind a lost one
+ * hold. *skipped: bytes that are damaged, and in no record that was read; 0 where there is but a torn end. */
+static glia_status replay_records(struct glia_store *s, struct glia_journal *j, size_t *skipped)
 {
-  size_t n, first = 0, zeros = 0;
+  size_t n = 0;
 
-  *at = 0;
-  if (size >= GLIA_JOURNAL_MAGIC_BYTES &&
-      memcmp(data, GLIA_JOURNAL_MAGIC, GLIA_JOURNAL_MAGIC_BYTES) == 0) {
-    *at = GLIA_JOURNAL_MAGIC_BYTES;
-    return GLIA_OK;
+  *skipped = j->headless ? j->size : 0;
+  while (!j->headless && j->at < j->size) {
+    const unsigned char *p = glia_journal_next_(j, &n);
+    const size_t from = j->at;
+    if (p != NULL) {
+      GLIA_TRY(replay_record(s, j->numbered, p, n));
+      continue;
+    }
+    const bool more = glia_journal_find_(j);
+    if (more && j->numbered) {
+      *skipped += j->at - from;
+      continue;
+    }
+    j->at = from;
+    if (more || *skipped > 0 || !glia_journal_torn_(j)) *skipped += j->size - from;
+    break;
   }
-  while (zeros < size && data[zeros] == 0) zeros++;
-  if (zeros == size) return GLIA_OK; /* the machine fell before its bytes came to the disk */
-  if (size < GLIA_JOURNAL_MAGIC_BYTES && memcmp(data, GLIA_JOURNAL_MAGIC, size) == 0)
-    return GLIA_OK; /* torn there */
-  GLIA_CHECK(glia_journal_next_(data, size, &first, &n) != NULL, GLIA_E_DATA,
-             "%s is no journal of a collector: move it away", name);
   return GLIA_OK;
 }
 
-/* Read journal `number`; what was torn at its end is cut off. */
+/* Read journal `number`; what was torn at its end is cut off. One that is damaged stays what it is, and is set aside when there are files of its rows. */
 static glia_status replay(struct glia_store *s, int64_t number)
 {
   char name[PATH_BYTES];
   struct stat info;
-  size_t at = 0, n = 0;
+  struct glia_journal j = {.numbered = true};
+  size_t skipped = 0;
+  const int64_t before = s->replayed;
   glia_status st = GLIA_OK;
 
   glia_store_journal_name_(s, number, name);
   const int fd = open(name, O_RDWR | O_CLOEXEC);
   GLIA_CHECK(fd >= 0 && fstat(fd, &info) == 0, GLIA_E_IO, "%s: %s", name, strerror(errno));
-  const size_t size = (size_t)info.st_size;
-  unsigned char *data = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
-  GLIA_CHECK_TO(done, st, data != MAP_FAILED, GLIA_E_IO, "%s: %s", name, strerror(errno));
-  if (size > 0) GLIA_TRY_TO(done, st, begin_of(data, size, name, &at));
-  for (const unsigned char *p;
-       st == GLIA_OK && (p = glia_journal_next_(data, size, &at, &n)) != NULL;)
-    st = replay_record(s, p, n);
-  if (st == GLIA_OK && at < size) {
-    glia_log(GLIA_LOG_WARN, "collect", "journal-torn", "file=%s bytes=%zu", name, size - at);
-    if (ftruncate(fd, (off_t)at) != 0) st = GLIA_FAIL(GLIA_E_IO, "%s: %s", name, strerror(errno));
+  j.size = (size_t)info.st_size;
+  void *map = j.size > 0 ? mmap(NULL, j.size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+  GLIA_CHECK_TO(done, st, map != MAP_FAILED, GLIA_E_IO, "%s: %s", name, strerror(errno));
+  j.data = map;
+  if (j.size > 0) GLIA_TRY_TO(done, st, glia_journal_open_(&j, name));
+  for (int i = 0; j.numbered && i < s->n_nodes; i++) glia_store_forget_columns_(s, i);
+  GLIA_TRY_TO(done, st, replay_records(s, &j, &skipped));
+  s->salt = j.salt;
+  s->turns = skipped > 0 || !j.numbered;
+  s->current.damaged = skipped > 0;
+  if (skipped > 0) {
+    glia_log(GLIA_LOG_ERROR, "collect", "journal-damaged", "file=%s skipped_bytes=%zu rows=%lld",
+             name, skipped, (long long)(s->replayed - before));
+  } else if (j.at < j.size) {
+    glia_log(GLIA_LOG_WARN, "collect", "journal-torn", "file=%s bytes=%zu", name, j.size - j.at);
+    if (ftruncate(fd, (off_t)j.at) != 0) st = GLIA_FAIL(GLIA_E_IO, "%s: %s", name, strerror(errno));
   }
 
 done:
-  if (data != NULL && data != MAP_FAILED) munmap(data, size);
+  if (map != NULL && map != MAP_FAILED) munmap(map, j.size);
   close(fd);
   return st;
 }
@@ -168,6 +214,18 @@ static glia_status lock_folder(struct glia_store *s)
   return GLIA_OK;
 }
 
+void glia_store_forget_columns_(struct glia_store *s, int node)
+{
+  struct glia_store_node_ *d = &s->node[node];
+
+  glia_names_forget_(&d->by_name);
+  for (int64_t c = 0; c < d->names.n; c++) {
+    free(d->names.column[c].name);
+    free(d->names.column[c].unit);
+  }
+  d->names.n = 0;
+}
+
 static void destroy(struct glia_store **store)
 {
   struct glia_store *s = *store;
@@ -177,11 +235,7 @@ static void destroy(struct glia_store **store)
   glia_segment_free_(&s->current);
   glia_names_forget_(&s->by_name);
   for (int i = 0; i < s->n_nodes; i++) {
-    glia_names_forget_(&s->node[i].by_name);
-    for (int64_t c = 0; c < s->node[i].names.n; c++) {
-      free(s->node[i].names.column[c].name);
-      free(s->node[i].names.column[c].unit);
-    }
+    glia_store_forget_columns_(s, i);
     free(s->node[i].names.column);
     free(s->node[i].names.name);
   }
@@ -193,6 +247,25 @@ static void destroy(struct glia_store **store)
   free(s->path);
   free(s);
   *store = NULL;
+}
+
+static void end_thread(struct glia_store *s)
+{
+  pthread_mutex_lock(&s->mutex);
+  while (s->sealing) pthread_cond_wait(&s->changed, &s->mutex);
+  s->stop = true;
+  pthread_cond_broadcast(&s->changed);
+  pthread_mutex_unlock(&s->mutex);
+  pthread_join(s->thread, NULL);
+}
+
+/* The journal that was read last is not to be gone on with. */
+static glia_status turn_over(struct glia_store *s)
+{
+  pthread_mutex_lock(&s->mutex);
+  const glia_status st = glia_store_next_segment_(s);
+  pthread_mutex_unlock(&s->mutex);
+  return st;
 }
 
 glia_status glia_store_open(const struct glia_store_options *o, struct glia_store **out)
@@ -218,6 +291,11 @@ glia_status glia_store_open(const struct glia_store_options *o, struct glia_stor
   const int failed = glia_thread_start_(&s->thread, glia_store_write_steadily_, s);
   GLIA_CHECK_TO(fail, st, failed == 0, GLIA_E_MEMORY, "no thread to write: %s", strerror(failed));
   s->running = true;
+  if (s->turns) st = turn_over(s);
+  if (st != GLIA_OK) {
+    end_thread(s);
+    goto fail;
+  }
   *out = s;
   return GLIA_OK;
 
@@ -255,10 +333,8 @@ glia_status glia_store_close(struct glia_store **store)
   glia_status st = glia_store_finish(s);
   pthread_mutex_lock(&s->mutex);
   glia_store_hand_over_(s);
-  s->stop = true;
-  pthread_cond_broadcast(&s->changed);
   pthread_mutex_unlock(&s->mutex);
-  pthread_join(s->thread, NULL);
+  end_thread(s);
   if (s->failed != 0 && st == GLIA_OK)
     st = GLIA_FAIL(GLIA_E_IO, "%s: %s", s->path, strerror(s->failed));
   destroy(store);

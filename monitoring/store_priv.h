@@ -11,20 +11,39 @@
 
 /* ---- journal */
 
-/* A journal begins with it; older ones begin with a record. */
-#define GLIA_JOURNAL_MAGIC "GLIAJRN1"
-enum { GLIA_JOURNAL_MAGIC_BYTES = 8 };
+/* A journal begins with it, uint32 salt and uint32 CRC-32 of both; those before began with GLIAJRN1 alone, or with a record, and did not
+ * number their columns. */
+#define GLIA_JOURNAL_MAGIC   "GLIAJRN2"
+#define GLIA_JOURNAL_MAGIC_1 "GLIAJRN1"
+enum { GLIA_JOURNAL_MAGIC_BYTES = 8, GLIA_JOURNAL_HEAD_BYTES = 16 };
 
 enum { GLIA_JOURNAL_COLUMN = 1, GLIA_JOURNAL_ROW = 2, GLIA_JOURNAL_MARK = 3 };
+
+uint32_t glia_journal_salt_(void); /* of a new one */
+void glia_journal_head_(uint32_t salt, char out[GLIA_JOURNAL_HEAD_BYTES]);
 
 /* Append a record to a buffer: length, checksum, kind, node, then the parts. */
 void glia_journal_begin_(struct glia_buffer *b, size_t *at);
 void glia_journal_put_(struct glia_buffer *b, const void *data, size_t n);
-void glia_journal_end_(struct glia_buffer *b, size_t at);
+void glia_journal_end_(struct glia_buffer *b, size_t at, uint32_t salt);
 
-/* Next good record of a mapped journal: payload [*n], or NULL at its end or where it was torn. *at moves on. */
-const unsigned char *glia_journal_next_(const unsigned char *data, size_t size, size_t *at,
-                                        size_t *n);
+/* A journal that is read. */
+struct glia_journal {
+  const unsigned char *data; /* [size] */
+  size_t size, at;           /* at: of the next record */
+  uint32_t salt;
+  bool numbered; /* its columns are; not in older ones */
+  bool headless; /* its salt is damaged: no record can be told */
+};
+
+/* To its first record. data and size are given, size > 0. GLIA_E_DATA: it is none. */
+glia_status glia_journal_open_(struct glia_journal *j, const char *name);
+/* Next good record: payload [*n], or NULL at its end or where it is torn or damaged. */
+const unsigned char *glia_journal_next_(struct glia_journal *j, size_t *n);
+/* To the next good record behind a bad one; false: there is none. */
+bool glia_journal_find_(struct glia_journal *j);
+/* Is what is left, without a good record in it, what a kill leaves: a record that is cut off, or zeros? */
+bool glia_journal_torn_(const struct glia_journal *j);
 
 /* ---- segment */
 
@@ -49,6 +68,7 @@ struct glia_segment_node {
 /* Rows of all nodes over a stretch of time. */
 struct glia_segment {
   int64_t number; /* of its journal */
+  bool damaged;   /* that is, and it is set aside when there are files */
   int n_nodes;
   struct glia_segment_node *node; /* [n_nodes] */
 };
@@ -109,7 +129,9 @@ struct glia_store {
   bool stop;
   bool busy; /* writing is being written */
   struct glia_buffer writing;
-  int journal; /* where it goes */
+  int journal;   /* where it goes */
+  uint32_t salt; /* of its records */
+  bool turns;    /* the journal that was found last is damaged or an older one: a new one goes on */
   int64_t writing_rows, writing_oldest_ns;
   double writing_sum_ns;
   struct glia_sealing *seal; /* waiting for, or in the hands of, the thread */
@@ -120,6 +142,8 @@ struct glia_store {
   struct glia_worst latency_worst;
 };
 
+/* All of them: the journal that is read next numbers its own. Nothing is being sealed. */
+void glia_store_forget_columns_(struct glia_store *s, int node);
 glia_status glia_store_add_column_(struct glia_store *s, int node, const char *name,
                                    const char *unit);
 /* The segment at hand, with copies of the names, which may grow meanwhile; an empty one takes its place. */
