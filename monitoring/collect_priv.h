@@ -42,7 +42,9 @@ struct glia_target {
   int64_t last_ns;
   int64_t ours_from_ns, ours_until_ns; /* rows of this time show the traffic of our catching up */
   double skew_s, shift_s;              /* of its clock, and what is taken off its times */
-  bool judged;                         /* the next three are known */
+  bool judged;                         /* the next five are known */
+  uint64_t judged_boot;                /* of it, when it answered last */
+  int64_t judged_ns;                   /* its clock then */
   double judged_s, judged_doubt_s;     /* its clock less our steady one, when it answered last */
   int64_t offset_ns;                   /* of its clock from its steady one then */
   int64_t ahead_until_ns;              /* rows were stored up to here, and that was yet to come */

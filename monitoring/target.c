@@ -213,23 +213,28 @@ static void mark_ours(const struct glia_collect *c, struct glia_target *t, doubl
 }
 
 /* How far the node's clock was from its steady one when it answered: as in its newest row, unless it was put right in between. Then the rows do not show
- * it yet, but the answer does: the clock differs by as much from our steady one. Of the first answer: no row is from later than it. */
+ * it yet, but the answer does: the clock differs by as much from our steady one. Nor do the rows of the answers that follow, where it takes several to
+ * catch up, show it: those from before the last answer say nothing newer than that. Of the first answer: no row is from later than it, and those that it has no room for, to_come_s, are from between. */
 static int64_t offset_now(struct glia_target *t, const struct glia_rows *rows,
-                          const struct glia_sample_time *newest, int64_t asked_ns,
+                          const struct glia_sample_time *newest, double to_come_s, int64_t asked_ns,
                           int64_t received_ns)
 {
   const double doubt_s = 0.5e-9 * (double)(received_ns - asked_ns);
   const double clock_s = 1e-9 * (double)rows->head.now_ns - (glia_time_s() - doubt_s);
   const double step_s = t->judged ? clock_s - t->judged_s : 0.0;
   const double later_s = 1e-9 * (double)(newest->realtime_ns - rows->head.now_ns);
-  const double sure_s = skew_allowed_s + doubt_s + t->judged_doubt_s;
-  int64_t offset_ns = newest->realtime_ns - newest->monotonic_ns;
+  const bool stepped = fabs(step_s) > skew_allowed_s + doubt_s + t->judged_doubt_s;
+  const bool old = t->judged && rows->head.boot == t->judged_boot &&
+                   newest->monotonic_ns <= t->judged_ns - t->offset_ns;
+  int64_t offset_ns = old ? t->offset_ns : newest->realtime_ns - newest->monotonic_ns;
 
-  if (fabs(step_s) > sure_s && llabs(offset_ns - t->offset_ns) < 500000000)
+  if (stepped && (old || llabs(offset_ns - t->offset_ns) < 500000000))
     offset_ns += (int64_t)(1e9 * step_s);
-  else if (later_s > 0.0)
-    offset_ns -= (int64_t)(1e9 * later_s);
+  else if (!old && later_s > 0.0)
+    offset_ns -= (int64_t)(1e9 * (later_s + to_come_s));
   t->judged = true;
+  t->judged_boot = rows->head.boot;
+  t->judged_ns = rows->head.now_ns;
   t->judged_s = clock_s;
   t->judged_doubt_s = doubt_s;
   t->offset_ns = offset_ns;
@@ -279,8 +284,13 @@ static glia_status take_rows(struct glia_collect *c, struct glia_target *t,
   GLIA_CHECK(read != NULL, GLIA_E_MEMORY, "a row of %s", t->name);
   struct glia_sample_time when = {0};
   if (rows->n_rows > 0) {
+    struct glia_sample_time oldest;
+    glia_rows_get(rows, 0, &oldest, read);
     glia_rows_get(rows, rows->n_rows - 1, &when, read);
-    t->offset_ns = offset_now(t, rows, &when, asked_ns, received_ns);
+    const double pace_s = 1e-9 * (double)(when.monotonic_ns - oldest.monotonic_ns) /
+                          fmax(1.0, (double)rows->n_rows - 1.0);
+    const double to_come = fmax(0.0, (double)(rows->last - rows->first - rows->n_rows + 1));
+    t->offset_ns = offset_now(t, rows, &when, pace_s * to_come, asked_ns, received_ns);
   }
   for (int64_t i = 0; st == GLIA_OK && i < rows->n_rows; i++) {
     bool taken = false;

@@ -21,13 +21,14 @@ static const int64_t second = 1000000000;
 /* ---- ours is called in place of the C library's: the collector's clock is so far ahead */
 
 static atomic_llong ahead_ns;
+static atomic_llong passed_ns; /* time that passes at once, for everybody */
 
 static int64_t true_ns(clockid_t clock)
 {
   struct timespec t;
 
   syscall(SYS_clock_gettime, clock, &t);
-  return (int64_t)t.tv_sec * second + t.tv_nsec;
+  return (int64_t)t.tv_sec * second + t.tv_nsec + passed_ns;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *t)
@@ -190,6 +191,59 @@ static void our_own_clock_is_put_right(void)
   glia_telemetry_node_free(&node);
 }
 
+/* Ten minutes of rows that nobody asked for, 500 of them an answer, and the clock is put right before they are: each answer places its rows. known: it
+ * was asked before. */
+static void a_node_is_put_right_while_it_waits(const char *path, int64_t skew_ns, bool known)
+{
+  enum { WAITING = 1500 };
+  int64_t truth[RING_ROWS] = {0}, first, wrong = 0;
+  struct glia_telemetry_node node;
+  struct glia_collect *c;
+
+  agent_begin();
+  agent.skew_ns = skew_ns;
+  c = open_collect(path);
+  CU_ASSERT(!known || run(c) > 5);
+  first = glia_ring_next(agent.ring);
+  for (int i = 0; i < WAITING; i++) {
+    passed_ns += 2 * second / 5;
+    truth[first + i] = true_ns(CLOCK_REALTIME);
+    glia_ring_add(agent.ring,
+                  &(struct glia_sample_time){true_ns(CLOCK_MONOTONIC), truth[first + i] + skew_ns},
+                  &(double){(double)(first + i)});
+  }
+  agent.skew_ns = 0;
+  CU_ASSERT(run(c) >= WAITING);
+  CU_ASSERT_STRING_EQUAL(c->target[0]->problem, "");
+  close_collect(&c);
+  agent_end();
+  read_store(path, &node);
+  CU_ASSERT(node.n >= agent.told - 1);
+  for (int64_t i = 0; i < node.n; i++) {
+    const int64_t is = truth[(int64_t)node.values[i]];
+    wrong += is != 0 && llabs(node.time_ns[i] - is) > 3 * second / 2;
+  }
+  tap_note("%lld of %lld rows, %lld of another time", (long long)node.n, (long long)agent.told,
+           (long long)wrong);
+  CU_ASSERT_EQUAL(wrong, 0);
+  glia_telemetry_node_free(&node);
+}
+
+static void a_node_ahead_is_put_right_while_it_waits(void)
+{
+  a_node_is_put_right_while_it_waits(scratch("waits ahead"), 3600 * second, true);
+}
+
+static void a_node_behind_is_put_right_while_it_waits(void)
+{
+  a_node_is_put_right_while_it_waits(scratch("waits behind"), -3600 * second, true);
+}
+
+static void a_node_ahead_was_put_right_before_it_was_asked(void)
+{
+  a_node_is_put_right_while_it_waits(scratch("unknown"), 3600 * second, false);
+}
+
 static void *put_right(void *unused)
 {
   const struct timespec nap = {.tv_nsec = 300000000};
@@ -243,4 +297,7 @@ static void our_own_clock_is_put_right_while_nobody_collects(void)
 TAP_MAIN("collect_clock", TAP(a_node_an_hour_ahead_is_put_right),
          TAP(a_node_ten_years_behind_is_put_right), TAP(our_own_clock_is_put_right),
          TAP(our_own_clock_is_put_right_in_mid_run),
-         TAP(our_own_clock_is_put_right_while_nobody_collects))
+         TAP(our_own_clock_is_put_right_while_nobody_collects),
+         TAP(a_node_ahead_is_put_right_while_it_waits),
+         TAP(a_node_behind_is_put_right_while_it_waits),
+         TAP(a_node_ahead_was_put_right_before_it_was_asked))
