@@ -122,6 +122,32 @@ static void thresholds_with_bic_find_the_same(void)
   glia_regression_fini(&s);
 }
 
+/* One level: coefficients per standard deviation of their columns, in the target's units; columns that do not vary by their size. */
+static void a_level_is_per_standard_deviation(void)
+{
+  enum { SAMPLES = 100 };
+  static const double keeps[][2] = {{0.19, 3}, {0.21, 2}, {0.39, 2}, {0.41, 0}};
+  double a[SAMPLES * 4];
+
+  for (int i = 0; i < SAMPLES; i++) {
+    const double sign = i % 2 == 0 ? 1.0 : -1.0; /* deviation 1, far from zero */
+    const double other = i % 4 < 2 ? 2.0 : -2.0; /* deviation 2 */
+    memcpy(a + (ptrdiff_t)(4 * i),
+           (double[]){1.0, 100.0 + sign, other, 0.4 + 0.4 * (100.0 + sign) + 0.1 * other},
+           sizeof(double[4]));
+  }
+  for (size_t k = 0; k < GLIA_COUNT(keeps); k++) {
+    struct glia_regression_result r;
+    const struct glia_regression_options level = {
+        .way = GLIA_REGRESSION_THRESHOLDS, .choice = GLIA_REGRESSION_BIC, .level = keeps[k][0]};
+    CU_ASSERT_EQUAL_FATAL(glia_regression_init(3, 1, &s), GLIA_OK);
+    CU_ASSERT_EQUAL_FATAL(glia_regression_block(&s, 0, SAMPLES, a), GLIA_OK);
+    CU_ASSERT_EQUAL_FATAL(glia_regression_fit(&s, &level, &r), GLIA_OK);
+    CU_ASSERT_EQUAL(r.n_terms, (int)keeps[k][1]);
+    glia_regression_fini(&s);
+  }
+}
+
 static void what_is_not_finite_is_refused(void)
 {
   struct glia_regression_result r;
@@ -136,4 +162,5 @@ static void what_is_not_finite_is_refused(void)
 TAP_MAIN("regression", TAP(few_and_many_columns_give_the_same_support),
          TAP(errors_cover_as_often_as_they_should), TAP(covariance_and_bootstrap_agree),
          TAP(noise_alone_is_explained_by_nothing), TAP(dependent_columns_do_no_harm),
-         TAP(thresholds_with_bic_find_the_same), TAP(what_is_not_finite_is_refused))
+         TAP(thresholds_with_bic_find_the_same), TAP(a_level_is_per_standard_deviation),
+         TAP(what_is_not_finite_is_refused))

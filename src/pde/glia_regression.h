@@ -24,6 +24,9 @@ struct glia_regression_options {
   double ignore; /* terms that explain less than this share of y's norm are no terms; 0: all are */
   double
       certain; /* a coefficient must be this many errors from zero; 0: any may stay. Held-out choice alone */
+  double
+      level; /* with thresholds: a coefficient per standard deviation of its column that is below this, in units of y, goes; 0: many levels, of which
+              * `choice` takes one */
   int draws; /* of the bootstrap; 0: errors from the covariance of independent rows */
   uint64_t seed;
 };
@@ -32,7 +35,8 @@ struct glia_regression_options {
 struct glia_regression {
   int n, blocks;
   int64_t rows;
-  double *r; /* [blocks, n + 1, n + 1] upper triangles, column-major */
+  double *r;                        /* [blocks, n + 1, n + 1] upper triangles, column-major */
+  double sum[GLIA_REGRESSION_MOST]; /* of the columns */
 };
 
 /** Room for blocks; *out is yours to glia_regression_fini, also after a failure. Errors: GLIA_E_ARGUMENT, GLIA_E_MEMORY. */

@@ -35,6 +35,8 @@ glia_status glia_regression_block(struct glia_regression *s, int block, int64_t 
     for (int64_t j = 0; j < m; j++) by_column[j * rows + i] = a[i * m + j];
   const glia_status st = glia_dense_r(rows, m, by_column, s->r + block * m * m);
   free(by_column);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < s->n; j++) s->sum[j] += a[i * m + j];
   s->rows += rows;
   return st;
 }

@@ -108,22 +108,32 @@ glia_status glia_regression_subsets_(struct glia_look_ *l, struct glia_regressio
   return GLIA_OK;
 }
 
-/* Thresholds on coefficients of columns of norm 1, relative to the target's norm: fit, leave what is below, fit again. */
-static glia_status threshold(const struct glia_look_ *l, double lambda, uint64_t *support)
+/* What coefficient i is measured in: its column's norm; with a level of the options its standard deviation, or where it does not vary its
+ * root mean square. */
+static double measure(const struct glia_look_ *l, int i)
 {
-  const int n = l->s->n, m = n + 1;
+  const int m = l->s->n + 1;
+  const double rows = (double)l->s->rows, mean = l->s->sum[i] / rows;
+  double square = 0.0;
+
+  for (int j = 0; j <= i; j++) square += l->all[i * m + j] * l->all[i * m + j];
+  if (l->o->level <= 0.0) return sqrt(square);
+  const double variance = square / rows - mean * mean;
+  return sqrt(variance > 1e-12 * square / rows ? variance : square / rows);
+}
+
+/* Fit, leave what is below the level, fit again. */
+static glia_status threshold(const struct glia_look_ *l, double level, uint64_t *support)
+{
+  const int n = l->s->n;
   double x[GLIA_REGRESSION_MOST + 1], square;
 
   *support = n == 64 ? UINT64_MAX : bit(n) - 1;
   for (int round = 0; round < ROUNDS && *support != 0; round++) {
     uint64_t kept = 0;
     GLIA_TRY(glia_regression_solve_(l, l->all, *support, x, &square));
-    for (int i = 0, k = 0; i < n; i++) {
-      double norm = 0.0;
-      if (!(*support >> i & 1U)) continue;
-      for (int j = 0; j <= i; j++) norm += l->all[i * m + j] * l->all[i * m + j];
-      if (fabs(x[k++]) * sqrt(norm) >= lambda * sqrt(l->target)) kept |= bit(i);
-    }
+    for (int i = 0, k = 0; i < n; i++)
+      if ((*support >> i & 1U) && fabs(x[k++]) * measure(l, i) >= level) kept |= bit(i);
     if (kept == *support) break;
     *support = kept;
   }
@@ -135,10 +145,14 @@ glia_status glia_regression_thresholds_(struct glia_look_ *l, struct glia_regres
   bool seen[GLIA_REGRESSION_MOST + 1] = {false};
   uint64_t best[GLIA_REGRESSION_MOST + 1] = {0};
 
+  if (l->o->level > 0.0) {
+    out->n_steps = 1;
+    return threshold(l, l->o->level, &out->step[0].support);
+  }
   seen[0] = true;
-  for (int k = 0; k < LEVELS; k++) { /* 1e-4 .. 1e0 */
+  for (int k = 0; k < LEVELS; k++) { /* 1e-4 .. 1e0 of the target's norm, columns of norm 1 */
     uint64_t support;
-    GLIA_TRY(threshold(l, pow(10.0, -4.0 + 4.0 * k / (LEVELS - 1)), &support));
+    GLIA_TRY(threshold(l, pow(10.0, -4.0 + 4.0 * k / (LEVELS - 1)) * sqrt(l->target), &support));
     const int size = __builtin_popcountll(support);
     if (!seen[size]) best[size] = support;
     seen[size] = true;
