@@ -85,9 +85,13 @@ static void answer_columns(struct glia_collect *c, const struct glia_target *t)
 {
   struct glia_buffer *b = &c->answer;
 
+  const char *comma = "";
+
   glia_buffer_print(b, "{\"metrics\":[");
   for (int64_t i = 0; i < glia_intake_columns(t->intake); i++) {
-    glia_buffer_print(b, "%s{\"name\":", i > 0 ? "," : "");
+    if (i < t->n_mapped && t->column[i] == GLIA_TARGET_ASK_AGAIN) continue;
+    glia_buffer_print(b, "%s{\"name\":", comma);
+    comma = ",";
     glia_json_add_text_(b, glia_intake_name(t->intake, i));
     glia_buffer_print(b, ",\"unit\":");
     glia_json_add_text_(b, glia_intake_unit(t->intake, i));

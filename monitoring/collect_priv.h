@@ -15,6 +15,8 @@
 typedef enum { GLIA_TARGET_AGENT, GLIA_TARGET_EXPORTER } glia_target_kind;
 typedef enum { GLIA_TARGET_TOPOLOGY, GLIA_TARGET_ROWS } glia_target_question;
 
+enum { GLIA_TARGET_ASK_AGAIN = -2 };
+
 struct glia_target {
   char *name;
   char *url; /* without a slash at its end */
@@ -22,7 +24,9 @@ struct glia_target {
   int node;    /* in the store */
   int watched; /* in the watch */
   struct glia_intake *intake;
-  int64_t *column; /* [columns of the intake] in the store; -1: there is no room for it */
+  int64_t *
+      column; /* [columns of the intake] in the store; -1: there is no room for it; GLIA_TARGET_ASK_AGAIN: forgotten, until it has a value */
+  int64_t generation; /* of their numbers */
   int64_t n_mapped;
   int64_t *series; /* agent: series of its columns [n_series], -1: no room */
   int64_t n_series;

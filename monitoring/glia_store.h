@@ -18,6 +18,8 @@ struct glia_store_options {
   double segment_s; /* divides an hour or a day; 0: 10 minutes */
   double flush_s;   /* at most this much is lost by a kill; 0: 0.5 s */
   double keep_s[3]; /* full, 1 min, 10 min; 0: 2 days, 30 days, 2 years */
+  double
+      forget_s; /* a column without a value for so long goes when a segment ends; 0: 10 minutes, or a segment */
   int64_t
       waiting_bytes; /* of rows that may wait for the disk before glia_store_full says so; 0: 64 MiB */
 };
@@ -48,6 +50,8 @@ GLIA_API struct glia_store_mark glia_store_mark(const struct glia_store *s, int 
 GLIA_API GLIA_NODISCARD glia_status glia_store_column(struct glia_store *s, int node,
                                                       const char *name, const char *unit,
                                                       int64_t *out);
+/** Another number than before: the node's columns are numbered anew, without those that had no value for long. Ask for them again. */
+GLIA_API int64_t glia_store_generation(const struct glia_store *s, int node);
 GLIA_API int64_t glia_store_columns(const struct glia_store *s, int node);
 
 /** Append a row [n]: column i of the row is column[i] of the node, of none where that is -1. A row that is not later than the last one is dropped: false

@@ -55,6 +55,11 @@ struct glia_store_mark glia_store_mark(const struct glia_store *s, int node)
 
 int64_t glia_store_columns(const struct glia_store *s, int node) { return s->node[node].names.n; }
 
+int64_t glia_store_generation(const struct glia_store *s, int node)
+{
+  return s->node[node].generation;
+}
+
 static void put_head(struct glia_buffer *b, uint8_t kind, const char *name)
 {
   const uint8_t head[2] = {kind, (uint8_t)strlen(name)};
@@ -87,7 +92,12 @@ glia_status glia_store_add_column_(struct glia_store *s, int node, const char *n
   if (d->names.n == d->column_room) {
     const int64_t room = d->column_room > 0 ? 2 * d->column_room : 256;
     struct glia_segment_column *more = malloc((size_t)room * sizeof *more);
-    GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "%lld columns of %s", (long long)room, d->names.name);
+    double *seen_s = realloc(d->seen_s, (size_t)room * sizeof *seen_s);
+    if (seen_s != NULL) d->seen_s = seen_s;
+    if (more == NULL || seen_s == NULL) {
+      free(more);
+      return GLIA_FAIL(GLIA_E_MEMORY, "%lld columns of %s", (long long)room, d->names.name);
+    }
     if (d->names.n > 0) memcpy(more, d->names.column, (size_t)d->names.n * sizeof *more);
     /* The thread may still read the old array: it is a copy of it that a sealing holds. */
     free(d->names.column);
@@ -102,7 +112,7 @@ glia_status glia_store_add_column_(struct glia_store *s, int node, const char *n
     free(c->unit);
     return GLIA_FAIL(GLIA_E_MEMORY, "column %s", name);
   }
-  d->names.n++;
+  d->seen_s[d->names.n++] = glia_time_s();
   return GLIA_OK;
 }
 
@@ -151,8 +161,12 @@ glia_status glia_store_row(struct glia_store *s, int node, struct glia_store_mar
   float *row = malloc((size_t)(width + 1) * sizeof *row);
   GLIA_CHECK(row != NULL, GLIA_E_MEMORY, "a row of %lld", (long long)width);
   for (int64_t i = 0; i < width; i++) row[i] = GLIA_MISSING;
-  for (int64_t i = 0; i < n; i++)
-    if (column[i] >= 0) row[column[i]] = value[i];
+  const double now_s = glia_time_s();
+  for (int64_t i = 0; i < n; i++) {
+    if (column[i] < 0) continue;
+    row[column[i]] = value[i];
+    if (!isnan(value[i])) d->seen_s[column[i]] = now_s;
+  }
   st = glia_segment_row_(&s->current, node, mark.time_ns, width, row);
   if (st == GLIA_OK) {
     note_row(s, d->names.name, mark, width, row);
@@ -261,6 +275,11 @@ void glia_store_free_sealing_(struct glia_sealing *x)
 {
   if (x == NULL) return;
   for (int i = 0; x->names != NULL && i < x->segment.n_nodes; i++) free(x->names[i].column);
+  for (int64_t i = 0; i < x->n_forgotten; i++) {
+    free(x->forgotten[i].name);
+    free(x->forgotten[i].unit);
+  }
+  free(x->forgotten);
   free(x->names);
   glia_segment_free_(&x->segment);
   free(x);
@@ -410,6 +429,35 @@ glia_status glia_store_take_segment_(struct glia_store *s, struct glia_sealing *
   return GLIA_OK;
 }
 
+/* Columns of a node that had no value for long are the sealing's, whose names they may be, and the others are numbered anew. */
+static glia_status forget_columns(struct glia_store *s, struct glia_store_node_ *d,
+                                  struct glia_sealing *x)
+{
+  const double since_s = glia_time_s() - s->forget_s;
+  int64_t gone = 0, kept = 0;
+
+  for (int64_t i = 0; i < d->names.n; i++) gone += d->seen_s[i] < since_s;
+  if (gone == 0) return GLIA_OK;
+  struct glia_segment_column *more =
+      realloc(x->forgotten, (size_t)(x->n_forgotten + gone) * sizeof *more);
+  GLIA_CHECK(more != NULL, GLIA_E_MEMORY, "%lld columns of %s", (long long)gone, d->names.name);
+  x->forgotten = more;
+  glia_names_forget_(&d->by_name);
+  for (int64_t i = 0; i < d->names.n; i++) {
+    if (d->seen_s[i] < since_s) {
+      x->forgotten[x->n_forgotten++] = d->names.column[i];
+      continue;
+    }
+    d->seen_s[kept] = d->seen_s[i];
+    d->names.column[kept++] = d->names.column[i];
+  }
+  d->names.n = kept;
+  d->generation++;
+  for (int64_t i = 0; i < kept; i++)
+    GLIA_TRY(glia_names_add_(&d->by_name, d->names.column[i].name, i));
+  return GLIA_OK;
+}
+
 /* What was filled so far is on the disk. */
 static glia_status sync_filled(struct glia_store *s)
 {
@@ -431,6 +479,7 @@ glia_status glia_store_next_segment_(struct glia_store *s)
   close(s->journal);
   s->journal = -1;
   glia_status st = glia_store_open_journal_(s, x->segment.number + 1);
+  for (int i = 0; st == GLIA_OK && i < s->n_nodes; i++) st = forget_columns(s, &s->node[i], x);
   if (st == GLIA_OK) {
     note_all(s);
     st = sync_filled(s);

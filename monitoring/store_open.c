@@ -237,6 +237,7 @@ static void destroy(struct glia_store **store)
   for (int i = 0; i < s->n_nodes; i++) {
     glia_store_forget_columns_(s, i);
     free(s->node[i].names.column);
+    free(s->node[i].seen_s);
     free(s->node[i].names.name);
   }
   free(s->node);
@@ -280,6 +281,7 @@ glia_status glia_store_open(const struct glia_store_options *o, struct glia_stor
   pthread_cond_init(&s->changed, NULL);
   s->segment_s = o->segment_s > 0.0 ? o->segment_s : 600.0;
   s->flush_s = o->flush_s > 0.0 ? o->flush_s : 0.5;
+  s->forget_s = o->forget_s > 0.0 ? o->forget_s : s->segment_s > 600.0 ? s->segment_s : 600.0;
   s->waiting_bytes = o->waiting_bytes > 0 ? o->waiting_bytes : WAITING_BYTES;
   for (int i = 0; i < TIERS; i++)
     s->keep_s[i] = o->keep_s[i] > 0.0 ? o->keep_s[i] : default_keep_s[i];

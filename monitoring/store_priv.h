@@ -96,18 +96,23 @@ struct glia_store_node_ {
   struct glia_segment_names names;
   struct glia_names by_name; /* of its columns */
   int64_t column_room;
+  double *seen_s;     /* [column_room] when it had a value last, or was named */
+  int64_t generation; /* of the columns' numbers */
   struct glia_store_mark mark;
 };
 
 /* A segment on its way to files, with the names as they were when it ended. */
 struct glia_sealing {
   struct glia_segment segment;
-  struct glia_segment_names *names; /* [segment.n_nodes]; texts are the store's, which never move */
+  struct glia_segment_names
+      *names; /* [segment.n_nodes]; texts are the store's, which never move, */
+  int64_t n_forgotten;
+  struct glia_segment_column *forgotten; /* or these, which are nobody else's any more */
 };
 
 struct glia_store {
   char *path;
-  double segment_s, flush_s, keep_s[GLIA_STORE_TIERS];
+  double segment_s, flush_s, forget_s, keep_s[GLIA_STORE_TIERS];
   int64_t waiting_bytes;
   int lock;
   int n_nodes;

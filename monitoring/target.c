@@ -113,6 +113,26 @@ static glia_status make_room(struct glia_collect *c, struct glia_target *t)
   return glia_collect_watch_columns_(c, t);
 }
 
+/* When a segment ended the store may have forgotten columns that had no value for long: each is asked for again with its first one, so that those
+ * that are gone for good do not come back. */
+static glia_status number_anew(struct glia_collect *c, struct glia_target *t)
+{
+  const int64_t generation = glia_store_generation(c->store, t->node);
+
+  if (generation != t->generation) {
+    for (int64_t i = 0; i < t->n_mapped; i++) t->column[i] = GLIA_TARGET_ASK_AGAIN;
+    t->generation = generation;
+    t->no_columns = 0;
+  }
+  for (int64_t i = 0; i < t->n_mapped; i++)
+    if (t->column[i] == GLIA_TARGET_ASK_AGAIN && !isnan(t->value[i]))
+      GLIA_TRY(keep_what_fits(t,
+                              glia_store_column(c->store, t->node, glia_intake_name(t->intake, i),
+                                                glia_intake_unit(t->intake, i), &t->column[i]),
+                              &t->column[i], &t->no_columns));
+  return GLIA_OK;
+}
+
 /* Our own clock was ahead when the last rows came, in this run or in one before: theirs is a time that is yet to come, and nothing would be later until then.
  * Rows are taken again from now on, and whoever looks at the node is told. */
 static glia_status look_back(struct glia_collect *c, struct glia_target *t, int64_t received_ns)
@@ -154,6 +174,7 @@ static glia_status put_row(struct glia_collect *c, struct glia_target *t, int64_
   const struct glia_store_mark mark = {t->run, number, time_ns};
 
   GLIA_TRY(glia_intake_row(t->intake, monotonic_ns, (int64_t)t->boot, t->raw, t->value));
+  GLIA_TRY(number_anew(c, t));
   GLIA_TRY(glia_store_row(c->store, t->node, mark, t->n_mapped, t->column, t->value, taken));
   t->number = number;
   if (!*taken) return GLIA_OK;
