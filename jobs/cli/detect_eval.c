@@ -20,9 +20,10 @@ static const struct glia_option options[] = {
 };
 
 /* What is compared, the models first. */
-enum { MODELS, ZSCORE, PCA, UNTRAINED, RANDOM, NULL_RUN, WAYS };
-static const char *const way_name[WAYS] = {"models",    "z_score", "pca",
-                                           "untrained", "random",  "null_run"};
+enum { MODELS, ZSCORE, PCA, ZSCORE_SMOOTHED, PCA_SMOOTHED, UNTRAINED, RANDOM, NULL_RUN, WAYS };
+static const char *const way_name[WAYS] = {"models",           "z_score",      "pca",
+                                           "z_score_smoothed", "pca_smoothed", "untrained",
+                                           "random",           "null_run"};
 
 /* Rows of a node in the time that its model was trained on. */
 struct known {
@@ -63,9 +64,11 @@ static glia_status simple(const struct scored *k, int way, struct measures *out)
   GLIA_CHECK_TO(out, st, score != NULL && part != NULL, GLIA_E_MEMORY, "node %s", node->name);
   switch (way) {
   case ZSCORE:
+  case ZSCORE_SMOOTHED:
     st = measures_zscore(node, score, part, &flag);
     break;
   case PCA:
+  case PCA_SMOOTHED:
     st = measures_pca(node, score, part, &flag);
     break;
   case UNTRAINED:
@@ -75,6 +78,8 @@ static glia_status simple(const struct scored *k, int way, struct measures *out)
     st = measures_random(node, score, part, &flag);
     break;
   }
+  if (st == GLIA_OK && (way == ZSCORE_SMOOTHED || way == PCA_SMOOTHED))
+    st = measures_smooth(node, score, &flag);
   if (st == GLIA_OK) st = judge(k, score, flag, (double)NAN, part, out);
 out:
   free(score);
@@ -278,7 +283,9 @@ const struct glia_command glia_command_detect_eval_ = {
         "others. How many they are is told, for each node.\n\n"
         "Baselines are trained on the same rows: the largest z-score, the error of "
         "principal components (99 % of "
-        "the variance), an autoencoder that was not trained, a random score; the null run "
+        "the variance), both as well with scores that are smoothed as those of the models are "
+        "(z_score_smoothed, pca_smoothed), an autoencoder that was not trained, a random score; "
+        "the null run "
         "holds the models' scores against labels "
         "turned by half of the time, where nothing is to be found. The point-adjusted F1, "
         "which counts a whole span as found "

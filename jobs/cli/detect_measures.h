@@ -50,4 +50,9 @@ GLIA_NODISCARD glia_status measures_untrained(const struct glia_telemetry_node *
 GLIA_NODISCARD glia_status measures_random(const struct glia_telemetry_node *node, double *score,
                                            double *part, double *flag);
 
+/** Smooth the scores of a simple detector as those of the models are: sqrt(a b), a the mean of the last 3, b that of the last 20 (of twenty minutes at
+ *  most, but 5 at least), none over a gap of more than five periods; flag: of the smoothed ones. Errors: GLIA_E_MEMORY. */
+GLIA_NODISCARD glia_status measures_smooth(const struct glia_telemetry_node *node, double *score,
+                                           double *flag);
+
 #endif

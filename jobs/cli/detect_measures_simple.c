@@ -178,3 +178,41 @@ glia_status measures_random(const struct glia_telemetry_node *node, double *scor
     part[k] = glia_random_uniform(key, 3, (uint64_t)k);
   return place(node, score, flag);
 }
+
+static double period_s(const struct glia_telemetry_node *node, double *work)
+{
+  for (int64_t i = 1; i < node->n; i++)
+    work[i - 1] = 1e-9 * (double)(node->time_ns[i] - node->time_ns[i - 1]);
+  if (node->n < 2) return 1.0;
+  qsort(work, (size_t)node->n - 1, sizeof *work, by_value);
+  return work[(node->n - 1) / 2];
+}
+
+/* Mean of the last `window` scores at i. */
+static double mean_of(const struct glia_telemetry_node *node, const double *own, int64_t i,
+                      int window, double longest_s)
+{
+  double sum = own[i];
+  int n = 1;
+
+  for (int64_t k = i - 1; k >= 0 && n < window; k--, n++) {
+    if (1e-9 * (double)(node->time_ns[k + 1] - node->time_ns[k]) > longest_s) break;
+    sum += own[k];
+  }
+  return sum / n;
+}
+
+glia_status measures_smooth(const struct glia_telemetry_node *node, double *score, double *flag)
+{
+  double *own = malloc(((size_t)node->n + 1) * sizeof *own);
+
+  GLIA_CHECK(own != NULL, GLIA_E_MEMORY, "node %s", node->name);
+  const double period = period_s(node, own);
+  const int window = (int)fmax(5.0, fmin(20.0, 1200.0 / period));
+  memcpy(own, score, (size_t)node->n * sizeof *own);
+  for (int64_t i = 0; i < node->n; i++)
+    score[i] =
+        sqrt(mean_of(node, own, i, 3, 5.0 * period) * mean_of(node, own, i, window, 5.0 * period));
+  free(own);
+  return place(node, score, flag);
+}
