@@ -152,6 +152,12 @@ static cairo_status_t to_file(void *closure, const unsigned char *data, unsigned
                                                     : CAIRO_STATUS_WRITE_ERROR;
 }
 
+/* What could not be written is told by who closes the file, and knows its name. */
+static bool is_made(cairo_status_t status)
+{
+  return status == CAIRO_STATUS_SUCCESS || status == CAIRO_STATUS_WRITE_ERROR;
+}
+
 /* Draw the figure; consumes the surface when it fails, leaves it otherwise. */
 static glia_status draw(struct glia_figure *fig, cairo_surface_t *surface, double scale)
 {
@@ -188,7 +194,7 @@ glia_status glia_figure_pdf_(struct glia_figure *fig, FILE *f)
   const cairo_status_t status = cairo_surface_status(s);
   cairo_surface_destroy(s);
   GLIA_TRY(st);
-  GLIA_CHECK(status == CAIRO_STATUS_SUCCESS, GLIA_E_IO, "cannot write the PDF: %s",
+  GLIA_CHECK(is_made(status), GLIA_E_MEMORY, "cannot make the PDF: %s",
              cairo_status_to_string(status));
   return GLIA_OK;
 }
@@ -205,7 +211,7 @@ glia_status glia_figure_png_(struct glia_figure *fig, FILE *f)
     status = cairo_surface_write_to_png_stream(s, to_file, f);
   cairo_surface_destroy(s);
   GLIA_TRY(st);
-  GLIA_CHECK(status == CAIRO_STATUS_SUCCESS, GLIA_E_IO, "cannot write the PNG: %s",
+  GLIA_CHECK(is_made(status), GLIA_E_MEMORY, "cannot make the PNG: %s",
              cairo_status_to_string(status));
   return GLIA_OK;
 }

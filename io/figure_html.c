@@ -112,7 +112,8 @@ glia_status glia_figure_html_(struct glia_figure *fig, FILE *f, const char *csv_
   if (st == GLIA_OK && lines_of(fig) <= TABLE_MAX) {
     FILE *memory = open_memstream(&csv, &n);
     GLIA_CHECK(memory != NULL, GLIA_E_MEMORY, "no memory for a page");
-    st = glia_figure_csv_(fig, memory);
+    glia_figure_csv_(fig, memory);
+    if (ferror(memory) != 0) st = GLIA_FAIL(GLIA_E_MEMORY, "no memory for a page");
     if (fclose(memory) == 0 && st == GLIA_OK) {
       fputs("<details class=\"numbers\"><summary>Numbers as a table</summary>\n", f);
       table(f, csv);

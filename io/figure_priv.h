@@ -270,7 +270,7 @@ glia_status glia_figure_prepare_(struct glia_figure *fig);
 glia_status glia_figure_svg_(struct glia_figure *fig, FILE *f, bool standalone);
 glia_status glia_figure_pdf_(struct glia_figure *fig, FILE *f);
 glia_status glia_figure_png_(struct glia_figure *fig, FILE *f);
-glia_status glia_figure_csv_(struct glia_figure *fig, FILE *f);
+void glia_figure_csv_(struct glia_figure *fig, FILE *f);
 glia_status glia_figure_html_(struct glia_figure *fig, FILE *f, const char *csv_name);
 /* rgb [h, w] as a PNG file into *out (malloc), n bytes. */
 glia_status glia_png_encode_(int w, int h, const uint32_t *rgb, unsigned char **out, size_t *n);

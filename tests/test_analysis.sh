@@ -36,6 +36,12 @@ epochs: 3
 checkpoint: {dir: run}
 END
 trains 1; point "a small network trains"
+bad=
+for ending in svg pdf png html; do
+  (ulimit -f 1; exits 74 "$glia" plot run -o "full.$ending") && said "cannot write full[.].*: \(File too large\|is the disk full\)" && ! ls full* >/dev/null 2>&1 ||
+    bad="$bad $ending"
+done
+[ -z "$bad" ]; point "a figure that does not fit is told by its file$bad"
 hessian() {
   # shellcheck disable=SC2046
   exits 0 $(on "$1") "$glia" hessian run --top 6 --probes 3 --steps 20 --json && cp "$out" "hessian.$1"

@@ -73,10 +73,17 @@ if [ -c /dev/full ]; then
     words="not $words" && break
   done
   [ "$words" = 'detect --help' ]; point "so it is under help"
+  bad=
+  for word in --help --version --list; do
+    timeout 60 "$builddir/glia-agent" $word >/dev/full 2>"$err"
+    [ $? = 74 ] && [ "$(grep -c 'glia-agent: cannot write to standard output: ' "$err")" = 1 ] || bad="$bad $word"
+  done
+  [ -z "$bad" ]; point "and under glia-agent$bad"
   timeout 60 "$glia" version --json >/dev/full 2>"$err"; [ $? = 74 ]; point "a full disk under --json is an error"
 else
   skip "a full disk under standard output is an error" "no /dev/full"
   skip "so it is under help" "no /dev/full"
+  skip "and under glia-agent" "no /dev/full"
   skip "a full disk under --json is an error" "no /dev/full"
 fi
 if command -v groff >/dev/null 2>&1; then

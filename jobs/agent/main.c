@@ -40,6 +40,14 @@ static int fail(glia_status st)
   return glia_status_exit_code(st);
 }
 
+/* What was asked for is told: was it? */
+static int told(void)
+{
+  if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+  fprintf(stderr, "glia-agent: cannot write to standard output: %s\n", strerror(errno));
+  return glia_status_exit_code(GLIA_E_IO);
+}
+
 /* A duration, or the end of the program. */
 static double duration(const char *option, const char *text)
 {
@@ -64,7 +72,7 @@ static int list(const char *root)
     printf("%s\t%s\t%s\t%s\n", m[i].name, m[i].unit,
            m[i].kind == GLIA_METRIC_COUNTER ? "counter" : "gauge", m[i].help);
   glia_sample_set_close(&set);
-  return fflush(stdout) == 0 ? 0 : glia_status_exit_code(GLIA_E_IO);
+  return told();
 }
 
 static void read_options(int argc, char **argv, struct glia_serve_options *o, double *for_s,
@@ -123,10 +131,10 @@ static void read_options(int argc, char **argv, struct glia_serve_options *o, do
       break;
     case 'v':
       puts("glia-agent " PACKAGE_VERSION);
-      exit(0);
+      exit(told());
     case 'h':
       fputs(usage, stdout);
-      exit(0);
+      exit(told());
     default:
       fputs(usage, stderr);
       exit(glia_status_exit_code(GLIA_E_USAGE));
@@ -176,5 +184,5 @@ int main(int argc, char **argv)
   if (json)
     printf("{\"reason\": \"%s\", \"port\": %d, \"metrics\": %lld, \"period_s\": %g}\n", reason,
            port, metrics, options.period_s);
-  return fflush(stdout) == 0 ? 0 : glia_status_exit_code(GLIA_E_IO);
+  return told();
 }
