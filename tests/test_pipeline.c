@@ -72,6 +72,16 @@ static const char single[] =
     "optimizer: {adam: {lr: 1e-2}}\n"
     "max_steps: 50\n";
 
+/* What a stage is sent and nobody reads there, the value before it is rounded, may come at any time. */
+static const char rounded[] =
+    "seed: 3\n"
+    "data: {file: none.h5, batch: 32, micro_batch: 4}\n"
+    "dtype: bf16\n"
+    "model: [linear: 6, tanh, linear: 6, linear: 6, relu, linear: 6, linear: 6, linear: 2]\n"
+    "loss: cross_entropy\n"
+    "optimizer: {adam: {lr: 1e-2}}\n"
+    "max_steps: 50\n";
+
 static glia_status run(struct member *m)
 {
   const struct glia_train_job job = {.config = &m->rig->config,
@@ -174,6 +184,7 @@ static void every_schedule_has_the_bits_of_one_piece(void)
   every_schedule_of(everything, MICRO_BATCHES);
   every_schedule_of(tied, MICRO_BATCHES);
   every_schedule_of(single, MICRO_BATCHES);
+  every_schedule_of(rounded, MICRO_BATCHES);
   every_schedule_of(EVERYTHING(24), 6); /* interleaved on three ranks */
 }
 

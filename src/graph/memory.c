@@ -275,6 +275,10 @@ glia_status glia_compile_memory_(struct compiler *k)
     }
   }
   find_lifetimes(k, of, length);
+  for (int i = 0; i < g->n_inputs;
+       i++) /* that views alone read: a message may still come at any time */
+    if (of[g->input[i].value] != NULL && of[g->input[i].value]->last < 0)
+      extend(of[g->input[i].value], length[REGION_MICRO]);
   GLIA_TRY_TO(out, st, plan_arena(k, BASE_CONSTANT, &k->c->constant_bytes, NULL));
   GLIA_TRY_TO(out, st, plan_arena(k, BASE_SHARED, &k->c->shared_bytes, NULL));
   GLIA_TRY_TO(out, st, plan_arena(k, BASE_MICRO, &k->c->micro_bytes, &k->c->micro_lower_bound));
