@@ -156,4 +156,8 @@ exits 0 "$glia" train watched.yaml --json && sum=$(key parameters_sha256) &&
   exits 0 "$glia" plot watched -o first.png --what hessian_1 && exits 0 "$glia" plot watched2 -o second.png --what hessian_1 &&
   cut -d, -f4- first.csv >first && cut -d, -f4- second.csv >second && grep -q '^20,,[0-9]' first && cmp first second && exits 0 "$glia" plot watched -o trace.svg --what hessian_trace && [ -s trace.svg ]
 point "curvature once an epoch: recorded, drawn, the same on 2 ranks, and the training keeps its bits"
+exits 0 "$glia" train watched.yaml dtype=bf16 'observe={hessian: {top: 1, rows: 300}}' checkpoint.dir=narrow --json &&
+  exits 0 "$glia" plot narrow -o narrow.png --what hessian_1 && seen=$(tail -1 narrow.csv | cut -d, -f6) && exits 0 "$glia" hessian narrow --top 1 --json &&
+  sed -n 's/.*"top": \[{"value": \([0-9.e+-]*\).*/\1/p' "$out" | awk -v seen="$seen" '{ d = $1 / seen - 1; n++ } END { exit !(n == 1 && d < 1e-9 && d > -1e-9) }'
+point "and in bf16 the last one is that of the checkpoint"
 finish

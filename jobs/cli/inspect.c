@@ -41,6 +41,21 @@ static const struct glia_array *find(const struct glia_checkpoint *c, const char
   return NULL;
 }
 
+double inspect_number(const void *data, glia_dtype dtype, int64_t i)
+{
+  switch (dtype) {
+#define X(NAME, name, ctype, bytes, is_float)                                                      \
+  case GLIA_##NAME:                                                                                \
+    return (double)((const ctype *)data)[i];
+    GLIA_DTYPE_LIST(X)
+#undef X
+  case GLIA_BF16:
+    return (double)glia_bf16_wide(((const uint16_t *)data)[i]);
+  default:
+    return (double)NAN;
+  }
+}
+
 /* One array of the file into one of the model's, float32 and bf16 widened to float64. */
 static glia_status load(struct inspection *i, const struct glia_array *to)
 {
@@ -56,9 +71,7 @@ static glia_status load(struct inspection *i, const struct glia_array *to)
   }
   const glia_status st = glia_checkpoint_read(i->c, 1, &in, false);
   for (int64_t k = 0; st == GLIA_OK && narrow != NULL && k < glia_type_count(&in.type); k++)
-    ((double *)to->data)[k] = in.type.dtype == GLIA_F32
-                                  ? (double)((const float *)narrow)[k]
-                                  : (double)glia_bf16_wide(((const uint16_t *)narrow)[k]);
+    ((double *)to->data)[k] = inspect_number(narrow, in.type.dtype, k);
   free(narrow);
   return st;
 }

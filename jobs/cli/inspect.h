@@ -28,6 +28,9 @@ GLIA_NODISCARD glia_status inspect_open(struct inspection *i, struct glia_comm *
  *  Collective: no. Errors: those of the file that init: names, as it is found today. */
 GLIA_NODISCARD glia_status inspect_start(struct inspection *i);
 
+/** Element i of an array of any type, bf16 too; NaN where the type is of no numbers. */
+double inspect_number(const void *data, glia_dtype dtype, int64_t i);
+
 void inspect_close(struct inspection *i);
 
 #endif

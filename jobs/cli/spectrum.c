@@ -52,21 +52,6 @@ static glia_status add(struct job *j, const char *path, struct matrix **out)
   return GLIA_OK;
 }
 
-static double number(const void *data, glia_dtype dtype, int64_t i)
-{
-  switch (dtype) {
-#define X(NAME, name, ctype, bytes, is_float)                                                      \
-  case GLIA_##NAME:                                                                                \
-    return (double)((const ctype *)data)[i];
-    GLIA_DTYPE_LIST(X)
-#undef X
-  case GLIA_BF16:
-    return (double)glia_bf16_wide(((const uint16_t *)data)[i]);
-  default:
-    return (double)NAN;
-  }
-}
-
 static double unit_of(glia_dtype dtype)
 {
   return dtype == GLIA_F32 ? 0x1p-24 : dtype == GLIA_BF16 ? 0x1p-9 : 0.0;
@@ -158,7 +143,7 @@ static glia_status read_source(void *self, int64_t first, int64_t n, double *out
   for (int64_t i = 0; st == GLIA_OK && i < n; i++) row[i] = first + i;
   if (st == GLIA_OK) st = j->source->read(j->source->self, field, n, row, stored);
   for (int64_t i = 0; st == GLIA_OK && i < n * m->rows.cols; i++)
-    out[i] = number(stored, f->row.dtype, i) * f->scale + f->offset;
+    out[i] = inspect_number(stored, f->row.dtype, i) * f->scale + f->offset;
   free(row);
   free(stored);
   return st;

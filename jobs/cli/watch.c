@@ -7,6 +7,7 @@
 #include "glia_hessian.h"
 #include "glia_log.h"
 #include "glia_petsc.h"
+#include "inspect.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static void take(struct watch *w)
       continue;
     }
     for (int64_t e = 0; e < glia_type_count(&to->type); e++)
-      ((double *)to->data)[e] = (double)((const float *)from->data)[e];
+      ((double *)to->data)[e] = inspect_number(from->data, from->type.dtype, e);
   }
 }
 
