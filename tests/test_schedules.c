@@ -86,6 +86,11 @@ static void one_cycle_rises_and_falls(void)
   CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 4, 40), 0.05 + 0.45 * 0.5 * (1 - cos(acos(-1.0) / 3)),
                          1e-15);
   CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 25, 40), 0.5 * (0.5 + 0.0005), 1e-15);
+  /* a rise of one step, and of less, begins at the top or behind it */
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 1, 4), 0.5, 1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 1, 3),
+                         0.0005 + 0.4995 * 0.5 * (1 + cos(acos(-1.0) / 9)), 1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(glia_model_rate(m, 4, 4), 0.0005, 1e-15);
   rig_end(&r);
 }
 

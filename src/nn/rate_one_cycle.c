@@ -20,7 +20,8 @@ static double rate(const double *v, double lr, int64_t step, int64_t n)
 
   if (n <= 0) return lr;
   if (at >= end) return last;
-  return at <= top ? between(first, lr, at / top) : between(lr, last, (at - top) / (end - top));
+  return top > 0.0 && at <= top ? between(first, lr, at / top)
+                                : between(lr, last, (at - top) / (end - top));
 }
 
 const struct nn_rate_kind glia_rate_one_cycle_ = {
