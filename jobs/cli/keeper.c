@@ -92,7 +92,7 @@ static glia_status take_folder(struct keeper *k, bool resume)
   free(step);
   GLIA_TRY(name_run(dir, n == 0, id)); /* none in DIR: those of a local folder are another run's */
   GLIA_TRY(find_local(k, id));
-  return resume ? resume_find(k->s, k->local, &k->found) : GLIA_OK;
+  return resume ? resume_find(dir, k->local, &k->found) : GLIA_OK;
 }
 
 /* The lock names every rank's process. */
@@ -135,7 +135,7 @@ static glia_status start_writer(struct keeper *k)
 /* All ranks: take over what rank 0 found. */
 static glia_status load(struct keeper *k, int64_t *first_step)
 {
-  struct glia_checkpoint *c = k->found;
+  struct glia_checkpoint *c = resume_checkpoint(k->found);
   struct session *s = k->s;
   int64_t found[2] = {c != NULL ? glia_checkpoint_step(c) : -1,
                       (int64_t)time(NULL) << 20 ^ getpid()};
@@ -166,8 +166,8 @@ static glia_status keep_level(const char *level)
 static glia_status follow_level(struct keeper *k)
 {
   struct glia_comm *comm = k->s->comm;
-  const struct glia_attribute *a =
-      k->found != NULL ? glia_checkpoint_attribute(k->found, "kernel_level") : NULL;
+  const struct glia_checkpoint *c = resume_checkpoint(k->found);
+  const struct glia_attribute *a = c != NULL ? glia_checkpoint_attribute(c, "kernel_level") : NULL;
   char level[LEVEL_BYTES] = "", was[LEVEL_BYTES];
 
   if (a != NULL && a->kind == GLIA_ATTRIBUTE_TEXT) snprintf(level, sizeof level, "%s", a->text);
@@ -207,8 +207,10 @@ glia_status keeper_open(struct keeper *k, int64_t *first_step)
 {
   *first_step = 0;
   if (k->s->config.checkpoint_dir == NULL) return GLIA_OK;
-  const glia_status st = load(k, first_step);
-  glia_checkpoint_close(&k->found);
+  glia_status st = k->found != NULL ? resume_settle(k->found, k->s) : GLIA_OK;
+  st = glia_agree(k->s->comm, st);
+  if (st == GLIA_OK) st = load(k, first_step);
+  resume_free(&k->found);
   GLIA_TRY(st);
   return glia_agree(k->s->comm, glia_comm_rank(k->s->comm) == 0 ? start_writer(k) : GLIA_OK);
 }
@@ -283,7 +285,7 @@ char *keeper_path(const struct keeper *k)
 void keeper_close(struct keeper *k)
 {
   glia_checkpoint_writer_destroy(&k->writer);
-  glia_checkpoint_close(&k->found);
+  resume_free(&k->found);
   glia_run_lock_release(&k->lock);
   free(k->local);
   k->local = NULL;

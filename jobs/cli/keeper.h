@@ -6,6 +6,7 @@
 #include "session.h"
 
 struct glia_run_lock;
+struct resume;
 
 struct keeper {
   struct session *s;
@@ -14,7 +15,7 @@ struct keeper {
   char *local; /* rank 0: this run's own folder below checkpoint.local; NULL: none */
   struct glia_attribute fact[5];
   int n_facts;
-  struct glia_checkpoint *found;     /* rank 0, between keeper_take and keeper_open */
+  struct resume *found;              /* rank 0, between keeper_take and keeper_open with `resume` */
   int64_t resumed;                   /* step of the checkpoint that was loaded, -1: none */
   int64_t newest;                    /* step of the newest checkpoint begun or loaded, -1: none */
   struct glia_checkpoint_cost wrote; /* with stages: so far */
@@ -24,11 +25,11 @@ struct keeper {
 /** Take the folder of config.checkpoint_dir: lock it, see that it can be written; with `resume` find the newest good checkpoint and go
  *  down to the level of its kernels, or say that bits may differ from here on; else refuse a folder that holds some. Before the session is
  *  built, which picks kernels.
- *  Collective: yes.  Errors: GLIA_E_EXISTS, GLIA_E_BUSY, GLIA_E_CONFIG (a key changed that may not), GLIA_E_IO, those of reading. */
+ *  Collective: yes.  Errors: GLIA_E_EXISTS, GLIA_E_BUSY, GLIA_E_IO, those of reading. */
 GLIA_NODISCARD glia_status keeper_take(struct keeper *k, struct session *s, bool resume);
 
 /** Load what was found, and be ready to write. *first_step is the step to go on from (0: fresh).
- *  Collective: yes.  Errors: GLIA_E_IO, those of reading. */
+ *  Collective: yes.  Errors: GLIA_E_CONFIG (a key changed that may not), GLIA_E_IO, those of reading. */
 GLIA_NODISCARD glia_status keeper_open(struct keeper *k, int64_t *first_step);
 
 /** Whether keeper_open loaded a checkpoint: the state needs no initial values. */

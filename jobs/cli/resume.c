@@ -233,33 +233,57 @@ static void tell(const char *dir, const struct glia_checkpoint *c, int n,
              "dir=%s reason=\"no checkpoint to resume from\"", dir);
 }
 
-glia_status resume_find(const struct session *s, const char *local, struct glia_checkpoint **c)
-{
-  const char *dir = s->config.checkpoint_dir;
-  struct candidate *all = NULL;
-  const char **why_not = NULL;
-  int n = 0;
-  glia_status st = GLIA_OK;
+struct resume {
+  const char *dir; /* of the session's configuration */
+  struct candidate *all;
+  const char **why_not; /* [n]: of those that were passed over */
+  int n;
+  struct glia_checkpoint *c;
+};
 
-  *c = NULL;
-  GLIA_TRY_TO(out, st, add_folder(dir, &all, &n));
-  if (local != NULL) GLIA_TRY_TO(out, st, add_folder(local, &all, &n));
-  if (n > 1) qsort(all, (size_t)n, sizeof *all, by_age);
-  why_not = calloc((size_t)n + 1, sizeof *why_not);
-  GLIA_CHECK_TO(out, st, why_not != NULL, GLIA_E_MEMORY, "a list of %d checkpoints", n);
-  GLIA_TRY_TO(out, st, first_good(dir, n, all, why_not, c));
-  if (*c != NULL) GLIA_TRY_TO(out, st, check_unchanged(s, *c));
-  for (int i = 0; i < n && why_not[i] != NULL; i++) {
-    char *path = glia_checkpoint_path(all[i].dir, all[i].step);
-    if (path != NULL) set_aside(path, why_not[i]);
+glia_status resume_find(const char *dir, const char *local, struct resume **out)
+{
+  struct resume *r = calloc(1, sizeof *r);
+
+  *out = r;
+  GLIA_CHECK(r != NULL, GLIA_E_MEMORY, "a list of checkpoints");
+  r->dir = dir;
+  GLIA_TRY(add_folder(dir, &r->all, &r->n));
+  if (local != NULL) GLIA_TRY(add_folder(local, &r->all, &r->n));
+  if (r->n > 1) qsort(r->all, (size_t)r->n, sizeof *r->all, by_age);
+  r->why_not = calloc((size_t)r->n + 1, sizeof *r->why_not);
+  GLIA_CHECK(r->why_not != NULL, GLIA_E_MEMORY, "a list of %d checkpoints", r->n);
+  return first_good(dir, r->n, r->all, r->why_not, &r->c);
+}
+
+struct glia_checkpoint *resume_checkpoint(const struct resume *r)
+{
+  return r != NULL ? r->c : NULL;
+}
+
+glia_status resume_settle(struct resume *r, const struct session *s)
+{
+  if (r->c != NULL) GLIA_TRY(check_unchanged(s, r->c));
+  for (int i = 0; i < r->n && r->why_not[i] != NULL; i++) {
+    char *path = glia_checkpoint_path(r->all[i].dir, r->all[i].step);
+    if (path != NULL) set_aside(path, r->why_not[i]);
     free(path);
   }
-  if (*c == NULL && n > 0) attempts_forget(dir);
-  tell(dir, *c, n, all);
-out:
-  free(all);
-  free(why_not);
-  return st;
+  if (r->c == NULL && r->n > 0) attempts_forget(r->dir);
+  tell(r->dir, r->c, r->n, r->all);
+  return GLIA_OK;
+}
+
+void resume_free(struct resume **pr)
+{
+  struct resume *r = *pr;
+
+  if (r == NULL) return;
+  glia_checkpoint_close(&r->c);
+  free(r->all);
+  free(r->why_not);
+  free(r);
+  *pr = NULL;
 }
 
 glia_status resume_refuse(const char *dir)
