@@ -66,6 +66,21 @@ point "nodes of the training without a label are refused, with how many and wher
 exits 65 "$glia" eval nodes --data holes.h5 --json && said '2 labels that mask counts are none'
 point "eval looks at labels, too"
 if find_python h5py,numpy; then
+  "$python" -c 'import h5py, numpy as np
+with h5py.File("gains.h5", "w") as f:
+    f.attrs["glia_kind"], f.attrs["glia_format"] = "dataset", 1
+    for split in "train", "test":
+        f[split + "/x"] = np.eye(4, dtype=np.float32)
+        f[split + "/y"] = np.eye(4, 3, dtype=np.float32) - 0.5'
+  trains 1 data='{file: gains.h5, batch: 64, micro_batch: 2}' 'model=[{linear: 3}]' loss=mse metrics='[recall: 1, r2]' epochs=2 checkpoint=null parallel='{memory: null, bucket: null}' &&
+    [ "$(key recall_at_1)" = null ] && [ "$(key r2)" != null ] && said 'metric-without-meaning name=recall_at_1 why=".*gain [0-9]* is -0.5, expected at least 0'
+  point "what has no meaning is null, and the rest is told"
+  said 'batch-above-rows batch=64 rows=4 note="30 of the 32 micro-batches of each step are padding"'; point "a batch above all rows is told"
+else
+  skip "what has no meaning is null, and the rest is told" "no python3 with h5py"
+  skip "a batch above all rows is told" "no python3 with h5py"
+fi
+if find_python h5py,numpy; then
   # a hypergraph of the nodes of two kinds: those of the test have the labels turned round
   "$python" - <<'PY'
 import h5py, numpy as np

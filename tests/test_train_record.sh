@@ -48,6 +48,27 @@ else
 skip "--resume of a complete run leaves its outcome in the record, and says that it was complete" "no python3 with h5py"
 fi
 
+# killed between two looks of readers, which are a second apart
+if [ -n "$have_h5py" ]; then
+rm -rf run
+"$glia" train run.yaml checkpoint.every=1 max_steps=100000000 >"$out" 2>"$err" </dev/null &
+child=$!
+wait_for 60 saved
+sleep 0.4; kill -9 "$child"; wait "$child" 2>/dev/null; child=
+"$python" - run >>"$err" 2>&1 <<'PY'
+import glob, sys, h5py
+last = max(int(name[-13:-3]) for name in glob.glob(sys.argv[1] + "/step-*.h5"))
+with h5py.File(sys.argv[1] + "/run.h5rec", "r") as f:
+    n = f["steps/n"][()]
+    rows = f["steps/step"][:n]
+print(last, n, rows[-1:])
+assert last > 1 and n > 0 and rows[-1] >= last
+PY
+point "a run that was killed has the rows of all steps that a checkpoint has"
+else
+skip "a run that was killed has the rows of all steps that a checkpoint has" "no python3 with h5py"
+fi
+
 # while it goes on
 rm -rf run
 "$glia" train run.yaml max_steps=100000000 >"$out" 2>"$err" </dev/null &

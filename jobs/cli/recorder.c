@@ -137,6 +137,13 @@ static void give_up(struct recorder *r)
   if (st != GLIA_OK) glia_trace_clear();
 }
 
+void recorder_flush(struct recorder *r)
+{
+  if (r->writer == NULL) return;
+  r->flushed_s = glia_time_s();
+  if (glia_run_writer_flush(r->writer) != GLIA_OK) give_up(r);
+}
+
 glia_status recorder_step(struct recorder *r, const struct glia_step_info *info)
 {
   const int64_t since = info->step - r->first_step;
@@ -150,10 +157,7 @@ glia_status recorder_step(struct recorder *r, const struct glia_step_info *info)
                                                         info->wall_s, clock_s()};
   for (int i = 0; i < r->n_more; i++) value[RECORDER_COLUMNS + i] = r->more[i];
   glia_run_writer_step(r->writer, info->step, value);
-  const double now_s = glia_time_s();
-  if (now_s - r->flushed_s < flush_period_s) return GLIA_OK;
-  r->flushed_s = now_s;
-  if (glia_run_writer_flush(r->writer) != GLIA_OK) give_up(r);
+  if (glia_time_s() - r->flushed_s >= flush_period_s) recorder_flush(r);
   return GLIA_OK;
 }
 

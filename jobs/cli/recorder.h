@@ -31,6 +31,9 @@ GLIA_NODISCARD glia_status recorder_open(struct recorder *r, struct session *s, 
  *  Collective: yes. Errors: GLIA_E_MPI. A file that cannot be written is said once, and the run goes on without. */
 GLIA_NODISCARD glia_status recorder_step(struct recorder *r, const struct glia_step_info *info);
 
+/** Make all rows so far visible to readers. Collective: no. */
+void recorder_flush(struct recorder *r);
+
 /** The outcome; then free. On a run that failed `reason` is "failed". Collective: no. */
 void recorder_close(struct recorder *r, int64_t steps, const char *reason, int n_facts,
                     const struct glia_attribute *fact);

@@ -70,6 +70,8 @@ static glia_status checkpoint(void *self, int64_t step)
 {
   struct run *r = self;
 
+  recorder_flush(
+      &r->recorder); /* a checkpoint finds the rows of its steps, whatever happens to this run */
   return keeper_begin(&r->keeper, step);
 }
 
@@ -431,6 +433,20 @@ static glia_status check_test(const struct session *s)
   return s->test != NULL ? glia_source_suits(s->test, s->model, s->config.micro_batch) : GLIA_OK;
 }
 
+/* Micro-batches of padding alone cost what others cost. */
+static void tell_padding(const struct session *s)
+{
+  const struct glia_train_config *c = &s->config;
+  const int64_t all = c->batch / c->micro_batch,
+                filled = (s->train->n + c->micro_batch - 1) / c->micro_batch;
+
+  if (filled < all && glia_comm_rank(s->comm) == 0)
+    glia_log(
+        GLIA_LOG_WARN, "train", "batch-above-rows",
+        "batch=%lld rows=%lld note=\"%lld of the %lld micro-batches of each step are padding\"",
+        (long long)c->batch, (long long)s->train->n, (long long)(all - filled), (long long)all);
+}
+
 static glia_status run_all(struct run *r)
 {
   struct glia_args *a = r->args;
@@ -450,6 +466,7 @@ static glia_status run_all(struct run *r)
   if (plan) return plan_print(r->args, &r->s);
   if (!resume) GLIA_TRY(keeper_take(&r->keeper, &r->s, false)); /* what is wrong leaves no folder */
   GLIA_TRY(keeper_open(&r->keeper, &r->first_step));
+  tell_padding(&r->s);
   stopper_begin(&r->stopper, a->rank, r->s.config.checkpoint_dir,
                 glia_args_duration(a, "max-time", 0.0));
   if (!keeper_resumed(&r->keeper)) GLIA_TRY(session_initialize(&r->s));

@@ -122,6 +122,14 @@ static glia_status read_chunks(const struct glia_yaml *parallel, struct glia_tra
   return GLIA_OK;
 }
 
+/* A key with a value: null says the same as no key. */
+static const struct glia_yaml *given(const struct glia_yaml *map, const char *key)
+{
+  const struct glia_yaml *node = glia_yaml_get(map, key);
+
+  return node != NULL && node->kind != GLIA_YAML_NULL ? node : NULL;
+}
+
 glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_train_config *c)
 {
   int64_t seed = 1, threads = 1, stages = 1;
@@ -157,10 +165,10 @@ glia_status glia_train_config_read(const struct glia_yaml *root, struct glia_tra
   GLIA_TRY(read_chunks(parallel, c));
   GLIA_TRY(glia_yaml_get_choice(parallel, "progress", progress, &c->progress));
   GLIA_TRY(glia_yaml_get_size(parallel, "bucket", &c->bucket_bytes));
-  c->bucket_set = glia_yaml_get(parallel, "bucket") != NULL;
+  c->bucket_set = given(parallel, "bucket") != NULL;
   GLIA_TRY(glia_yaml_get_size(parallel, "memory", &c->values_bytes));
-  if (c->values_bytes <= 0 && glia_yaml_get(parallel, "memory") != NULL)
-    return glia_yaml_error(glia_yaml_get(parallel, "memory"),
+  if (c->values_bytes <= 0 && given(parallel, "memory") != NULL)
+    return glia_yaml_error(given(parallel, "memory"),
                            "memory: nothing fits into 0 bytes: a size such as 64MiB, for the "
                            "values of a micro-batch, or no such line, to keep all");
   GLIA_TRY(glia_yaml_get_choice(parallel, "wire", wire, &c->wire));

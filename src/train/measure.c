@@ -1,6 +1,7 @@
 /* `metrics:` of a run: rows of the data's targets and predictions, brought together on every rank, measured in float64. */
 #include "measure_priv.h"
 
+#include "glia_log.h"
 #include "glia_metrics.h"
 
 #include <math.h>
@@ -232,6 +233,12 @@ glia_status glia_measure_(const struct measure *m, struct glia_eval_result *out)
     st = kind == GLIA_MODEL_RECALL || kind == GLIA_MODEL_NDCG
              ? in_order(m, kind, m->rows->metric[i].k, &out->metric[i].value)
              : measure(&s, all, kind, &out->metric[i].value);
+    if (st != GLIA_E_DATA) continue;
+    out->metric[i].value = (double)NAN; /* the others are worth having, and what was trained */
+    glia_log(GLIA_LOG_WARN, "train", "metric-without-meaning", "name=%s why=\"%s\"",
+             out->metric[i].name, glia_trace_message());
+    glia_trace_clear();
+    st = GLIA_OK;
   }
   fini(&s);
   return st;
