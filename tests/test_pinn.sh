@@ -207,7 +207,8 @@ exits 65 "$glia" pinn poisson.yaml network.width=12 --resume half.h5 && said wei
 point "another network, no file and several seeds are no fit to go on with"
 
 sed 's/u_xx + u_yy/u_xx + v_yy/' poisson.yaml >bad.yaml
-exits 78 "$glia" pinn bad.yaml && said "did you mean 'u_yy'\|v_yy" && said '^ *^$' && said 'equations'
+exits 78 "$glia" pinn bad.yaml && said "unknown name 'v_yy'" && said '^ *^$' && said 'equations' &&
+  sed 's/u_xx + u_yy/U_xx + u_yy/' poisson.yaml >bad.yaml && exits 78 "$glia" pinn bad.yaml && said "unknown name 'U_xx': did you mean 'u_xx'?"
 point "a misspelt unknown is pointed at"
 exits 78 "$glia" pinn poisson.yaml optimiser=adam && said "optimiser" && exits 78 "$glia" pinn poisson.yaml 'conditions=[]' && said 'order 2'
 point "unknown keys and missing conditions are refused"

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { DEPTH = 200, NAME = 64, KNOWN = 96 };
 
@@ -136,7 +137,7 @@ static int unknown_name(struct parser *s, int column, const char *name)
               {s->names->parameter, s->names->n_parameters},
               {s->names->constant, s->names->n_constants},
               {function_name, GLIA_EXPR_N_FUNCTIONS}};
-  char base[NAME], text[128];
+  char base[NAME] = "", other[48], text[128];
 
   for (size_t k = 0; k < GLIA_COUNT(from); k++)
     for (int i = 0; i < from[k].n && n < KNOWN - 1; i++) known[n++] = from[k].list[i];
@@ -156,6 +157,11 @@ static int unknown_name(struct parser *s, int column, const char *name)
     }
   }
   const char *near = glia_nearest(name, known);
+  for (int i = 0; near == NULL && bar != NULL && i < s->names->n_unknowns; i++)
+    if (strcasecmp(base, s->names->unknown[i]) == 0) { /* U_xx */
+      snprintf(other, sizeof other, "%.20s%.20s", s->names->unknown[i], bar);
+      near = other;
+    }
   if (near != NULL)
     snprintf(text, sizeof text, "unknown name '%.40s': did you mean '%.40s'?", name, near);
   else
