@@ -36,6 +36,9 @@ else
 fi
 says file "$shown/t.h5" agent --record "$name/t.h5" --for 1 --period 0.5; point "agent --record"
 
+exits 0 "$glia" agent --record long.h5 --for 3 --period 0.02 && says models "$shown/models.h5" detect train long.h5 -o "$name/models.h5" --kind bottleneck --epochs 1
+point "detect train"
+
 exits 64 "$glia" export "$name/run" -o "$name.safetensors" --split 1 && said 'the index names the parts, in UTF-8' &&
   [ ! -e "$name.safetensors.index.json" ]
 point "an index of parts is not written that cannot name them"

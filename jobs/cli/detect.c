@@ -346,14 +346,16 @@ static json_t *training_json(const struct glia_detector *d)
   if (!summed) glia_trace_clear(); /* no memory for it */
   glia_detector_info(d, &info);
   for (int j = info.n_columns; j < info.n_all; j++)
-    json_array_append_new(dropped, json_pack("{s:s, s:s}", "metric", info.column[j].name, "reason",
-                                             info.column[j].dropped));
-  return json_pack(
-      "{s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:s?}", "name", info.node, "kind",
-      glia_detect_kind_name(info.kind), "metrics", info.n_columns, "dropped", dropped, "rows_train",
-      (json_int_t)info.rows_train, "rows_valid", (json_int_t)info.rows_valid, "train_loss",
-      glia_json_real(info.train_loss), "threshold", glia_json_real(info.threshold), "budget_least",
-      glia_json_real(glia_detector_budget_least(d)), "parameters_sha256", summed ? sha256 : NULL);
+    json_array_append_new(dropped,
+                          json_pack("{s:o, s:s}", "metric", glia_json_text(info.column[j].name),
+                                    "reason", info.column[j].dropped));
+  return json_pack("{s:o, s:s, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:s?}", "name",
+                   glia_json_text(info.node), "kind", glia_detect_kind_name(info.kind), "metrics",
+                   info.n_columns, "dropped", dropped, "rows_train", (json_int_t)info.rows_train,
+                   "rows_valid", (json_int_t)info.rows_valid, "train_loss",
+                   glia_json_real(info.train_loss), "threshold", glia_json_real(info.threshold),
+                   "budget_least", glia_json_real(glia_detector_budget_least(d)),
+                   "parameters_sha256", summed ? sha256 : NULL);
 }
 
 static void tell_trained(const struct training *t, const struct glia_detector *d)
@@ -386,8 +388,9 @@ static json_t *tell_kept(struct training *t, const struct glia_detector *d)
   if (info.train_end_ns > 0) utc_text(info.train_end_ns, utc, sizeof utc);
   glia_cli_print(t->args, "%s: keeps its old model, trained on rows until %s, threshold %.3g: %s\n",
                  info.node, utc, info.threshold, reason);
-  return json_pack("{s:s, s:s, s:I, s:o}", "name", info.node, "reason", reason, "trained_until_ns",
-                   (json_int_t)info.train_end_ns, "threshold", glia_json_real(info.threshold));
+  return json_pack("{s:o, s:o, s:I, s:o}", "name", glia_json_text(info.node), "reason",
+                   glia_json_text(reason), "trained_until_ns", (json_int_t)info.train_end_ns,
+                   "threshold", glia_json_real(info.threshold));
 }
 
 /* Those whose old model is kept are no more among the unwatched. */
@@ -424,9 +427,9 @@ static glia_status report_training(struct training *t, const char *path, double 
                    (long long)t->masked);
   return glia_cli_json(
       t->args,
-      json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:f, s:I}", "nodes", nodes, "kept", kept,
-                "unwatched", unwatched_json(t->n_left, t->left), "models", path, "ranks",
-                t->args->size, "budget_each",
+      json_pack("{s:o, s:o, s:o, s:o, s:i, s:o, s:f, s:I}", "nodes", nodes, "kept", kept,
+                "unwatched", unwatched_json(t->n_left, t->left), "models", glia_json_text(path),
+                "ranks", t->args->size, "budget_each",
                 glia_json_real(t->options.kind == GLIA_DETECT_COMBINED ? t->options.budget_per_week
                                                                        : (double)NAN),
                 "wall_s", wall_s, "alarmed_rows_left_out", (json_int_t)t->masked));

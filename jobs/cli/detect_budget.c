@@ -76,8 +76,9 @@ static void count(struct glia_args *args, const struct scored *s, int64_t since_
     glia_cli_print(args, "  %s %s, %.0f s%s: %s\n", s->node.name, utc,
                    1e-9 * (double)(a->end_ns - a->start_ns), labelled ? " (labelled)" : "", why);
     json_array_append_new(alarms,
-                          json_pack("{s:s, s:s, s:f, s:b, s:s}", "node", s->node.name, "start_utc",
-                                    utc, "peak", a->peak, "labelled", labelled, "cause", why));
+                          json_pack("{s:o, s:s, s:f, s:b, s:o}", "node",
+                                    glia_json_text(s->node.name), "start_utc", utc, "peak", a->peak,
+                                    "labelled", labelled, "cause", glia_json_text(why)));
   }
 }
 

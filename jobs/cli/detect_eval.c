@@ -198,7 +198,7 @@ static glia_status evaluate_node(const struct glia_args *args, struct scored *k,
   e->n++;
   print_line(args, k->node.name, &m[MODELS]);
   json_t *node = measures_json(&m[MODELS]);
-  json_object_set_new(node, "name", json_string(k->node.name));
+  json_object_set_new(node, "name", glia_json_text(k->node.name));
   json_object_set_new(node, "rows", json_integer(known->judged));
   json_object_set_new(node, "trained_rows", json_integer(known->rows));
   json_object_set_new(node, "trained_rows_left_out", json_integer(known->left_out));

@@ -57,9 +57,10 @@ static json_t *alarm_json(const struct scored *s, const struct glia_detect_alarm
   for (int c = 0; c < a->n_causes; c++) {
     const struct glia_detect_cause *k = &a->cause[c];
     json_array_append_new(
-        causes, json_pack("{s:s, s:s, s:o, s:o, s:o}", "metric", k->metric, "unit", k->unit,
-                          "observed", glia_json_real(k->observed), "expected",
-                          glia_json_real(k->expected), "share", glia_json_real(k->share)));
+        causes,
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "metric", glia_json_text(k->metric), "unit",
+                  glia_json_text(k->unit), "observed", glia_json_real(k->observed), "expected",
+                  glia_json_real(k->expected), "share", glia_json_real(k->share)));
   }
   return json_pack("{s:f, s:f, s:s, s:f, s:o}", "start_s", scored_seconds(s, a->start_ns), "end_s",
                    scored_seconds(s, a->end_ns), "start_utc",
@@ -73,8 +74,8 @@ static json_t *scored_json(const struct scored *s)
 
   for (int64_t k = 0; k < r->n_alarms; k++)
     json_array_append_new(alarms, alarm_json(s, &r->alarm[k]));
-  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:f, s:o}", "name", s->node.name, "samples",
-                   (json_int_t)r->n, "scored", (json_int_t)r->n_scored, "stolen",
+  return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:f, s:o}", "name", glia_json_text(s->node.name),
+                   "samples", (json_int_t)r->n, "scored", (json_int_t)r->n_scored, "stolen",
                    (json_int_t)r->n_stolen, "imputed_values", (json_int_t)r->n_imputed,
                    "alarmed_fraction", glia_json_real((double)r->n_alarmed / (double)r->n_scored),
                    "threshold", r->threshold, "alarms", alarms);

@@ -73,8 +73,9 @@ static glia_status tell(struct glia_args *args, struct glia_watch *w,
                    left != NULL ? "; when models were trained: " : "", left != NULL ? left : "");
   json_array_append_new(
       nodes,
-      json_pack("{s:s, s:b, s:s, s:s?, s:s?, s:o, s:I, s:I, s:o, s:I}", "name", node->name,
-                "watched", s.watched, "reason", s.reason, "left_out_at_training", left, "kind",
+      json_pack("{s:o, s:b, s:o, s:o, s:s?, s:o, s:I, s:I, s:o, s:I}", "name",
+                glia_json_text(node->name), "watched", s.watched, "reason",
+                glia_json_text(s.reason), "left_out_at_training", glia_json_text(left), "kind",
                 info != NULL ? glia_detect_kind_name(info->kind) : NULL, "threshold",
                 glia_json_real(s.threshold), "unknown_metrics", (json_int_t)s.unknown_metrics,
                 "rows_train", info != NULL ? (json_int_t)info->rows_train : 0, "model_age_s",
@@ -106,7 +107,7 @@ static glia_status tell_all(struct glia_args *args, struct glia_telemetry *file,
     while (k < n && strcmp(name[k], info.node) != 0) k++;
     if (k < n) continue;
     glia_cli_print(args, "%s: has a model, but no telemetry\n", info.node);
-    json_array_append_new(gone, json_string(info.node));
+    json_array_append_new(gone, glia_json_text(info.node));
   }
   if (st != GLIA_OK) {
     json_decref(nodes);

@@ -25,7 +25,8 @@ json_t *unwatched_json(int n, const struct unwatched *u)
   json_t *list = json_array();
 
   for (int i = 0; i < n; i++)
-    json_array_append_new(list, json_pack("{s:s, s:s}", "name", u[i].name, "reason", u[i].reason));
+    json_array_append_new(list, json_pack("{s:o, s:o}", "name", glia_json_text(u[i].name), "reason",
+                                          glia_json_text(u[i].reason)));
   return list;
 }
 
