@@ -145,9 +145,14 @@ case $launcher in
     exits 0 "$glia" train run.yaml max_steps=20 && exits 0 env GLIA_CPU=plain "$glia" train run.yaml --resume max_steps=21 && said 'kernel-level was=".*gemm:avx2" is=.*bits may differ from here on'
     point "and so are those of a checkpoint that this CPU may not use"
     rm -rf run
+    exits 0 "$glia" train run.yaml max_steps=20 &&
+      pair 0 "$glia train run.yaml max_steps=21 --resume" "env OPENBLAS_CORETYPE=Barcelona $glia train run.yaml max_steps=21 --resume" &&
+      said 'kernel-level was=".*why="rank 1 failed: .*bits may differ from here on'
+    point "also by one rank alone"
+    rm -rf run
   else
     for what in "where one rank's CPU is of a lower level all compute as it does, and say so" "which are other bits than of the higher level" "a run goes on with the kernels of its checkpoint" \
-      "levels that cannot be lowered are told" "and so are those of a checkpoint that this CPU may not use"; do
+      "levels that cannot be lowered are told" "and so are those of a checkpoint that this CPU may not use" "also by one rank alone"; do
       skip "$what" "this CPU has one level"
     done
   fi

@@ -173,10 +173,10 @@ static glia_status follow_level(struct keeper *k)
   if (a != NULL && a->kind == GLIA_ATTRIBUTE_TEXT) snprintf(level, sizeof level, "%s", a->text);
   GLIA_TRY(glia_comm_bcast(comm, level, sizeof level, 0));
   snprintf(was, sizeof was, "%s", glia_kernels_level());
-  if (level[0] == '\0' || strcmp(level, was) == 0) return GLIA_OK;
-  const glia_status st = glia_agree(comm, keep_level(level));
+  if (level[0] == '\0') return GLIA_OK;
+  const glia_status st = glia_agree(comm, strcmp(level, was) != 0 ? keep_level(level) : GLIA_OK);
   if (st == GLIA_E_MPI) return st;
-  if (glia_comm_rank(comm) == 0 && st == GLIA_OK)
+  if (glia_comm_rank(comm) == 0 && st == GLIA_OK && strcmp(level, was) != 0)
     glia_log(GLIA_LOG_INFO, "train", "kernel-level",
              "is=\"%s\" instead=\"%s\" note=\"as in the checkpoint\"", level, was);
   if (glia_comm_rank(comm) == 0 && st != GLIA_OK)
