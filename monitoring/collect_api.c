@@ -130,6 +130,15 @@ static void add_series(struct glia_buffer *b, int64_t n, const int64_t *time, co
   glia_buffer_print(b, "]}\n");
 }
 
+/* Whether a metric is among those that /api/v1/metrics lists, though the store may have forgotten it while the node was silent. */
+static bool listed(const struct glia_target *t, const char *metric)
+{
+  for (int64_t i = 0; metric != NULL && i < glia_intake_columns(t->intake); i++)
+    if (strcmp(glia_intake_name(t->intake, i), metric) == 0)
+      return i >= t->n_mapped || t->column[i] != GLIA_TARGET_ASK_AGAIN;
+  return false;
+}
+
 /* /api/v1/series?node=NAME&metric=NAME[&since=NS]: what the current segment has. */
 static void answer_series(struct glia_collect *c, const struct glia_target *t,
                           const struct glia_request *request, struct glia_answer *out)
@@ -140,9 +149,12 @@ static void answer_series(struct glia_collect *c, const struct glia_target *t,
   int64_t n = 0, *time = NULL;
   float *value = NULL, *rest = NULL;
 
-  if (metric == NULL ||
-      glia_store_series(c->store, t->node, metric, since_ns, &n, &time, &value) != GLIA_OK) {
-    glia_trace_clear();
+  glia_status st = GLIA_E_MISSING;
+  if (metric != NULL)
+    st = glia_store_series(c->store, t->node, metric, since_ns, &n, &time, &value);
+  if (st != GLIA_OK) glia_trace_clear();
+  if (st == GLIA_E_MISSING && listed(t, metric)) st = GLIA_OK; /* of which there is nothing now */
+  if (st != GLIA_OK) {
     out->status = 404;
     glia_buffer_print(&c->answer, "{\"error\":\"no such metric\"}\n");
   } else {
