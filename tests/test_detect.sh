@@ -40,6 +40,14 @@ if command -v "${launcher%% *}" >/dev/null 2>&1; then
   ASAN_OPTIONS=detect_leaks=0 exits 0 $launcher "$glia" detect train "$dir/t.h5" -o "$dir/three.h5" --kind bottleneck --epochs 5 --seed 3 --json &&
     [ "$(value parameters_sha256)" = "$one" ]
   point "several ranks train the same model"
+  if [ -z "${MPIRUN-}" ]; then
+    mkdir "$dir/a" "$dir/b" && cp "$dir/t.h5" "$dir/a/s.h5" && exits 0 "$glia" agent --record "$dir/b/s.h5" --for 6 --period 0.04 &&
+      exits 70 mpirun -n 1 -wdir "$dir/a" "$glia" detect train s.h5 -o "$dir/two.h5" --kind bottleneck --epochs 1 : -n 1 -wdir "$dir/b" "$glia" detect train s.h5 -o "$dir/two.h5" --kind bottleneck --epochs 1 &&
+      grep -q 'ranks disagree on the rows of' "$err" && [ ! -e "$dir/two.h5" ]
+    point "ranks that read other rows are refused"
+  else
+    n=$((n + 1)); echo "ok $n - ranks that read other rows are refused # SKIP a launcher other than mpirun"
+  fi
   if GLIA_CPU=avx2 "$glia" version >/dev/null 2>&1 && [ -z "${MPIRUN-}" ]; then
     set -- "$glia" detect train "$dir/t.h5" -o "$dir/parted.h5" --kind bottleneck --epochs 5
     exits 70 mpirun -n 1 "$@" : -n 1 -x OPENBLAS_CORETYPE=Barcelona "$@" && grep -q "ranks disagree on the kernel level: .*openblas:Barcelona" "$err" &&

@@ -48,6 +48,8 @@ point "and why they were left out: the models' file says it"
 exits 0 "$glia" detect score "$dir/t.h5" --models "$dir/m.h5" --json && unwatched dead "$why" && exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/again.h5" --update "$dir/m.h5" --node a &&
   exits 0 "$glia" detect status "$dir/t.h5" --models "$dir/again.h5" && grep -q "^dead: unwatched: $why" "$out" && grep -q '^2 watched, 2' "$out"
 point "detect score says it, too, and an update carries it on"
+cp "$dir/m.h5" "$dir/nightly.h5" && exits 0 "$glia" detect train "$dir/t.h5" -o "$dir/nightly.h5" --force --update "$dir/nightly.h5" --node a && cmp "$dir/again.h5" "$dir/nightly.h5"
+point "an update may take the place of what it updates"
 grep -q unwatched "$dir/m.h5" && ! grep -q unwatched "$dir/two.h5" && exits 0 "$glia" detect status "$dir/t.h5" --models "$dir/two.h5" && grep -q '^dead: unwatched: it has no model$' "$out"
 point "a file without such nodes is as those of older versions, which are read"
 

@@ -64,6 +64,7 @@ while IFS='|' read -r command writes words; do
     fi
     while read -r option argument; do
       case " $writes " in *" $option "*) continue ;; esac
+      [ "$command $option" = "detect train update" ] && continue # it is replaced whole, by what goes on from it
       case $argument in
         "X Y") set -- other shared ;;
         F | FILE | STORE | *.h5 | *.yaml | *.csv | *.json) set -- shared ;;

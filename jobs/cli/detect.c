@@ -61,10 +61,10 @@ static const struct glia_option train_options[] = {
     {.name = "update",
      .kind = GLIA_OPTION_TEXT,
      .argument = "OLD.h5",
-     .help = "train again on what came since: rows in alarms of the old models are left out, "
-             "networks begin at their weights by column name, nodes that are not trained now keep "
-             "their model, and their share of --budget",
-     .input = true},
+     .help =
+         "train again on what came since: rows in alarms of the old models are left out, "
+         "networks begin at their weights by column name, nodes that are not trained now keep "
+         "their model, and their share of --budget"}, /* -o may be this file: it is replaced whole */
     {.name = "shared",
      .kind = GLIA_OPTION_INT,
      .argument = "N",
@@ -180,7 +180,7 @@ static glia_status mask(struct training *t, struct glia_detector *old,
   return st;
 }
 
-/* Old models of nodes that were not trained now go to the new file as they are. */
+/* Old models of nodes that were not trained now go to the new file as they are, but for the budget. */
 static void keep_the_others(struct training *t)
 {
   t->n_trained = t->n;
@@ -220,6 +220,17 @@ static glia_status try_node(struct training *t, struct glia_comm *comm, int i,
   return glia_detector_train(comm, &t->options, node, &t->detector[i]);
 }
 
+/* A store may lose a file while ranks open it, and a disk fail one of them: those who train together have the same rows, or all end. */
+static glia_status agree_rows(struct glia_comm *comm, const struct glia_telemetry_node *n)
+{
+  char name[300];
+
+  snprintf(name, sizeof name, "the rows of %.250s", n->name);
+  GLIA_TRY(glia_agree_data(comm, name, n->time_ns, (size_t)n->n * sizeof *n->time_ns));
+  return glia_agree_data(comm, name, n->values,
+                         (size_t)n->n * (size_t)n->n_metrics * sizeof *n->values);
+}
+
 /* A node whose rows train nothing, since it is dead or new, must not keep the others from their models: it is left out, with the reason. One that
  * cannot be read fails all: then the file is damaged, and the node may be well. */
 static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
@@ -227,7 +238,8 @@ static glia_status train_node(struct training *t, struct glia_comm *comm, int i)
   struct glia_telemetry_node node = {0};
 
   GLIA_TRY(glia_agree(comm, detect_read_node(t->file, t->args->word[0], t->name[i], &node)));
-  const glia_status st = try_node(t, comm, i, &node);
+  glia_status st = comm != NULL ? agree_rows(comm, &node) : GLIA_OK;
+  if (st == GLIA_OK) st = try_node(t, comm, i, &node);
   glia_telemetry_node_free(&node);
   if (st != GLIA_E_DATA) return st;
   snprintf(t->reason[i], sizeof t->reason[i], "%s", glia_trace_message());
@@ -476,6 +488,20 @@ static glia_status write_models(struct training *t, const char *path, const char
   return st;
 }
 
+static glia_status agree_nodes(const struct training *t)
+{
+  size_t length = 1, at = 0;
+
+  for (int i = 0; i < t->n; i++) length += strlen(t->name[i]) + 1;
+  char *all = malloc(length);
+  GLIA_TRY(glia_agree(t->comm, all != NULL ? GLIA_OK : GLIA_FAIL(GLIA_E_MEMORY, "names of nodes")));
+  all[0] = '\0';
+  for (int i = 0; i < t->n; i++) at += (size_t)sprintf(all + at, "%s\n", t->name[i]);
+  const glia_status st = glia_agree_same(t->comm, "the nodes of the telemetry", all);
+  free(all);
+  return st;
+}
+
 static glia_status train_all(struct training *t)
 {
   const char *path = glia_args_text(t->args, "output", NULL);
@@ -487,6 +513,7 @@ static glia_status train_all(struct training *t)
   if (st == GLIA_OK && update != NULL) st = glia_detectors_read(update, &t->n_old, &t->old);
   if (st == GLIA_OK) st = choose_nodes(t);
   GLIA_TRY(glia_agree(t->comm, st));
+  GLIA_TRY(agree_nodes(t));
   t->options.budget_per_week /= t->n; /* the fleet shares it */
   glia_stop_catch();
   glia_progress_begin(&t->progress, "train", "nodes",
