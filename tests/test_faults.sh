@@ -156,6 +156,8 @@ case $launcher in
       skip "$what" "this CPU has one level"
     done
   fi
+  pair 70 "$glia train run.yaml" "$glia train run.yaml --resume" && said "ranks disagree on what to do: rank 0 has 'train', rank 1 has '--resume'" && [ ! -e run ]
+  point "so is --resume of one rank alone"
   mkdir elsewhere && "$glia" data synth moons --n 300 --test-n 90 --seed 8 -o elsewhere/moons.h5 >/dev/null
   pair 70 "$glia train run.yaml" "-wdir $dir/elsewhere $glia train $dir/run.yaml"
   point "other rows on one rank are refused"

@@ -184,7 +184,9 @@ static glia_status follow_level(struct keeper *k)
              "was=\"%s\" is=\"%s\" why=\"%s\" note=\"bits may differ from here on\"", level,
              glia_kernels_level(), glia_trace_message());
   glia_trace_clear();
-  return GLIA_OK;
+  if (st == GLIA_OK) return GLIA_OK;
+  /* some may have followed */
+  return glia_agree_setup(comm, "the configuration", k->s->config_text, false);
 }
 
 glia_status keeper_take(struct keeper *k, struct session *s, bool resume)

@@ -456,6 +456,10 @@ static glia_status run_all(struct run *r)
   if (glia_args_has(a, "trace"))
     GLIA_TRY(timeline_open(r->s.comm, glia_args_text(a, "trace", NULL)));
   GLIA_TRY(session_configure(&r->s, a->word[0], a->n_overrides, a->override));
+  GLIA_TRY(glia_agree_same(r->s.comm, "what to do",
+                           plan     ? "--plan"
+                           : resume ? "--resume"
+                                    : "train"));
   if (glia_args_has(a, "profile")) profile_time(true);
   r->s.once_per_node = true;
   r->s.staged = r->s.budgeted = !plan;               /* a plan looks at all ways, all kept, */

@@ -539,7 +539,8 @@ static const struct study_gate gates[] = {
      LEAST_(0.8),
      .measure = "support_level",
      .setting = "lv-10-noise",
-     .why = "the card's: 4 of 5 seeds, by thresholds at the 0.2 of its table"},
+     .why = "the card's: 4 of 5 seeds, by thresholds at the 0.2 of its table, per standard "
+            "deviation: the one of three measures by which that finds them (docs/adr/0034)"},
     {.name = "formula-10",
      MEDIAN,
      MOST_(0.05),

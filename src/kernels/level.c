@@ -66,6 +66,8 @@ glia_status glia_kernels_isa_of(const char *text, struct glia_kernels_isa *out)
   return GLIA_OK;
 }
 
+static bool ours; /* OPENBLAS_CORETYPE is what was set here, not by whoever started the program */
+
 /* OpenBLAS looks for its core when it is loaded; that it can look again is not in its headers, and absent where it was built for one CPU. */
 static glia_status choose_core(const char *name)
 {
@@ -78,6 +80,7 @@ static glia_status choose_core(const char *name)
   *(void **)&init = dlsym(RTLD_DEFAULT, "gotoblas_dynamic_init");
   GLIA_CHECK(quit != NULL && init != NULL, GLIA_E_UNSUPPORTED,
              "this OpenBLAS was built for one kind of CPU (%s)", was);
+  ours = ours || getenv("OPENBLAS_CORETYPE") == NULL;
   for (int i = 0; i < 2; i++) {
     setenv("OPENBLAS_CORETYPE", i == 0 ? name : was, 1);
     quit();
@@ -95,7 +98,7 @@ glia_status glia_kernels_lower(const struct glia_kernels_isa *to)
   GLIA_CHECK(to->core >= 0 && to->core < (int)GLIA_COUNT(cores) && to->cpu >= 0, GLIA_E_ARGUMENT,
              "a kernel level of %d, %d", to->cpu, to->core);
   const bool free =
-      getenv("OPENBLAS_CORETYPE") == NULL && cores[to->core].needs <= glia_cpu_best_();
+      (ours || getenv("OPENBLAS_CORETYPE") == NULL) && cores[to->core].needs <= glia_cpu_best_();
   GLIA_CHECK(to->cpu <= here.cpu && (to->core <= here.core || free), GLIA_E_UNSUPPORTED,
              "this process is at %s, by its CPU, GLIA_CPU or OPENBLAS_CORETYPE", glia_level_);
   GLIA_TRY(choose_core(cores[to->core].name));
