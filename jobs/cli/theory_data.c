@@ -1,4 +1,5 @@
 /* glia theory --data: load, SNR and best time of a data set. */
+#include "inspect.h"
 #include "theory.h"
 
 #include "glia_agree.h"
@@ -16,19 +17,6 @@ struct set {
   bool labels;
   int64_t inputs, outputs;
 };
-
-static double number(const void *data, glia_dtype dtype, int64_t i)
-{
-  switch (dtype) {
-#define X(NAME, name, ctype, bytes, is_float)                                                      \
-  case GLIA_##NAME:                                                                                \
-    return (double)((const ctype *)data)[i];
-    GLIA_DTYPE_LIST(X)
-#undef X
-  default:
-    return (double)NAN;
-  }
-}
 
 /* Rows of one field, as stored. Ownership: free(*out). */
 static glia_status stored(const struct set *s, int field, int64_t first, int64_t n, void **out)
@@ -55,11 +43,13 @@ static glia_status read_rows(void *self, int64_t first, int64_t n, double *out)
   if (st == GLIA_OK) st = stored(s, s->y, first, n, &target);
   for (int64_t i = 0; st == GLIA_OK && i < n; i++) {
     for (int64_t k = 0; k < s->inputs; k++)
-      out[i * cols + k] = number(data, x->row.dtype, i * s->inputs + k) * x->scale + x->offset;
+      out[i * cols + k] =
+          inspect_number(data, x->row.dtype, i * s->inputs + k) * x->scale + x->offset;
     for (int64_t k = 0; k < s->outputs; k++)
       out[i * cols + s->inputs + k] =
-          s->labels ? (number(target, y->row.dtype, i) == (double)k ? 1.0 : 0.0)
-                    : number(target, y->row.dtype, i * s->outputs + k) * y->scale + y->offset;
+          s->labels
+              ? (inspect_number(target, y->row.dtype, i) == (double)k ? 1.0 : 0.0)
+              : inspect_number(target, y->row.dtype, i * s->outputs + k) * y->scale + y->offset;
   }
   free(data);
   free(target);
@@ -73,7 +63,7 @@ static glia_status count_classes(struct set *s)
 
   glia_status st = stored(s, s->y, 0, s->source->n, &target);
   for (int64_t i = 0; st == GLIA_OK && i < s->source->n; i++)
-    last = fmax(last, number(target, s->source->field[s->y].row.dtype, i));
+    last = fmax(last, inspect_number(target, s->source->field[s->y].row.dtype, i));
   free(target);
   GLIA_TRY(st);
   GLIA_CHECK(last < CLASSES_MAX, GLIA_E_UNSUPPORTED, "%s: labels up to %.0f, at most %d classes",

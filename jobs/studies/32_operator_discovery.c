@@ -490,6 +490,7 @@ static double gain(const struct study_table *t, const struct study_gate *g, cons
 #define GAIN           .kind = STUDY_OWN, .value = gain, .control = "data-only"
 #define MOST_(limit_)  .direction = STUDY_AT_MOST, .limit = (limit_)
 #define LEAST_(limit_) .direction = STUDY_AT_LEAST, .limit = (limit_)
+#define SUPPORT_(name) .kind = STUDY_MEAN, .measure = name, LEAST_(0.8), .setting = "lv-10-noise"
 static const struct study_gate gates[] = {
     {.name = "hidden-8", MEDIAN, MOST_(0.015), .why = "the card's"},
     {.name = "gain-8", GAIN, LEAST_(5.0), .why = "the card's: 5 times better than the data alone"},
@@ -520,25 +521,16 @@ static const struct study_gate gates[] = {
      .setting = "lv-10-noise",
      .why = "the card's: twice as good as the data alone"},
     {.name = "support-10",
-     .kind = STUDY_MEAN,
-     LEAST_(0.8),
-     .measure = "support",
-     .setting = "lv-10-noise",
+     SUPPORT_("support"),
      .why = "the card's: 4 of 5 seeds, but with the size of the support by held-out blocks, "
             "which finds it from the data alone as well"},
     {.name = "support-bic-10",
-     .kind = STUDY_MEAN,
-     LEAST_(0.8),
-     .measure = "support_bic",
-     .setting = "lv-10-noise",
+     SUPPORT_("support_bic"),
      .control = "no-hidden",
      .why = "the card's: 4 of 5 seeds, with thresholds by BIC, which takes the table's rows for "
             "independent"},
     {.name = "support-level-10",
-     .kind = STUDY_MEAN,
-     LEAST_(0.8),
-     .measure = "support_level",
-     .setting = "lv-10-noise",
+     SUPPORT_("support_level"),
      .why = "the card's: 4 of 5 seeds, by thresholds at the 0.2 of its table, per standard "
             "deviation: the one of three measures by which that finds them (docs/adr/0034)"},
     {.name = "formula-10",
