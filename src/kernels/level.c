@@ -97,8 +97,10 @@ glia_status glia_kernels_lower(const struct glia_kernels_isa *to)
   GLIA_TRY(glia_kernels_isa_of(glia_kernels_level(), &here));
   GLIA_CHECK(to->core >= 0 && to->core < (int)GLIA_COUNT(cores) && to->cpu >= 0, GLIA_E_ARGUMENT,
              "a kernel level of %d, %d", to->cpu, to->core);
-  const bool free =
-      (ours || getenv("OPENBLAS_CORETYPE") == NULL) && cores[to->core].needs <= glia_cpu_best_();
+  /* up as well, to what another CPU prefers; not among those with AVX-512, of which later ones have more than GLIA_CPU tells apart */
+  const bool free = (ours || getenv("OPENBLAS_CORETYPE") == NULL) &&
+                    cores[to->core].needs <= GLIA_CPU_AVX2 &&
+                    cores[to->core].needs <= glia_cpu_best_();
   GLIA_CHECK(to->cpu <= here.cpu && (to->core <= here.core || free), GLIA_E_UNSUPPORTED,
              "this process is at %s, by its CPU, GLIA_CPU or OPENBLAS_CORETYPE", glia_level_);
   GLIA_TRY(choose_core(cores[to->core].name));
